@@ -1,0 +1,21 @@
+import { defineConfig } from 'vitest/config';
+
+/** One project per kind of test. `npm test` runs all but `ozone`, which needs a JDK and Maven and takes minutes. */
+const kind = (name: string, include: readonly string[], testTimeout = 30_000) => ({
+  test: { name, include: [...include], testTimeout, hookTimeout: testTimeout },
+});
+
+export default defineConfig({
+  test: {
+    projects: [
+      kind('unit', ['test/unit/**/*.test.ts'], 10_000),
+      kind('edge-host', ['test/edge-host/**/*.test.ts']),
+      kind('statemachine', ['test/statemachine/**/*.test.ts']),
+      kind('local-cloud', ['test/local-cloud/**/*.test.ts']),
+      kind('contract', ['test/contract/**/*.test.ts']),
+      kind('infra', ['test/infra/**/*.test.ts'], 60_000),
+      kind('e2e', ['test/e2e/**/*.test.ts'], 60_000),
+      { test: { name: 'ozone', include: ['test/ozone/**/*.test.ts'], testTimeout: 600_000, hookTimeout: 900_000, fileParallelism: false } },
+    ],
+  },
+});
