@@ -1,0 +1,152 @@
+import * as z from 'zod';
+import { OperationId, SnapshotId } from './names.ts';
+import { Bytes, EpochMs } from './units.ts';
+
+/** A snapshot name as a cluster shows it: also names that this product would never give. */
+const SeenName = z.string().min(1).max(128);
+
+export const SeenSnapshot = z.object({
+  name: SeenName,
+  id: SnapshotId,
+  created: EpochMs,
+  status: z.enum(['ACTIVE', 'DELETED']),
+});
+export type SeenSnapshot = z.infer<typeof SeenSnapshot>;
+
+const Count = z.number().int().nonnegative();
+
+export const SeenBucket = z.object({
+  /** Creation time as Ozone prints it. Ozone shows no id of a bucket: this is what tells it from a namesake. */
+  created: z.iso.datetime(),
+  layout: z.enum(['FILE_SYSTEM_OPTIMIZED', 'LEGACY', 'OBJECT_STORE']),
+  link: z.boolean(),
+  usedBytes: Count,
+  usedNamespace: Count,
+  owner: z.string(),
+  quotaInBytes: z.number().int(),
+  quotaInNamespace: z.number().int(),
+});
+export type SeenBucket = z.infer<typeof SeenBucket>;
+
+/** One side of a pair as a survey found it. */
+export const SeenSide = z.discriminatedUnion('state', [
+  z.object({ state: z.literal('read'), bucket: SeenBucket, snapshots: z.array(SeenSnapshot) }),
+  z.object({
+    state: z.enum(['missing', 'unreachable', 'denied', 'unreadable']),
+    code: z.string(),
+    message: z.string(),
+  }),
+]);
+export type SeenSide = z.infer<typeof SeenSide>;
+
+export const DiffStatus = z.enum([
+  'not-asked',
+  'not-found',
+  'submitted',
+  'pending',
+  'done',
+  'failed',
+  'rejected',
+  'cancelled',
+  'unknown',
+]);
+export type DiffStatus = z.infer<typeof DiffStatus>;
+
+export const SurveyData = z.object({ source: SeenSide, replica: SeenSide.nullable() });
+export const SnapshotData = z.object({
+  created: z.boolean(),
+  snapshot: SeenSnapshot,
+  diff: DiffStatus,
+  diffMessage: z.string(),
+});
+export const DiffData = z.object({
+  status: DiffStatus,
+  empty: z.boolean().nullable(),
+  reason: z.string(),
+  waitMs: Count.nullable(),
+});
+export const CopyCounters = z.object({
+  mode: z.enum(['bootstrap', 'incremental', 'resync']),
+  exit: Count,
+  seconds: Count,
+  filesCopied: Count,
+  filesSkipped: Count,
+  filesFailed: Count,
+  bytesCopied: Bytes,
+  dirsCopied: Count,
+});
+export type CopyCounters = z.infer<typeof CopyCounters>;
+export const ReplicateData = z.object({
+  copy: CopyCounters.nullable(),
+  diffStatus: z.string().nullable(),
+  diffEmpty: z.boolean().nullable(),
+  seal: SeenSnapshot.nullable(),
+  log: z.string(),
+});
+const Listing = z.object({ files: Count, dirs: Count, bytes: Bytes, digest: z.string().regex(/^[0-9a-f]{64}$/) });
+export const VerifyData = z.object({
+  level: z.literal('listing'),
+  equal: z.boolean(),
+  source: Listing,
+  replica: Listing,
+  onlySource: Count,
+  onlyReplica: Count,
+  changed: Count,
+  first: z.array(z.object({ path: z.string(), source: z.string().nullable(), replica: z.string().nullable() })).max(20),
+});
+export type VerifyData = z.infer<typeof VerifyData>;
+
+const common = {
+  version: z.literal(1),
+  operation: OperationId,
+  /** refused and unreachable: nothing was changed; failed and interrupted: what was changed is not known. */
+  outcome: z.enum(['ok', 'refused', 'failed', 'unreachable', 'interrupted']),
+  code: z.string().max(64),
+  message: z.string().max(4000),
+  host: z.string(),
+  startedAt: EpochMs,
+  endedAt: EpochMs,
+  jvmStarts: Count,
+};
+
+const reply = <V extends string, D extends z.ZodType>(verb: V, data: D) =>
+  z.object({ ...common, verb: z.literal(verb), data: data.nullable() });
+
+/** What the script on an edge host answers, by verb. */
+export const EdgeReply = z.discriminatedUnion('verb', [
+  reply('survey', SurveyData),
+  reply('snapshot', SnapshotData),
+  reply('diff', DiffData),
+  reply('replicate', ReplicateData),
+  reply('verify', VerifyData),
+]);
+export type EdgeReply = z.infer<typeof EdgeReply>;
+export type EdgeVerb = EdgeReply['verb'];
+
+const BEGIN = '-----BEGIN OZONE-DR REPLY-----\n';
+const END = '\n-----END OZONE-DR REPLY-----';
+
+/**
+ * The reply inside the output of a command, or why there is none. Only the last marked block counts and nothing may
+ * follow it: output that was cut, or that something else wrote to, is no reply.
+ */
+export const parseEdgeReply = (
+  output: string,
+  operation: OperationId,
+): { readonly reply: EdgeReply } | { readonly problem: string } => {
+  const begin = output.lastIndexOf(BEGIN);
+  if (begin < 0) return { problem: 'the output has no reply' };
+  const rest = output.slice(begin + BEGIN.length).trimEnd();
+  if (!rest.endsWith(END)) return { problem: 'the reply has no end marker: the output was cut or written over' };
+  let json: unknown;
+  try {
+    json = JSON.parse(rest.slice(0, -END.length));
+  } catch {
+    return { problem: 'the reply is not JSON' };
+  }
+  const parsed = EdgeReply.safeParse(json);
+  if (!parsed.success) return { problem: `the reply is not as agreed: ${z.prettifyError(parsed.error).slice(0, 500)}` };
+  if (parsed.data.outcome === 'ok' && parsed.data.data === null) return { problem: 'the reply is ok but has no data' };
+  if (parsed.data.operation !== operation) return { problem: `the reply is of ${parsed.data.operation}` };
+  return { reply: parsed.data };
+};

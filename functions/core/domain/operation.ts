@@ -1,0 +1,61 @@
+import * as z from 'zod';
+import { HostId, OperationId, PairId, RunId } from './names.ts';
+import { EpochMs } from './units.ts';
+
+export const BlastRadius = z.enum(['observe', 'protect']);
+export type BlastRadius = z.infer<typeof BlastRadius>;
+
+/** Parameters of the edge host documents, all text; the document refuses what does not match its patterns. */
+export const EdgeParameters = z.strictObject({
+  operation: OperationId,
+  verb: z.enum(['survey', 'snapshot', 'diff', 'replicate', 'verify']),
+  source: z.string(),
+  replica: z.string(),
+  target: z.string(),
+  base: z.string(),
+  targetId: z.string(),
+  baseSourceId: z.string(),
+  baseReplicaId: z.string(),
+  sealId: z.string(),
+  replicaCreated: z.string(),
+  mode: z.string(),
+  empty: z.enum(['yes', 'no']),
+  fence: z.string(),
+  fenceSeed: z.enum(['yes', 'no']),
+  copySeconds: z.string(),
+  maps: z.string(),
+  bandwidth: z.string(),
+  executionTimeout: z.string(),
+});
+export type EdgeParameters = z.infer<typeof EdgeParameters>;
+
+/** How an operation ended: with the text of a reply, or without one. */
+export const OperationOutcome = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('reply'), reply: z.string() }),
+  z.object({ kind: z.literal('lost'), error: z.string(), detail: z.string() }),
+]);
+export type OperationOutcome = z.infer<typeof OperationOutcome>;
+
+/**
+ * One remote command of a run. `sending` is written before Run Command is asked, `sent` after; `ended` once its
+ * outcome is known, `notified` once the state machine was told. All but `notified` are in the open index.
+ */
+export const Operation = z.object({
+  id: OperationId,
+  runId: RunId,
+  step: z.number().int().nonnegative(),
+  pair: PairId,
+  lease: z.number().int().positive(),
+  execution: z.string(),
+  document: z.string(),
+  host: HostId,
+  parameters: EdgeParameters,
+  token: z.string(),
+  state: z.enum(['sending', 'sent', 'ended', 'notified']),
+  createdAt: EpochMs,
+  /** When Run Command must be over with it, its own time-outs included. */
+  deadline: EpochMs,
+  commandId: z.string().nullable(),
+  outcome: OperationOutcome.nullable(),
+});
+export type Operation = z.infer<typeof Operation>;

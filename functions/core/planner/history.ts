@@ -1,0 +1,61 @@
+import { type BackupStepKind, isOperation } from '../domain/backup-step.ts';
+import type { BackupRun, Observation, PairState, RecoveryPoint, RunStep } from '../domain/ledger.ts';
+import type { SnapshotName } from '../domain/names.ts';
+
+/** A run, the steps it took so far (oldest first), and what the ledger says of its bucket. */
+export interface RunHistory {
+  readonly run: BackupRun;
+  readonly steps: readonly RunStep[];
+  readonly pair: PairState;
+  /** The newest points of the pair, newest first; bounded, so that a decision costs the same at any age. */
+  readonly points: readonly RecoveryPoint[];
+}
+
+/** Steps that count: those since the run was last started anew. */
+export const currentSteps = (history: RunHistory): readonly RunStep[] =>
+  history.steps.filter((step) => step.n >= history.run.firstStep);
+
+/** Refusals that say "not yet": they are no failure of the step. */
+const NOT_YET: ReadonlySet<string> = new Set(['diff-pending', 'diff-unknown', 'diff-failed']);
+
+export const isFailure = (observed: Observation): boolean =>
+  observed.kind === 'no-answer' || (observed.kind === 'not-done' && !NOT_YET.has(observed.code));
+
+/** Failures of one kind of step in this run. A re-attachment to one operation counts by its last answer only. */
+export const failuresOf = (history: RunHistory, kind: BackupStepKind): number =>
+  currentSteps(history).filter((step) => step.decision.kind === kind && step.observed && isFailure(step.observed))
+    .length;
+
+/** Operations of ours whose effect is not known: no answer came, or the host died in the middle. */
+export const isUnanswered = (step: RunStep): boolean =>
+  isOperation(step.decision) &&
+  (step.observed === null ||
+    step.observed.kind === 'no-answer' ||
+    (step.observed.kind === 'not-done' &&
+      (step.observed.outcome === 'interrupted' || step.observed.outcome === 'failed')));
+
+/** The step of this run, of any round, that meant to create this snapshot on the source and was never answered. */
+export const unansweredCreate = (history: RunHistory, name: string): RunStep | undefined =>
+  history.steps.find(
+    (step) => step.decision.kind === 'create-snapshot' && step.decision.name === name && isUnanswered(step),
+  );
+
+/** The step of this run that meant to copy and seal this snapshot and was never answered. */
+export const unansweredSeal = (history: RunHistory, name: string): RunStep | undefined =>
+  history.steps.findLast(
+    (step) => step.decision.kind === 'replicate' && step.decision.target.name === name && isUnanswered(step),
+  );
+
+export const pointsOfRun = (history: RunHistory): readonly RecoveryPoint[] =>
+  history.points.filter((point) => point.runId === history.run.runId);
+
+/** Attempt numbers that this run has used for snapshot names, whether or not the snapshot came to be. */
+export const usedAttempts = (history: RunHistory): number =>
+  Math.max(
+    0,
+    ...pointsOfRun(history).map((point) => point.attempt),
+    ...history.steps.map((step) => (step.decision.kind === 'create-snapshot' ? step.decision.attempt : 0)),
+  );
+
+export const pointNamed = (history: RunHistory, name: SnapshotName): RecoveryPoint | undefined =>
+  history.points.find((point) => point.name === name);
