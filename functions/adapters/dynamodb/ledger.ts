@@ -1,0 +1,232 @@
+import { GetCommand, PutCommand, QueryCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
+import * as z from 'zod';
+import { BackupRun, Lease, PairState, RecoveryPoint, RunStep } from '../../core/domain/ledger.ts';
+import type { PairId, RunId } from '../../core/domain/names.ts';
+import { DrError } from '../../core/errors.ts';
+import type { PairPatch } from '../../core/planner/absorb.ts';
+import type { Ledger } from '../../core/ports.ts';
+import { keys, parseItem, type Table, unlessRefused } from './table.ts';
+
+const Row = z.object({ sk: z.string() });
+
+const empty = (pair: PairId): PairState => ({
+  pair,
+  lease: null,
+  fence: 0,
+  base: null,
+  previousBase: null,
+  dirtySince: null,
+  foreignChange: null,
+  owned: null,
+  pinned: null,
+});
+
+const leaseLost = (pair: PairId, token: number): DrError =>
+  new DrError('LeaseLost', `lease ${token} of ${pair} is not held any more: another run works on this bucket`);
+
+/** The lineage in DynamoDB. Conditions keep the invariants; nothing is read and then written without one. */
+export const dynamoLedger = ({ client, name: TableName }: Table): Ledger => {
+  const update = async (
+    pair: PairId,
+    token: number,
+    set: Readonly<Record<string, unknown>>,
+    seenFence?: number,
+  ): Promise<PairState> => {
+    const names = Object.keys(set);
+    const updated = await unlessRefused(
+      client.send(
+        new UpdateCommand({
+          TableName,
+          Key: keys.pair(pair),
+          UpdateExpression: `SET ${names.map((_, i) => `#s${i} = :s${i}`).join(', ')}`,
+          ConditionExpression: `#lease.#token = :token${seenFence === undefined ? '' : ' AND fence = :seen'}`,
+          ExpressionAttributeNames: {
+            '#lease': 'lease',
+            '#token': 'token',
+            ...Object.fromEntries(names.map((it, i) => [`#s${i}`, it])),
+          },
+          ExpressionAttributeValues: {
+            ':token': token,
+            ...(seenFence === undefined ? {} : { ':seen': seenFence }),
+            ...Object.fromEntries(names.map((it, i) => [`:s${i}`, set[it]])),
+          },
+          ReturnValues: 'ALL_NEW',
+        }),
+      ),
+    );
+    if (!updated) throw leaseLost(pair, token);
+    return parseItem(PairState, updated.Attributes);
+  };
+
+  const loadPair = async (pair: PairId): Promise<PairState> => {
+    const found = await client.send(new GetCommand({ TableName, Key: keys.pair(pair), ConsistentRead: true }));
+    return found.Item ? parseItem(PairState, found.Item) : empty(pair);
+  };
+
+  return {
+    loadPair,
+
+    takeLease: async (seen, holder, expires) => {
+      const lease = Lease.parse({ ...holder, token: seen.fence + 1, expires });
+      const isNew = seen.fence === 0;
+      const taken = await unlessRefused(
+        isNew
+          ? client.send(
+              new PutCommand({
+                TableName,
+                Item: { ...keys.pair(seen.pair), ...seen, lease, fence: lease.token },
+                ConditionExpression: 'attribute_not_exists(pk)',
+              }),
+            )
+          : client.send(
+              new UpdateCommand({
+                TableName,
+                Key: keys.pair(seen.pair),
+                UpdateExpression: 'SET #lease = :lease, fence = :next',
+                ConditionExpression: `fence = :seen AND ${seen.lease ? '#lease.expires = :expires' : '#lease = :none'}`,
+                ExpressionAttributeNames: { '#lease': 'lease' },
+                ExpressionAttributeValues: {
+                  ':lease': lease,
+                  ':next': lease.token,
+                  ':seen': seen.fence,
+                  ...(seen.lease ? { ':expires': seen.lease.expires } : { ':none': null }),
+                },
+              }),
+            ),
+      );
+      return taken ? lease : undefined;
+    },
+
+    renewLease: async (pair, token, expires) => {
+      const renewed = await unlessRefused(
+        client.send(
+          new UpdateCommand({
+            TableName,
+            Key: keys.pair(pair),
+            UpdateExpression: 'SET #lease.expires = :expires',
+            ConditionExpression: '#lease.#token = :token',
+            ExpressionAttributeNames: { '#lease': 'lease', '#token': 'token' },
+            ExpressionAttributeValues: { ':expires': expires, ':token': token },
+            ReturnValues: 'ALL_NEW',
+          }),
+        ),
+      );
+      if (!renewed) throw leaseLost(pair, token);
+      return parseItem(PairState, renewed.Attributes);
+    },
+
+    releaseLease: async (pair, token) => {
+      await unlessRefused(
+        client.send(
+          new UpdateCommand({
+            TableName,
+            Key: keys.pair(pair),
+            UpdateExpression: 'SET #lease = :none',
+            ConditionExpression: '#lease.#token = :token',
+            ExpressionAttributeNames: { '#lease': 'lease', '#token': 'token' },
+            ExpressionAttributeValues: { ':none': null, ':token': token },
+          }),
+        ),
+      );
+    },
+
+    changePair: (pair, token, patch: PairPatch) => update(pair, token, patch),
+
+    raiseFence: async (pair, token, patch) => {
+      const seen = await loadPair(pair);
+      return update(pair, token, { ...patch(seen), fence: seen.fence + 1 }, seen.fence);
+    },
+
+    loadRun: async (runId: RunId) => {
+      const { pk, sk } = keys.run(runId);
+      const items: unknown[] = [];
+      let start: Record<string, unknown> | undefined;
+      do {
+        const page = await client.send(
+          new QueryCommand({
+            TableName,
+            KeyConditionExpression: 'pk = :pk AND begins_with(sk, :sk)',
+            ExpressionAttributeValues: { ':pk': pk, ':sk': sk },
+            ConsistentRead: true,
+            ...(start ? { ExclusiveStartKey: start } : {}),
+          }),
+        );
+        items.push(...(page.Items ?? []));
+        start = page.LastEvaluatedKey;
+      } while (start);
+      const rows = items.map((item) => ({ item, row: parseItem(Row, item) }));
+      const run = rows.find((it) => it.row.sk === sk);
+      if (!run) return undefined;
+      const steps = rows.filter((it) => it !== run).map((it) => parseItem(RunStep, it.item));
+      return { run: parseItem(BackupRun, run.item), steps };
+    },
+
+    putRun: async (run) => {
+      await client.send(new PutCommand({ TableName, Item: { ...keys.run(run.runId), ...run } }));
+    },
+
+    closeRun: async (run, token, end) => {
+      const closed = await unlessRefused(
+        client.send(
+          new UpdateCommand({
+            TableName,
+            Key: keys.run(run.runId),
+            UpdateExpression: 'SET #status = :status, outcome = :outcome, failure = :failure, endedAt = :endedAt',
+            ConditionExpression: '#lease = :token',
+            ExpressionAttributeNames: { '#status': 'status', '#lease': 'lease' },
+            ExpressionAttributeValues: {
+              ':status': end.status,
+              ':outcome': end.outcome,
+              ':failure': end.failure,
+              ':endedAt': end.endedAt,
+              ':token': token,
+            },
+          }),
+        ),
+      );
+      if (!closed) throw leaseLost(run.pair, token);
+    },
+
+    recentPoints: async (pair, limit) => {
+      const page = await client.send(
+        new QueryCommand({
+          TableName,
+          KeyConditionExpression: 'pk = :pk AND begins_with(sk, :point)',
+          ExpressionAttributeValues: { ':pk': keys.pair(pair).pk, ':point': 'POINT#' },
+          ScanIndexForward: false,
+          Limit: limit,
+          ConsistentRead: true,
+        }),
+      );
+      return (page.Items ?? []).map((item) => parseItem(RecoveryPoint, item));
+    },
+
+    putPoint: async (pair, point) => {
+      await client.send(new PutCommand({ TableName, Item: { ...keys.point(pair, point), ...point } }));
+    },
+
+    recordStep: async (runId, step) => {
+      const key = keys.step(runId, step.n);
+      const recorded = await unlessRefused(
+        client.send(
+          new PutCommand({ TableName, Item: { ...key, ...step }, ConditionExpression: 'attribute_not_exists(pk)' }),
+        ),
+      );
+      if (recorded) return step;
+      const found = await client.send(new GetCommand({ TableName, Key: key, ConsistentRead: true }));
+      return parseItem(RunStep, found.Item);
+    },
+
+    recordObservation: async (runId, n, observed, at, jvmStarts) => {
+      await client.send(
+        new UpdateCommand({
+          TableName,
+          Key: keys.step(runId, n),
+          UpdateExpression: 'SET observed = :observed, observedAt = :at, jvmStarts = :jvm',
+          ConditionExpression: 'attribute_exists(pk)',
+          ExpressionAttributeValues: { ':observed': observed, ':at': at, ':jvm': jvmStarts },
+        }),
+      );
+    },
+  };
+};

@@ -1,0 +1,49 @@
+import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb';
+import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
+import * as z from 'zod';
+import type { RecoveryPoint } from '../../core/domain/ledger.ts';
+import { type PairId, type RunId, splitRunId } from '../../core/domain/names.ts';
+import { DrError } from '../../core/errors.ts';
+
+export interface Table {
+  readonly client: DynamoDBDocumentClient;
+  readonly name: string;
+}
+
+const pairKey = (pair: PairId): string => `PAIR#${pair}`;
+const runSortKey = (run: RunId): string => `RUN#${splitRunId(run).key}`;
+
+/** Keys of the one table. A run, its steps and the points of its bucket share the partition of their pair. */
+export const keys = {
+  pair: (pair: PairId) => ({ pk: pairKey(pair), sk: 'STATE' }),
+  point: (pair: PairId, { source, name }: Pick<RecoveryPoint, 'source' | 'name'>) => ({
+    pk: pairKey(pair),
+    sk: `POINT#${new Date(source.created).toISOString()}#${name}`,
+  }),
+  run: (run: RunId) => ({ pk: pairKey(splitRunId(run).pair), sk: runSortKey(run) }),
+  step: (run: RunId, n: number) => ({
+    pk: pairKey(splitRunId(run).pair),
+    sk: `${runSortKey(run)}#STEP#${String(n).padStart(3, '0')}`,
+  }),
+  operation: (id: string) => ({ pk: `OP#${id}`, sk: 'OP' }),
+} as const;
+
+/** The one index: operations that are not notified, by host and creation time. */
+export const OPEN_INDEX = 'open';
+
+/** Reads an item at the door. @throws ItemInvalid */
+export const parseItem = <S extends z.ZodType>(schema: S, item: unknown): z.output<S> => {
+  const parsed = schema.safeParse(item);
+  if (!parsed.success) throw new DrError('ItemInvalid', z.prettifyError(parsed.error).slice(0, 2000));
+  return parsed.data;
+};
+
+/** The result of a conditional write, or undefined when the condition did not hold. Other errors are thrown. */
+export const unlessRefused = async <T>(write: Promise<T>): Promise<T | undefined> => {
+  try {
+    return await write;
+  } catch (error) {
+    if (error instanceof ConditionalCheckFailedException) return undefined;
+    throw error;
+  }
+};

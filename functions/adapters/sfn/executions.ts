@@ -1,0 +1,53 @@
+import {
+  DescribeExecutionCommand,
+  ExecutionDoesNotExist,
+  InvalidToken,
+  SendTaskFailureCommand,
+  SendTaskHeartbeatCommand,
+  SendTaskSuccessCommand,
+  type SFNClient,
+  TaskDoesNotExist,
+  TaskTimedOut,
+} from '@aws-sdk/client-sfn';
+import type { Delivery, TaskCallbacks, Workflow } from '../../core/ports.ts';
+
+/** A token that nobody waits on any more is no error: the Task timed out, was tried anew, or its execution is over. */
+const delivery = async (call: Promise<unknown>): Promise<Delivery> => {
+  try {
+    await call;
+    return 'delivered';
+  } catch (error) {
+    if (error instanceof TaskTimedOut || error instanceof TaskDoesNotExist || error instanceof InvalidToken)
+      return 'gone';
+    throw error;
+  }
+};
+
+/** Lengths are those of the SendTaskFailure API. */
+const MAX_ERROR = 256;
+const MAX_CAUSE = 32_000;
+
+export const stepFunctions = (sfn: SFNClient): TaskCallbacks & Workflow => ({
+  succeed: (token, output) =>
+    delivery(sfn.send(new SendTaskSuccessCommand({ taskToken: token, output: JSON.stringify(output) }))),
+  fail: (token, error, cause) =>
+    delivery(
+      sfn.send(
+        new SendTaskFailureCommand({
+          taskToken: token,
+          error: error.slice(0, MAX_ERROR),
+          cause: cause.slice(0, MAX_CAUSE),
+        }),
+      ),
+    ),
+  heartbeat: (token) => delivery(sfn.send(new SendTaskHeartbeatCommand({ taskToken: token }))),
+  isRunning: async (execution) => {
+    try {
+      const { status } = await sfn.send(new DescribeExecutionCommand({ executionArn: execution }));
+      return status === 'RUNNING' || status === 'PENDING_REDRIVE';
+    } catch (error) {
+      if (error instanceof ExecutionDoesNotExist) return false;
+      throw error;
+    }
+  },
+});

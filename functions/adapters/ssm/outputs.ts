@@ -1,0 +1,22 @@
+import { GetObjectCommand, NoSuchKey, type S3Client } from '@aws-sdk/client-s3';
+
+/** Reads the whole output of a command. Run Command itself shows 24,000 characters. */
+export interface Outputs {
+  /** @param url as Run Command names it; undefined when nothing is there */
+  readonly read: (url: string) => Promise<string | undefined>;
+}
+
+/** Outputs in the bucket that the commands were sent with, path-style or virtual-host addresses. */
+export const s3Outputs = (s3: S3Client, bucket: string): Outputs => ({
+  read: async (url) => {
+    const path = decodeURIComponent(new URL(url).pathname.slice(1));
+    const key = path.startsWith(`${bucket}/`) ? path.slice(bucket.length + 1) : path;
+    try {
+      const found = await s3.send(new GetObjectCommand({ Bucket: bucket, Key: key }));
+      return await found.Body?.transformToString('utf8');
+    } catch (error) {
+      if (error instanceof NoSuchKey) return undefined;
+      throw error;
+    }
+  },
+});

@@ -1,0 +1,108 @@
+import type { BackupRun, Lease, Observation, PairState, RecoveryPoint, RunStep } from './domain/ledger.ts';
+import type { OperationId, PairId, RunId } from './domain/names.ts';
+import type { EdgeParameters, Operation, OperationOutcome } from './domain/operation.ts';
+import type { EpochMs } from './domain/units.ts';
+import type { PairPatch } from './planner/absorb.ts';
+
+export interface Clock {
+  readonly now: () => EpochMs;
+}
+
+/** The lineage. Every method is one conditional write or one bounded read. */
+export interface Ledger {
+  /** The pair; a pair that was never seen is answered as empty. */
+  readonly loadPair: (pair: PairId) => Promise<PairState>;
+  /** Takes the lease with the next fencing token, if the pair is still as `seen`. Answers undefined when it is not. */
+  readonly takeLease: (
+    seen: PairState,
+    holder: { readonly runId: RunId; readonly execution: string },
+    expires: EpochMs,
+  ) => Promise<Lease | undefined>;
+  /** Prolongs the lease and answers the state. @throws LeaseLost */
+  readonly renewLease: (pair: PairId, token: number, expires: EpochMs) => Promise<PairState>;
+  /** Gives the lease back; nothing happens when it is somebody else's by now. */
+  readonly releaseLease: (pair: PairId, token: number) => Promise<void>;
+  /** Changes the pair while the lease is held. @throws LeaseLost */
+  readonly changePair: (pair: PairId, token: number, patch: PairPatch) => Promise<PairState>;
+  /** The next fencing token, with the doubt and the claim that go before a copy. @throws LeaseLost */
+  readonly raiseFence: (pair: PairId, token: number, patch: (seen: PairState) => PairPatch) => Promise<PairState>;
+  readonly loadRun: (
+    runId: RunId,
+  ) => Promise<{ readonly run: BackupRun; readonly steps: readonly RunStep[] } | undefined>;
+  readonly putRun: (run: BackupRun) => Promise<void>;
+  /** Ends a run under its lease. @throws LeaseLost */
+  readonly closeRun: (
+    run: BackupRun,
+    token: number,
+    end: Pick<BackupRun, 'status' | 'outcome' | 'failure' | 'endedAt'>,
+  ) => Promise<void>;
+  /** The newest points, newest first. */
+  readonly recentPoints: (pair: PairId, limit: number) => Promise<readonly RecoveryPoint[]>;
+  readonly putPoint: (pair: PairId, point: RecoveryPoint) => Promise<void>;
+  /** Records a decision once. Answers what is recorded: another caller may have been first. */
+  readonly recordStep: (runId: RunId, step: RunStep) => Promise<RunStep>;
+  readonly recordObservation: (
+    runId: RunId,
+    step: number,
+    observed: Observation,
+    at: EpochMs,
+    jvmStarts: number | null,
+  ) => Promise<void>;
+}
+
+export interface OperationStore {
+  readonly load: (id: OperationId) => Promise<Operation | undefined>;
+  /** Writes a new operation. Answers false when there is one of this id already. */
+  readonly create: (operation: Operation) => Promise<boolean>;
+  /** Puts the token of the newest attempt of the Task in place. */
+  readonly replaceToken: (id: OperationId, token: string) => Promise<Operation>;
+  readonly sent: (id: OperationId, commandId: string) => Promise<void>;
+  /** Records the outcome once; answers what is recorded. */
+  readonly ended: (id: OperationId, outcome: OperationOutcome) => Promise<Operation>;
+  /** Takes the operation out of the open index, unless its token was replaced meanwhile. */
+  readonly notified: (id: OperationId, token: string) => Promise<void>;
+  readonly open: () => Promise<readonly Operation[]>;
+}
+
+export interface SentCommand {
+  readonly commandId: string;
+}
+
+/** What Run Command says of a command on its one host. */
+export type CommandState =
+  | { readonly kind: 'running' }
+  | { readonly kind: 'ended'; readonly status: string; readonly output: string };
+
+/** Run Command, for one command on one host. */
+export interface EdgeHost {
+  /**
+   * @throws EdgeRefused when Run Command will never take it, EdgeUnreachable when it says that the host is not there;
+   * in both cases nothing was sent. After any other error that is not known.
+   */
+  readonly send: (
+    document: string,
+    host: string,
+    parameters: EdgeParameters,
+    operation: OperationId,
+  ) => Promise<SentCommand>;
+  /** The command that was sent for an operation, if there is one. */
+  readonly find: (document: string, operation: OperationId, since: EpochMs) => Promise<SentCommand | undefined>;
+  readonly state: (commandId: string, host: string) => Promise<CommandState>;
+}
+
+export interface CommandCanceller {
+  readonly cancel: (commandId: string, host: string) => Promise<void>;
+}
+
+/** `gone`: the Task does not wait on this token any more. */
+export type Delivery = 'delivered' | 'gone';
+
+export interface TaskCallbacks {
+  readonly succeed: (token: string, output: unknown) => Promise<Delivery>;
+  readonly fail: (token: string, error: string, cause: string) => Promise<Delivery>;
+}
+
+export interface Workflow {
+  readonly heartbeat: (token: string) => Promise<Delivery>;
+  readonly isRunning: (execution: string) => Promise<boolean>;
+}

@@ -1,0 +1,100 @@
+import * as z from 'zod';
+import { parseEdgeReply } from '../domain/edge-reply.ts';
+import { OperationId } from '../domain/names.ts';
+import type { Operation, OperationOutcome } from '../domain/operation.ts';
+import type { CommandState, EdgeHost, OperationStore, TaskCallbacks } from '../ports.ts';
+
+export interface SettleDependencies {
+  readonly operations: OperationStore;
+  readonly edge: Pick<EdgeHost, 'state'>;
+  readonly callbacks: TaskCallbacks;
+}
+
+/** Names under which a step fails in the state machine's history, by what the host answered. */
+const EDGE_ERRORS = {
+  refused: 'EdgeRefused',
+  failed: 'EdgeFailed',
+  unreachable: 'EdgeUnreachable',
+  interrupted: 'EdgeInterrupted',
+} as const;
+
+/** Terminal states without a reply in which the host never took the command, or never said so. */
+const NOT_DELIVERED: ReadonlySet<string> = new Set([
+  'DeliveryTimedOut',
+  'Undeliverable',
+  'InvalidPlatform',
+  'NoInstancesInTag',
+  'RateExceeded',
+]);
+
+/** What the end of a command means. A command that ended without a whole reply proves nothing. */
+export const outcomeOf = (state: Extract<CommandState, { kind: 'ended' }>, id: OperationId): OperationOutcome => {
+  const parsed = parseEdgeReply(state.output, id);
+  if ('reply' in parsed) return { kind: 'reply', reply: state.output.slice(state.output.lastIndexOf('-----BEGIN')) };
+  const detail = `Run Command says ${state.status}; ${parsed.problem}: ${state.output.slice(-800)}`;
+  if (NOT_DELIVERED.has(state.status)) return { kind: 'lost', error: 'EdgeUnreachable', detail };
+  if (state.status === 'AccessDenied') return { kind: 'lost', error: 'EdgeRefused', detail };
+  if (state.status === 'Success' || state.status === 'Failed')
+    return { kind: 'lost', error: 'EdgeReplyInvalid', detail };
+  return { kind: 'lost', error: 'EdgeInterrupted', detail };
+};
+
+/** Tells the state machine how an operation ended, then closes it. Safe to repeat. */
+export const notify = async (
+  deps: Pick<SettleDependencies, 'operations' | 'callbacks'>,
+  operation: Operation,
+): Promise<void> => {
+  const { id, token, outcome } = operation;
+  if (!outcome) return;
+  if (outcome.kind === 'lost') await deps.callbacks.fail(token, outcome.error, outcome.detail);
+  else {
+    const parsed = parseEdgeReply(outcome.reply, id);
+    if ('problem' in parsed) await deps.callbacks.fail(token, 'EdgeReplyInvalid', parsed.problem);
+    else if (parsed.reply.outcome === 'ok') await deps.callbacks.succeed(token, { operation: id });
+    else
+      await deps.callbacks.fail(
+        token,
+        EDGE_ERRORS[parsed.reply.outcome],
+        `${parsed.reply.code} on ${parsed.reply.host}: ${parsed.reply.message}`,
+      );
+  }
+  await deps.operations.notified(id, token);
+};
+
+/**
+ * Looks at the command of an open operation and, if it is over, records the outcome and wakes the state machine. The
+ * one piece of code behind the event rule and the sweeper; lost, doubled and early events are harmless.
+ * @returns whether the operation is over
+ */
+export const settle = async (deps: SettleDependencies, operation: Operation): Promise<boolean> => {
+  if (operation.outcome) {
+    if (operation.state !== 'notified') await notify(deps, operation);
+    return true;
+  }
+  if (!operation.commandId) return false;
+  const state = await deps.edge.state(operation.commandId, operation.host);
+  if (state.kind === 'running') return false;
+  await notify(deps, await deps.operations.ended(operation.id, outcomeOf(state, operation.id)));
+  return true;
+};
+
+/** The event of a command: its parameters name the operation, also before the command id was stored. */
+const CommandEvent = z.object({
+  detail: z.object({
+    'command-id': z.string(),
+    parameters: z.object({ operation: z.tuple([OperationId]) }),
+  }),
+});
+
+/** Event handler: a hint that a command may be over. Events of other commands are none of ours. */
+export const settleOperation =
+  (deps: SettleDependencies) =>
+  async (event: unknown): Promise<{ readonly settled: boolean }> => {
+    const parsed = CommandEvent.safeParse(event);
+    if (!parsed.success) return { settled: false };
+    const { 'command-id': commandId, parameters } = parsed.data.detail;
+    const operation = await deps.operations.load(parameters.operation[0]);
+    if (!operation) return { settled: false };
+    // A doubled SendCommand leaves two commands: the first that ends with a reply settles the operation.
+    return { settled: await settle(deps, { ...operation, commandId: operation.commandId ?? commandId }) };
+  };

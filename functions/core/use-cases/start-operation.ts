@@ -1,0 +1,184 @@
+import * as z from 'zod';
+import type { OperationStep } from '../domain/backup-step.ts';
+import { isOperation } from '../domain/backup-step.ts';
+import type { BackupRun, PairState } from '../domain/ledger.ts';
+import { type OperationId, RunId } from '../domain/names.ts';
+import type { BlastRadius, EdgeParameters, Operation } from '../domain/operation.ts';
+import type { Cluster } from '../domain/policy.ts';
+import { type EpochMs, later, seconds } from '../domain/units.ts';
+import { DrError, isDrError } from '../errors.ts';
+import type { PairPatch } from '../planner/absorb.ts';
+import { DELIVERY, executionSeconds } from '../planner/decide-backup.ts';
+import type { Clock, EdgeHost, Ledger, OperationStore, TaskCallbacks } from '../ports.ts';
+import { operationId } from './operation-id.ts';
+import { parseEvent } from './parse-event.ts';
+import { notify } from './settle-operation.ts';
+
+const StartEvent = z.strictObject({
+  runId: RunId,
+  lease: z.number().int().positive(),
+  operationStep: z.number().int().nonnegative(),
+  taskToken: z.string().min(1),
+});
+
+export interface StartDependencies {
+  readonly ledger: Pick<Ledger, 'loadRun' | 'raiseFence'>;
+  readonly operations: OperationStore;
+  readonly edge: Pick<EdgeHost, 'send' | 'find'>;
+  readonly callbacks: TaskCallbacks;
+  readonly clock: Clock;
+  readonly document: { readonly name: string; readonly blastRadius: BlastRadius };
+}
+
+const VERBS = {
+  survey: { verb: 'survey', blastRadius: 'observe' },
+  'create-snapshot': { verb: 'snapshot', blastRadius: 'protect' },
+  'compute-diff': { verb: 'diff', blastRadius: 'observe' },
+  replicate: { verb: 'replicate', blastRadius: 'protect' },
+  verify: { verb: 'verify', blastRadius: 'observe' },
+} as const satisfies Record<
+  OperationStep['kind'],
+  { readonly verb: EdgeParameters['verb']; readonly blastRadius: BlastRadius }
+>;
+
+const path = (cluster: Cluster | null, run: BackupRun): string => (cluster ? `${cluster.service}/${run.bucket}` : '');
+
+/** What the document is given for a step. `pair` is set for a step that writes the replica. */
+export const edgeParameters = (
+  run: BackupRun,
+  step: OperationStep,
+  id: OperationId,
+  pair: PairState | null,
+): EdgeParameters => {
+  const { limits } = run.policy;
+  const common: EdgeParameters = {
+    operation: id,
+    verb: VERBS[step.kind].verb,
+    source: path(run.policy.source, run),
+    replica: path(run.policy.replica, run),
+    target: '',
+    base: '',
+    targetId: '',
+    baseSourceId: '',
+    baseReplicaId: '',
+    sealId: '',
+    replicaCreated: '',
+    mode: '',
+    empty: 'no',
+    fence: String(pair?.fence ?? 0),
+    fenceSeed: pair?.pinned && !pair.pinned.seeded ? 'yes' : 'no',
+    copySeconds: '0',
+    maps: String(limits.maps),
+    bandwidth: String(limits.bandwidthMBps ?? 0),
+    executionTimeout: String(executionSeconds(step)),
+  };
+  switch (step.kind) {
+    case 'survey':
+      return common;
+    case 'create-snapshot':
+      return { ...common, target: step.name, base: step.base?.name ?? '' };
+    case 'compute-diff':
+      return { ...common, base: step.base.name, target: step.target.name };
+    case 'replicate':
+      return {
+        ...common,
+        mode: step.mode,
+        target: step.target.name,
+        targetId: step.target.id,
+        base: step.base?.name ?? '',
+        baseSourceId: step.base?.sourceId ?? '',
+        baseReplicaId: step.base?.replicaId ?? '',
+        replicaCreated: step.replicaCreated,
+        empty: step.claim ? 'yes' : 'no',
+        copySeconds: String(step.copySeconds),
+      };
+    case 'verify':
+      return { ...common, target: step.target.name, targetId: step.target.id, sealId: step.sealId };
+  }
+};
+
+/** What has to be in the ledger before the replica is touched: the doubt, the claim, and the host that does it. */
+const beforeCopy = (
+  step: Extract<OperationStep, { kind: 'replicate' }>,
+  pair: PairState,
+  id: OperationId,
+  at: EpochMs,
+): PairPatch => ({
+  dirtySince: pair.dirtySince ?? { operation: id, at },
+  ...(step.claim && pair.owned?.created !== step.replicaCreated
+    ? { owned: { created: step.replicaCreated, at, proved: false } }
+    : {}),
+  ...(pair.pinned?.host === step.host ? {} : { pinned: { host: step.host, seeded: false } }),
+});
+
+/**
+ * State machine step: starts the remote command of a recorded decision and leaves the token to whoever settles it.
+ * Called again for the same operation it attaches: the token is replaced, and an outcome that is there is sent at once.
+ * @throws LeaseLost, EventInvalid, EdgeUnreachable when it is not known whether Run Command took the command
+ */
+export const startOperation =
+  (deps: StartDependencies) =>
+  async (event: unknown): Promise<{ readonly operation: OperationId }> => {
+    const { runId, lease, operationStep, taskToken } = parseEvent(StartEvent, event);
+    const id = operationId(runId, operationStep);
+    const known = await deps.operations.load(id);
+    const operation = known
+      ? await deps.operations.replaceToken(id, taskToken)
+      : await create(deps, id, { runId, lease, operationStep, taskToken });
+    if (operation.outcome) await notify(deps, operation);
+    else if (!operation.commandId) await deliver(deps, operation, known !== undefined);
+    return { operation: id };
+  };
+
+const create = async (
+  deps: StartDependencies,
+  id: OperationId,
+  { runId, lease, operationStep, taskToken }: z.infer<typeof StartEvent>,
+): Promise<Operation> => {
+  const known = await deps.ledger.loadRun(runId);
+  const step = known?.steps.find((it) => it.n === operationStep)?.decision;
+  if (!known || !step || !isOperation(step))
+    throw new DrError('EventInvalid', `step ${operationStep} of ${runId} is no operation`);
+  const { document } = deps;
+  if (VERBS[step.kind].blastRadius !== document.blastRadius)
+    throw new DrError('EventInvalid', `${step.kind} is not for the ${document.blastRadius} document`);
+  const now = deps.clock.now();
+  const pair =
+    step.kind === 'replicate'
+      ? await deps.ledger.raiseFence(known.run.pair, lease, (seen) => beforeCopy(step, seen, id, now))
+      : null;
+  const operation: Operation = {
+    id,
+    runId,
+    step: operationStep,
+    pair: known.run.pair,
+    lease,
+    execution: known.run.execution,
+    document: document.name,
+    host: step.host,
+    parameters: edgeParameters(known.run, step, id, pair),
+    token: taskToken,
+    state: 'sending',
+    createdAt: now,
+    deadline: later(now, seconds(DELIVERY + executionSeconds(step) + 600)),
+    commandId: null,
+    outcome: null,
+  };
+  if (await deps.operations.create(operation)) return operation;
+  return deps.operations.replaceToken(id, taskToken);
+};
+
+/** Sends the command unless an earlier attempt did: Run Command itself knows no idempotency. */
+const deliver = async (deps: StartDependencies, operation: Operation, isRepeated: boolean): Promise<void> => {
+  const { id, document, host, parameters, createdAt } = operation;
+  try {
+    const sent =
+      (isRepeated ? await deps.edge.find(document, id, createdAt) : undefined) ??
+      (await deps.edge.send(document, host, parameters, id));
+    await deps.operations.sent(id, sent.commandId);
+  } catch (error) {
+    if (!isDrError(error, 'EdgeRefused') && !isDrError(error, 'EdgeUnreachable')) throw error;
+    const ended = await deps.operations.ended(id, { kind: 'lost', error: error.name, detail: error.message });
+    await notify(deps, ended);
+  }
+};

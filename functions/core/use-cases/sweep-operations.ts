@@ -1,0 +1,88 @@
+import type { Operation } from '../domain/operation.ts';
+import { type EpochMs, later, seconds, secondsBetween } from '../domain/units.ts';
+import { isDrError } from '../errors.ts';
+import type { Clock, CommandCanceller, EdgeHost, Ledger, OperationStore, TaskCallbacks, Workflow } from '../ports.ts';
+import { LEASE } from './open-run.ts';
+import { notify, settle } from './settle-operation.ts';
+
+export interface SweepDependencies {
+  readonly operations: OperationStore;
+  readonly ledger: Pick<Ledger, 'renewLease'>;
+  readonly edge: Pick<EdgeHost, 'find' | 'state'> & CommandCanceller;
+  readonly callbacks: TaskCallbacks;
+  readonly workflow: Workflow;
+  readonly clock: Clock;
+  readonly report: (problem: string, error: unknown) => void;
+}
+
+export interface SweepResult {
+  readonly open: number;
+  readonly settled: number;
+  readonly oldestSeconds: number;
+}
+
+/** After this long without a command id, Run Command is asked whether the command was ever sent. */
+const SENDING = seconds(120);
+
+/**
+ * The truth behind the events: looks at every open operation, settles what is over, keeps what is alive, and ends what
+ * never came to be or passed its deadline. One operation that fails does not keep the others waiting.
+ * @throws the last error, after all operations were looked at, so that the alarm on this function sees it
+ */
+export const sweepOperations = (deps: SweepDependencies) => async (): Promise<SweepResult> => {
+  const open = await deps.operations.open();
+  const now = deps.clock.now();
+  let settled = 0;
+  let problem: { readonly error: unknown } | undefined;
+  for (const operation of open) {
+    try {
+      if (await sweepOne(deps, operation, now)) settled += 1;
+    } catch (error) {
+      deps.report(`operation ${operation.id} could not be swept`, error);
+      problem = { error };
+    }
+  }
+  if (problem) throw problem.error;
+  const oldestSeconds = Math.max(0, ...open.map((it) => secondsBetween(it.createdAt, now)));
+  return { open: open.length, settled, oldestSeconds };
+};
+
+const sweepOne = async (deps: SweepDependencies, operation: Operation, now: EpochMs): Promise<boolean> => {
+  const sent = await withCommand(deps, operation, now);
+  if (await settle(deps, sent)) return true;
+  if (now > sent.deadline) {
+    if (sent.commandId) await deps.edge.cancel(sent.commandId, sent.host);
+    const detail = `it was not over at ${new Date(sent.deadline).toISOString()}, its last time-out included`;
+    await notify(deps, await deps.operations.ended(sent.id, { kind: 'lost', error: 'EdgeInterrupted', detail }));
+    return true;
+  }
+  await keepAlive(deps, sent, now);
+  return false;
+};
+
+/** Finds the command of an operation whose starter died before it could note the command's id. */
+const withCommand = async (deps: SweepDependencies, operation: Operation, now: EpochMs): Promise<Operation> => {
+  const { id, document, createdAt, commandId, outcome } = operation;
+  if (commandId || outcome || now <= later(createdAt, SENDING)) return operation;
+  const found = await deps.edge.find(document, id, createdAt);
+  if (found) {
+    await deps.operations.sent(id, found.commandId);
+    return { ...operation, commandId: found.commandId };
+  }
+  return deps.operations.ended(id, { kind: 'lost', error: 'EdgeUnreachable', detail: 'the command was never sent' });
+};
+
+/** A live operation keeps its Task and its lease; that of an execution that is over is cancelled. */
+const keepAlive = async (deps: SweepDependencies, operation: Operation, now: EpochMs): Promise<void> => {
+  const delivery = await deps.workflow.heartbeat(operation.token);
+  if (delivery === 'gone' && !(await deps.workflow.isRunning(operation.execution))) {
+    if (operation.commandId) await deps.edge.cancel(operation.commandId, operation.host);
+    return;
+  }
+  try {
+    await deps.ledger.renewLease(operation.pair, operation.lease, later(now, LEASE));
+  } catch (error) {
+    // Somebody else took the lease: this operation is stale, and its host refuses it by its fencing token.
+    if (!isDrError(error, 'LeaseLost')) throw error;
+  }
+};

@@ -1,0 +1,18 @@
+import * as z from 'zod';
+
+const Name = z.string().min(1);
+
+/** Environment variables of each handler; the CDK constructs are typed by the same schemas. */
+export const StoreEnv = z.object({ TABLE_NAME: Name });
+
+export const StartOperationEnv = StoreEnv.extend({
+  /** The one SSM document that this function may send. */
+  DOCUMENT_NAME: Name,
+  BLAST_RADIUS: z.enum(['observe', 'protect']),
+  /** Bucket that receives the whole output of each command. */
+  OUTPUT_BUCKET: Name,
+});
+export type StartOperationEnv = z.infer<typeof StartOperationEnv>;
+
+export const SettleOperationEnv = StoreEnv.extend({ OUTPUT_BUCKET: Name });
+export type SettleOperationEnv = z.infer<typeof SettleOperationEnv>;

@@ -1,0 +1,12 @@
+import { recordFailure } from '../core/use-cases/close-run.ts';
+import { StoreEnv } from './environments.ts';
+import { environment, instrument } from './instrument.ts';
+import { systemClock } from './wiring/clock.ts';
+import { liveLedger } from './wiring/store.ts';
+
+const env = environment(StoreEnv);
+
+export const handler = instrument(
+  'record-failure',
+  recordFailure({ ledger: liveLedger(env.TABLE_NAME), clock: systemClock }),
+);

@@ -1,0 +1,12 @@
+import { recordOutcome } from '../core/use-cases/close-run.ts';
+import { StoreEnv } from './environments.ts';
+import { environment, instrument } from './instrument.ts';
+import { systemClock } from './wiring/clock.ts';
+import { liveLedger } from './wiring/store.ts';
+
+const env = environment(StoreEnv);
+
+export const handler = instrument(
+  'record-outcome',
+  recordOutcome({ ledger: liveLedger(env.TABLE_NAME), clock: systemClock }),
+);

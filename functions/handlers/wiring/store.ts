@@ -1,0 +1,12 @@
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
+import { dynamoLedger } from '../../adapters/dynamodb/ledger.ts';
+import { dynamoOperations } from '../../adapters/dynamodb/operation-store.ts';
+
+const table = (name: string) => ({
+  client: DynamoDBDocumentClient.from(new DynamoDBClient({ maxAttempts: 6 })),
+  name,
+});
+
+export const liveLedger = (tableName: string) => dynamoLedger(table(tableName));
+export const liveOperations = (tableName: string) => dynamoOperations(table(tableName));
