@@ -25,7 +25,9 @@ export const EdgeParameters = z.strictObject({
   copySeconds: z.string(),
   maps: z.string(),
   bandwidth: z.string(),
+  /** Seconds that the script keeps to, and the longer time after which the agent ends it. */
   executionTimeout: z.string(),
+  commandTimeout: z.string(),
 });
 export type EdgeParameters = z.infer<typeof EdgeParameters>;
 

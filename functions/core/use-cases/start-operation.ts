@@ -71,6 +71,7 @@ export const edgeParameters = (
     maps: String(limits.maps),
     bandwidth: String(limits.bandwidthMBps ?? 0),
     executionTimeout: String(executionSeconds(step)),
+    commandTimeout: String(executionSeconds(step) + 60),
   };
   switch (step.kind) {
     case 'survey':
