@@ -1,0 +1,245 @@
+import { beforeAll, describe, expect, it } from 'vitest';
+import { dynamoLedger } from '../../../functions/adapters/dynamodb/ledger.ts';
+import { dynamoOperations } from '../../../functions/adapters/dynamodb/operation-store.ts';
+import type { Table } from '../../../functions/adapters/dynamodb/table.ts';
+import type { RunStep } from '../../../functions/core/domain/ledger.ts';
+import { BucketRef, ClusterName, type PairId, pairId, RunId } from '../../../functions/core/domain/names.ts';
+import { EdgeParameters, type Operation } from '../../../functions/core/domain/operation.ts';
+import { epochMs } from '../../../functions/core/domain/units.ts';
+import type { Ledger, OperationStore } from '../../../functions/core/ports.ts';
+import { historyOf, operationOf, slot } from '../../unit/planner/world.ts';
+
+/** What the ledger and the operation store promise, on whatever speaks DynamoDB's protocol. */
+export const describeStores = (engine: string, openTable: () => Promise<Table>): void => {
+  let ledger: Ledger;
+  let operations: OperationStore;
+  let count = 0;
+  beforeAll(async () => {
+    const table = await openTable();
+    ledger = dynamoLedger(table);
+    operations = dynamoOperations(table);
+  });
+
+  const freshPair = (): PairId => {
+    count += 1;
+    return pairId(ClusterName.parse('prod'), BucketRef.parse(`sales/orders-${count}`), ClusterName.parse('dr'));
+  };
+  const runOf = (pair: PairId) => RunId.parse(`${pair}#nightly#20261120t020000z`);
+  const expires = epochMs(slot + 1_800_000);
+  const leased = async (pair: PairId, execution = 'one') => {
+    const lease = await ledger.takeLease(await ledger.loadPair(pair), { runId: runOf(pair), execution }, expires);
+    if (!lease) throw new Error('the lease was free');
+    return lease;
+  };
+  const lost = { name: 'LeaseLost' };
+
+  describe(`the ledger on ${engine}`, () => {
+    it('a pair that was never seen is empty', async () => {
+      const pair = freshPair();
+      expect(await ledger.loadPair(pair)).toMatchObject({ pair, lease: null, fence: 0, base: null, owned: null });
+    });
+
+    it('of two that take the same free lease one gets it', async () => {
+      const pair = freshPair();
+      const seen = await ledger.loadPair(pair);
+      const both = await Promise.all(
+        ['one', 'two'].map((execution) => ledger.takeLease(seen, { runId: runOf(pair), execution }, expires)),
+      );
+      expect(both.filter((it) => it !== undefined)).toHaveLength(1);
+    });
+
+    it('of two that take the same abandoned lease one gets it', async () => {
+      const pair = freshPair();
+      await leased(pair);
+      const seen = await ledger.loadPair(pair);
+      const both = await Promise.all(
+        ['two', 'three'].map((execution) => ledger.takeLease(seen, { runId: runOf(pair), execution }, expires)),
+      );
+      expect(both.filter((it) => it !== undefined)).toHaveLength(1);
+    });
+
+    it('a holder that has shown a sign of life since is not taken over', async () => {
+      const pair = freshPair();
+      const { token } = await leased(pair);
+      const seen = await ledger.loadPair(pair);
+      await ledger.renewLease(pair, token, epochMs(expires + 60_000));
+      expect(await ledger.takeLease(seen, { runId: runOf(pair), execution: 'two' }, expires)).toBeUndefined();
+    });
+
+    it('tokens only grow, over leases and mutating operations', async () => {
+      const pair = freshPair();
+      const first = await leased(pair);
+      const raised = await ledger.raiseFence(pair, first.token, () => ({}));
+      await ledger.releaseLease(pair, first.token);
+      const second = await leased(pair, 'two');
+      expect([first.token, raised.fence, second.token]).toEqual([1, 2, 3]);
+    });
+
+    it('a lost lease can do nothing any more', async () => {
+      const pair = freshPair();
+      const first = await leased(pair);
+      const taken = await ledger.takeLease(
+        await ledger.loadPair(pair),
+        { runId: runOf(pair), execution: 'two' },
+        expires,
+      );
+      await expect(ledger.renewLease(pair, first.token, expires)).rejects.toMatchObject(lost);
+      await expect(ledger.changePair(pair, first.token, { dirtySince: null })).rejects.toMatchObject(lost);
+      await expect(ledger.raiseFence(pair, first.token, () => ({}))).rejects.toMatchObject(lost);
+      await ledger.releaseLease(pair, first.token);
+      expect((await ledger.loadPair(pair)).lease?.token).toBe(taken?.token);
+    });
+
+    it('what goes before a copy is written with its token, in one write', async () => {
+      const pair = freshPair();
+      const { token } = await leased(pair);
+      const dirtySince = { operation: operationOf(3), at: slot };
+      const state = await ledger.raiseFence(pair, token, (seen) => ({ dirtySince: seen.dirtySince ?? dirtySince }));
+      expect(state).toMatchObject({ fence: 2, dirtySince });
+      expect(await ledger.loadPair(pair)).toEqual(state);
+    });
+
+    it('a decision is recorded once', async () => {
+      const { run } = historyOf({});
+      const pair = freshPair();
+      await ledger.putRun({ ...run, runId: runOf(pair), pair });
+      const step = (seconds: number): RunStep => ({
+        n: 0,
+        decision: { kind: 'wait', seconds: seconds as never, reason: 'r' },
+        decidedAt: slot,
+        operationStep: 0,
+        observed: null,
+        observedAt: null,
+        jvmStarts: null,
+      });
+      expect(await ledger.recordStep(runOf(pair), step(1))).toEqual(step(1));
+      expect(await ledger.recordStep(runOf(pair), step(2))).toEqual(step(1));
+      await ledger.recordObservation(runOf(pair), 0, { kind: 'elapsed' }, slot, null);
+      expect((await ledger.loadRun(runOf(pair)))?.steps).toMatchObject([{ n: 0, observed: { kind: 'elapsed' } }]);
+    });
+
+    it('the steps of a run come in their order, and those of another slot do not', async () => {
+      const { run } = historyOf({});
+      const pair = freshPair();
+      const decision = { kind: 'wait', seconds: 1 as never, reason: 'r' } as const;
+      const step = (n: number): RunStep => ({
+        n,
+        decision,
+        decidedAt: slot,
+        operationStep: n,
+        observed: null,
+        observedAt: null,
+        jvmStarts: null,
+      });
+      await ledger.putRun({ ...run, runId: runOf(pair), pair });
+      for (const n of [10, 2, 0, 1]) await ledger.recordStep(runOf(pair), step(n));
+      await ledger.recordStep(RunId.parse(`${pair}#nightly#20261120t020001z`), step(0));
+      expect((await ledger.loadRun(runOf(pair)))?.steps.map((it) => it.n)).toEqual([0, 1, 2, 10]);
+    });
+
+    it('a run is closed under its lease only', async () => {
+      const { run } = historyOf({});
+      const pair = freshPair();
+      const mine = { ...run, runId: runOf(pair), pair, lease: 7 };
+      await ledger.putRun(mine);
+      const end = {
+        status: 'failed',
+        outcome: null,
+        failure: { error: 'CopyFailed', cause: 'x' },
+        endedAt: slot,
+      } as const;
+      await expect(ledger.closeRun(mine, 6, end)).rejects.toMatchObject(lost);
+      await ledger.closeRun(mine, 7, end);
+      expect((await ledger.loadRun(mine.runId))?.run).toMatchObject(end);
+    });
+
+    it('the newest points come first, and no more than were asked for', async () => {
+      const pair = freshPair();
+      const { points } = historyOf({ source: 'a* b* c*', replica: 'a* b* c*' });
+      for (const point of points) await ledger.putPoint(pair, point);
+      expect(await ledger.recentPoints(pair, 2)).toEqual(points.slice(0, 2));
+    });
+  });
+
+  const operationFor = (n: number): Operation => ({
+    id: operationOf(n),
+    runId: RunId.parse('prod/sales/orders#dr#nightly#20261120t020000z'),
+    step: n,
+    pair: pairId(ClusterName.parse('prod'), BucketRef.parse('sales/orders'), ClusterName.parse('dr')),
+    lease: 1,
+    execution: 'arn:execution',
+    document: 'observe',
+    host: 'i-0123456789abcdef0' as Operation['host'],
+    parameters: EdgeParameters.parse({
+      ...Object.fromEntries(Object.keys(EdgeParameters.shape).map((it) => [it, ''])),
+      operation: operationOf(n),
+      verb: 'survey',
+      empty: 'no',
+      fenceSeed: 'no',
+    }),
+    token: 'token-1',
+    state: 'sending',
+    createdAt: slot,
+    deadline: expires,
+    commandId: null,
+    outcome: null,
+  });
+  const lostOutcome = { kind: 'lost', error: 'EdgeInterrupted', detail: 'x' } as const;
+
+  describe(`operations on ${engine}`, () => {
+    it('an operation is created once', async () => {
+      expect(await operations.create(operationFor(100))).toBe(true);
+      expect(await operations.create({ ...operationFor(100), token: 'other' })).toBe(false);
+      expect(await operations.load(operationOf(100))).toEqual(operationFor(100));
+      expect(await operations.load(operationOf(999))).toBeUndefined();
+    });
+
+    it('everything that is not notified is in the open index', async () => {
+      await operations.create(operationFor(101));
+      const isOpen = async () => (await operations.open()).some((it) => it.id === operationOf(101));
+      expect(await isOpen()).toBe(true);
+      await operations.sent(operationOf(101), 'command');
+      await operations.ended(operationOf(101), lostOutcome);
+      expect(await isOpen()).toBe(true);
+      await operations.notified(operationOf(101), 'token-1');
+      expect(await isOpen()).toBe(false);
+    });
+
+    it('the first outcome stays', async () => {
+      await operations.create(operationFor(102));
+      await operations.ended(operationOf(102), { kind: 'reply', reply: 'first' });
+      expect((await operations.ended(operationOf(102), lostOutcome)).outcome).toEqual({
+        kind: 'reply',
+        reply: 'first',
+      });
+    });
+
+    it('an old token cannot close an operation whose token was replaced', async () => {
+      await operations.create(operationFor(103));
+      await operations.ended(operationOf(103), lostOutcome);
+      await operations.replaceToken(operationOf(103), 'token-2');
+      await operations.notified(operationOf(103), 'token-1');
+      expect((await operations.load(operationOf(103)))?.state).toBe('ended');
+      await operations.notified(operationOf(103), 'token-2');
+      expect((await operations.load(operationOf(103)))?.state).toBe('notified');
+    });
+
+    it('a new token opens a closed operation again until it was told', async () => {
+      await operations.create(operationFor(104));
+      await operations.ended(operationOf(104), lostOutcome);
+      await operations.notified(operationOf(104), 'token-1');
+      expect(await operations.replaceToken(operationOf(104), 'token-2')).toMatchObject({
+        state: 'ended',
+        outcome: lostOutcome,
+      });
+      expect((await operations.open()).map((it) => it.id)).toContain(operationOf(104));
+    });
+
+    it('a command id that comes after the end changes nothing', async () => {
+      await operations.create(operationFor(105));
+      await operations.ended(operationOf(105), lostOutcome);
+      await operations.sent(operationOf(105), 'late');
+      expect(await operations.load(operationOf(105))).toMatchObject({ state: 'ended', commandId: null });
+    });
+  });
+};

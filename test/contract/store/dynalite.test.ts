@@ -1,0 +1,11 @@
+import { afterAll, beforeAll } from 'vitest';
+import { createTable, startDynalite } from '../../fixtures/table.ts';
+import { describeStores } from './contract.ts';
+
+let engine: Awaited<ReturnType<typeof startDynalite>>;
+beforeAll(async () => {
+  engine = await startDynalite();
+});
+afterAll(() => engine.stop());
+
+describeStores('dynalite', () => createTable(engine.endpoint, 'ledger'));
