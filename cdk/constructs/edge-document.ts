@@ -1,0 +1,140 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { CfnDeletionPolicy } from 'aws-cdk-lib';
+import { CfnDocument } from 'aws-cdk-lib/aws-ssm';
+import { Construct } from 'constructs';
+
+/** What a document may do to the clusters; each has its own starting function, role and identity on the host. */
+export type BlastRadius = 'observe' | 'protect';
+
+const SERVICE = '[A-Za-z0-9][A-Za-z0-9.-]{0,61}(:[0-9]{2,5})?';
+const RESOURCE = '[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]';
+const BUCKET = `^$|^${SERVICE}/${RESOURCE}/${RESOURCE}$`;
+const SNAPSHOT = '^$|^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$';
+const UUID = '^$|^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$';
+const YES_OR_NO = '^(yes|no)$';
+
+const VERBS = { observe: '^(survey|diff|verify)$', protect: '^(snapshot|replicate)$' } as const;
+
+export type EdgeParameter = { readonly description: string; readonly pattern: string; readonly fallback?: string };
+
+/**
+ * The parameters of a document. Patterns are written in what java.util.regex (the API) and RE2 (the agent) read alike.
+ * `$` matches before a final line end in Java: the agent and the script, which check again, refuse that one.
+ */
+export const edgeParameters = (radius: BlastRadius): Readonly<Record<string, EdgeParameter>> => ({
+  operation: { description: 'operation id', pattern: '^op-[0-9a-f]{24}-[0-9]{3}$' },
+  verb: { description: 'what to do', pattern: VERBS[radius] },
+  source: { description: 'service/volume/bucket that is protected', pattern: BUCKET, fallback: '' },
+  replica: { description: 'service/volume/bucket of the copy', pattern: BUCKET, fallback: '' },
+  target: { description: 'snapshot to create, copy or compare', pattern: SNAPSHOT, fallback: '' },
+  base: { description: 'snapshot to start the difference from', pattern: SNAPSHOT, fallback: '' },
+  targetId: { description: 'id that the target must have', pattern: UUID, fallback: '' },
+  baseSourceId: { description: 'id that the base must have on the source', pattern: UUID, fallback: '' },
+  baseReplicaId: { description: 'id that the base must have on the replica', pattern: UUID, fallback: '' },
+  sealId: { description: 'id that the target must have on the replica', pattern: UUID, fallback: '' },
+  replicaCreated: {
+    description: 'creation time that the replica bucket must have',
+    pattern: '^$|^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{5,15}Z$',
+    fallback: '',
+  },
+  mode: { description: 'how to copy', pattern: '^(|bootstrap|resync|incremental)$', fallback: '' },
+  empty: { description: 'the replica bucket must be empty before the copy', pattern: YES_OR_NO, fallback: 'no' },
+  fence: { description: 'fencing token of a mutating operation', pattern: '^[0-9]{1,12}$', fallback: '0' },
+  fenceSeed: { description: 'this host has not worked on the replica before', pattern: YES_OR_NO, fallback: 'no' },
+  copySeconds: { description: 'time limit of the copy, seconds', pattern: '^[0-9]{1,6}$', fallback: '0' },
+  maps: { description: 'distcp -m', pattern: '^[0-9]{1,4}$', fallback: '0' },
+  bandwidth: { description: 'distcp -bandwidth, MB/s per map; 0: not given', pattern: '^[0-9]{1,6}$', fallback: '0' },
+  executionTimeout: { description: 'time limit that the script keeps, seconds', pattern: '^[0-9]{1,6}$' },
+  commandTimeout: {
+    description: 'time limit that the agent keeps, seconds; at most 48 hours',
+    pattern: '^[0-9]{1,6}$',
+    fallback: '172800',
+  },
+});
+
+/**
+ * The one parameter that is put into the document as text, outside of the script: whether an agent also fills in text
+ * for a parameter of ENV_VAR is not documented, and a time limit that it cannot read would silently be one hour.
+ */
+const AGENT_TIMEOUT = 'commandTimeout';
+
+/** Documents are at most 64 KB (SendCommand and CreateDocument, API reference of Systems Manager). */
+const MAX_BYTES = 64 * 1024;
+
+export type EdgeDocumentProps = {
+  readonly radius: BlastRadius;
+  /** First part of the physical name. */
+  readonly prefix: string;
+  /** Path of the script that runs on the host. */
+  readonly script: string;
+};
+
+/**
+ * The edge host script as a Command document (schema 2.2) that allows the verbs of one blast radius.
+ *
+ * Its name carries a hash of its content, and documents that are no longer in the template stay in the account: a run
+ * that began before a deployment goes on with the document that its function versions know.
+ */
+export class EdgeDocument extends Construct {
+  readonly documentName: string;
+
+  constructor(scope: Construct, id: string, props: EdgeDocumentProps) {
+    super(scope, id);
+    const content = documentContent(props.radius, readFileSync(props.script, 'utf8'));
+    const text = JSON.stringify(content);
+    if (Buffer.byteLength(text) >= MAX_BYTES)
+      throw new Error(
+        `${props.script}: the document is ${Buffer.byteLength(text)} bytes, shorten it below ${MAX_BYTES}`,
+      );
+    const hash = createHash('sha256').update(text).digest('hex').slice(0, 12);
+    this.documentName = `${documentPrefix(props.prefix, props.radius)}${hash}`;
+    const document = new CfnDocument(this, 'Document', {
+      name: this.documentName,
+      documentType: 'Command',
+      documentFormat: 'JSON',
+      targetType: '/',
+      updateMethod: 'Replace',
+      content,
+    });
+    document.cfnOptions.deletionPolicy = CfnDeletionPolicy.RETAIN;
+    document.cfnOptions.updateReplacePolicy = CfnDeletionPolicy.RETAIN;
+  }
+}
+
+/** What the names of all documents of one blast radius, present and past, begin with. */
+export const documentPrefix = (prefix: string, radius: BlastRadius): string => `${prefix}-${radius}-`;
+
+function documentContent(radius: BlastRadius, script: string) {
+  // Systems Manager would read {{name}} as a parameter wherever it stands, and put its value into the script's text.
+  if (script.includes('{{')) throw new Error('the edge host script must not contain {{, write it another way');
+  const [shebang, ...rest] = script.trimEnd().split('\n');
+  if (shebang !== '#!/bin/bash') throw new Error('the edge host script must begin with #!/bin/bash');
+  return {
+    schemaVersion: '2.2',
+    description: `Ozone DR, ${radius}: one operation on an edge host`,
+    parameters: Object.fromEntries(
+      Object.entries(edgeParameters(radius)).map(([name, { description, pattern, fallback }]) => [
+        name,
+        {
+          type: 'String',
+          description,
+          allowedPattern: pattern,
+          ...(fallback === undefined ? {} : { default: fallback }),
+          ...(name === AGENT_TIMEOUT ? {} : { interpolationType: 'ENV_VAR' }),
+        },
+      ]),
+    ),
+    mainSteps: [
+      {
+        action: 'aws:runShellScript',
+        name: 'run',
+        precondition: { StringEquals: ['platformType', 'Linux'] },
+        inputs: {
+          timeoutSeconds: `{{ ${AGENT_TIMEOUT} }}`,
+          runCommand: [shebang, `OZONE_DR_DOCUMENT=${radius}`, ...rest],
+        },
+      },
+    ],
+  };
+}

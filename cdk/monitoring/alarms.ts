@@ -1,0 +1,95 @@
+import { Duration } from 'aws-cdk-lib';
+import { ComparisonOperator, MathExpression, TreatMissingData } from 'aws-cdk-lib/aws-cloudwatch';
+import type { IFunction } from 'aws-cdk-lib/aws-lambda';
+import type { ITopic } from 'aws-cdk-lib/aws-sns';
+import type { IQueue } from 'aws-cdk-lib/aws-sqs';
+import type { IStateMachine } from 'aws-cdk-lib/aws-stepfunctions';
+import type { Construct } from 'constructs';
+import { RunbookAlarm } from '../constructs/alarm.ts';
+
+export type Watched = {
+  readonly prefix: string;
+  readonly topic: ITopic;
+  readonly backup: IStateMachine;
+  readonly fleet: IStateMachine;
+  readonly sweep: IFunction;
+  /** Slots that EventBridge Scheduler could not deliver. */
+  readonly undelivered: IQueue;
+  /** Events that EventBridge could not deliver. */
+  readonly unheard: IQueue;
+};
+
+/** Every alarm of the product. The id of each is the name of its runbook. */
+export function addAlarms(scope: Construct, watched: Watched): void {
+  const { prefix, topic } = watched;
+  const atLeastOne = {
+    prefix,
+    topic,
+    threshold: 1,
+    comparison: ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+    evaluationPeriods: 1,
+    missingData: TreatMissingData.NOT_BREACHING,
+  };
+  new RunbookAlarm(scope, 'backup-failed', {
+    ...atLeastOne,
+    severity: 'page',
+    impact: 'A bucket has no new verified recovery point for this slot.',
+    metric: notSucceeded(watched.backup),
+  });
+  new RunbookAlarm(scope, 'backup-fleet-failed', {
+    ...atLeastOne,
+    severity: 'page',
+    impact: 'One or more buckets of a policy have no new verified recovery point for this slot.',
+    metric: notSucceeded(watched.fleet),
+  });
+  new RunbookAlarm(scope, 'schedule-undelivered', {
+    ...atLeastOne,
+    severity: 'page',
+    impact: 'A slot of a policy did not start at all.',
+    metric: watched.undelivered.metricApproximateNumberOfMessagesVisible({
+      period: Duration.minutes(5),
+      statistic: 'Maximum',
+    }),
+  });
+  new RunbookAlarm(scope, 'event-undelivered', {
+    ...atLeastOne,
+    severity: 'ticket',
+    impact: 'Runs go on up to a minute late, because the end of a command is not heard but only found.',
+    metric: watched.unheard.metricApproximateNumberOfMessagesVisible({
+      period: Duration.minutes(5),
+      statistic: 'Maximum',
+    }),
+  });
+  new RunbookAlarm(scope, 'sweeper-not-running', {
+    prefix,
+    topic,
+    severity: 'page',
+    impact: 'Long copies lose their heartbeat and fail, and lost events are never found.',
+    metric: new MathExpression({
+      label: 'sweeps that succeeded',
+      expression: 'FILL(invocations, 0) - FILL(errors, 0)',
+      usingMetrics: {
+        invocations: watched.sweep.metricInvocations({ period: Duration.minutes(5) }),
+        errors: watched.sweep.metricErrors({ period: Duration.minutes(5) }),
+      },
+      period: Duration.minutes(5),
+    }),
+    threshold: 1,
+    comparison: ComparisonOperator.LESS_THAN_THRESHOLD,
+    evaluationPeriods: 1,
+    missingData: TreatMissingData.BREACHING,
+  });
+}
+
+/** Failed, timed out and aborted executions alike: none of them made a recovery point. */
+const notSucceeded = (machine: IStateMachine): MathExpression =>
+  new MathExpression({
+    label: 'executions that did not succeed',
+    expression: 'FILL(failed, 0) + FILL(timedOut, 0) + FILL(aborted, 0)',
+    usingMetrics: {
+      failed: machine.metricFailed({ period: Duration.minutes(5) }),
+      timedOut: machine.metricTimedOut({ period: Duration.minutes(5) }),
+      aborted: machine.metricAborted({ period: Duration.minutes(5) }),
+    },
+    period: Duration.minutes(5),
+  });

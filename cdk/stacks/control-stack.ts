@@ -1,0 +1,428 @@
+import { createHash } from 'node:crypto';
+import { fileURLToPath } from 'node:url';
+import { ArnFormat, CfnOutput, Duration, Stack, type StackProps } from 'aws-cdk-lib';
+import { Rule } from 'aws-cdk-lib/aws-events';
+import { LambdaFunction as LambdaTarget } from 'aws-cdk-lib/aws-events-targets';
+import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { CfnSchedule, CfnScheduleGroup } from 'aws-cdk-lib/aws-scheduler';
+import { Topic } from 'aws-cdk-lib/aws-sns';
+import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
+import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
+import type { Construct } from 'constructs';
+import * as z from 'zod';
+import type { HostId } from '../../functions/core/domain/names.ts';
+import type { Policy } from '../../functions/core/domain/policy.ts';
+import { SettleOperationEnv, StartOperationEnv, StoreEnv } from '../../functions/handlers/environments.ts';
+import { acknowledge, iam5Finding } from '../constructs/acknowledge.ts';
+import { type BlastRadius, documentPrefix, EdgeDocument } from '../constructs/edge-document.ts';
+import { allow, allowAs, HandlerFunction, type HandlerFunctionProps } from '../constructs/handler-function.ts';
+import { executionsArn, machineArn, Workflow } from '../constructs/workflow.ts';
+import { addAlarms } from '../monitoring/alarms.ts';
+import { stateNames } from './names.ts';
+
+const project = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url));
+
+const NoEnv = z.strictObject({});
+
+export type ControlStackProps = StackProps & {
+  readonly prefix: string;
+  readonly policies: readonly Policy[];
+};
+
+/** Everything that works: schedules, workflows, their functions, documents and alarms. May be replaced at any time. */
+export class ControlStack extends Stack {
+  readonly #prefix: string;
+  readonly #policies: readonly Policy[];
+
+  constructor(scope: Construct, id: string, props: ControlStackProps) {
+    super(scope, id, props);
+    this.#prefix = props.prefix;
+    this.#policies = props.policies;
+
+    const { backup, fleet, settle, sweep } = this.#workflows();
+    const undelivered = this.#deadLetters('SchedulesUndelivered');
+    const unheard = this.#deadLetters('EventsUndelivered');
+    this.#policySchedules(fleet, undelivered);
+    this.#sweeperSchedule(sweep);
+    this.#commandEvents(settle, unheard);
+    const topic = this.#alarmTopic();
+    addAlarms(this, { prefix: props.prefix, topic, backup, fleet, sweep: sweep.function, undelivered, unheard });
+    this.#outputs(backup, topic);
+  }
+
+  #workflows() {
+    const names = stateNames(this, this.#prefix);
+    const backupName = `${this.#prefix}-backup`;
+    const store = { TABLE_NAME: names.table };
+    const settling = { ...store, OUTPUT_BUCKET: names.outputBucket };
+    const files = { 'policies.json': JSON.stringify(this.#policies) };
+
+    const ledger = this.#ledger('GetItem', 'PutItem', 'UpdateItem', 'Query');
+    const output = `arn:${this.partition}:s3:::${names.outputBucket}`;
+    const readOutput = [
+      // Keys begin with the operation id (OutputS3KeyPrefix of the command).
+      allow(['s3:GetObject'], [`${output}/op-*`]),
+      // Without it S3 answers AccessDenied for an output that is not there, as if it were there and forbidden.
+      allow(['s3:ListBucket'], [output]),
+    ];
+    const backupMachine = machineArn(this, backupName);
+    const answer = allow(['states:SendTaskSuccess', 'states:SendTaskFailure'], [backupMachine]);
+    const describeRuns = allow(['states:DescribeExecution'], [executionsArn(this, backupName)]);
+
+    const openRun = this.#handler('OpenRun', {
+      handler: 'open-run',
+      description: 'Opens or continues the run of a slot and takes the lease of its bucket',
+      environment: { schema: StoreEnv, values: store },
+      // Asks whether the holder of a lease is still there.
+      permissions: [ledger, describeRuns],
+      files,
+    });
+    const decideBackup = this.#handler('DecideBackup', {
+      handler: 'decide-backup',
+      description: 'Decides the next step of a backup run',
+      environment: { schema: StoreEnv, values: store },
+      permissions: [ledger],
+    });
+    const recordOutcome = this.#handler('RecordOutcome', {
+      handler: 'record-outcome',
+      description: 'Closes a run with what it achieved',
+      environment: { schema: StoreEnv, values: store },
+      permissions: [this.#ledger('Query', 'UpdateItem')],
+    });
+    const recordFailure = this.#handler('RecordFailure', {
+      handler: 'record-failure',
+      description: 'Closes a run with why it failed',
+      environment: { schema: StoreEnv, values: store },
+      permissions: [this.#ledger('Query', 'UpdateItem')],
+    });
+    const startObserve = this.#startOperation('StartObserve', 'observe', [ledger, answer]);
+    const startProtect = this.#startOperation('StartProtect', 'protect', [ledger, answer]);
+    const expandPolicy = this.#handler('ExpandPolicy', {
+      handler: 'expand-policy',
+      description: 'Lists the buckets of a policy that are due',
+      environment: { schema: NoEnv, values: {} },
+      permissions: [],
+      files,
+    });
+    const summarizeFleet = this.#handler('SummarizeFleet', {
+      handler: 'summarize-fleet',
+      description: 'Fails if one of the buckets failed',
+      environment: { schema: NoEnv, values: {} },
+      permissions: [],
+    });
+    const settle = this.#handler('SettleOperation', {
+      handler: 'settle-operation',
+      description: 'Reads how a command ended and wakes its run',
+      environment: { schema: SettleOperationEnv, values: settling },
+      permissions: [
+        this.#ledger('GetItem', 'UpdateItem'),
+        ...readOutput,
+        answer,
+        // Run Command has no resources to name for these (Service Authorization Reference, Systems Manager).
+        allow(['ssm:ListCommandInvocations', 'ssm:GetCommandInvocation'], ['*']),
+      ],
+    });
+    const sweep = this.#handler('SweepOperations', {
+      handler: 'sweep-operations',
+      description: 'Every minute: settles, keeps alive, sends again or ends what is open',
+      environment: { schema: SettleOperationEnv, values: settling },
+      // Shorter than the pause between two sweeps.
+      timeout: Duration.seconds(55),
+      permissions: [
+        this.#ledger('GetItem', 'UpdateItem'),
+        allow(['dynamodb:Scan'], [`${this.#tableArn()}/index/${names.openIndex}`]),
+        ...readOutput,
+        answer,
+        allow(['states:SendTaskHeartbeat'], [backupMachine]),
+        describeRuns,
+        allow(
+          ['ssm:ListCommandInvocations', 'ssm:GetCommandInvocation', 'ssm:ListCommands', 'ssm:CancelCommand'],
+          ['*'],
+        ),
+      ],
+    });
+    for (const handler of [settle, sweep])
+      acknowledge(handler, {
+        [`AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:s3:::${this.#prefix}-output-<AWS::AccountId>-<AWS::Region>/op-*]`]:
+          'Reads the output of any operation; their ids are not known at deployment.',
+      });
+    for (const handler of [openRun, sweep])
+      acknowledge(handler, {
+        [iam5Finding('states', `execution:${backupName}:*`)]:
+          'Asks whether a run of the backup machine is still going on; execution names are not known at deployment.',
+      });
+
+    const backup = new Workflow(this, 'Backup', {
+      machineName: backupName,
+      definition: project('statemachine/backup.asl.json'),
+      handlers: {
+        OpenRunFunction: openRun,
+        DecideBackupFunction: decideBackup,
+        StartObserveFunction: startObserve,
+        StartProtectFunction: startProtect,
+        RecordOutcomeFunction: recordOutcome,
+        RecordFailureFunction: recordFailure,
+      },
+    });
+    const fleet = new Workflow(this, 'BackupFleet', {
+      machineName: `${this.#prefix}-backup-fleet`,
+      definition: project('statemachine/backup-fleet.asl.json'),
+      handlers: { ExpandPolicyFunction: expandPolicy, SummarizeFleetFunction: summarizeFleet },
+      substitutions: { BackupMachine: backup.machine.stateMachineArn },
+      permissions: [
+        allow(['states:StartExecution'], [backupMachine]),
+        allow(['states:DescribeExecution', 'states:StopExecution'], [executionsArn(this, backupName)]),
+        // What `.sync` uses to hear of the end (Step Functions developer guide, IAM policies for nested workflows).
+        allow(
+          ['events:PutTargets', 'events:PutRule', 'events:DescribeRule'],
+          [
+            this.formatArn({
+              service: 'events',
+              resource: 'rule',
+              resourceName: 'StepFunctionsGetEventsForStepFunctionsExecutionRule',
+            }),
+          ],
+        ),
+      ],
+    });
+    acknowledge(fleet, {
+      [iam5Finding('states', `execution:${backupName}:*`)]:
+        'Follows and stops the backups that it started; their names hold the slot.',
+    });
+    return { backup: backup.machine, fleet: fleet.machine, settle, sweep };
+  }
+
+  #tableArn(): string {
+    return this.formatArn({
+      service: 'dynamodb',
+      resource: 'table',
+      resourceName: stateNames(this, this.#prefix).table,
+    });
+  }
+
+  #ledger(...actions: readonly ('GetItem' | 'PutItem' | 'UpdateItem' | 'Query')[]): PolicyStatement {
+    return allow(
+      actions.map((action) => `dynamodb:${action}`),
+      [this.#tableArn()],
+    );
+  }
+
+  #handler<const Environment extends Readonly<Record<string, string>>>(
+    id: string,
+    props: Omit<HandlerFunctionProps<Environment>, 'functionName' | 'bundles' | 'timeout' | 'memoryMB'> & {
+      readonly timeout?: Duration;
+    },
+  ): HandlerFunction<Environment> {
+    return new HandlerFunction(this, id, {
+      functionName: `${this.#prefix}-${kebab(id)}`,
+      bundles: project('dist/functions'),
+      // The Tasks that call these wait for 60 s.
+      timeout: Duration.seconds(30),
+      memoryMB: 512,
+      ...props,
+    });
+  }
+
+  /** The one function that may send the document of a blast radius, to the hosts of the policies and no others. */
+  #startOperation(id: string, radius: BlastRadius, common: readonly PolicyStatement[]) {
+    const names = stateNames(this, this.#prefix);
+    const document = new EdgeDocument(this, `${id}Document`, {
+      radius,
+      prefix: this.#prefix,
+      script: project('functions/edge-host/ozone-dr.sh'),
+    });
+    const documents = `${documentPrefix(this.#prefix, radius)}*`;
+    const handler = this.#handler(id, {
+      handler: 'start-operation',
+      description: `Sends one ${radius} command to an edge host`,
+      environment: {
+        schema: StartOperationEnv,
+        values: {
+          TABLE_NAME: names.table,
+          DOCUMENT_NAME: document.documentName,
+          BLAST_RADIUS: radius,
+          OUTPUT_BUCKET: names.outputBucket,
+        },
+      },
+      permissions: [
+        ...common,
+        // SendCommand needs the document and the node, each in its own statement (Systems Manager user guide).
+        // Every document of this radius that we ever deployed: a run in flight sends the one that it began with.
+        allowAs(
+          'OwnDocuments',
+          ['ssm:SendCommand'],
+          [this.formatArn({ service: 'ssm', resource: 'document', resourceName: documents })],
+        ),
+        allowAs(
+          'HostsOfPolicies',
+          ['ssm:SendCommand'],
+          hostsOf(this.#policies).map((host) => this.#hostArn(host)),
+        ),
+        allow(['ssm:ListCommands'], ['*']),
+      ],
+    });
+    acknowledge(handler, {
+      [iam5Finding('ssm', `document/${documents}`)]:
+        'The rest of the name is a hash of the content: earlier documents of this blast radius serve runs in flight.',
+    });
+    return handler;
+  }
+
+  #hostArn(host: HostId): string {
+    return host.startsWith('mi-')
+      ? this.formatArn({ service: 'ssm', resource: 'managed-instance', resourceName: host })
+      : this.formatArn({ service: 'ec2', resource: 'instance', resourceName: host });
+  }
+
+  #deadLetters(id: string): Queue {
+    const queue = new Queue(this, id, {
+      queueName: `${this.#prefix}-${kebab(id)}`,
+      encryption: QueueEncryption.SQS_MANAGED,
+      enforceSSL: true,
+      retentionPeriod: Duration.days(14),
+    });
+    acknowledge(queue, { 'AwsSolutions-SQS3': 'This queue is the dead-letter queue; an alarm watches it.' });
+    return queue;
+  }
+
+  #policySchedules(fleet: StateMachine, undelivered: Queue): void {
+    const group = new CfnScheduleGroup(this, 'Policies', { name: `${this.#prefix}-policies` });
+    const role = this.#schedulerRole('PolicySchedules', `${this.#prefix}-policies`, [
+      allow(['states:StartExecution'], [fleet.stateMachineArn]),
+      allow(['sqs:SendMessage'], [undelivered.queueArn]),
+    ]);
+    for (const policy of this.#policies)
+      for (const { cron, zone } of policy.schedules) {
+        // By content, so that an entry added in the middle of the list leaves the others alone.
+        const name = `${policy.name}-${createHash('sha256').update(`${cron} ${zone}`).digest('hex').slice(0, 8)}`;
+        const schedule = new CfnSchedule(this, `Schedule-${name}`, {
+          name,
+          groupName: `${this.#prefix}-policies`,
+          description: `Backs up the buckets of policy ${policy.name}`,
+          scheduleExpression: `cron(${cron})`,
+          scheduleExpressionTimezone: zone,
+          flexibleTimeWindow: { mode: 'OFF' },
+          target: {
+            arn: fleet.stateMachineArn,
+            roleArn: role.roleArn,
+            // Not the execution id: that one changes with every attempt at delivery, the scheduled time does not.
+            input: JSON.stringify({ policy: policy.name, slot: '<aws.scheduler.scheduled-time>' }),
+            retryPolicy: { maximumEventAgeInSeconds: 3600, maximumRetryAttempts: 20 },
+            deadLetterConfig: { arn: undelivered.queueArn },
+          },
+        });
+        schedule.addResourceDependency(group);
+        schedule.node.addDependency(role);
+      }
+  }
+
+  #sweeperSchedule(sweep: Handler): void {
+    const name = `${this.#prefix}-system`;
+    const group = new CfnScheduleGroup(this, 'System', { name });
+    const role = this.#schedulerRole('SweeperSchedule', name, [
+      allow(['lambda:InvokeFunction'], [sweep.function.functionArn]),
+    ]);
+    const schedule = new CfnSchedule(this, 'Schedule-sweep-operations', {
+      name: 'sweep-operations',
+      groupName: name,
+      description: 'The truth about open operations; events are only the faster way',
+      scheduleExpression: 'rate(1 minute)',
+      flexibleTimeWindow: { mode: 'OFF' },
+      target: {
+        arn: sweep.function.functionArn,
+        roleArn: role.roleArn,
+        // The next sweep is the retry, and an alarm tells when there is none.
+        retryPolicy: { maximumEventAgeInSeconds: 60, maximumRetryAttempts: 0 },
+      },
+    });
+    schedule.addResourceDependency(group);
+    schedule.node.addDependency(role);
+  }
+
+  #schedulerRole(id: string, groupName: string, permissions: readonly PolicyStatement[]): Role {
+    const role = new Role(this, `${id}Role`, {
+      assumedBy: new ServicePrincipal('scheduler.amazonaws.com', {
+        conditions: {
+          StringEquals: {
+            'aws:SourceAccount': this.account,
+            'aws:SourceArn': this.formatArn({
+              service: 'scheduler',
+              resource: 'schedule-group',
+              resourceName: groupName,
+            }),
+          },
+        },
+      }),
+    });
+    for (const statement of permissions) role.addToPolicy(statement);
+    return role;
+  }
+
+  /** The end of a command, as soon as it is known. Best effort: what is lost here the sweeper finds. */
+  #commandEvents(settle: Handler, unheard: Queue): void {
+    new Rule(this, 'CommandEnded', {
+      description: 'A command of one of our documents ended',
+      eventPattern: {
+        source: ['aws.ssm'],
+        detailType: ['EC2 Command Status-change Notification'],
+        detail: {
+          'document-name': (['observe', 'protect'] as const).map((radius) => ({
+            prefix: documentPrefix(this.#prefix, radius),
+          })),
+          status: [{ 'anything-but': ['Pending', 'InProgress', 'Delayed', 'Cancelling'] }],
+        },
+      },
+      targets: [
+        new LambdaTarget(settle.function, {
+          deadLetterQueue: unheard,
+          maxEventAge: Duration.minutes(15),
+          retryAttempts: 3,
+        }),
+      ],
+    });
+  }
+
+  #alarmTopic(): Topic {
+    const topic = new Topic(this, 'Alarms', { topicName: `${this.#prefix}-alarms`, enforceSSL: true });
+    // A topic with a policy of its own loses the default one, which let this account's alarms publish.
+    topic.addToResourcePolicy(
+      new PolicyStatement({
+        principals: [new ServicePrincipal('cloudwatch.amazonaws.com')],
+        actions: ['sns:Publish'],
+        resources: [topic.topicArn],
+        conditions: {
+          StringEquals: { 'aws:SourceAccount': this.account },
+          ArnLike: {
+            'aws:SourceArn': this.formatArn({
+              service: 'cloudwatch',
+              resource: 'alarm',
+              resourceName: `${this.#prefix}-*`,
+              arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+            }),
+          },
+        },
+      }),
+    );
+    return topic;
+  }
+
+  #outputs(backup: StateMachine, topic: Topic): void {
+    const output = (id: string, description: string, value: string) => new CfnOutput(this, id, { description, value });
+    output('BackupMachineArn', 'State machine that backs up one bucket', backup.stateMachineArn);
+    output('LedgerTableName', 'Table with runs and recovery points', stateNames(this, this.#prefix).table);
+    output('AlarmTopicArn', 'Subscribe to hear of failures', topic.topicArn);
+    output(
+      'StartBackupCommand',
+      'Backs up one bucket now',
+      `aws stepfunctions start-execution --state-machine-arn ${backup.stateMachineArn} --input '{"policy":"<policy>","bucket":"<volume>/<bucket>"}'`,
+    );
+  }
+}
+
+type Handler = HandlerFunction<Readonly<Record<string, string>>>;
+
+const hostsOf = (policies: readonly Policy[]): readonly HostId[] => [
+  ...new Set(policies.flatMap((policy) => [...policy.source.hosts, ...(policy.replica?.hosts ?? [])])),
+];
+
+const kebab = (id: string): string => id.replace(/(?<=.)[A-Z]/g, '-$&').toLowerCase();

@@ -1,0 +1,175 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { App, Stack } from 'aws-cdk-lib';
+import { describe, expect, it } from 'vitest';
+import { EdgeDocument, edgeParameters } from '../../cdk/constructs/edge-document.ts';
+import { EdgeParameters } from '../../functions/core/domain/operation.ts';
+import { inFolder, ofType, project, type Template } from './template.ts';
+
+const radii = ['observe', 'protect'] as const;
+
+interface Content {
+  readonly schemaVersion: string;
+  readonly parameters: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  readonly mainSteps: readonly {
+    readonly action: string;
+    readonly name: string;
+    readonly precondition: unknown;
+    readonly inputs: { readonly timeoutSeconds: string; readonly runCommand: readonly string[] };
+  }[];
+}
+
+const documentOf = (radius: (typeof radii)[number], script: string) => {
+  const app = new App({ analyticsReporting: false });
+  const stack = new Stack(app, 'Test');
+  new EdgeDocument(stack, 'Edge', { radius, prefix: 'ozone-dr', script });
+  const template: Template = app.synth().getStackByName('Test').template;
+  const [[, resource]] = ofType(template, 'AWS::SSM::Document') as [[string, Template['Resources'][string]]];
+  return { resource, content: resource.Properties.Content as Content };
+};
+
+/** The document of a script that consists of `text`. */
+const ofText = (text: string) =>
+  inFolder((folder) => {
+    const script = join(folder, 'script.sh');
+    writeFileSync(script, text);
+    return documentOf('observe', script);
+  });
+
+describe.each(radii)('the %s document', (radius) => {
+  const { resource, content } = documentOf(radius, project('functions/edge-host/ozone-dr.sh'));
+
+  it('is a Command document of schema 2.2 that runs one script on Linux', () => {
+    expect(resource.Properties).toMatchObject({ DocumentType: 'Command', DocumentFormat: 'JSON' });
+    expect(content.schemaVersion).toBe('2.2');
+    expect(content.mainSteps).toMatchObject([
+      {
+        action: 'aws:runShellScript',
+        name: 'run',
+        precondition: { StringEquals: ['platformType', 'Linux'] },
+        inputs: { timeoutSeconds: '{{ commandTimeout }}' },
+      },
+    ]);
+  });
+
+  it('says which document it is before the script begins', () => {
+    expect(content.mainSteps[0]?.inputs.runCommand.slice(0, 2)).toEqual(['#!/bin/bash', `OZONE_DR_DOCUMENT=${radius}`]);
+  });
+
+  it('never puts a value into the text of the script', () => {
+    expect(content.mainSteps[0]?.inputs.runCommand.join('\n')).not.toContain('{{');
+  });
+
+  it('hands every value over as an environment variable, but for the time limit of the agent', () => {
+    const inText = Object.entries(content.parameters).filter(([, it]) => it.interpolationType !== 'ENV_VAR');
+    expect(inText.map(([name, it]) => [name, it.allowedPattern])).toEqual([['commandTimeout', '^[0-9]{1,6}$']]);
+  });
+
+  it('has exactly the parameters that an operation has, all of them text with an anchored pattern', () => {
+    const known = [...new Set([...Object.keys(EdgeParameters.shape), 'commandTimeout'])];
+    expect(Object.keys(content.parameters).sort()).toEqual(known.sort());
+    for (const { type, allowedPattern = '' } of Object.values(content.parameters)) {
+      expect(type).toBe('String');
+      expect(allowedPattern).toMatch(/^\^.*\$$/);
+      // What Java's and Go's regular expressions do not both know: look-around, back references, possessive repeats.
+      expect(allowedPattern).not.toMatch(/\(\?|\\[1-9]|[*+?}]\+/);
+    }
+  });
+
+  it('has no default that its own pattern refuses', () => {
+    for (const { default: fallback, allowedPattern = '' } of Object.values(content.parameters))
+      if (fallback !== undefined) expect(fallback).toMatch(new RegExp(allowedPattern));
+  });
+
+  it('stays in the account when it is replaced or removed, for the runs that still need it', () => {
+    expect(resource).toMatchObject({ DeletionPolicy: 'Retain', UpdateReplacePolicy: 'Retain' });
+    expect(resource.Properties.Name).toMatch(new RegExp(`^ozone-dr-${radius}-[0-9a-f]{12}$`));
+  });
+
+  const hostile = [
+    'a\nb',
+    '\n',
+    'prod/vol/bkt\n-x',
+    '$(reboot)',
+    '`reboot`',
+    ';reboot',
+    'a b',
+    '-rf',
+    '--help',
+    "'",
+    '"',
+    'prod/vol/bkt;id',
+    'prod/../../etc',
+    'PROD/VOL/BKT',
+    '*',
+    '%s',
+    '\u0000',
+    'bücket',
+    '{{ssm:secret}}',
+    'x'.repeat(10_000),
+    '9'.repeat(10_000),
+  ];
+  it.each(hostile.map((value) => [value.slice(0, 24), value]))('refuses %j for every parameter', (_shown, value) => {
+    const accepted = Object.entries(content.parameters)
+      .filter(([, { allowedPattern = '' }]) => new RegExp(allowedPattern).test(value))
+      .map(([name]) => name);
+    expect(accepted).toEqual([]);
+  });
+
+  it('accepts what an operation really sends', () => {
+    const real: Readonly<Record<string, string>> = {
+      operation: `op-${'0123456789ab'.repeat(2)}-007`,
+      verb: radius === 'observe' ? 'survey' : 'replicate',
+      source: 'om.lab.example:9862/sales/orders_2026',
+      replica: 'ozone-paris/sales/orders',
+      target: 'odr-nightly-20261120t020000z-1',
+      base: 'odr-nightly-20261119t020000z-1',
+      targetId: '01234567-89ab-cdef-0123-456789abcdef',
+      baseSourceId: '01234567-89ab-cdef-0123-456789abcdef',
+      baseReplicaId: '01234567-89ab-cdef-0123-456789abcdef',
+      sealId: '01234567-89ab-cdef-0123-456789abcdef',
+      replicaCreated: '2026-11-20T02:00:00.123Z',
+      mode: 'incremental',
+      empty: 'yes',
+      fence: '42',
+      fenceSeed: 'no',
+      copySeconds: '169200',
+      maps: '1000',
+      bandwidth: '100000',
+      executionTimeout: '172800',
+      commandTimeout: '172800',
+    };
+    for (const [name, { pattern }] of Object.entries(edgeParameters(radius)))
+      expect([name, real[name]]).toEqual([name, expect.stringMatching(new RegExp(pattern))]);
+  });
+});
+
+it('no verb is in both documents, and each verb is in one', () => {
+  const allows = (radius: (typeof radii)[number], verb: string) =>
+    new RegExp(edgeParameters(radius).verb?.pattern ?? '').test(verb);
+  const where = EdgeParameters.shape.verb.options.map((verb) => [verb, radii.filter((radius) => allows(radius, verb))]);
+  expect(Object.fromEntries(where)).toEqual({
+    survey: ['observe'],
+    diff: ['observe'],
+    verify: ['observe'],
+    snapshot: ['protect'],
+    replicate: ['protect'],
+  });
+});
+
+describe('a script that cannot be a document', () => {
+  it('may not contain two opening braces, which Systems Manager would read as a parameter', () => {
+    expect(() => ofText('#!/bin/bash\necho {{source}}\n')).toThrow('must not contain {{');
+  });
+  it('must begin with the line that makes bash run it', () => {
+    expect(() => ofText('echo hello\n')).toThrow('#!/bin/bash');
+  });
+  it('must leave the document below 64 KB', () => {
+    expect(() => ofText(`#!/bin/bash\n${'# long\n'.repeat(12_000)}`)).toThrow(/shorten it below 65536/);
+  });
+  it('gets another name with every other content', () => {
+    const name = (text: string) => ofText(text).resource.Properties.Name;
+    expect(name('#!/bin/bash\necho 1\n')).toBe(name('#!/bin/bash\necho 1\n'));
+    expect(name('#!/bin/bash\necho 1\n')).not.toBe(name('#!/bin/bash\necho 2\n'));
+  });
+});

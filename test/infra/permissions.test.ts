@@ -1,0 +1,232 @@
+import { describe, expect, it } from 'vitest';
+import { sampleWith, synthesize } from './synthesized.ts';
+import { listed, ofType, permissionsOf, statementsOf, text } from './template.ts';
+
+const { control, state } = synthesize();
+
+const TABLE = 'dynamodb:table/ozone-dr-ledger';
+const BACKUP = 'states:stateMachine:ozone-dr-backup';
+const RUNS = 'states:execution:ozone-dr-backup:*';
+const OUTPUT = 's3:::ozone-dr-output-<AWS::AccountId>-<AWS::Region>';
+const XRAY = ['xray:PutTelemetryRecords', 'xray:PutTraceSegments'];
+const LEDGER = ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:Query', 'dynamodb:UpdateItem'];
+const HOSTS = {
+  'ssm:managed-instance/mi-0a1b2c3d4e5f60001': ['ssm:SendCommand'],
+  'ssm:managed-instance/mi-0a1b2c3d4e5f60002': ['ssm:SendCommand'],
+};
+const starts = (radius: string) => ({
+  '*': ['ssm:ListCommands', ...XRAY],
+  [TABLE]: LEDGER,
+  [`ssm:document/ozone-dr-${radius}-*`]: ['ssm:SendCommand'],
+  ...HOSTS,
+  [BACKUP]: ['states:SendTaskFailure', 'states:SendTaskSuccess'],
+});
+
+/** Every function and all that it may do, besides its own log. */
+const FUNCTIONS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
+  'ozone-dr-open-run': { '*': XRAY, [TABLE]: LEDGER, [RUNS]: ['states:DescribeExecution'] },
+  'ozone-dr-decide-backup': { '*': XRAY, [TABLE]: LEDGER },
+  'ozone-dr-record-outcome': { '*': XRAY, [TABLE]: ['dynamodb:Query', 'dynamodb:UpdateItem'] },
+  'ozone-dr-record-failure': { '*': XRAY, [TABLE]: ['dynamodb:Query', 'dynamodb:UpdateItem'] },
+  'ozone-dr-expand-policy': { '*': XRAY },
+  'ozone-dr-summarize-fleet': { '*': XRAY },
+  'ozone-dr-start-observe': starts('observe'),
+  'ozone-dr-start-protect': starts('protect'),
+  'ozone-dr-settle-operation': {
+    '*': ['ssm:GetCommandInvocation', 'ssm:ListCommandInvocations', ...XRAY],
+    [TABLE]: ['dynamodb:GetItem', 'dynamodb:UpdateItem'],
+    [BACKUP]: ['states:SendTaskFailure', 'states:SendTaskSuccess'],
+    [`${OUTPUT}/op-*`]: ['s3:GetObject'],
+    [OUTPUT]: ['s3:ListBucket'],
+  },
+  'ozone-dr-sweep-operations': {
+    '*': ['ssm:CancelCommand', 'ssm:GetCommandInvocation', 'ssm:ListCommandInvocations', 'ssm:ListCommands', ...XRAY],
+    [TABLE]: ['dynamodb:GetItem', 'dynamodb:UpdateItem'],
+    [`${TABLE}/index/open`]: ['dynamodb:Scan'],
+    [BACKUP]: ['states:SendTaskFailure', 'states:SendTaskHeartbeat', 'states:SendTaskSuccess'],
+    [RUNS]: ['states:DescribeExecution'],
+    [`${OUTPUT}/op-*`]: ['s3:GetObject'],
+    [OUTPUT]: ['s3:ListBucket'],
+  },
+};
+
+const functions = ofType(control, 'AWS::Lambda::Function').map(([, { Properties }]) => ({
+  name: text(Properties.FunctionName),
+  roleId: text(Properties.Role).replace(/^<(.*)\.Arn>$/, '$1'),
+  log: text((Properties.LoggingConfig as { readonly LogGroup: unknown }).LogGroup).replace(/^<(.*)>$/, '$1'),
+}));
+
+describe('functions', () => {
+  it('are those of the table', () => {
+    expect(functions.map(({ name }) => name).sort()).toEqual(Object.keys(FUNCTIONS).sort());
+  });
+
+  it.each(functions)('$name may do what the table says and write its own log', ({ name, roleId, log }) => {
+    expect(permissionsOf(control, roleId)).toEqual({
+      ...FUNCTIONS[name],
+      [`<${log}.Arn>`]: ['logs:CreateLogStream', 'logs:PutLogEvents'],
+    });
+  });
+
+  it('have a role each, that only Lambda can take', () => {
+    expect(new Set(functions.map(({ roleId }) => roleId)).size).toBe(functions.length);
+    for (const { roleId } of functions)
+      expect(control.Resources[roleId]?.Properties.AssumeRolePolicyDocument).toMatchObject({
+        Statement: [{ Action: 'sts:AssumeRole', Effect: 'Allow', Principal: { Service: 'lambda.amazonaws.com' } }],
+      });
+  });
+
+  it('that send commands reach the hosts of the policies, EC2 or hybrid, and no others', () => {
+    const mixed = synthesize(
+      sampleWith('two-clusters.yaml', ['mi-0a1b2c3d4e5f60001', 'i-0a1b2c3d4e5f60001, mi-0a1b2c3d4e5f60009']),
+    ).control;
+    const [, start] = ofType(mixed, 'AWS::Lambda::Function').find(
+      ([, { Properties }]) => Properties.FunctionName === 'ozone-dr-start-protect',
+    ) ?? ['', undefined];
+    const allowed = permissionsOf(mixed, text(start?.Properties.Role).replace(/^<(.*)\.Arn>$/, '$1'));
+    expect(
+      Object.keys(allowed)
+        .filter((resource) => allowed[resource]?.includes('ssm:SendCommand'))
+        .sort(),
+    ).toEqual([
+      'ec2:instance/i-0a1b2c3d4e5f60001',
+      'ssm:document/ozone-dr-protect-*',
+      'ssm:managed-instance/mi-0a1b2c3d4e5f60002',
+      'ssm:managed-instance/mi-0a1b2c3d4e5f60009',
+    ]);
+  });
+
+  it('keep document and hosts in separate statements', () => {
+    const sends = ofType(control, 'AWS::IAM::Policy')
+      .flatMap(([, policy]) => statementsOf(policy))
+      .filter((statement) => listed(statement.Action).includes('ssm:SendCommand'))
+      .map((statement) => [statement.Sid, listed(statement.Resource).map((it) => text(it).includes(':document/'))]);
+    expect(sends).toEqual([
+      ['OwnDocuments', [true]],
+      ['HostsOfPolicies', [false, false]],
+      ['OwnDocuments', [true]],
+      ['HostsOfPolicies', [false, false]],
+    ]);
+  });
+});
+
+describe('roles of machines and schedules', () => {
+  const MACHINE_LOGS_AND_TRACES = [
+    'logs:CreateLogDelivery',
+    'logs:DeleteLogDelivery',
+    'logs:DescribeLogGroups',
+    'logs:DescribeResourcePolicies',
+    'logs:GetLogDelivery',
+    'logs:ListLogDeliveries',
+    'logs:PutResourcePolicy',
+    'logs:UpdateLogDelivery',
+    'xray:GetSamplingRules',
+    'xray:GetSamplingTargets',
+    ...XRAY,
+  ];
+  const invokes = (...names: readonly string[]) =>
+    Object.fromEntries(names.map((name) => [`lambda:function:ozone-dr-${name}:*`, ['lambda:InvokeFunction']]));
+  const roleOf = (service: string, contains: string) =>
+    ofType(control, 'AWS::IAM::Role').filter(
+      ([id, role]) => id.includes(contains) && JSON.stringify(role).includes(`"${service}.amazonaws.com"`),
+    )[0]?.[0] ?? '';
+
+  it('the backup machine calls its handlers, in every version that a run may have begun with', () => {
+    expect(permissionsOf(control, roleOf('states', 'BackupRole'))).toEqual({
+      '*': MACHINE_LOGS_AND_TRACES,
+      ...invokes('open-run', 'decide-backup', 'start-observe', 'start-protect', 'record-outcome', 'record-failure'),
+    });
+  });
+
+  it('the fleet starts and follows backups, and nothing else', () => {
+    expect(permissionsOf(control, roleOf('states', 'BackupFleetRole'))).toEqual({
+      '*': MACHINE_LOGS_AND_TRACES,
+      ...invokes('expand-policy', 'summarize-fleet'),
+      [BACKUP]: ['states:StartExecution'],
+      [RUNS]: ['states:DescribeExecution', 'states:StopExecution'],
+      'events:rule/StepFunctionsGetEventsForStepFunctionsExecutionRule': [
+        'events:DescribeRule',
+        'events:PutRule',
+        'events:PutTargets',
+      ],
+    });
+  });
+
+  it('a schedule starts the one thing that it is for', () => {
+    const id = (type: string, part: string) =>
+      ofType(control, type).find(([logicalId]) => logicalId.startsWith(part))?.[0];
+    expect(permissionsOf(control, roleOf('scheduler', 'PolicySchedules'))).toEqual({
+      [`<${id('AWS::StepFunctions::StateMachine', 'BackupFleet')}>`]: ['states:StartExecution'],
+      [`<${id('AWS::SQS::Queue', 'SchedulesUndelivered')}.Arn>`]: ['sqs:SendMessage'],
+    });
+    expect(permissionsOf(control, roleOf('scheduler', 'SweeperSchedule'))).toEqual({
+      [`<${id('AWS::Lambda::Function', 'SweepOperations')}.Arn>`]: ['lambda:InvokeFunction'],
+    });
+  });
+
+  it('machines and schedules can be impersonated by this account alone', () => {
+    const services = ofType(control, 'AWS::IAM::Role').flatMap(([, role]) =>
+      (
+        role.Properties.AssumeRolePolicyDocument as {
+          readonly Statement: readonly {
+            readonly Principal: { readonly Service: string };
+            readonly Condition?: { readonly StringEquals?: Readonly<Record<string, unknown>> };
+          }[];
+        }
+      ).Statement.map((it) => [it.Principal.Service, it.Condition?.StringEquals?.['aws:SourceAccount']] as const),
+    );
+    const outside = services.filter(([service]) => service !== 'lambda.amazonaws.com');
+    expect(outside.length).toBe(4);
+    for (const [, account] of outside) expect(account).toEqual({ Ref: 'AWS::AccountId' });
+  });
+});
+
+describe('policies of the whole template', () => {
+  const statements = ofType(control, 'AWS::IAM::Policy').flatMap(([, policy]) => statementsOf(policy));
+
+  it('name every action: none has a wildcard', () => {
+    const actions = statements.flatMap(({ Action }) => listed(Action));
+    expect(actions.length).toBeGreaterThan(30);
+    expect(actions.filter((action) => action.includes('*'))).toEqual([]);
+  });
+
+  it('use no managed policy', () => {
+    for (const [, role] of ofType(control, 'AWS::IAM::Role')) expect(role.Properties.ManagedPolicyArns).toBeUndefined();
+  });
+
+  it('give no wildcard resource but to what has no resources, and to what is named at run time', () => {
+    const wild = statements
+      .flatMap((statement) => listed(statement.Resource).map(text))
+      .filter((resource) => resource.includes('*'))
+      .map((resource) => resource.replace(/function:ozone-dr-[a-z-]+:/, 'function:<ours>:'));
+    expect([...new Set(wild)].sort()).toEqual([
+      '*',
+      'arn:<AWS::Partition>:lambda:<AWS::Region>:<AWS::AccountId>:function:<ours>:*',
+      'arn:<AWS::Partition>:s3:::ozone-dr-output-<AWS::AccountId>-<AWS::Region>/op-*',
+      'arn:<AWS::Partition>:ssm:<AWS::Region>:<AWS::AccountId>:document/ozone-dr-observe-*',
+      'arn:<AWS::Partition>:ssm:<AWS::Region>:<AWS::AccountId>:document/ozone-dr-protect-*',
+      'arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:ozone-dr-backup:*',
+    ]);
+  });
+
+  it('let nothing delete an item of the ledger, an object of the output, or a snapshot', () => {
+    const actions = statements.flatMap(({ Action }) => listed(Action));
+    expect(actions.filter((action) => /delete/i.test(action) && action !== 'logs:DeleteLogDelivery')).toEqual([]);
+  });
+
+  it('let the alarms of this deployment publish to the topic, over TLS only', () => {
+    const policies = ofType(control, 'AWS::SNS::TopicPolicy');
+    const rendered = policies
+      .flatMap(([, policy]) => statementsOf(policy))
+      .map(({ Effect, Principal, Condition }) => [Effect, Principal, Object.keys(Condition ?? {})]);
+    expect(rendered).toEqual([
+      ['Deny', '*', ['Bool']],
+      ['Allow', { Service: 'cloudwatch.amazonaws.com' }, ['StringEquals', 'ArnLike']],
+    ]);
+  });
+
+  it('let nobody reach the command output without TLS', () => {
+    const statements = ofType(state, 'AWS::S3::BucketPolicy').flatMap(([, policy]) => statementsOf(policy));
+    expect(statements).toMatchObject([{ Effect: 'Deny', Condition: { Bool: { 'aws:SecureTransport': 'false' } } }]);
+  });
+});

@@ -1,0 +1,340 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import type { Stack } from 'aws-cdk-lib';
+import { Bucket } from 'aws-cdk-lib/aws-s3';
+import { describe, expect, it } from 'vitest';
+import { resolvePolicies } from '../../functions/core/domain/policy.ts';
+import { sample, sampleWith, synthesize } from './synthesized.ts';
+import { ofType, project, text } from './template.ts';
+
+const synthesized = new Map<string, ReturnType<typeof synthesize>>();
+/** Each sample is synthesized once. */
+const ofSample = (name: string) => {
+  const known = synthesized.get(name) ?? synthesize(sample(name));
+  synthesized.set(name, known);
+  return known;
+};
+
+const { state, control, policies } = ofSample('two-clusters.yaml');
+
+describe('what must not be lost', () => {
+  const [[, table]] = ofType(state, 'AWS::DynamoDB::Table') as [ReturnType<typeof ofType>[number]];
+  const [[, bucket]] = ofType(state, 'AWS::S3::Bucket') as [ReturnType<typeof ofType>[number]];
+
+  it.each([
+    ['ledger', table],
+    ['command output', bucket],
+  ])('the %s stays when its stack goes, or when it is replaced', (_name, resource) => {
+    expect(resource).toMatchObject({ DeletionPolicy: 'Retain', UpdateReplacePolicy: 'Retain' });
+  });
+
+  it('the ledger is protected from deletion and can be restored to any second', () => {
+    expect(table.Properties).toMatchObject({
+      TableName: 'ozone-dr-ledger',
+      DeletionProtectionEnabled: true,
+      PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true },
+      BillingMode: 'PAY_PER_REQUEST',
+    });
+  });
+
+  it('the ledger has one key of two strings and one sparse index of what is open', () => {
+    expect(table.Properties).toMatchObject({
+      KeySchema: [
+        { AttributeName: 'pk', KeyType: 'HASH' },
+        { AttributeName: 'sk', KeyType: 'RANGE' },
+      ],
+      GlobalSecondaryIndexes: [
+        {
+          IndexName: 'open',
+          KeySchema: [
+            { AttributeName: 'openHost', KeyType: 'HASH' },
+            { AttributeName: 'openSince', KeyType: 'RANGE' },
+          ],
+          Projection: { ProjectionType: 'ALL' },
+        },
+      ],
+      AttributeDefinitions: [
+        { AttributeName: 'pk', AttributeType: 'S' },
+        { AttributeName: 'sk', AttributeType: 'S' },
+        { AttributeName: 'openHost', AttributeType: 'S' },
+        { AttributeName: 'openSince', AttributeType: 'N' },
+      ],
+    });
+  });
+
+  it('the command output is encrypted, closed to the public, and gone after 30 days', () => {
+    expect(bucket.Properties).toMatchObject({
+      BucketEncryption: {
+        ServerSideEncryptionConfiguration: [{ ServerSideEncryptionByDefault: { SSEAlgorithm: 'AES256' } }],
+      },
+      PublicAccessBlockConfiguration: {
+        BlockPublicAcls: true,
+        BlockPublicPolicy: true,
+        IgnorePublicAcls: true,
+        RestrictPublicBuckets: true,
+      },
+      LifecycleConfiguration: { Rules: [{ ExpirationInDays: 30, Status: 'Enabled' }] },
+    });
+  });
+
+  it('neither stack holds the other by an export', () => {
+    expect(JSON.stringify([state, control])).not.toMatch(/Fn::ImportValue|Fn::GetStackOutput|"Export"/);
+  });
+});
+
+describe('functions', () => {
+  it.each(
+    ofType(control, 'AWS::Lambda::Function').map(([id, it]) => [text(it.Properties.FunctionName), id, it] as const),
+  )(
+    '%s runs Node 24 on arm64 with limits, JSON logs of its own, and a retained version',
+    (_name, id, { Properties }) => {
+      expect(Properties).toMatchObject({
+        Runtime: 'nodejs24.x',
+        Architectures: ['arm64'],
+        Handler: 'index.handler',
+        LoggingConfig: { LogFormat: 'JSON' },
+        TracingConfig: { Mode: 'Active' },
+      });
+      // The Tasks that call them wait for 60 s, and the sweeper comes every 60 s.
+      expect(Properties.Timeout).toBeLessThan(60);
+      const versions = ofType(control, 'AWS::Lambda::Version').filter(
+        ([, version]) => text(version.Properties.FunctionName) === `<${id}>`,
+      );
+      expect(versions).toMatchObject([
+        [expect.any(String), { DeletionPolicy: 'Retain', UpdateReplacePolicy: 'Retain' }],
+      ]);
+    },
+  );
+
+  it('a log group each, kept for three months', () => {
+    const logs = ofType(control, 'AWS::Logs::LogGroup');
+    expect(logs.length).toBe(ofType(control, 'AWS::Lambda::Function').length + 2);
+    for (const [, { Properties }] of logs) expect(Properties.RetentionInDays).toBe(90);
+  });
+
+  it('the two that need the policies have them beside their code, resolved', () => {
+    const expected = JSON.parse(JSON.stringify(resolvePolicies(sample('two-clusters.yaml'))));
+    expect(policies.map((it) => JSON.parse(it))).toEqual([expected, expected]);
+  });
+
+  it('another policy file gives these two another code, and so another version', () => {
+    const other = synthesize(sampleWith('two-clusters.yaml', ['sales/orders', 'sales/offers'])).control;
+    const versions = (template: typeof control) => new Set(ofType(template, 'AWS::Lambda::Version').map(([id]) => id));
+    const changed = [...versions(other)].filter((id) => !versions(control).has(id));
+    expect(changed.map((id) => id.replace(/Function.*/, '')).sort()).toEqual(['ExpandPolicy', 'OpenRun']);
+  });
+});
+
+describe('machines', () => {
+  const machines = ofType(control, 'AWS::StepFunctions::StateMachine').map(
+    ([, { Properties }]) => [text(Properties.StateMachineName), Properties] as const,
+  );
+
+  it('are those of the definitions', () => {
+    const files = readdirSync(project('statemachine')).filter((name) => name.endsWith('.asl.json'));
+    expect(machines.map(([name]) => name.replace('ozone-dr-', '')).sort()).toEqual(
+      files.map((name) => name.replace('.asl.json', '')).sort(),
+    );
+  });
+
+  it.each(machines)('%s: the definition is in the template as it is in its file', (name, { DefinitionString }) => {
+    const file = project(`statemachine/${name.replace('ozone-dr-', '')}.asl.json`);
+    expect(JSON.parse(text(DefinitionString))).toEqual(JSON.parse(readFileSync(file, 'utf8')));
+  });
+
+  it.each(machines)('%s: every placeholder is filled, and no filling is left over', (_name, properties) => {
+    const placeholders = text(properties.DefinitionString).matchAll(/\$\{([A-Za-z]+)\}/g);
+    expect([...new Set([...placeholders].map(([, name]) => name))].sort()).toEqual(
+      Object.keys(properties.DefinitionSubstitutions as object).sort(),
+    );
+  });
+
+  it.each(machines)('%s: handlers are called by the version that was deployed with the definition', (_name, it) => {
+    for (const [name, value] of Object.entries(it.DefinitionSubstitutions as object)) {
+      const id = text(value).replace(/^<(.*)>$/, '$1');
+      expect([name, control.Resources[id]?.Type]).toEqual([
+        name,
+        name.endsWith('Function') ? 'AWS::Lambda::Version' : 'AWS::StepFunctions::StateMachine',
+      ]);
+      if (name.endsWith('Function')) expect(id).toContain(name.replace(/Function$/, ''));
+    }
+  });
+
+  it.each(machines)('%s: all events are logged, payloads with their task tokens are not', (_name, properties) => {
+    expect(properties).toMatchObject({
+      LoggingConfiguration: { Level: 'ALL', IncludeExecutionData: false },
+      TracingConfiguration: { Enabled: true },
+    });
+  });
+});
+
+describe('schedules', () => {
+  const many = ofSample('many-policies.yaml').control;
+  const all = ofType(many, 'AWS::Scheduler::Schedule').map(([, { Properties }]) => Properties);
+  const ofPolicies = all.filter(({ GroupName }) => GroupName === 'ozone-dr-policies');
+
+  it('there is one for each entry of each policy, in its own zone', () => {
+    const written = resolvePolicies(sample('many-policies.yaml')).flatMap((policy) =>
+      policy.schedules.map(({ cron, zone }) => [policy.name, `cron(${cron})`, zone]),
+    );
+    const built = ofPolicies.map((it) => [
+      JSON.parse(text((it.Target as { readonly Input: unknown }).Input)).policy,
+      it.ScheduleExpression,
+      it.ScheduleExpressionTimezone,
+    ]);
+    expect(built).toEqual(written);
+  });
+
+  it('each starts the fleet with the scheduled time as its slot, once, within an hour, or tells the queue', () => {
+    const [[fleet]] = ofType(many, 'AWS::StepFunctions::StateMachine').filter(([id]) => id.includes('Fleet')) as [
+      [string, unknown],
+    ];
+    for (const { FlexibleTimeWindow, Target } of ofPolicies) {
+      expect(FlexibleTimeWindow).toEqual({ Mode: 'OFF' });
+      expect(Target).toMatchObject({
+        Arn: { Ref: fleet },
+        Input: expect.stringContaining('"slot":"<aws.scheduler.scheduled-time>"'),
+        RetryPolicy: { MaximumEventAgeInSeconds: 3600 },
+        DeadLetterConfig: { Arn: { 'Fn::GetAtt': [expect.stringContaining('SchedulesUndelivered'), 'Arn'] } },
+      });
+    }
+  });
+
+  it('an entry that is added in front leaves the others as they are', () => {
+    const names = (template: typeof many) => ofType(template, 'AWS::Scheduler::Schedule').map(([id]) => id);
+    const more = sampleWith('many-policies.yaml', [
+      '- cron: 0 3 * * ? *',
+      '- cron: 0 15 * * ? *\n        zone: UTC\n      - cron: 0 3 * * ? *',
+    ]);
+    const after = names(synthesize(more).control);
+    expect(after).toEqual(expect.arrayContaining(names(many)));
+    expect(after.length).toBe(names(many).length + 1);
+  });
+
+  it('the sweeper comes every minute and is not repeated', () => {
+    expect(all.filter(({ GroupName }) => GroupName !== 'ozone-dr-policies')).toMatchObject([
+      { ScheduleExpression: 'rate(1 minute)', Target: { RetryPolicy: { MaximumRetryAttempts: 0 } } },
+    ]);
+  });
+});
+
+describe('events', () => {
+  const [[, rule]] = ofType(control, 'AWS::Events::Rule') as [ReturnType<typeof ofType>[number]];
+
+  it('the end of a command of ours is heard, of this deployment and of the ones before', () => {
+    expect(rule.Properties.EventPattern).toEqual({
+      source: ['aws.ssm'],
+      'detail-type': ['EC2 Command Status-change Notification'],
+      detail: {
+        'document-name': [{ prefix: 'ozone-dr-observe-' }, { prefix: 'ozone-dr-protect-' }],
+        status: [{ 'anything-but': ['Pending', 'InProgress', 'Delayed', 'Cancelling'] }],
+      },
+    });
+    for (const [, document] of ofType(control, 'AWS::SSM::Document'))
+      expect(document.Properties.Name).toMatch(/^ozone-dr-(observe|protect)-[0-9a-f]+$/);
+  });
+
+  it('what cannot be handed over goes to a queue', () => {
+    expect(rule.Properties.Targets).toMatchObject([
+      { DeadLetterConfig: { Arn: { 'Fn::GetAtt': [expect.stringContaining('EventsUndelivered'), 'Arn'] } } },
+    ]);
+  });
+});
+
+it('every queue is encrypted and speaks TLS only', () => {
+  const queues = ofType(control, 'AWS::SQS::Queue');
+  expect(queues.length).toBe(2);
+  for (const [, queue] of queues) expect(queue.Properties.SqsManagedSseEnabled).toBe(true);
+  for (const [, policy] of ofType(control, 'AWS::SQS::QueuePolicy'))
+    expect(JSON.stringify(policy)).toContain('"aws:SecureTransport":"false"');
+});
+
+describe('alarms', () => {
+  const alarms = ofType(control, 'AWS::CloudWatch::Alarm').map(
+    ([, { Properties }]) => [text(Properties.AlarmName).replace('ozone-dr-', ''), Properties] as const,
+  );
+  const runbooks = readdirSync(project('docs/runbooks')).map((name) => name.replace(/\.md$/, ''));
+
+  it('each has its runbook, and each runbook its alarm', () => {
+    expect(alarms.map(([name]) => name).sort()).toEqual(runbooks.sort());
+  });
+
+  it.each(alarms)('%s says how severe it is, whom it hurts and where to read on', (name, { AlarmDescription }) => {
+    expect(AlarmDescription).toMatch(new RegExp(`^\\[(page|ticket)\\] .{20,}\\. Runbook: docs/runbooks/${name}\\.md$`));
+  });
+
+  it.each(alarms)('%s tells the topic, also when it is over', (_name, { AlarmActions, OKActions }) => {
+    const [[topic]] = ofType(control, 'AWS::SNS::Topic') as [[string, unknown]];
+    expect([AlarmActions, OKActions]).toEqual([[{ Ref: topic }], [{ Ref: topic }]]);
+  });
+
+  it.each(runbooks)('the runbook %s has all its parts and commands that can be pasted', (name) => {
+    const page = readFileSync(project(`docs/runbooks/${name}.md`), 'utf8');
+    expect([...page.matchAll(/^#+ (.*)$/gm)].map(([, title]) => title)).toEqual([
+      name,
+      'Description',
+      'Impact',
+      'Investigation',
+      'Resolution',
+      'When not to',
+    ]);
+    expect(page).toMatch(/^aws /m);
+  });
+
+  it('no data is failure for the sweeper and no news for the counters of failures', () => {
+    expect(Object.fromEntries(alarms.map(([name, it]) => [name, it.TreatMissingData]))).toEqual({
+      'backup-failed': 'notBreaching',
+      'backup-fleet-failed': 'notBreaching',
+      'schedule-undelivered': 'notBreaching',
+      'event-undelivered': 'notBreaching',
+      'sweeper-not-running': 'breaching',
+    });
+  });
+
+  it.each(['backup-failed', 'backup-fleet-failed'])('%s counts every way not to succeed', (name) => {
+    const metrics = JSON.stringify(alarms.find(([it]) => it === name)?.[1].Metrics);
+    for (const metric of ['ExecutionsFailed', 'ExecutionsTimedOut', 'ExecutionsAborted'])
+      expect(metrics).toContain(`"${metric}"`);
+  });
+});
+
+describe('outputs', () => {
+  it('say how to begin', () => {
+    const outputs = Object.fromEntries(
+      Object.entries(control.Outputs ?? {}).map(([name, { Value }]) => [name, text(Value)]),
+    );
+    expect(Object.keys(outputs).sort()).toEqual([
+      'AlarmTopicArn',
+      'BackupMachineArn',
+      'LedgerTableName',
+      'StartBackupCommand',
+    ]);
+    expect(outputs.StartBackupCommand).toBe(
+      `aws stepfunctions start-execution --state-machine-arn ${outputs.BackupMachineArn} --input '{"policy":"<policy>","bucket":"<volume>/<bucket>"}'`,
+    );
+  });
+});
+
+describe('the app', () => {
+  const names = readdirSync(project('cdk/config/samples')).filter((name) => name.endsWith('.yaml'));
+
+  it('there are samples to try', () => expect(names.length).toBeGreaterThan(3));
+
+  it.each(names)('synthesizes %s without a violation of a rule', (name) => {
+    expect(Object.keys(ofSample(name).control.Resources).length).toBeGreaterThan(50);
+  });
+
+  it('fails where a rule is violated and not explained', () => {
+    const violate = () =>
+      synthesize(sample('two-clusters.yaml'), ({ state: stack }) => new Bucket(stack as Stack, 'Open'));
+    expect(violate).toThrow();
+  });
+
+  it('takes another prefix for every name', () => {
+    const other = JSON.stringify(synthesize(sample('two-clusters.yaml'), undefined, 'odr-test').control);
+    expect(other).not.toMatch(/ozone-dr-(?!control)/);
+  });
+
+  it.each(['x', 'Ozone', 'has space', 'a'.repeat(21), '-a-'])('refuses the prefix %s', (prefix) => {
+    expect(() => synthesize(sample('two-clusters.yaml'), undefined, prefix)).toThrow(/prefix: write 3 to 20/);
+  });
+});
