@@ -1,0 +1,147 @@
+import { z } from 'zod';
+
+/**
+ * State machine definitions in Amazon States Language, query language JSONata. The schemas are closed lists: a field
+ * that the interpreter does not implement is refused when the machine is created.
+ */
+const text = z.string();
+const count = z.int().nonnegative();
+/** `{% … %}` without anything around it (AWS: "transforming data", no leading or trailing space). */
+const expression = z.string().regex(/^\{%[\s\S]*%\}$/, 'must be a JSONata expression in {% %}');
+const json: z.ZodType<unknown> = z.json();
+
+const assign = z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,79}$/, 'is not a variable name'), json);
+const secondsOrExpression = z.union([z.int().min(1).max(99_999_999), expression]);
+
+const retrier = z.strictObject({
+  ErrorEquals: z.array(text).min(1),
+  IntervalSeconds: z.int().min(1).max(99_999_999).optional(),
+  MaxAttempts: z.int().min(0).max(99_999_999).optional(),
+  BackoffRate: z.number().min(1).optional(),
+  MaxDelaySeconds: z.int().min(1).max(31_622_400).optional(),
+  JitterStrategy: z.enum(['FULL', 'NONE']).optional(),
+  Comment: text.optional(),
+});
+const catcher = z.strictObject({
+  ErrorEquals: z.array(text).min(1),
+  Next: text,
+  Output: json.optional(),
+  Assign: assign.optional(),
+  Comment: text.optional(),
+});
+
+const common = { Comment: text.optional(), QueryLanguage: z.literal('JSONata').optional() };
+const shaping = { Output: json.optional(), Assign: assign.optional() };
+const flow = { Next: text.optional(), End: z.literal(true).optional() };
+const recovery = { Retry: z.array(retrier).optional(), Catch: z.array(catcher).optional() };
+
+const task = z.strictObject({
+  Type: z.literal('Task'),
+  ...common,
+  ...shaping,
+  ...flow,
+  ...recovery,
+  Resource: text,
+  Arguments: z.union([z.record(text, json), expression]).optional(),
+  TimeoutSeconds: secondsOrExpression.optional(),
+  HeartbeatSeconds: secondsOrExpression.optional(),
+});
+const pass = z.strictObject({ Type: z.literal('Pass'), ...common, ...shaping, ...flow });
+const choice = z.strictObject({
+  Type: z.literal('Choice'),
+  ...common,
+  ...shaping,
+  Choices: z
+    .array(z.strictObject({ Condition: z.union([expression, z.boolean()]), Next: text, ...shaping, Comment: text.optional() }))
+    .min(1),
+  Default: text.optional(),
+});
+const wait = z.strictObject({
+  Type: z.literal('Wait'),
+  ...common,
+  ...shaping,
+  ...flow,
+  Seconds: z.union([z.int().min(0).max(99_999_999), expression]).optional(),
+  Timestamp: text.optional(),
+});
+const succeed = z.strictObject({ Type: z.literal('Succeed'), ...common, Output: json.optional() });
+const fail = z.strictObject({ Type: z.literal('Fail'), ...common, Error: text.optional(), Cause: text.optional() });
+const map = z.strictObject({
+  Type: z.literal('Map'),
+  ...common,
+  ...shaping,
+  ...flow,
+  ...recovery,
+  Items: z.union([z.array(json), expression]).optional(),
+  ItemSelector: json.optional(),
+  MaxConcurrency: z.union([count, expression]).optional(),
+  get ItemProcessor() {
+    return z.strictObject({
+      ProcessorConfig: z.strictObject({ Mode: z.literal('INLINE') }).optional(),
+      Comment: text.optional(),
+      StartAt: text,
+      States: states,
+    });
+  },
+});
+const parallel = z.strictObject({
+  Type: z.literal('Parallel'),
+  ...common,
+  ...shaping,
+  ...flow,
+  ...recovery,
+  Arguments: json.optional(),
+  get Branches() {
+    return z.array(z.strictObject({ Comment: text.optional(), StartAt: text, States: states })).min(1);
+  },
+});
+
+const state = z.discriminatedUnion('Type', [task, pass, choice, wait, succeed, fail, map, parallel]);
+const states: z.ZodType<Readonly<Record<string, State>>> = z.lazy(() => z.record(text.min(1).max(80), state));
+
+const machine = z.strictObject({
+  Comment: text.optional(),
+  Version: z.literal('1.0').optional(),
+  QueryLanguage: z.literal('JSONata'),
+  TimeoutSeconds: z.int().min(1).max(99_999_999).optional(),
+  StartAt: text,
+  States: states,
+});
+
+export type Retrier = z.infer<typeof retrier>;
+export type Catcher = z.infer<typeof catcher>;
+export type Shaping = { readonly Output?: unknown; readonly Assign?: Readonly<Record<string, unknown>> | undefined };
+export interface StateGraph {
+  readonly StartAt: string;
+  readonly States: Readonly<Record<string, State>>;
+}
+export type TaskState = z.infer<typeof task>;
+export type PassState = z.infer<typeof pass>;
+export type ChoiceState = z.infer<typeof choice>;
+export type WaitState = z.infer<typeof wait>;
+export type SucceedState = z.infer<typeof succeed>;
+export type FailState = z.infer<typeof fail>;
+interface Recovery {
+  readonly Retry?: readonly Retrier[] | undefined;
+  readonly Catch?: readonly Catcher[] | undefined;
+}
+interface Flow {
+  readonly Next?: string | undefined;
+  readonly End?: true | undefined;
+}
+export interface MapState extends Shaping, Flow, Recovery {
+  readonly Type: 'Map';
+  readonly Items?: readonly unknown[] | string | undefined;
+  readonly ItemSelector?: unknown;
+  readonly MaxConcurrency?: number | string | undefined;
+  readonly ItemProcessor: StateGraph;
+}
+export interface ParallelState extends Shaping, Flow, Recovery {
+  readonly Type: 'Parallel';
+  readonly Arguments?: unknown;
+  readonly Branches: readonly StateGraph[];
+}
+export type State = TaskState | PassState | ChoiceState | WaitState | SucceedState | FailState | MapState | ParallelState;
+export type Machine = StateGraph & { readonly TimeoutSeconds?: number | undefined };
+
+export const machineSchema = machine;

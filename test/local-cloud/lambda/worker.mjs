@@ -1,0 +1,53 @@
+// The inside of one Lambda sandbox: loads the bundled handler once, then answers one event at a time.
+// Plain JavaScript, because Node 20 starts worker threads without a TypeScript loader.
+import { pathToFileURL } from 'node:url';
+import { parentPort, workerData } from 'node:worker_threads';
+
+// The AWS SDK warns about Node 20 on every start; a sandbox's log shows what the handler wrote, nothing else.
+process.removeAllListeners('warning');
+process.on('warning', () => {});
+
+if (workerData.virtualNow) {
+  const virtualNow = new Float64Array(workerData.virtualNow);
+  const RealDate = Date;
+  globalThis.Date = class Date extends RealDate {
+    constructor(...args) {
+      if (args.length === 0) super(virtualNow[0]);
+      else super(...args);
+    }
+    static now() {
+      return virtualNow[0];
+    }
+  };
+}
+
+const load = async () => {
+  const module = await import(pathToFileURL(workerData.file).href);
+  const handler = module[workerData.handlerName];
+  if (typeof handler !== 'function') {
+    throw Object.assign(new Error(`${workerData.handlerName} is undefined or not exported`), { name: 'Runtime.HandlerNotFound' });
+  }
+  return handler;
+};
+const loaded = load().then(
+  (handler) => ({ handler }),
+  (error) => ({ error }),
+);
+loaded.then(() => parentPort.postMessage({ ready: true }));
+
+/** As the Node.js runtime reports it: the error's name is the type. */
+const described = (error) =>
+  error instanceof Error
+    ? { errorType: error.name, errorMessage: error.message, trace: String(error.stack ?? '').split('\n') }
+    : { errorType: typeof error, errorMessage: String(error), trace: [] };
+
+parentPort.on('message', async ({ id, event, context, deadline }) => {
+  try {
+    const { handler, error } = await loaded;
+    if (error) throw error;
+    const result = await handler(JSON.parse(event), { ...context, getRemainingTimeInMillis: () => Math.max(0, deadline - performance.now() - performance.timeOrigin) });
+    parentPort.postMessage({ id, payload: JSON.stringify(result === undefined ? null : result) });
+  } catch (error) {
+    parentPort.postMessage({ id, error: described(error) });
+  }
+});
