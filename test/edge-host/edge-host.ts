@@ -1,0 +1,188 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const source = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'functions', 'edge-host', 'ozone-dr.sh');
+
+/** What the fake `ozone sh` does with one `--execute` string. */
+export interface Answer {
+  readonly out?: string;
+  readonly err?: string;
+  /** Not 0: the JVM ends here, as Ozone 2.2 does at the first failure. */
+  readonly exit?: number;
+  /** Printed before Ozone echoes the command. */
+  readonly before?: string;
+}
+export type Answers = Readonly<Record<string, Answer>>;
+
+export type Variables = Readonly<Record<string, string | undefined>>;
+
+export interface Reply {
+  readonly version: number;
+  readonly operation: string;
+  readonly verb: string;
+  readonly outcome: string;
+  readonly code: string;
+  readonly message: string;
+  readonly host: string;
+  readonly startedAt: number;
+  readonly endedAt: number;
+  readonly jvmStarts: number;
+  // biome-ignore lint/suspicious/noExplicitAny: tests look into replies of every verb
+  readonly data: any;
+}
+
+export interface Run {
+  readonly exit: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly reply: Reply;
+}
+
+export const operationId = (n = 1): string => `op-${'0'.repeat(23)}a-${String(n).padStart(3, '0')}`;
+
+const defaults: Readonly<Record<string, string>> = {
+  operation: operationId(),
+  source: 'prod/vol/bkt',
+  replica: 'dr/vol/bkt',
+  target: '',
+  base: '',
+  targetId: '',
+  baseSourceId: '',
+  baseReplicaId: '',
+  sealId: '',
+  replicaCreated: '',
+  mode: '',
+  empty: 'no',
+  fence: '0',
+  fenceSeed: 'no',
+  copySeconds: '60',
+  maps: '2',
+  bandwidth: '0',
+  executionTimeout: '120',
+};
+
+const documentOf: Readonly<Record<string, string>> = {
+  survey: 'observe',
+  diff: 'observe',
+  verify: 'observe',
+  snapshot: 'protect',
+  replicate: 'protect',
+};
+
+const quote = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
+
+/** An edge host in a temporary folder: the script as a document runs it, its state, and programs `ozone` and `hadoop` that a test scripts. */
+export class EdgeHost {
+  readonly directory = mkdtempSync(join(tmpdir(), 'edge-host-'));
+  readonly state = join(this.directory, 'state');
+  readonly config = join(this.directory, 'host.conf');
+
+  constructor() {
+    mkdirSync(join(this.directory, 'bin'));
+    this.configure(`path=${join(this.directory, 'bin')}\nstate=${this.state}\nclient_attempts=3\nclient_wait_ms=200\n`);
+    this.ozone({});
+    this.hadoop('exit 99');
+  }
+
+  configure(text: string): void {
+    writeFileSync(this.config, text);
+  }
+
+  /** Ozone's shell: echoes each command, prints its answer and an empty line, stops at the first failure; unknown commands fail. */
+  ozone(answers: Answers): void {
+    const cases = Object.entries(answers).map(([command, { out = '', err = '', exit = 0, before = '' }]) =>
+      [
+        `${quote(command)}) printf %s ${quote(before)}; echo "$2"; printf %s ${quote(out)}; printf %s ${quote(err)} >&2`,
+        exit === 0 ? 'echo ;;' : `exit ${exit} ;;`,
+      ].join('; '),
+    );
+    this.program(
+      'ozone',
+      `log "$*"
+[ "$1" = sh ] || exit 1
+while [ $# -gt 0 ]; do
+  if [ "$1" = --execute ]; then
+    case $2 in
+${cases.join('\n')}
+*) echo "$2"; echo "the test has no answer for: $2" >&2; exit 255 ;;
+    esac
+    shift
+  fi
+  shift
+done`,
+    );
+  }
+
+  /** Body of the fake `hadoop`; it may call \`log\`. */
+  hadoop(body: string): void {
+    this.program('hadoop', `log "$*"\n${body}`);
+  }
+
+  program(name: string, body: string): void {
+    const file = join(this.directory, 'bin', name);
+    writeFileSync(file, `#!/bin/bash\nlog() { echo "$1" >> ${join(this.directory, name)}.calls; }\n${body}\n`, {
+      mode: 0o755,
+    });
+  }
+
+  /** Command lines that a program was started with. */
+  calls(name: 'ozone' | 'hadoop'): readonly string[] {
+    try {
+      return readFileSync(join(this.directory, `${name}.calls`), 'utf8')
+        .trimEnd()
+        .split('\n');
+    } catch {
+      return [];
+    }
+  }
+
+  file(...path: readonly string[]): string {
+    return join(this.directory, ...path);
+  }
+
+  /** Starts the script as Run Command does; `undefined` leaves that variable out. */
+  start(
+    verb: string,
+    parameters: Variables = {},
+    document = documentOf[verb] ?? 'observe',
+    more: Variables = {},
+  ): ChildProcess {
+    const script = this.file(`document-${document}.sh`);
+    const [first, ...rest] = readFileSync(source, 'utf8').split('\n');
+    writeFileSync(script, [first, `OZONE_DR_DOCUMENT=${document}`, ...rest].join('\n'));
+    const env: Record<string, string> = { PATH: '/usr/bin:/bin', OZONE_DR_HOST_CONFIG: this.config };
+    for (const [name, value] of Object.entries({ ...defaults, verb, ...parameters })) {
+      if (value !== undefined) env[`SSM_${name}`] = value;
+    }
+    for (const [name, value] of Object.entries(more)) if (value !== undefined) env[name] = value;
+    return spawn('/bin/bash', [script], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  }
+
+  run(...args: RunArguments): Promise<Run> {
+    return ended(this.start(...args));
+  }
+}
+
+type RunArguments = [verb: string, parameters?: Variables, document?: string, more?: Variables];
+
+/** Waits for the script; the reply must be the last thing on stdout. */
+export const ended = (child: ChildProcess): Promise<Run> =>
+  new Promise((resolve, reject) => {
+    let stdout = '';
+    let stderr = '';
+    child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+      stdout += text;
+    });
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      stderr += text;
+    });
+    child.on('error', reject);
+    child.on('close', (exit) => {
+      const found = /-----BEGIN OZONE-DR REPLY-----\n(.*)\n-----END OZONE-DR REPLY-----\n$/.exec(stdout);
+      if (found?.[1] === undefined) return reject(new Error(`no reply, exit ${exit}\n${stdout}\n${stderr}`));
+      resolve({ exit, stdout, stderr, reply: JSON.parse(found[1]) });
+    });
+  });

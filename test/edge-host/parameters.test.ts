@@ -1,0 +1,182 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { EdgeHost, type Variables } from './edge-host.ts';
+import { bucketInfo, id, snapshotList } from './ozone-output.ts';
+
+const replicate: Variables = {
+  mode: 'resync',
+  target: 'snap-2',
+  targetId: id(2),
+  replicaCreated: '2026-11-20T18:22:04.605Z',
+  fence: '7',
+};
+const incremental: Variables = {
+  ...replicate,
+  mode: 'incremental',
+  base: 'snap-1',
+  baseSourceId: id(1),
+  baseReplicaId: id(11),
+};
+const pwned = '$(touch /tmp/pwned)';
+
+describe.concurrent('a parameter that does not fit is refused before anything runs', () => {
+  const rows: readonly (readonly [sentence: string, verb: string, parameters: Variables])[] = [
+    ['a source with a command substitution', 'survey', { source: `prod/vol/${pwned}` }],
+    ['a source with backticks', 'survey', { source: 'prod/vol/`id`' }],
+    ['a source with a blank', 'survey', { source: 'prod/vol/bkt x' }],
+    ['a source with a second line', 'survey', { source: 'prod/vol/bkt\nprod/vol/other' }],
+    ['a source that ends in a newline', 'survey', { source: 'prod/vol/bkt\n' }],
+    ['a source that starts like an option', 'survey', { source: '-D/vol/bkt' }],
+    ['a bucket that starts like an option', 'survey', { source: 'prod/vol/--execute' }],
+    ['a source that leaves its volume', 'survey', { source: 'prod/../bkt' }],
+    ['a source without a bucket', 'survey', { source: 'prod/vol' }],
+    ['a source with a key', 'survey', { source: 'prod/vol/bkt/key' }],
+    ['a source with a quote', 'survey', { source: 'prod/vol/b"k"t' }],
+    ['an empty source where one is needed', 'survey', { source: '' }],
+    ['a replica with a semicolon', 'survey', { replica: 'dr/vol/bkt;id' }],
+    ['a port of one digit', 'survey', { source: 'prod:1/vol/bkt' }],
+    ['a snapshot name with an underscore', 'snapshot', { target: 'snap_2' }],
+    ['a snapshot name in upper case', 'snapshot', { target: 'SNAP' }],
+    ['a snapshot name like an option', 'snapshot', { target: '-delete' }],
+    ['a snapshot name with a command substitution', 'snapshot', { target: pwned }],
+    ['a snapshot name with a newline inside', 'snapshot', { target: 'snap\nsnap' }],
+    ['no snapshot name', 'snapshot', { target: '' }],
+    ['a base with a blank', 'snapshot', { target: 'snap-2', base: 'snap 1' }],
+    ['a base that is the target', 'diff', { base: 'snap-2', target: 'snap-2' }],
+    ['a diff without a base', 'diff', { target: 'snap-2' }],
+    ['an operation id in upper case', 'survey', { operation: `op-${'A'.repeat(24)}-001` }],
+    ['an operation id with a path', 'survey', { operation: `op-../../../../../../etc/x-001` }],
+    ['an operation id with a newline', 'survey', { operation: `op-${'a'.repeat(24)}-001\n` }],
+    ['a verb with a blank', 'survey now', {}],
+    ['a verb that is a shell function of the script', 'read_parameters', {}],
+    ['an id that is no UUID', 'replicate', { ...replicate, targetId: 'abc' }],
+    ['an id with a newline', 'replicate', { ...replicate, targetId: `${id(2)}\n` }],
+    ['no id of the target', 'replicate', { ...replicate, targetId: '' }],
+    ['a creation time with a blank', 'replicate', { ...replicate, replicaCreated: '2026-11-20 18:22:04' }],
+    ['no creation time of an enrolled replica', 'replicate', { ...replicate, replicaCreated: '' }],
+    ['a mode that does not exist', 'replicate', { ...replicate, mode: 'overwrite' }],
+    ['no mode', 'replicate', { ...replicate, mode: '' }],
+    ['empty neither yes nor no', 'replicate', { ...replicate, empty: 'YES' }],
+    ['a fence that is no number', 'replicate', { ...replicate, fence: 'x' }],
+    ['a negative fence', 'replicate', { ...replicate, fence: '-1' }],
+    ['no fence for a copy', 'replicate', { ...replicate, fence: '0' }],
+    ['an arithmetic expression as fence', 'replicate', { ...replicate, fence: 'a[$(id)]' }],
+    ['fenceSeed empty', 'replicate', { ...replicate, fenceSeed: '' }],
+    ['a time limit with a unit', 'replicate', { ...replicate, copySeconds: '60s' }],
+    ['no time limit', 'replicate', { ...replicate, copySeconds: '0' }],
+    ['no maps', 'replicate', { ...replicate, maps: '0' }],
+    ['a bandwidth with a blank', 'replicate', { ...replicate, bandwidth: '1 -overwrite' }],
+    ['an execution timeout with a blank', 'survey', { executionTimeout: '60 ' }],
+    ['a copy of a bucket onto itself', 'replicate', { ...replicate, replica: 'prod/vol/bkt' }],
+    ['an increment without a base', 'replicate', { ...incremental, base: '' }],
+    ['an increment without the id of the source base', 'replicate', { ...incremental, baseSourceId: '' }],
+    ['an increment without the id of the replica base', 'replicate', { ...incremental, baseReplicaId: '' }],
+    ['a verification without the id of the seal', 'verify', { target: 'snap-2', targetId: id(2) }],
+  ];
+  it.each(rows)('%s', async (_sentence, verb, parameters) => {
+    const host = new EdgeHost();
+    const { exit, reply } = await host.run(
+      verb,
+      parameters,
+      verb === 'snapshot' || verb === 'replicate' ? 'protect' : 'observe',
+    );
+    expect(reply).toMatchObject({ version: 1, outcome: 'refused', jvmStarts: 0, data: null });
+    expect(['bad-parameter', 'verb-not-allowed']).toContain(reply.code);
+    expect(exit).toBe(14);
+    expect(host.calls('ozone')).toEqual([]);
+    expect(existsSync(host.state)).toBe(false);
+    expect(existsSync('/tmp/pwned')).toBe(false);
+  });
+});
+
+describe.concurrent('an SSM agent that does not pass parameters in the environment is refused', () => {
+  const names =
+    'operation verb source replica target base targetId baseSourceId baseReplicaId replicaCreated mode empty fence fenceSeed sealId copySeconds maps bandwidth executionTimeout';
+  it.each(names.split(' '))('without %s', async (name) => {
+    const { exit, reply } = await new EdgeHost().run('survey', { [name]: undefined });
+    expect(reply).toMatchObject({ outcome: 'refused', code: 'bad-parameter' });
+    expect(reply.message).toContain(name);
+    expect(exit).toBe(14);
+  });
+});
+
+describe.concurrent('a document runs its own verbs only', () => {
+  it.each([
+    ['snapshot', 'observe'],
+    ['replicate', 'observe'],
+    ['survey', 'protect'],
+    ['verify', 'protect'],
+    ['diff', 'protect'],
+    ['survey', ''],
+    ['survey', 'none'],
+  ])('%s is not a verb of the document "%s"', async (verb, document) => {
+    const { exit, reply } = await new EdgeHost().run(verb, { ...replicate, sealId: id(3), base: 'snap-1' }, document);
+    expect(reply).toMatchObject({ outcome: 'refused', code: 'verb-not-allowed' });
+    expect(exit).toBe(14);
+  });
+});
+
+describe.concurrent('the host', () => {
+  const rows: readonly (readonly [sentence: string, config: string, said: string])[] = [
+    ['an unknown key in host.conf', 'paht=/opt/ozone/bin\n', 'paht'],
+    ['a shell expression in host.conf', `path=${pwned}\n`, 'path'],
+    ['a relative path in host.conf', 'path=bin\n', 'path'],
+    ['a number that is none in host.conf', 'client_attempts=many\n', 'client_attempts'],
+    ['a line without a value in host.conf', 'path\n', 'path'],
+    ['no ozone on the path', 'path=/nowhere\n', 'ozone'],
+  ];
+  it.each(rows)('is refused with %s', async (_sentence, config, said) => {
+    const host = new EdgeHost();
+    host.configure(config);
+    const { exit, reply } = await host.run('survey');
+    expect(reply).toMatchObject({ outcome: 'refused', code: 'environment' });
+    expect(reply.message).toContain(said);
+    expect(exit).toBe(14);
+  });
+
+  it('is refused without host.conf', async () => {
+    const { reply } = await new EdgeHost().run('survey', {}, 'observe', { OZONE_DR_HOST_CONFIG: '/nowhere/host.conf' });
+    expect(reply).toMatchObject({ outcome: 'refused', code: 'environment' });
+  });
+
+  it('is refused when its state folder cannot be made', async () => {
+    const host = new EdgeHost();
+    host.configure(`path=${host.file('bin')}\nstate=${host.file('host.conf')}/state\n`);
+    expect((await host.run('survey')).reply).toMatchObject({ outcome: 'refused', code: 'environment' });
+  });
+
+  it('gives Ozone a clean environment with a UTF-8 locale, and no parameter of the command', async () => {
+    const host = new EdgeHost();
+    host.program('ozone', `env > ${host.file('env')}; exit 255`);
+    host.configure(`path=${host.file('bin')}\nstate=${host.state}\njava_home=/opt/jdk\n# a comment\n\n`);
+    await host.run('survey', {}, 'observe', {
+      BASH_ENV: '/nowhere',
+      CDPATH: '/',
+      IFS: '/',
+      JAVA_TOOL_OPTIONS: '-Dx=y',
+      LD_PRELOAD: '',
+      'BASH_FUNC_timeout%%': '() { echo hijacked; }',
+      KRB5CCNAME: '/run/ticket',
+      HOME: '/root',
+    });
+    const names = readFileSync(host.file('env'), 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => line.replace(/=.*/, ''))
+      .filter((name) => !['_', 'OLDPWD', 'PWD', 'SHLVL'].includes(name)); // a shell's own
+    expect(names.sort()).toEqual(['HOME', 'JAVA_HOME', 'KRB5CCNAME', 'LC_ALL', 'OZONE_DR_OPERATION', 'PATH']);
+    expect(readFileSync(host.file('env'), 'utf8')).toMatch(/^LC_ALL=(C|en_US)\.utf-?8$/im);
+  });
+
+  it('bounds the retries of the client as host.conf says', async () => {
+    const host = new EdgeHost();
+    host.ozone({
+      'bucket info o3://prod/vol/bkt': { out: bucketInfo() },
+      'snapshot list --all o3://prod/vol/bkt': { out: snapshotList() },
+    });
+    await host.run('survey', { replica: '' });
+    expect(host.calls('ozone')).toEqual([
+      'sh -D ozone.client.failover.max.attempts=3 -D ozone.client.wait.between.retries.millis=200 --execute bucket info o3://prod/vol/bkt --execute snapshot list --all o3://prod/vol/bkt',
+    ]);
+  });
+});

@@ -1,0 +1,120 @@
+import { execFile, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { type Daemon, folders, type Service } from './configuration.ts';
+import { archiveOptions, jvmEnvironment, moduleOptions, type Software, smallJvmOptions } from './software.ts';
+
+const run = promisify(execFile);
+
+const mains: Readonly<Record<Daemon, { readonly main: string; readonly heap: string }>> = {
+  scm: { main: 'org.apache.hadoop.hdds.scm.server.StorageContainerManagerStarter', heap: '256m' },
+  om: { main: 'org.apache.hadoop.ozone.om.OzoneManagerStarter', heap: '512m' },
+  dn: { main: 'org.apache.hadoop.ozone.HddsDatanodeService', heap: '384m' },
+};
+
+/** Jars first, as in the launchers: so the class-data archive of `ozone sh` serves the daemons too. */
+function command(directory: string, software: Software, service: Service, daemon: Daemon): readonly string[] {
+  const { main, heap } = mains[daemon];
+  const conf = folders(directory).conf(service, daemon);
+  return [
+    ...[...moduleOptions, ...smallJvmOptions, `-Xmx${heap}`, ...archiveOptions(software, 'ozone.jsa')],
+    ...['-Dhadoop.root.logger=INFO,console', `-Dlog4j.configuration=file:${join(conf, 'log4j.properties')}`],
+    ...['-cp', `${join(software.serverJars, '*')}:${conf}`, main],
+  ];
+}
+
+/** First start only: SCM makes the cluster id, OM (with SCM up) its own. */
+export async function initialise(
+  directory: string,
+  software: Software,
+  service: Service,
+  daemon: Daemon,
+): Promise<void> {
+  const log = join(folders(directory).logs, `${service}-${daemon}-init.log`);
+  try {
+    const done = await run(software.java, [...command(directory, software, service, daemon), '--init'], {
+      maxBuffer: 1 << 26,
+    });
+    await writeFile(log, done.stderr);
+  } catch (error) {
+    throw new Error(`${service}-${daemon} --init failed: ${String(error).slice(-2000)}`);
+  }
+}
+
+/** Starts a daemon that outlives this process; its pid is on disk before anything else happens. */
+export async function start(directory: string, software: Software, service: Service, daemon: Daemon): Promise<void> {
+  const at = folders(directory);
+  const log = await open(join(at.logs, `${service}-${daemon}.log`), 'a');
+  const child = spawn(software.java, command(directory, software, service, daemon), {
+    detached: true,
+    env: jvmEnvironment,
+    stdio: ['ignore', log.fd, log.fd],
+  });
+  child.on('error', () => undefined);
+  if (child.pid !== undefined) await writeFile(join(at.pids, `${service}-${daemon}`), String(child.pid));
+  child.unref();
+  await log.close();
+}
+
+/** Waits until the port accepts; throws with the end of the daemon's log when the daemon has gone or time is up. */
+export async function accepts(directory: string, service: Service, daemon: Daemon, port: number): Promise<void> {
+  for (const deadline = Date.now() + 60_000; ; await sleep(100)) {
+    if (await canConnect(port)) return;
+    if (Date.now() < deadline && (await ourPid(directory, `${service}-${daemon}`)) !== undefined) continue;
+    const log = await readFile(join(folders(directory).logs, `${service}-${daemon}.log`), 'utf8');
+    throw new Error(
+      `${service}-${daemon} does not accept connections on port ${port}; end of its log:\n${log.slice(-3000)}`,
+    );
+  }
+}
+
+const canConnect = (port: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    const socket = connect({ port, host: '127.0.0.1' });
+    socket.once('connect', () => resolve(socket.destroy() !== undefined));
+    socket.once('error', () => resolve(false));
+  });
+
+/** The pid on record, if that process lives and its command line proves it ours: it names this run's folder. */
+async function ourPid(directory: string, name: string): Promise<number | undefined> {
+  const file = join(folders(directory).pids, name);
+  if (!existsSync(file)) return undefined;
+  const pid = Number(await readFile(file, 'utf8'));
+  return Number.isInteger(pid) && pid > 1 && (await commandLine(pid)).includes(`${directory}/`) ? pid : undefined;
+}
+
+/** Empty for a process that is gone. */
+const commandLine = (pid: number): Promise<string> => processField(pid, 'args');
+
+/** A dying process loses its command line before it closes its ports, so only its state tells; a zombie has closed them. */
+const isAlive = async (pid: number): Promise<boolean> => /^[^ZX]/.test(await processField(pid, 'state'));
+
+async function processField(pid: number, field: 'args' | 'state'): Promise<string> {
+  try {
+    return (await run('ps', ['-ww', '-o', `${field}=`, '-p', String(pid)])).stdout.trim();
+  } catch {
+    return '';
+  }
+}
+
+/** Sends the signal if the daemon is there, waits until it has gone (a deaf one is killed after 20 s), forgets its pid. */
+export async function end(directory: string, name: string, signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+  const pid = await ourPid(directory, name);
+  if (pid !== undefined) {
+    process.kill(pid, signal);
+    for (const deadline = Date.now() + 20_000; await isAlive(pid); await sleep(50)) {
+      if (Date.now() > deadline && (await ourPid(directory, name)) === pid) process.kill(pid, 'SIGKILL');
+    }
+  }
+  await rm(join(folders(directory).pids, name), { force: true });
+}
+
+/** Names of the daemons on record, e.g. `prod-om`; none when nothing was started or all was stopped. */
+export async function recorded(directory: string): Promise<readonly string[]> {
+  const { pids } = folders(directory);
+  return existsSync(pids) ? readdir(pids) : [];
+}

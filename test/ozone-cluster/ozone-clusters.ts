@@ -1,0 +1,256 @@
+import { execFile, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import {
+  clientProperties,
+  type Daemon,
+  folders,
+  freePorts,
+  type Service,
+  services,
+  writeConfiguration,
+} from './configuration.ts';
+import { accepts, end, initialise, recorded, start } from './daemons.ts';
+import {
+  archiveOptions,
+  cacheDirectory,
+  jvmEnvironment,
+  moduleOptions,
+  prepareSoftware,
+  type Software,
+  smallJvmOptions,
+} from './software.ts';
+
+const run = promisify(execFile);
+
+/** A change to a bucket. `path` is relative to the bucket; `put` writes reproducible bytes: same size and seed, same content. */
+export type Change =
+  | { readonly op: 'mkdir'; readonly path: string }
+  | { readonly op: 'put'; readonly path: string; readonly size: number; readonly seed: number }
+  | { readonly op: 'text'; readonly path: string; readonly content: string }
+  | { readonly op: 'rm'; readonly path: string }
+  | { readonly op: 'rmr'; readonly path: string }
+  | { readonly op: 'mv'; readonly path: string; readonly to: string };
+
+export type TreeEntry =
+  | { readonly type: 'directory' }
+  | { readonly type: 'file'; readonly length: number; readonly sha256: string };
+
+/** Two running Ozone clusters (`prod`, `dr`) and the tools of an edge host that knows both. */
+export interface OzoneClusters {
+  readonly services: readonly Service[];
+  /** Folder with `ozone` and `hadoop`; they need nothing from the environment. */
+  readonly bin: string;
+  /** Logs of the daemons: `<service>-<daemon>.log`. */
+  readonly logs: string;
+  /** Writes a host.conf of the edge host script at `path`; its state folder is `<path>.state`. Returns `path`. */
+  hostConfig(path: string, more?: Readonly<Record<string, string>>): Promise<string>;
+  /** Runs `ozone <args>`; resolves with stdout, rejects on a non-zero exit. */
+  ozone(...args: readonly string[]): Promise<string>;
+  /** Creates the volume and the bucket (layout FILE_SYSTEM_OPTIMIZED) of e.g. `ofs://prod/vol/bucket`, if missing. */
+  createBucket(bucketUrl: string): Promise<void>;
+  /** Applies the operations in order; rejects at the first that fails. One JVM, about 1 s + some ms per operation. */
+  change(bucketUrl: string, operations: readonly Change[]): Promise<void>;
+  /**
+   * Every directory and every file below a bucket or a `…/.snapshot/<name>` (ofs URL), with length and SHA-256 of the full
+   * content as read. Independent of the product's own verification.
+   */
+  tree(url: string): Promise<ReadonlyMap<string, TreeEntry>>;
+  /** SIGKILL; resolves when the process has gone. */
+  kill(service: Service, daemon: Daemon): Promise<void>;
+  /** Ends the daemon if it runs and starts it again, same data, same ports; resolves when its port accepts. */
+  restart(service: Service, daemon: Daemon): Promise<void>;
+  /** Ends every daemon and removes the data; the logs stay. */
+  stop(): Promise<void>;
+}
+
+export interface StartOptions {
+  /** Folder of this run; what an earlier run left there is ended and removed. Default `.cache/ozone/test`. */
+  readonly directory?: string;
+  readonly log?: (line: string) => void;
+}
+
+/**
+ * Starts two clusters, each with one storage container manager, one ozone manager and one datanode, and waits until both take a write.
+ * They outlive this process; the next start (or {@link stopOzoneClusters}) in the same folder ends what is left of them.
+ */
+export async function startOzoneClusters(options: StartOptions = {}): Promise<OzoneClusters> {
+  const directory = options.directory ?? join(cacheDirectory, 'test');
+  const log = options.log ?? (() => undefined);
+  const software = await prepareSoftware(log);
+  if ((await recorded(directory)).length > 0) log('ending what an earlier run left');
+  await stopOzoneClusters(directory);
+  await rm(directory, { recursive: true, force: true });
+
+  const ports = await freePorts();
+  const log4j = await readFile(join(dirname(fileURLToPath(import.meta.url)), 'log4j.properties'), 'utf8');
+  await writeConfiguration(directory, software, ports, log4j);
+  const portOf = (service: Service, daemon: Daemon): number =>
+    ports[service][{ scm: 'scmBlock', om: 'om', dn: 'dnIpc' }[daemon]] ?? 0;
+  const begin = async (service: Service, daemon: Daemon): Promise<void> => {
+    await start(directory, software, service, daemon);
+    await accepts(directory, service, daemon, portOf(service, daemon));
+  };
+
+  log('starting two clusters of three daemons each');
+  await Promise.all(
+    services.map(async (service) => {
+      await initialise(directory, software, service, 'scm');
+      await begin(service, 'scm');
+      await Promise.all([
+        begin(service, 'dn'),
+        initialise(directory, software, service, 'om').then(() => begin(service, 'om')),
+      ]);
+    }),
+  );
+  const helper = clusterFiles(directory, software);
+  await helper(['ready', ...services.map((service) => `ofs://${service}/`)]);
+  await recordArchives(directory, software, Object.entries(clientProperties(ports)), log);
+
+  const bin = folders(directory).bin;
+  const ozone = async (...args: readonly string[]): Promise<string> =>
+    (await run(join(bin, 'ozone'), args, { env: jvmEnvironment })).stdout;
+  const change = async (bucketUrl: string, operations: readonly Change[]): Promise<void> => {
+    await helper(['change', bucketUrl], operations.map(changeLine).join(''));
+  };
+  return {
+    services,
+    bin,
+    logs: folders(directory).logs,
+    ozone,
+    change,
+    createBucket: (bucketUrl) => change(bucketUrl, [{ op: 'mkdir', path: '' }]),
+    tree: async (url) => readTree(await helper(['tree', url])),
+    hostConfig: async (path, more = {}) => {
+      const settings = { path: bin, java_home: software.javaHome, state: `${path}.state`, ...more };
+      await writeFile(
+        path,
+        Object.entries(settings)
+          .map(([key, value]) => `${key}=${value}\n`)
+          .join(''),
+      );
+      return path;
+    },
+    kill: (service, daemon) => end(directory, `${service}-${daemon}`, 'SIGKILL'),
+    restart: async (service, daemon) => {
+      await end(directory, `${service}-${daemon}`, 'SIGTERM');
+      await begin(service, daemon);
+    },
+    stop: () => stopOzoneClusters(directory),
+  };
+}
+
+/** Ends every daemon that a run in this folder recorded (only processes whose command line names the folder); removes the data. */
+export async function stopOzoneClusters(directory: string): Promise<void> {
+  const names = await recorded(directory);
+  const order = (daemon: Daemon): readonly string[] => names.filter((name) => name.endsWith(`-${daemon}`));
+  for (const daemon of ['om', 'dn', 'scm'] as const) {
+    await Promise.all(order(daemon).map((name) => end(directory, name, 'SIGTERM')));
+  }
+  await rm(join(directory, 'data'), { recursive: true, force: true });
+}
+
+const changeLine = (change: Change): string => {
+  const path = encodeURIComponent(change.path);
+  switch (change.op) {
+    case 'mkdir':
+    case 'rm':
+    case 'rmr':
+      return `${change.op}\t${path}\n`;
+    case 'put':
+      return `put\t${path}\t${change.size}\t${change.seed}\n`;
+    case 'text':
+      return `text\t${path}\t${encodeURIComponent(change.content)}\n`;
+    case 'mv':
+      return `mv\t${path}\t${encodeURIComponent(change.to)}\n`;
+  }
+};
+
+function readTree(output: string): ReadonlyMap<string, TreeEntry> {
+  const lines = output.trimEnd().split('\n');
+  const [mark, count] = lines.pop()?.split('\t') ?? [];
+  if (mark !== 'END' || Number(count) !== lines.length) throw new Error('the listing of the tree is cut short');
+  return new Map(
+    lines.map((line): [string, TreeEntry] => {
+      const [type, length, sha256, name] = line.split('\t');
+      if (sha256 === undefined || name === undefined) throw new Error(`unexpected line in the tree: ${line}`);
+      const path = decodeURIComponent(name);
+      return [path, type === 'D' ? { type: 'directory' } : { type: 'file', length: Number(length), sha256 }];
+    }),
+  );
+}
+
+/** Runs our Java helper with the edge host's configuration; resolves with its stdout. */
+const clusterFiles =
+  (directory: string, software: Software) =>
+  (args: readonly string[], input = ''): Promise<string> =>
+    new Promise((resolve, reject) => {
+      const at = folders(directory);
+      const classPath = [join(software.clientJars, '*'), software.classes, at.clientConf].join(':');
+      const child = spawn(
+        software.java,
+        [...moduleOptions, ...smallJvmOptions, ...archiveOptions(software, 'hadoop.jsa')].concat(
+          ['-Dhadoop.root.logger=ERROR,console', '-cp', classPath, 'ClusterFiles'],
+          args,
+        ),
+        { env: jvmEnvironment, stdio: ['pipe', 'pipe', 'pipe'] },
+      );
+      let stdout = '';
+      let stderr = '';
+      child.stdout.setEncoding('utf8').on('data', (text: string) => {
+        stdout += text;
+      });
+      child.stderr.setEncoding('utf8').on('data', (text: string) => {
+        stderr += text;
+      });
+      child.on('error', reject);
+      child.on('close', (code) =>
+        code === 0 ? resolve(stdout) : reject(new Error(`${args.join(' ')}: exit ${code}\n${stderr.slice(-3000)}`)),
+      );
+      child.stdin.on('error', () => undefined);
+      child.stdin.end(input);
+    });
+
+/**
+ * Class-data archives take a third off each CLI start. They are recorded once, from commands that really run; configuration is given
+ * with -D because an archive allows no folder on the class path.
+ */
+async function recordArchives(
+  directory: string,
+  software: Software,
+  configuration: readonly (readonly [string, unknown])[],
+  log: (line: string) => void,
+): Promise<void> {
+  if (existsSync(join(software.archives, 'hadoop.jsa'))) return;
+  log('recording class-data archives for faster CLI starts (first time only)');
+  const settings = configuration.flatMap(([key, value]) => ['-D', `${key}=${value}`]);
+  const record = async (name: string, jars: string, main: string, args: readonly string[]): Promise<void> => {
+    const temporary = join(folders(directory).temporary, name);
+    const options = [...moduleOptions, ...smallJvmOptions, `-XX:ArchiveClassesAtExit=${temporary}`, '-Xlog:disable'];
+    const log4j = `-Dlog4j.configuration=file:${join(folders(directory).clientConf, 'log4j.properties')}`;
+    const root = '-Dhadoop.root.logger=OFF,console';
+    await run(software.java, [...options, log4j, root, '-cp', join(jars, '*'), main, ...settings, ...args]);
+    await rename(temporary, join(software.archives, name));
+  };
+  await mkdir(software.archives, { recursive: true });
+  const bucket = 'o3://prod/ready/ready';
+  const commands = [
+    ...[`bucket info ${bucket}`, `snapshot create ${bucket} archive-1`, `snapshot create ${bucket} archive-2`],
+    ...[`snapshot info ${bucket} archive-1`, `snapshot list --all ${bucket}`, `key list --all ${bucket}`],
+    `snapshot diff ${bucket} archive-1 archive-2`,
+  ];
+  await record(
+    'ozone.jsa',
+    software.serverJars,
+    'org.apache.hadoop.ozone.shell.OzoneShell',
+    commands.flatMap((command) => ['--execute', command]),
+  );
+  const local = ['-D', `hadoop.tmp.dir=${folders(directory).temporary}`];
+  await record('hadoop.jsa', software.clientJars, 'org.apache.hadoop.tools.DistCp', [
+    ...local,
+    ...['-update', 'ofs://prod/ready/ready', 'ofs://dr/ready/archive'],
+  ]);
+}

@@ -1,0 +1,161 @@
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { copyFile, mkdir, readFile, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+const here = dirname(fileURLToPath(import.meta.url));
+
+/** Everything that outlives one run of the clusters: jars, the test helper's classes, class-data archives. */
+export const cacheDirectory = join(here, '..', '..', '.cache', 'ozone');
+
+/** Java's module openings that Ozone's own launcher passes (ozone-functions.sh, Ozone 2.2.0). */
+export const moduleOptions: readonly string[] = [
+  ...['java.nio', 'java.lang', 'java.lang.reflect', 'java.util'].map(
+    (name) => `--add-opens=java.base/${name}=ALL-UNNAMED`,
+  ),
+  '--add-opens=java.management/com.sun.jmx.mbeanserver=ALL-UNNAMED',
+  '--add-exports=java.management/com.sun.jmx.mbeanserver=ALL-UNNAMED',
+  '-Dorg.apache.ratis.thirdparty.io.netty.tryReflectionSetAccessible=true',
+  '-Dorg.apache.ratis.thirdparty.io.netty.allocator.useCacheForAllThreads=false',
+];
+
+/** Ozone 2.2.0 reads names with java.nio.file.Paths, which fails on non-ASCII letters in a C locale. */
+export const jvmEnvironment: NodeJS.ProcessEnv = { ...process.env, LC_ALL: 'C.UTF-8' };
+
+/** Short-lived JVMs on a small machine: start time counts, peak speed does not. */
+export const smallJvmOptions: readonly string[] = ['-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'];
+
+/** Uses a class-data archive of {@link Software.archives} when it is there and fits; says nothing when not. */
+export const archiveOptions = (software: Software, name: string): readonly string[] => [
+  `-XX:SharedArchiveFile=${join(software.archives, name)}`,
+  ...['-Xshare:auto', '-Xlog:disable', '-Xlog:all=off'],
+];
+
+export interface Software {
+  readonly java: string;
+  /** `JAVA_HOME` of that java. */
+  readonly javaHome: string;
+  /** Jars of the daemons and of `ozone sh`. */
+  readonly serverJars: string;
+  /** Jars of `hadoop distcp`, with the shaded Ozone file system. */
+  readonly clientJars: string;
+  /** Classes of our helper `ClusterFiles`. */
+  readonly classes: string;
+  /** Folder of the class-data archives (`ozone.jsa`, `hadoop.jsa`), made by the first start; a missing one only costs speed. */
+  readonly archives: string;
+}
+
+/**
+ * Resolves the jars (first time: about 450 MB of downloads) and compiles the helper; later calls find them in the cache.
+ * Throws with a remedy when java, javac or mvn is missing.
+ */
+export async function prepareSoftware(log: (line: string) => void): Promise<Software> {
+  const javaVersion = await prerequisites();
+  const poms = await Promise.all(['pom.xml', 'servers/pom.xml', 'client/pom.xml', 'stand-in/pom.xml'].map(readPom));
+  const helper = join(here, 'java', 'ClusterFiles.java');
+  const jars = join(cacheDirectory, `jars-${fingerprint(poms)}`);
+  const built = join(cacheDirectory, `built-${fingerprint([...poms, javaVersion, await readFile(helper, 'utf8')])}`);
+  const javaHome = process.env.JAVA_HOME ?? (await javaHomeOnPath());
+
+  await once(jars, async (directory) => {
+    log('resolving the jars of Ozone and Hadoop with Maven (first time only, some minutes)');
+    await resolveJars(directory);
+  });
+  const clientJars = join(jars, 'client');
+  await once(built, async (directory) => {
+    const classes = join(directory, 'classes');
+    await mkdir(classes, { recursive: true });
+    await run(program('javac'), ['-cp', join(clientJars, '*'), '-d', classes, helper]);
+    await mkdir(join(directory, 'archives'));
+  });
+  return {
+    java: program('java'),
+    javaHome,
+    serverJars: join(jars, 'servers'),
+    clientJars,
+    classes: join(built, 'classes'),
+    archives: join(built, 'archives'),
+  };
+}
+
+const program = (name: 'java' | 'javac'): string => {
+  const home = process.env.JAVA_HOME;
+  return home === undefined ? name : join(home, 'bin', name);
+};
+
+async function javaHomeOnPath(): Promise<string> {
+  const { stderr } = await run('java', ['-XshowSettings:properties', '-version']);
+  return /java\.home = (.+)/.exec(stderr)?.[1] ?? '';
+}
+
+async function prerequisites(): Promise<string> {
+  const [java, javac, maven] = await Promise.all([version(program('java')), version(program('javac')), version('mvn')]);
+  const missing = [
+    ...(java === undefined || javac === undefined ? ['a JDK (java and javac, version 11 or later)'] : []),
+    ...(maven === undefined ? ['Apache Maven (mvn)'] : []),
+  ];
+  if (missing.length > 0 || java === undefined) {
+    throw new Error(`the Ozone clusters need ${missing.join(' and ')} on PATH; install it and run this again`);
+  }
+  return java;
+}
+
+async function version(name: string): Promise<string | undefined> {
+  try {
+    const { stdout, stderr } = await run(name, ['-version']);
+    return stdout + stderr;
+  } catch {
+    return undefined;
+  }
+}
+
+const readPom = (name: string): Promise<string> => readFile(join(here, 'maven', name), 'utf8');
+
+const fingerprint = (texts: readonly string[]): string =>
+  createHash('sha256').update(texts.join('\0')).digest('hex').slice(0, 12);
+
+/** Makes a folder under another name and renames it, so that a killed attempt leaves nothing that looks finished. */
+async function once(directory: string, make: (temporary: string) => Promise<void>): Promise<void> {
+  if (existsSync(directory)) return;
+  const temporary = `${directory}.${process.pid}.part`;
+  await rm(temporary, { recursive: true, force: true });
+  await mkdir(temporary, { recursive: true });
+  await make(temporary);
+  await rename(temporary, directory);
+}
+
+const standIn = { artifact: 'hdds-hadoop-dependency-client', version: '2.2.0' };
+
+/** A local repository inside the cache keeps the person's own Maven repository as it is. */
+async function resolveJars(target: string): Promise<void> {
+  const repository = join(cacheDirectory, 'repository');
+  const copy = (): Promise<unknown> =>
+    run(
+      'mvn',
+      [
+        '-B',
+        '-q',
+        '-f',
+        join(here, 'maven', 'pom.xml'),
+        `-Dmaven.repo.local=${repository}`,
+        `-Dozone.cluster.lib=${target}`,
+      ].concat('org.apache.maven.plugins:maven-dependency-plugin:3.11.0:copy-dependencies'),
+      { maxBuffer: 1 << 26 },
+    );
+  try {
+    await copy();
+  } catch (error) {
+    // The parent pom of Ozone 2.2.0's client modules is not in every registry; ours stands in for it only then.
+    if (!String(error).includes(`Could not find artifact org.apache.ozone:${standIn.artifact}`)) throw error;
+    const folder = join(repository, 'org', 'apache', 'ozone', standIn.artifact, standIn.version);
+    await mkdir(folder, { recursive: true });
+    const name = `${standIn.artifact}-${standIn.version}.pom`;
+    await rm(join(folder, `${name}.lastUpdated`), { force: true });
+    await copyFile(join(here, 'maven', 'stand-in', 'pom.xml'), join(folder, name));
+    await copy();
+  }
+}

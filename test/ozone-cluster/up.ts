@@ -1,0 +1,23 @@
+import { join } from 'node:path';
+import { startOzoneClusters } from './ozone-clusters.ts';
+import { cacheDirectory } from './software.ts';
+
+const directory = join(cacheDirectory, 'standing');
+
+async function up(): Promise<void> {
+  const begun = Date.now();
+  const clusters = await startOzoneClusters({ directory, log: (line) => console.log(line) });
+  const config = await clusters.hostConfig(join(directory, 'host.conf'));
+  console.log(`two empty Ozone clusters, "prod" and "dr", are up after ${Math.round((Date.now() - begun) / 1000)} s
+
+  export PATH=${clusters.bin}:$PATH       # ozone sh bucket list o3://prod/ready ; hadoop fs -ls ofs://dr/
+  export OZONE_DR_HOST_CONFIG=${config}
+
+logs: ${clusters.logs}
+end them, and remove their data: npm run ozone:down`);
+}
+
+await up().catch((error: unknown) => {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
+});
