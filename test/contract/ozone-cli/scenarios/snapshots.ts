@@ -1,0 +1,204 @@
+import { expect } from 'vitest';
+import type { Scenario } from '../driver.ts';
+
+const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+export const snapshotScenarios: readonly Scenario[] = [
+  {
+    name: 'creating a snapshot prints nothing, with --verbose one line',
+    async play(stage) {
+      expect(await stage.sh('snapshot', 'create', stage.o3(), 's-1')).toEqual({ exit: 0, stdout: '', stderr: '' });
+      const verbose = await stage.sh('--verbose', 'snapshot', 'create', stage.o3(), 's-2');
+      expect(verbose).toEqual({
+        exit: 0,
+        stdout: `Created snapshot 's-2' under '${stage.volume}/${stage.bucket}'.\n`,
+        stderr: '',
+      });
+    },
+  },
+  {
+    name: 'a snapshot without a name is called by its time',
+    async play(stage) {
+      expect(await stage.sh('snapshot', 'create', stage.o3())).toMatchObject({ exit: 0, stdout: '' });
+      const [only] = JSON.parse((await stage.sh('snapshot', 'list', stage.o3())).stdout);
+      expect(only.name).toMatch(/^s\d{8}-\d{6}\.\d{3}$/);
+      const time = new Date(only.creationTime)
+        .toISOString()
+        .replace(/[-:]|\.\d+Z/g, '')
+        .replace('T', '-');
+      expect(only.name.slice(1, 14)).toBe(time.slice(0, 13));
+    },
+  },
+  {
+    name: 'the info of a snapshot has all its fields, and the list shows the same',
+    async play(stage) {
+      await stage.change('prod', { op: 'text', path: 'a/f', content: 'hello' });
+      const before = Date.now();
+      await stage.snapshots('prod', 's-1');
+      const info = JSON.parse((await stage.sh('snapshot', 'info', stage.o3(), 's-1')).stdout);
+      expect(info).toEqual({
+        volumeName: stage.volume,
+        bucketName: stage.bucket,
+        name: 's-1',
+        creationTime: expect.any(Number),
+        snapshotStatus: 'SNAPSHOT_ACTIVE',
+        snapshotId: expect.stringMatching(uuid),
+        snapshotPath: `${stage.volume}/${stage.bucket}`,
+        checkpointDir: `-${info.snapshotId}`,
+        referencedSize: 5,
+        referencedReplicatedSize: 5,
+        exclusiveSize: expect.any(Number),
+        exclusiveReplicatedSize: expect.any(Number),
+      });
+      expect(Math.abs(info.creationTime - before)).toBeLessThan(120_000);
+      expect(JSON.parse((await stage.sh('snapshot', 'list', '--all', stage.o3())).stdout)).toMatchObject([
+        { ...info, exclusiveSize: expect.any(Number), exclusiveReplicatedSize: expect.any(Number) },
+      ]);
+    },
+  },
+  {
+    name: 'the list of a bucket without snapshots is [ ]',
+    async play(stage) {
+      expect(await stage.sh('snapshot', 'list', '--all', stage.o3())).toEqual({ exit: 0, stdout: '[ ]\n', stderr: '' });
+    },
+  },
+  {
+    name: 'the list is in the order of names; length, start and prefix choose from it',
+    async play(stage) {
+      await stage.snapshots('prod', 'b-2', 'c-1', 'b-1', 'b-3');
+      const list = async (...words: readonly string[]) =>
+        JSON.parse((await stage.sh('snapshot', 'list', ...words, stage.o3())).stdout).map(
+          (s: { name: string }) => s.name,
+        );
+      expect(await list('--all')).toEqual(['b-1', 'b-2', 'b-3', 'c-1']);
+      expect(await list('-l', '2')).toEqual(['b-1', 'b-2']);
+      expect(await list('-l', '2', '-s', 'b-1')).toEqual(['b-2', 'b-3']);
+      expect(await list('-p', 'c-')).toEqual(['c-1']);
+    },
+  },
+  {
+    name: 'a deleted snapshot is shown as deleted and keeps its name until it is purged',
+    async play(stage) {
+      await stage.snapshots('prod', 's-1', 's-2');
+      const bucket = stage.o3();
+      const words = [
+        `snapshot delete ${bucket} s-1`,
+        `snapshot info ${bucket} s-1`,
+        `snapshot list --all ${bucket}`,
+        `snapshot create ${bucket} s-1`,
+      ];
+      const ran = await stage.driver.run(['ozone', 'sh', ...words.flatMap((word) => ['--execute', word])]);
+      expect(ran).toMatchObject({ exit: 255, stderr: 'FILE_ALREADY_EXISTS Snapshot already exists\n' });
+      expect(ran.stdout.match(/"snapshotStatus" : "[A-Z_]+"/g)).toEqual([
+        '"snapshotStatus" : "SNAPSHOT_DELETED"',
+        '"snapshotStatus" : "SNAPSHOT_DELETED"',
+        '"snapshotStatus" : "SNAPSHOT_ACTIVE"',
+      ]);
+    },
+  },
+  {
+    name: 'a snapshot that was deleted a moment ago cannot be deleted again',
+    async play(stage) {
+      await stage.snapshots('prod', 's-1');
+      const words = [`snapshot delete ${stage.o3()} s-1`, `snapshot delete ${stage.o3()} s-1`];
+      const ran = await stage.driver.run(['ozone', 'sh', ...words.flatMap((word) => ['--execute', word])]);
+      expect(ran).toMatchObject({
+        exit: 255,
+        stderr: 'FILE_NOT_FOUND Snapshot is already deleted. Pending reclamation.\n',
+      });
+    },
+  },
+  {
+    name: 'a deleted snapshot is no side of a diff and cannot be read',
+    async play(stage) {
+      await stage.snapshots('prod', 's-1', 's-2');
+      const words = [`snapshot delete ${stage.o3()} s-1`, `snapshot diff ${stage.o3()} s-1 s-2`];
+      const ran = await stage.driver.run(['ozone', 'sh', ...words.flatMap((word) => ['--execute', word])]);
+      expect(ran).toMatchObject({
+        exit: 255,
+        stderr: `FILE_NOT_FOUND Unable to load snapshot. Snapshot with table key '/${stage.volume}/${stage.bucket}/s-1' is no longer active\n`,
+      });
+      const path = stage.ofs('prod', '.snapshot/s-1');
+      expect(await stage.fs('-ls', path)).toEqual({
+        exit: 1,
+        stdout: '',
+        stderr: `ls: \`${path}': No such file or directory\n`,
+      });
+    },
+  },
+  {
+    name: 'a snapshot stays as it was while the bucket changes',
+    async play(stage) {
+      await stage.change(
+        'prod',
+        { op: 'text', path: 'a/f', content: 'old' },
+        { op: 'text', path: 'g', content: 'gone' },
+      );
+      await stage.snapshots('prod', 's-1');
+      const frozen = await stage.tree('prod', 's-1');
+      await stage.change(
+        'prod',
+        { op: 'text', path: 'a/f', content: 'newer' },
+        { op: 'rm', path: 'g' },
+        { op: 'mv', path: 'a', to: 'b' },
+      );
+      expect(await stage.tree('prod', 's-1')).toEqual(frozen);
+      expect([...frozen.keys()].sort()).toEqual(['a', 'a/f', 'g']);
+      expect(await stage.paths('prod')).toEqual(['b', 'b/f']);
+    },
+  },
+  {
+    name: 'a batch echoes each command and stops at the first that fails, with its exit code',
+    async play(stage) {
+      await stage.snapshots('prod', 's-1', 's-2');
+      const words = ['s-1', 'none', 's-2'].map((name) => `snapshot info ${stage.o3()} ${name}`);
+      const ran = await stage.driver.run(['ozone', 'sh', ...words.flatMap((word) => ['--execute', word])]);
+      expect(ran).toMatchObject({
+        exit: 255,
+        stderr: `FILE_NOT_FOUND Snapshot '/${stage.volume}/${stage.bucket}/none' is not found.\n`,
+      });
+      const [first = '', rest = ''] = ran.stdout.split(`${words[1]}\n`);
+      expect(first.startsWith(`${words[0]}\n{\n`)).toBe(true);
+      expect(first.endsWith('}\n\n')).toBe(true);
+      expect(rest).toBe('');
+    },
+  },
+  {
+    name: 'the info of a bucket has its layout, owner, quotas and creation time',
+    layout: 'LEGACY',
+    async play(stage) {
+      const info = JSON.parse((await stage.sh('bucket', 'info', stage.o3())).stdout);
+      expect(info).toMatchObject({
+        metadata: {},
+        volumeName: stage.volume,
+        name: stage.bucket,
+        storageType: 'DISK',
+        versioning: false,
+        usedBytes: 0,
+        usedNamespace: 0,
+        quotaInBytes: -1,
+        quotaInNamespace: -1,
+        bucketLayout: 'LEGACY',
+        owner: 'root',
+        link: false,
+      });
+      expect(info.creationTime).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/);
+    },
+  },
+  {
+    name: 'a bucket that exists cannot be created again, one with keys cannot be deleted',
+    async play(stage) {
+      expect(await stage.sh('bucket', 'create', stage.o3())).toEqual({
+        exit: 255,
+        stdout: '',
+        stderr: 'BUCKET_ALREADY_EXISTS Bucket already exist\n',
+      });
+      await stage.change('prod', { op: 'text', path: 'f', content: 'x' });
+      expect(await stage.sh('bucket', 'delete', stage.o3())).toEqual({
+        exit: 255,
+        stdout: '',
+        stderr: 'BUCKET_NOT_EMPTY Bucket is not empty\n',
+      });
+    },
+  },
+];

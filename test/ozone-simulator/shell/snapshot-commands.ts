@@ -1,0 +1,114 @@
+import { OmError } from '../om/errors.ts';
+import type { Bucket, Snapshot } from '../store/model.ts';
+import { jackson } from './json.ts';
+import type { Command } from './shell.ts';
+
+const snapshotJson = (volumeName: string, bucketName: string, snapshot: Snapshot) => ({
+  volumeName,
+  bucketName,
+  name: snapshot.name,
+  creationTime: snapshot.created,
+  snapshotStatus: snapshot.status,
+  snapshotId: snapshot.id,
+  snapshotPath: `${volumeName}/${bucketName}`,
+  checkpointDir: `-${snapshot.id}`,
+  referencedSize: snapshot.usedBytes,
+  referencedReplicatedSize: snapshot.usedBytes,
+  exclusiveSize: 0,
+  exclusiveReplicatedSize: 0,
+});
+
+/** `s` and the UTC time, as Ozone names a snapshot that got no name. */
+export const generatedName = (now: number): string => {
+  const [date = '', time = ''] = new Date(now).toISOString().slice(0, -1).split('T');
+  return `s${date.replaceAll('-', '')}-${time.replaceAll(':', '')}`;
+};
+
+export const snapshotCommands: readonly Command[] = [
+  {
+    spec: {
+      path: 'snapshot create',
+      about: 'Create a snapshot',
+      flags: [],
+      valued: [],
+      parameters: ['<value>', '[<snapshotName>]'],
+    },
+    names: ['create'],
+    takes: 'bucket',
+    run({ session, parsed, address, verbose, print }) {
+      const om = session.om(address.service);
+      const name = parsed.parameters[1] ?? generatedName(om.now());
+      om.createSnapshot(address.volume, address.bucket, name);
+      if (verbose) print(`Created snapshot '${name}' under '${address.volume}/${address.bucket}'.\n`);
+    },
+  },
+  {
+    spec: {
+      path: 'snapshot delete',
+      about: 'Delete a snapshot',
+      flags: [],
+      valued: [],
+      parameters: ['<value>', '<snapshotName>'],
+    },
+    names: ['delete'],
+    takes: 'bucket',
+    run({ session, parsed, address, verbose, print }) {
+      const name = parsed.parameters[1] ?? '';
+      session.om(address.service).deleteSnapshot(address.volume, address.bucket, name);
+      if (verbose) print(`Deleted snapshot '${name}' under '${address.volume}/${address.bucket}'.\n`);
+    },
+  },
+  {
+    spec: {
+      path: 'snapshot info',
+      about: 'Returns information about an existing snapshot',
+      flags: [],
+      valued: [],
+      parameters: ['<value>', '<snapshotName>'],
+    },
+    names: ['info'],
+    takes: 'bucket',
+    run({ session, parsed, address, print }) {
+      const snapshot = session.om(address.service).snapshot(address.volume, address.bucket, parsed.parameters[1] ?? '');
+      print(`${jackson(snapshotJson(address.volume, address.bucket, snapshot))}\n`);
+    },
+  },
+  {
+    spec: {
+      path: 'snapshot list',
+      about: 'List snapshots for a bucket.',
+      flags: ['-a', '--all'],
+      valued: ['-l', '--length', '-s', '--start', '-p', '--prefix'],
+      parameters: ['<value>'],
+    },
+    names: ['list', 'ls'],
+    takes: 'bucket',
+    run({ session, parsed, address, print }) {
+      const bucket: Bucket = session.om(address.service).bucket(address.volume, address.bucket);
+      const start = parsed.value('-s', '--start') ?? '';
+      const prefix = parsed.value('-p', '--prefix') ?? '';
+      const length = parsed.has('-a', '--all')
+        ? bucket.snapshots.length
+        : Number(parsed.value('-l', '--length') ?? 100);
+      const listed = bucket.snapshots.filter((s) => s.name > start && s.name.startsWith(prefix)).slice(0, length);
+      print(`${jackson(listed.map((s) => snapshotJson(address.volume, address.bucket, s)))}\n`);
+    },
+  },
+  {
+    spec: {
+      path: 'snapshot rename',
+      about: 'Rename a snapshot',
+      flags: [],
+      valued: [],
+      parameters: ['<value>', '<snapshotOldName>', '<snapshotNewName>'],
+    },
+    names: ['rename'],
+    takes: 'bucket',
+    run() {
+      throw new OmError(
+        'FEATURE_NOT_ENABLED',
+        'Ozone snapshot rename feature is not allowed per Ozone Manager server config',
+      );
+    },
+  },
+];
