@@ -1,0 +1,53 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Driver } from '../contract/ozone-cli/driver.ts';
+import { bucketCommands, bucketOf, scenarios } from '../contract/ozone-cli/scenarios.ts';
+import { start } from '../contract/ozone-cli/simulator-drivers.ts';
+import { Stage } from '../contract/ozone-cli/stage.ts';
+import { type OzoneClusters, startOzoneClusters } from '../ozone-cluster/ozone-clusters.ts';
+import { cacheDirectory } from '../ozone-cluster/software.ts';
+
+let clusters: OzoneClusters;
+let directory: string;
+
+const driver = (): Driver => {
+  const run: Driver['run'] = ([program = '', ...argv], cwd = directory) =>
+    start(join(clusters.bin, program), argv, cwd);
+  return {
+    run,
+    prepare: (argv) => run(argv),
+    change: (url, changes) => clusters.change(url, changes),
+    tree: (url) => clusters.tree(url),
+    folder: () => mkdtemp(join(directory, 'host-')),
+  };
+};
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'ozone-cli-'));
+  clusters = await startOzoneClusters({ directory: join(cacheDirectory, 'contract') });
+  await Promise.all(
+    clusters.services.map((service) =>
+      clusters.ozone('sh', ...bucketCommands(service, 'vol').flatMap((command) => ['--execute', command])),
+    ),
+  );
+});
+
+afterAll(async () => {
+  await clusters?.stop();
+  await rm(directory, { recursive: true, force: true });
+});
+
+describe.concurrent('the command line of Ozone is what the simulator takes it for', () => {
+  it.each(scenarios.map((scenario, index) => ({ scenario, index, name: scenario.name })))(
+    '$name',
+    async ({ scenario, index }) => {
+      await scenario.play(new Stage(driver(), 'vol', bucketOf(index)));
+    },
+  );
+});
+
+it('the clusters answer to the end', async () => {
+  expect(await clusters.ozone('sh', 'bucket', 'info', 'o3://dr/ready/ready')).toContain('"bucketLayout"');
+});
