@@ -7,6 +7,8 @@ const kind = (name: string, include: readonly string[], testTimeout = 30_000) =>
 
 export default defineConfig({
   test: {
+    // CI adds up the reports of its runs.
+    reporters: process.env.VITEST_JSON ? ['default', ['json', { outputFile: process.env.VITEST_JSON }]] : ['default'],
     projects: [
       kind('unit', ['test/unit/**/*.test.ts'], 10_000),
       kind('edge-host', ['test/edge-host/**/*.test.ts']),
@@ -15,7 +17,15 @@ export default defineConfig({
       kind('contract', ['test/contract/**/*.test.ts']),
       kind('infra', ['test/infra/**/*.test.ts'], 60_000),
       kind('e2e', ['test/e2e/**/*.test.ts'], 60_000),
-      { test: { name: 'ozone', include: ['test/ozone/**/*.test.ts'], testTimeout: 600_000, hookTimeout: 900_000, fileParallelism: false } },
+      {
+        test: {
+          name: 'ozone',
+          include: ['test/ozone/**/*.test.ts'],
+          testTimeout: 600_000,
+          hookTimeout: 900_000,
+          fileParallelism: false,
+        },
+      },
     ],
   },
 });

@@ -1,8 +1,7 @@
-import type { BackupRun, Lease, Observation, PairState, RecoveryPoint, RunStep } from './domain/ledger.ts';
+import type { BackupRun, Lease, Observation, PairPatch, PairState, RecoveryPoint, RunStep } from './domain/ledger.ts';
 import type { OperationId, PairId, RunId } from './domain/names.ts';
 import type { EdgeParameters, Operation, OperationOutcome } from './domain/operation.ts';
 import type { EpochMs } from './domain/units.ts';
-import type { PairPatch } from './planner/absorb.ts';
 
 export interface Clock {
   readonly now: () => EpochMs;

@@ -153,12 +153,20 @@ done`,
     const script = this.file(`document-${document}.sh`);
     const [first, ...rest] = readFileSync(source, 'utf8').split('\n');
     writeFileSync(script, [first, `OZONE_DR_DOCUMENT=${document}`, ...rest].join('\n'));
+    return spawn('/bin/bash', [script], {
+      env: this.environment(verb, parameters, more),
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+  }
+
+  /** What Run Command's agent gives the script. */
+  environment(verb: string, parameters: Variables, more: Variables = {}): Record<string, string> {
     const env: Record<string, string> = { PATH: '/usr/bin:/bin', OZONE_DR_HOST_CONFIG: this.config };
     for (const [name, value] of Object.entries({ ...defaults, verb, ...parameters })) {
       if (value !== undefined) env[`SSM_${name}`] = value;
     }
     for (const [name, value] of Object.entries(more)) if (value !== undefined) env[name] = value;
-    return spawn('/bin/bash', [script], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    return env;
   }
 
   run(...args: RunArguments): Promise<Run> {

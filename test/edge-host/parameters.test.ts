@@ -1,6 +1,7 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { EdgeHost, type Variables } from './edge-host.ts';
+import { EdgeHost, ended, operationId, type Variables } from './edge-host.ts';
 import { bucketInfo, id, snapshotList } from './ozone-output.ts';
 
 const replicate: Variables = {
@@ -166,6 +167,16 @@ describe.concurrent('the host', () => {
       .filter((name) => !['_', 'OLDPWD', 'PWD', 'SHLVL'].includes(name)); // a shell's own
     expect(names.sort()).toEqual(['HOME', 'JAVA_HOME', 'KRB5CCNAME', 'LC_ALL', 'OZONE_DR_OPERATION', 'PATH']);
     expect(readFileSync(host.file('env'), 'utf8')).toMatch(/^LC_ALL=(C|en_US)\.utf-?8$/im);
+  });
+
+  it('runs the script with bash when Run Command starts it with sh, wherever the line of the document stands', async () => {
+    const host = new EdgeHost();
+    await host.run('survey');
+    const document = readFileSync(host.file('document-observe.sh'), 'utf8');
+    writeFileSync(host.file('other.sh'), document.replace(/^(#!.*\n)(OZONE_DR_DOCUMENT.*\n)/, '$2$1'));
+    const env = { ...host.environment('survey', { operation: operationId(2) }), PATH: '/usr/bin:/bin' };
+    const { reply } = await ended(spawn('/bin/sh', [host.file('other.sh')], { env }));
+    expect(reply).toMatchObject({ operation: operationId(2), outcome: 'ok' });
   });
 
   it('bounds the retries of the client as host.conf says', async () => {

@@ -1,10 +1,17 @@
-import { GetItemCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { DynamoDBClient, GetItemCommand } from '@aws-sdk/client-dynamodb';
 import { GetObjectCommand, HeadObjectCommand, ListObjectsV2Command, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { DescribeExecutionCommand, GetExecutionHistoryCommand, SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn';
 import { GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { aHost, assembly, hostId } from './fixture/index.ts';
+import { aHost, builtAssembly, hostId } from './fixture/index.ts';
 import { type LocalCloud, startLocalCloud } from './index.ts';
+
+let assembly = '';
+let remove = () => {};
+beforeAll(async () => {
+  ({ assembly, remove } = await builtAssembly());
+});
+afterAll(() => remove());
 
 describe('an assembly deployed in real time', () => {
   const edge = aHost();

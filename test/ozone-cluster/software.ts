@@ -133,29 +133,28 @@ const standIn = { artifact: 'hdds-hadoop-dependency-client', version: '2.2.0' };
 /** A local repository inside the cache keeps the person's own Maven repository as it is. */
 async function resolveJars(target: string): Promise<void> {
   const repository = join(cacheDirectory, 'repository');
-  const copy = (): Promise<unknown> =>
-    run(
-      'mvn',
-      [
-        '-B',
-        '-q',
-        '-f',
-        join(here, 'maven', 'pom.xml'),
-        `-Dmaven.repo.local=${repository}`,
-        `-Dozone.cluster.lib=${target}`,
-      ].concat('org.apache.maven.plugins:maven-dependency-plugin:3.11.0:copy-dependencies'),
-      { maxBuffer: 1 << 26 },
-    );
+  const failure = await copyJars(repository, target);
+  if (failure === undefined) return;
+  // The parent pom of Ozone 2.2.0's client modules is not in every registry; ours stands in for it only then.
+  if (!failure.includes(`Could not find artifact org.apache.ozone:${standIn.artifact}`)) throw new Error(failure);
+  const folder = join(repository, 'org', 'apache', 'ozone', standIn.artifact, standIn.version);
+  const name = `${standIn.artifact}-${standIn.version}.pom`;
+  await mkdir(folder, { recursive: true });
+  await rm(join(folder, `${name}.lastUpdated`), { force: true });
+  await copyFile(join(here, 'maven', 'stand-in', 'pom.xml'), join(folder, name));
+  const again = await copyJars(repository, target);
+  if (again !== undefined) throw new Error(again);
+}
+
+/** Resolves with what Maven printed when it failed. */
+async function copyJars(repository: string, target: string): Promise<string | undefined> {
+  const goal = 'org.apache.maven.plugins:maven-dependency-plugin:3.11.0:copy-dependencies';
+  const settings = [`-Dmaven.repo.local=${repository}`, `-Dozone.cluster.lib=${target}`];
   try {
-    await copy();
+    await run('mvn', ['-B', '-q', '-f', join(here, 'maven', 'pom.xml'), ...settings, goal], { maxBuffer: 1 << 26 });
+    return undefined;
   } catch (error) {
-    // The parent pom of Ozone 2.2.0's client modules is not in every registry; ours stands in for it only then.
-    if (!String(error).includes(`Could not find artifact org.apache.ozone:${standIn.artifact}`)) throw error;
-    const folder = join(repository, 'org', 'apache', 'ozone', standIn.artifact, standIn.version);
-    await mkdir(folder, { recursive: true });
-    const name = `${standIn.artifact}-${standIn.version}.pom`;
-    await rm(join(folder, `${name}.lastUpdated`), { force: true });
-    await copyFile(join(here, 'maven', 'stand-in', 'pom.xml'), join(folder, name));
-    await copy();
+    const printed = error instanceof Error && 'stdout' in error ? String(error.stdout) : '';
+    return `Maven could not resolve the jars of the Ozone clusters: ${error}\n${printed}`;
   }
 }

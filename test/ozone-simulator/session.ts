@@ -1,3 +1,4 @@
+import { userInfo } from 'node:os';
 import type { Bug } from './faults/points.ts';
 import type { FaultEffect } from './faults/rules.ts';
 import { ClientError } from './om/errors.ts';
@@ -16,13 +17,15 @@ export class Session {
   private readonly bugs: ReadonlySet<string>;
   private readonly oms = new Map<string, Om>();
   private readonly reached = new Map<string, number>();
+  /** How the command was ended, once it was: nothing that is still to be unwound may have an effect. */
+  private ended: (() => never) | null = null;
 
   constructor(universe: Universe, runtime: Runtime, effects: readonly FaultEffect[]) {
     this.universe = universe;
-    this.runtime = withOutputFaults(runtime, effects);
+    this.runtime = this.mortal(withOutputFaults(runtime, effects));
     this.effects = effects;
     this.services = [...universe.services];
-    this.user = runtime.env.HADOOP_USER_NAME ?? runtime.env.USER ?? 'root';
+    this.user = runtime.env.HADOOP_USER_NAME ?? userInfo().username;
     const asked = (runtime.env.OZONE_SIMULATOR_BUG ?? '').split(',');
     this.bugs = new Set([...asked, ...effects.flatMap((effect) => (effect.kind === 'bug' ? [effect.name] : []))]);
     for (const effect of effects) if (effect.kind === 'slow') runtime.sleep(effect.ms);
@@ -61,7 +64,16 @@ export class Session {
     return om;
   }
 
+  private mortal(runtime: Runtime): Runtime {
+    const ending = (end: () => never) => (): never => {
+      this.ended = end;
+      return end();
+    };
+    return { ...runtime, kill: ending(runtime.kill), hang: ending(runtime.hang) };
+  }
+
   reach(point: Parameters<Circumstances['reach']>[0]): void {
+    this.ended?.();
     const times = (this.reached.get(point) ?? 0) + 1;
     this.reached.set(point, times);
     const struck = this.effects.some((e) => e.kind === 'crash' && e.point === point && (e.nth ?? 1) === times);

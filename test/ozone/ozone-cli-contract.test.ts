@@ -3,11 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Driver } from '../contract/ozone-cli/driver.ts';
+import { live, randomHistory, seeds } from '../contract/ozone-cli/history.ts';
 import { bucketCommands, bucketOf, scenarios } from '../contract/ozone-cli/scenarios.ts';
-import { start } from '../contract/ozone-cli/simulator-drivers.ts';
+import { memoryDriver, start } from '../contract/ozone-cli/simulator-drivers.ts';
 import { Stage } from '../contract/ozone-cli/stage.ts';
 import { type OzoneClusters, startOzoneClusters } from '../ozone-cluster/ozone-clusters.ts';
 import { cacheDirectory } from '../ozone-cluster/software.ts';
+import { simulateInMemory } from '../ozone-simulator/simulator.ts';
 
 let clusters: OzoneClusters;
 let directory: string;
@@ -44,6 +46,23 @@ describe.concurrent('the command line of Ozone is what the simulator takes it fo
     '$name',
     async ({ scenario, index }) => {
       await scenario.play(new Stage(driver(), 'vol', bucketOf(index)));
+    },
+  );
+});
+
+describe.concurrent('random histories on Ozone', () => {
+  it.each(seeds(2))(
+    'seed %i: each increment ends as on the simulator, each replica is the same path by path',
+    async (seed) => {
+      const history = randomHistory(seed, 3, 12);
+      const simulated = simulateInMemory();
+      const bucket = `history-${seed}`;
+      const urls = clusters.services.map((service) => `ofs://${service}/vol/${bucket}`);
+      for (const url of urls) simulated.createBucket(url);
+      await Promise.all(urls.map((url) => clusters.createBucket(url)));
+      expect(await live(driver(), 'vol', bucket, history)).toEqual(
+        await live(memoryDriver(simulated), 'vol', bucket, history),
+      );
     },
   );
 });

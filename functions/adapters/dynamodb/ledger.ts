@@ -1,9 +1,8 @@
 import { GetCommand, PutCommand, QueryCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import * as z from 'zod';
-import { BackupRun, Lease, PairState, RecoveryPoint, RunStep } from '../../core/domain/ledger.ts';
+import { BackupRun, Lease, type PairPatch, PairState, RecoveryPoint, RunStep } from '../../core/domain/ledger.ts';
 import type { PairId, RunId } from '../../core/domain/names.ts';
 import { DrError } from '../../core/errors.ts';
-import type { PairPatch } from '../../core/planner/absorb.ts';
 import type { Ledger } from '../../core/ports.ts';
 import { keys, parseItem, type Table, unlessRefused } from './table.ts';
 

@@ -8,8 +8,8 @@ import {
   SendCommandCommand,
   type SSMClient,
 } from '@aws-sdk/client-ssm';
+import { DELIVERY } from '../../core/domain/operation.ts';
 import { DrError } from '../../core/errors.ts';
-import { DELIVERY } from '../../core/planner/decide-backup.ts';
 import type { CommandCanceller, EdgeHost } from '../../core/ports.ts';
 import type { Outputs } from './outputs.ts';
 

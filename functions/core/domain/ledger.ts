@@ -36,6 +36,11 @@ export const PairState = z.object({
 });
 export type PairState = z.infer<typeof PairState>;
 
+/** What may change in a pair while its lease is held. */
+export type PairPatch = Partial<
+  Pick<PairState, 'base' | 'previousBase' | 'dirtySince' | 'foreignChange' | 'owned' | 'pinned'>
+>;
+
 export const PointState = z.enum(['taken', 'sealed', 'verified', 'differs']);
 export type PointState = z.infer<typeof PointState>;
 

@@ -1,6 +1,9 @@
 import * as z from 'zod';
 import { HostId, OperationId, PairId, RunId } from './names.ts';
-import { EpochMs } from './units.ts';
+import { EpochMs, seconds } from './units.ts';
+
+/** Run Command's own time to deliver a command to a host. */
+export const DELIVERY = seconds(300);
 
 export const BlastRadius = z.enum(['observe', 'protect']);
 export type BlastRadius = z.infer<typeof BlastRadius>;

@@ -1,14 +1,10 @@
 import type { CopyMode } from '../domain/backup-step.ts';
 import type { SeenSide, SeenSnapshot, VerifyData } from '../domain/edge-reply.ts';
-import type { Observation, PairState, RecoveryPoint, RunStep } from '../domain/ledger.ts';
+import type { Observation, PairPatch, RecoveryPoint, RunStep } from '../domain/ledger.ts';
 import { type OperationId, SnapshotName } from '../domain/names.ts';
 import type { EpochMs } from '../domain/units.ts';
 import { activeNamed } from './facts.ts';
 import { pointNamed, pointsOfRun, type RunHistory, unansweredCreate, unansweredSeal } from './history.ts';
-
-export type PairPatch = Partial<
-  Pick<PairState, 'base' | 'previousBase' | 'dirtySince' | 'foreignChange' | 'owned' | 'pinned'>
->;
 
 /** What an answer changes in the ledger. Applying it twice changes nothing more. */
 export interface LedgerChange {

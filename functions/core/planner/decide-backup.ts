@@ -2,14 +2,13 @@ import type { BackupStep, Base, CopyMode, OperationStep, Target } from '../domai
 import type { SeenSide } from '../domain/edge-reply.ts';
 import type { RecoveryPoint, RunStep } from '../domain/ledger.ts';
 import { snapshotName } from '../domain/names.ts';
+import { DELIVERY } from '../domain/operation.ts';
 import { type DurationSeconds, type EpochMs, seconds, secondsBetween } from '../domain/units.ts';
 import { ERROR_NAMES, type ErrorName } from '../errors.ts';
 import { chooseHost } from './choose-host.ts';
 import { activeNamed, type ClusterFacts, clusterFacts, isNameTaken } from './facts.ts';
 import { currentSteps, failuresOf, isFailure, pointsOfRun, type RunHistory, usedAttempts } from './history.ts';
 
-/** Run Command's own time to deliver a command to a host. */
-export const DELIVERY: DurationSeconds = seconds(300);
 /** Several periods of the sweeper, which sends the heartbeats. */
 const HEARTBEAT = seconds(600);
 const SHORT_COMMAND = seconds(300);

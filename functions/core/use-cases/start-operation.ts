@@ -1,14 +1,13 @@
 import * as z from 'zod';
 import type { OperationStep } from '../domain/backup-step.ts';
 import { isOperation } from '../domain/backup-step.ts';
-import type { BackupRun, PairState } from '../domain/ledger.ts';
+import type { BackupRun, PairPatch, PairState } from '../domain/ledger.ts';
 import { type OperationId, RunId } from '../domain/names.ts';
-import type { BlastRadius, EdgeParameters, Operation } from '../domain/operation.ts';
+import { type BlastRadius, DELIVERY, type EdgeParameters, type Operation } from '../domain/operation.ts';
 import type { Cluster } from '../domain/policy.ts';
 import { type EpochMs, later, seconds } from '../domain/units.ts';
 import { DrError, isDrError } from '../errors.ts';
-import type { PairPatch } from '../planner/absorb.ts';
-import { DELIVERY, executionSeconds } from '../planner/decide-backup.ts';
+import { executionSeconds } from '../planner/decide-backup.ts';
 import type { Clock, EdgeHost, Ledger, OperationStore, TaskCallbacks } from '../ports.ts';
 import { operationId } from './operation-id.ts';
 import { parseEvent } from './parse-event.ts';

@@ -1,5 +1,5 @@
 import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { crashPoints } from '../../ozone-simulator/faults/points.ts';
@@ -88,7 +88,7 @@ describe('faults on request', () => {
 
   it('output is cut, or has a log line in front', async () => {
     const { simulated, stage } = aStage();
-    strikes(simulated, { kind: 'cut-output', bytes: 20 });
+    strikes(simulated, { kind: 'cut-output', bytes: 21 });
     expect((await stage.sh('bucket', 'info', stage.o3())).stdout).toBe('{\n  "metadata" : { },');
     strikes(simulated, { kind: 'log-line', text: 'WARN something' });
     expect((await stage.sh('snapshot', 'list', stage.o3())).stdout).toBe('WARN something\n[ ]\n');
@@ -107,7 +107,7 @@ describe('faults on request', () => {
     const { simulated, stage } = aStage();
     await stage.pair({ op: 'text', path: 'f', content: '1' });
     await stage.snapshots('prod', 's-2');
-    strikes(simulated, { kind: 'diff-fails', service: 'prod', reason: 'no disk' }, 2);
+    strikes(simulated, { kind: 'diff-fails', service: 'prod', reason: 'no disk' }, 9);
     await stage.given(`snapshot diff ${stage.o3()} s-1 s-2`);
     expect(await stage.report()).toEqual({ jobStatus: 'FAILED', lines: [], reason: 'no disk' });
     expect(await stage.incremental()).toMatchObject({ exit: 124 });
@@ -164,7 +164,7 @@ describe('faults on request', () => {
       'PERMISSION_DENIED Only bucket owners and Ozone admins can create snapshots\n',
     );
     expect((await stage.sh('snapshot', 'list', stage.o3('dr'))).stderr).toBe(
-      "PERMISSION_DENIED User root doesn't have READ permission to access bucket Volume:vol Bucket:bkt \n",
+      `PERMISSION_DENIED User ${userInfo().username} doesn't have READ permission to access bucket Volume:vol Bucket:bkt \n`,
     );
   });
 

@@ -13,6 +13,5 @@ describe('random histories on the simulator', () => {
     const outcomes = await live(memoryDriver(simulated), 'vol', 'bkt', history);
     for (const [slot, outcome] of outcomes.entries())
       expect(outcome.replica).toEqual(simulated.tree(`ofs://prod/vol/bkt/.snapshot/s-${slot}`));
-    console.log(seed, outcomes.map((o) => `${o.increment}${o.equal ? '' : '!'}`).join(' '));
   });
 });

@@ -53,7 +53,9 @@ function report(
   to: string,
 ): readonly DiffEntry[] {
   const om = fs.om(path);
-  submitDiff(om, path.volume, path.bucket, from, to);
+  // A job that failed or was rejected is not submitted again: its status is what the client then waits over.
+  if (readDiff(om, path.volume, path.bucket, from, to, 1, '').status === 'NOT_FOUND')
+    submitDiff(om, path.volume, path.bucket, from, to);
   const entries: DiffEntry[] = [];
   for (let token = ''; ; ) {
     let page = readDiff(om, path.volume, path.bucket, from, to, om.settings.diffPageSize, token);

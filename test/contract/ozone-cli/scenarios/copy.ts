@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import type { Scenario } from '../driver.ts';
@@ -122,7 +123,7 @@ export const copyScenarios: readonly Scenario[] = [
       expect(JSON.parse(info.stdout)).toMatchObject({
         name: `${stage.bucket}-new`,
         bucketLayout: 'FILE_SYSTEM_OPTIMIZED',
-        owner: 'root',
+        owner: userInfo().username,
       });
     },
   },

@@ -1,6 +1,8 @@
+import { userInfo } from 'node:os';
 import { expect } from 'vitest';
 import type { Scenario } from '../driver.ts';
 
+const me = userInfo().username;
 const sorted = (lines: string): readonly string[] => lines.trimEnd().split('\n').sort();
 const failed = (message: string) => ({ exit: 1, stdout: '', stderr: `${message}\n` });
 
@@ -18,9 +20,9 @@ export const fileSystemScenarios: readonly Scenario[] = [
       expect(
         sorted(ran.stdout).map((line) => line.replace(/\d{4}-\d\d-\d\d \d\d:\d\d/, 'TIME').replace(/ +/g, ' ')),
       ).toEqual([
-        `-rw-rw-rw- 1 root root 0 TIME ${stage.ofs('prod', 'z')}`,
-        `-rw-rw-rw- 1 root root 3 TIME ${stage.ofs('prod', 'a/name with space')}`,
-        `drwxrwxrwx - root root 0 TIME ${stage.ofs('prod', 'a')}`,
+        `-rw-rw-rw- 1 ${me} ${me} 0 TIME ${stage.ofs('prod', 'z')}`,
+        `-rw-rw-rw- 1 ${me} ${me} 3 TIME ${stage.ofs('prod', 'a/name with space')}`,
+        `drwxrwxrwx - ${me} ${me} 0 TIME ${stage.ofs('prod', 'a')}`,
       ]);
     },
   },
@@ -181,7 +183,7 @@ export const fileSystemScenarios: readonly Scenario[] = [
       await stage.snapshots('prod', 's-1');
       await stage.change('prod', { op: 'text', path: 'a/f', content: 'newer' });
       const info = JSON.parse((await stage.sh('key', 'info', `${stage.o3()}/.snapshot/s-1/a/f`)).stdout);
-      expect(info).toMatchObject({ name: '.snapshot/s-1/a/f', owner: 'root', dataSize: 3, file: true });
+      expect(info).toMatchObject({ name: '.snapshot/s-1/a/f', owner: me, dataSize: 3, file: true });
       expect(await stage.sh('key', 'info', `${stage.o3()}/none`)).toEqual({
         exit: 255,
         stdout: '',

@@ -1,3 +1,4 @@
+import { userInfo } from 'node:os';
 import { expect } from 'vitest';
 import type { Scenario } from '../driver.ts';
 
@@ -179,7 +180,7 @@ export const snapshotScenarios: readonly Scenario[] = [
         quotaInBytes: -1,
         quotaInNamespace: -1,
         bucketLayout: 'LEGACY',
-        owner: 'root',
+        owner: userInfo().username,
         link: false,
       });
       expect(info.creationTime).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/);

@@ -1,0 +1,230 @@
+import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  CancelCommandCommand,
+  DescribeInstanceInformationCommand,
+  GetCommandInvocationCommand,
+  ListCommandInvocationsCommand,
+  ListCommandsCommand,
+  SendCommandCommand,
+  type SendCommandCommandInput,
+  SSMClient,
+} from '@aws-sdk/client-ssm';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { aHost, builtAssembly, hostId } from '../fixture/index.ts';
+import { type HostDefinition, type LocalCloud, startLocalCloud } from '../index.ts';
+
+let built: Awaited<ReturnType<typeof builtAssembly>>;
+beforeAll(async () => {
+  built = await builtAssembly();
+});
+afterAll(() => built.remove());
+
+const open: (() => Promise<void> | void)[] = [];
+afterEach(async () => {
+  for (const close of open.splice(0).reverse()) await close();
+});
+
+async function withHost(more: Partial<HostDefinition> = {}, clock: 'real' | { readonly virtualFrom: Date } = 'real') {
+  const edge = aHost(more);
+  open.push(edge.remove);
+  const cloud = await startLocalCloud({ assembly: built.assembly, hosts: [edge.host], clock });
+  open.push(() => cloud.close());
+  const ssm = new SSMClient(cloud.clientSettings);
+  open.push(() => ssm.destroy());
+  const send = async (parameters: Readonly<Record<string, string>> = {}, input: Partial<SendCommandCommandInput> = {}) => {
+    const Parameters = Object.fromEntries(Object.entries({ text: 'a', ...parameters }).map(([name, value]) => [name, [value]]));
+    const sent = await ssm.send(new SendCommandCommand({ DocumentName: 'say', InstanceIds: [hostId], Parameters, ...input }));
+    return sent.Command?.CommandId ?? '';
+  };
+  const get = (id: string) => ssm.send(new GetCommandInvocationCommand({ CommandId: id, InstanceId: hostId }));
+  const ended = async (id: string) => {
+    await cloud.clock.runUntil(() => ['Success', 'Failed', 'TimedOut', 'Cancelled'].includes(cloud.commands().find((one) => one.id === id)?.status ?? ''));
+    return get(id);
+  };
+  return { cloud, ssm, send, get, ended, journal: () => readFileSync(edge.journal, 'utf8') };
+}
+const eventsOf = (cloud: LocalCloud, type: string) => cloud.events.seen.filter((event) => event['detail-type'] === type).map((event) => event.detail);
+const nameOf = (call: Promise<unknown>) => call.then(() => 'accepted', (error: unknown) => (error instanceof Error ? error.name : String(error)));
+
+describe('Run Command', () => {
+  it('a command runs as a process of its own with only the environment of its host, and its output is kept', async () => {
+    const { send, ended, ssm } = await withHost();
+    const id = await send({ text: "$(id); echo 'x'" }, { Comment: 'a remark' });
+    expect(await ended(id)).toMatchObject({
+      Status: 'Success',
+      StatusDetails: 'Success',
+      ResponseCode: 0,
+      StandardOutputContent: "said: $(id); echo 'x'\n",
+      StandardErrorContent: 'host: edge\n',
+      PluginName: 'speak',
+      Comment: 'a remark',
+    });
+    const listed = await ssm.send(new ListCommandInvocationsCommand({ CommandId: id, Details: true }));
+    expect(listed.CommandInvocations?.[0]).toMatchObject({ Status: 'Success', Comment: 'a remark' });
+    expect(listed.CommandInvocations?.[0]?.CommandPlugins?.[0]?.Output).toBe("said: $(id); echo 'x'\n\n----------ERROR-------\nhost: edge\n");
+  });
+
+  it('right after sending the invocation is not known, then pending or running without output, then there', async () => {
+    const { send, get, ended, ssm } = await withHost();
+    const id = await send({ seconds: '0.4' });
+    expect(await nameOf(get(id))).toBe('InvocationDoesNotExist');
+    expect((await ssm.send(new ListCommandInvocationsCommand({ CommandId: id }))).CommandInvocations).toEqual([]);
+    await sleep(250);
+    expect(await get(id)).toMatchObject({ Status: 'InProgress', StatusDetails: 'InProgress', StandardOutputContent: '', ResponseCode: -1 });
+    expect(await ended(id)).toMatchObject({ Status: 'Success' });
+  });
+
+  it('a failing script is Failed with its exit code', async () => {
+    const { send, ended } = await withHost();
+    expect(await ended(await send({ exit: '3' }))).toMatchObject({ Status: 'Failed', StatusDetails: 'Failed', ResponseCode: 3 });
+  });
+
+  it('parameters are checked: unknown, missing, not allowed, too many values', async () => {
+    const { ssm, send } = await withHost();
+    const raw = (Parameters: Record<string, string[]>) => nameOf(ssm.send(new SendCommandCommand({ DocumentName: 'say', InstanceIds: [hostId], Parameters })));
+    expect(await raw({})).toBe('InvalidParameters');
+    expect(await raw({ text: ['UPPER'] })).toBe('InvalidParameters');
+    expect(await raw({ text: ['a', 'b'] })).toBe('InvalidParameters');
+    expect(await raw({ text: ['a'], more: ['b'] })).toBe('InvalidParameters');
+    expect(await raw({ text: ['a'], exit: ['5'] })).toBe('InvalidParameters');
+    expect(await nameOf(send({}, { InstanceIds: ['mi-00000000000000009'] }))).toBe('InvalidInstanceId');
+    expect(await nameOf(send({}, { DocumentName: 'none' }))).toBe('InvalidDocument');
+    expect(await nameOf(send({}, { TimeoutSeconds: 5 }))).toBe('ValidationException');
+  });
+
+  it('an agent that is too old passes no variables', async () => {
+    const { send, ended } = await withHost({ agent: { environmentParameters: false } });
+    expect((await ended(await send())).StandardOutputContent).toBe('said: unset\n');
+  });
+
+  it('the time limit of the document kills the process group', async () => {
+    const { send, ended, journal } = await withHost();
+    expect(await ended(await send({ seconds: '2.5', limit: '1' }))).toMatchObject({ Status: 'TimedOut', StatusDetails: 'ExecutionTimedOut', ResponseCode: -1 });
+    await sleep(1800);
+    expect(journal()).toBe('started\n');
+  });
+
+  it('cancelling ends the process', async () => {
+    const { send, get, ended, ssm, journal } = await withHost();
+    const id = await send({ seconds: '1' });
+    await expect.poll(() => get(id).then((one) => one.Status, () => '')).toBe('InProgress');
+    await ssm.send(new CancelCommandCommand({ CommandId: id }));
+    expect(await ended(id)).toMatchObject({ Status: 'Cancelled', StatusDetails: 'Cancelled' });
+    await sleep(1100);
+    expect(journal()).toBe('started\n');
+  });
+
+  it('a cancel may be reported while the process goes on', async () => {
+    const { send, get, ended, ssm, journal } = await withHost({ agent: { cancelKills: false } });
+    const id = await send({ seconds: '0.5' });
+    await expect.poll(() => get(id).then((one) => one.Status, () => '')).toBe('InProgress');
+    await ssm.send(new CancelCommandCommand({ CommandId: id }));
+    expect(await ended(id)).toMatchObject({ Status: 'Cancelled' });
+    await expect.poll(journal).toBe('started\nended\n');
+  });
+
+  it('exit 194 restarts the host and runs the script again', async () => {
+    const { send, ended, journal } = await withHost();
+    expect(await ended(await send({ exit: '194' }))).toMatchObject({ Status: 'Success', ResponseCode: 0 });
+    expect(journal()).toBe('started\nended\nstarted\nended\n');
+  });
+
+  it('five commands run at once, the sixth waits', async () => {
+    const { cloud, send, ended } = await withHost();
+    const ids: string[] = [];
+    for (let index = 0; index < 6; index++) ids.push(await send({ seconds: '0.6' }));
+    await sleep(350);
+    expect(cloud.commands().map((one) => one.status)).toEqual([...Array(5).fill('InProgress'), 'Pending']);
+    for (const id of ids) expect(await ended(id)).toMatchObject({ Status: 'Success' });
+  });
+
+  it('output is cut at 24,000 characters, and at 2,500 in the list; the whole goes to S3', async () => {
+    const { cloud, send, ended, ssm } = await withHost();
+    const id = await send({ lines: '30000' }, { OutputS3BucketName: 'output-123456789012', OutputS3KeyPrefix: 'some/prefix' });
+    const { StandardOutputContent: shown = '', StandardOutputUrl: url } = await ended(id);
+    expect(shown.length).toBe(24_000);
+    expect(shown.endsWith('--output truncated--')).toBe(true);
+    const listed = await ssm.send(new ListCommandInvocationsCommand({ CommandId: id, Details: true }));
+    expect(listed.CommandInvocations?.[0]?.CommandPlugins?.[0]?.Output?.length).toBe(2500);
+    const key = `some/prefix/${id}/${hostId}/awsrunShellScript/speak/stdout`;
+    expect(url).toBe(`https://s3.eu-central-1.amazonaws.com/output-123456789012/${key}`);
+    expect(cloud.s3.get('output-123456789012', key)?.length).toBe(30_008);
+  });
+
+  it('both events tell of every change of status', async () => {
+    const { cloud, send, ended } = await withHost();
+    const id = await send({ text: 'hello' });
+    await ended(id);
+    expect(eventsOf(cloud, 'EC2 Command Invocation Status-change Notification')).toMatchObject([
+      { 'command-id': id, 'document-name': 'say', 'instance-id': hostId, status: 'InProgress' },
+      { 'command-id': id, status: 'Success' },
+    ]);
+    expect(eventsOf(cloud, 'EC2 Command Status-change Notification')).toMatchObject([
+      { 'command-id': id, status: 'InProgress' },
+      { 'command-id': id, 'document-name': 'say', status: 'Success', parameters: { text: ['hello'], exit: ['0'] } },
+    ]);
+  });
+
+  it('commands are found by document, time and status, with their comment', async () => {
+    const { send, ended, ssm } = await withHost();
+    const before = new Date(Date.now() - 1000).toISOString();
+    await ended(await send({}, { Comment: 'find me' }));
+    const Filters = [
+      { key: 'DocumentName' as const, value: 'say' },
+      { key: 'InvokedAfter' as const, value: before },
+      { key: 'Status' as const, value: 'Success' },
+    ];
+    expect((await ssm.send(new ListCommandsCommand({ Filters }))).Commands?.map((one) => one.Comment)).toEqual(['find me']);
+    expect((await ssm.send(new ListCommandsCommand({ Filters: [{ key: 'InvokedBefore', value: before }] }))).Commands).toEqual([]);
+  });
+
+  it('a target that matches no node ends as a success', async () => {
+    const { ssm } = await withHost();
+    const sent = await ssm.send(new SendCommandCommand({ DocumentName: 'say', Targets: [{ Key: 'tag:project', Values: ['none'] }], Parameters: { text: ['a'] } }));
+    expect(sent.Command).toMatchObject({ Status: 'Success', StatusDetails: 'NoInstancesInTag', TargetCount: 0 });
+  });
+});
+
+describe('Run Command in virtual time', () => {
+  const start = { virtualFrom: new Date('2026-03-01T00:00:00Z') };
+
+  it('a host that is away gets nothing, and the command ends as not delivered', async () => {
+    const { cloud, send, get, ssm } = await withHost({}, start);
+    cloud.host(hostId).disconnect();
+    expect((await ssm.send(new DescribeInstanceInformationCommand({}))).InstanceInformationList).toMatchObject([{ InstanceId: hostId, PingStatus: 'ConnectionLost' }]);
+    const id = await send({}, { TimeoutSeconds: 600 });
+    await cloud.advanceBy(599);
+    expect(await get(id)).toMatchObject({ Status: 'Pending' });
+    await cloud.advanceBy(2);
+    expect(await get(id)).toMatchObject({ Status: 'TimedOut', StatusDetails: 'DeliveryTimedOut', ResponseCode: -1 });
+  });
+
+  it('a host that comes back in time gets the command', async () => {
+    const { cloud, send, ended } = await withHost({}, start);
+    cloud.host(hostId).disconnect();
+    const id = await send();
+    await cloud.advanceBy(1200);
+    cloud.host(hostId).connect();
+    expect(await ended(id)).toMatchObject({ Status: 'Success' });
+  });
+
+  it('a host that died stays InProgress until delivery and execution time-outs are over', async () => {
+    const { cloud, send, get, ended } = await withHost({ duration: () => 1000 }, start);
+    const id = await send({ limit: '7200' }, { TimeoutSeconds: 600 });
+    await cloud.advanceBy(60);
+    cloud.host(hostId).crash();
+    await cloud.advanceBy(7200);
+    expect(await get(id)).toMatchObject({ Status: 'InProgress' });
+    expect(await ended(id)).toMatchObject({ Status: 'TimedOut', StatusDetails: 'DeliveryTimedOut' });
+    expect(cloud.clock.now()).toBe(start.virtualFrom.getTime() + 7_801_000);
+  });
+
+  it('a command takes the time of the story, and its limit strikes in it', async () => {
+    const { cloud, send, ended } = await withHost({ duration: ({ parameters }) => (parameters.text?.[0] === 'slow' ? 5000 : 100) }, start);
+    expect(await ended(await send({ text: 'quick' }))).toMatchObject({ Status: 'Success', ExecutionElapsedTime: 'PT100S' });
+    const before = cloud.clock.now();
+    expect(await ended(await send({ text: 'slow', limit: '3600' }))).toMatchObject({ Status: 'TimedOut', StatusDetails: 'ExecutionTimedOut' });
+    expect(cloud.clock.now() - before).toBe(3_601_000);
+  });
+});

@@ -1,0 +1,384 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { dynamoLedger } from '../../../functions/adapters/dynamodb/ledger.ts';
+import { dynamoOperations } from '../../../functions/adapters/dynamodb/operation-store.ts';
+import type { BackupStep } from '../../../functions/core/domain/backup-step.ts';
+import { BucketRef, ClusterName, pairId, RunId } from '../../../functions/core/domain/names.ts';
+import { epochMs } from '../../../functions/core/domain/units.ts';
+import { DrError } from '../../../functions/core/errors.ts';
+import type { CommandState, Delivery, EdgeHost, Ledger, OperationStore } from '../../../functions/core/ports.ts';
+import { decideNext } from '../../../functions/core/use-cases/decide-next.ts';
+import { operationId } from '../../../functions/core/use-cases/operation-id.ts';
+import { settleOperation } from '../../../functions/core/use-cases/settle-operation.ts';
+import { startOperation } from '../../../functions/core/use-cases/start-operation.ts';
+import { sweepOperations } from '../../../functions/core/use-cases/sweep-operations.ts';
+import { createTable, startDynalite } from '../../fixtures/table.ts';
+import { historyOf, slot, targetOf } from '../planner/world.ts';
+
+/** Systems Manager and Step Functions as far as an operation sees them, with what can go wrong. */
+class Outside {
+  readonly commands = new Map<string, { readonly operation: string; state: CommandState }>();
+  readonly told: string[] = [];
+  readonly cancelled: string[] = [];
+  readonly deadTokens = new Set<string>();
+  sendError: Error | undefined;
+  dieAfterSend = false;
+  isRunning = true;
+
+  readonly edge = {
+    send: async (_document, _host, _parameters, operation) => {
+      if (this.sendError) throw this.sendError;
+      const commandId = `command-${this.commands.size + 1}`;
+      this.commands.set(commandId, { operation, state: { kind: 'running' } });
+      if (this.dieAfterSend) throw new Error('the function was killed');
+      return { commandId };
+    },
+    find: async (_document, operation) => {
+      const found = [...this.commands].find(([, command]) => command.operation === operation);
+      return found && { commandId: found[0] };
+    },
+    state: async (commandId) => this.commands.get(commandId)?.state ?? { kind: 'running' },
+    cancel: async (commandId: string) => {
+      this.cancelled.push(commandId);
+    },
+  } satisfies EdgeHost & { cancel: unknown };
+
+  readonly #tell = async (token: string, what: string): Promise<Delivery> => {
+    if (this.deadTokens.has(token)) return 'gone';
+    this.told.push(`${token} ${what}`);
+    return 'delivered';
+  };
+  readonly executions = {
+    succeed: (token: string) => this.#tell(token, 'succeeded'),
+    fail: (token: string, error: string) => this.#tell(token, error),
+    heartbeat: async (token: string): Promise<Delivery> => (this.deadTokens.has(token) ? 'gone' : 'delivered'),
+    isRunning: async () => this.isRunning,
+  };
+
+  end(operation: string, text: string, status = 'Success'): void {
+    for (const command of this.commands.values())
+      if (command.operation === operation) command.state = { kind: 'ended', status, output: text };
+  }
+}
+
+const reply = (operation: string, verb: string, change: object = {}) =>
+  `noise\n-----BEGIN OZONE-DR REPLY-----\n${JSON.stringify({
+    version: 1,
+    operation,
+    verb,
+    outcome: 'ok',
+    code: '',
+    message: '',
+    host: 'edge',
+    startedAt: 1,
+    endedAt: 2,
+    jvmStarts: 1,
+    data: { source: { state: 'missing', code: 'BUCKET_NOT_FOUND', message: '' }, replica: null },
+    ...change,
+  })}\n-----END OZONE-DR REPLY-----\n`;
+
+let engine: Awaited<ReturnType<typeof startDynalite>>;
+let ledger: Ledger;
+let operations: OperationStore;
+let count = 0;
+beforeAll(async () => {
+  engine = await startDynalite();
+});
+afterAll(() => engine.stop());
+
+/** A run with one decision, in a table of its own. */
+const aRun = async (decision: BackupStep) => {
+  count += 1;
+  const table = await createTable(engine.endpoint, `table-${count}`);
+  ledger = dynamoLedger(table);
+  operations = dynamoOperations(table);
+  const pair = pairId(ClusterName.parse('prod'), BucketRef.parse('sales/orders'), ClusterName.parse('dr'));
+  const runId = RunId.parse(`${pair}#nightly#20261120t020000z`);
+  const { run } = historyOf({});
+  const lease = await ledger.takeLease(
+    await ledger.loadPair(pair),
+    { runId, execution: 'arn:execution' },
+    epochMs(slot + 1_800_000),
+  );
+  if (!lease) throw new Error('the lease was free');
+  await ledger.putRun({ ...run, runId, pair, lease: lease.token });
+  await ledger.recordStep(runId, {
+    n: 0,
+    decision,
+    decidedAt: slot,
+    operationStep: 0,
+    observed: null,
+    observedAt: null,
+    jvmStarts: null,
+  });
+  return { runId, pair, lease: lease.token, id: operationId(runId, 0) };
+};
+
+const operation = { host: 'mi-0123456789abcdef0', timeoutSeconds: 900, heartbeatSeconds: 600, reason: 'r' };
+const survey = { kind: 'survey', ...operation } as BackupStep;
+const copy = {
+  kind: 'replicate',
+  mode: 'bootstrap',
+  target: targetOf('t1'),
+  base: null,
+  replicaCreated: '2026-01-01T00:00:00.000Z',
+  claim: true,
+  copySeconds: 60,
+  ...operation,
+} as BackupStep;
+
+let outside: Outside;
+let now = slot;
+beforeEach(() => {
+  outside = new Outside();
+  now = slot;
+});
+const clock = { now: () => now };
+const start = (blastRadius: 'observe' | 'protect' = 'observe') =>
+  startOperation({
+    ledger,
+    operations,
+    edge: outside.edge,
+    callbacks: outside.executions,
+    clock,
+    document: { name: 'document', blastRadius },
+  });
+const settle = () => settleOperation({ operations, edge: outside.edge, callbacks: outside.executions });
+const sweep = () =>
+  sweepOperations({
+    operations,
+    ledger,
+    edge: outside.edge,
+    callbacks: outside.executions,
+    workflow: outside.executions,
+    clock,
+    report: () => undefined,
+  })();
+const eventOf = (id: string) => ({ detail: { 'command-id': 'command-1', parameters: { operation: [id] } } });
+const later = (minutes: number) => {
+  now = epochMs(now + minutes * 60_000);
+};
+
+describe('a long command', () => {
+  it('wakes its Task once, however often the event comes', async () => {
+    const { runId, lease, id } = await aRun(survey);
+    await start()({ runId, lease, operationStep: 0, taskToken: 't' });
+    expect(await settle()(eventOf(id))).toEqual({ settled: false });
+    outside.end(id, reply(id, 'survey'));
+    await Promise.all([settle()(eventOf(id)), settle()(eventOf(id))]);
+    await settle()(eventOf(id));
+    await sweep();
+    expect(new Set(outside.told)).toEqual(new Set(['t succeeded']));
+    expect(await operations.open()).toEqual([]);
+  });
+
+  it('is found by the sweeper when its event is lost', async () => {
+    const { runId, lease, id } = await aRun(survey);
+    await start()({ runId, lease, operationStep: 0, taskToken: 't' });
+    outside.end(id, reply(id, 'survey'));
+    expect(await sweep()).toMatchObject({ open: 1, settled: 1 });
+    expect(outside.told).toEqual(['t succeeded']);
+  });
+
+  it('is sent once when the starter dies after sending and the Task is tried again', async () => {
+    const { runId, lease, id } = await aRun(survey);
+    outside.dieAfterSend = true;
+    await expect(start()({ runId, lease, operationStep: 0, taskToken: 't1' })).rejects.toThrow('killed');
+    outside.dieAfterSend = false;
+    await start()({ runId, lease, operationStep: 0, taskToken: 't2' });
+    expect(outside.commands.size).toBe(1);
+    outside.end(id, reply(id, 'survey'));
+    await sweep();
+    expect(outside.told).toEqual(['t2 succeeded']);
+  });
+
+  it('is found by the sweeper when the starter dies after sending and nobody tries again', async () => {
+    const { runId, lease, id } = await aRun(survey);
+    outside.dieAfterSend = true;
+    await expect(start()({ runId, lease, operationStep: 0, taskToken: 't' })).rejects.toThrow('killed');
+    outside.end(id, reply(id, 'survey'));
+    expect(await sweep()).toMatchObject({ settled: 0 });
+    later(3);
+    expect(await sweep()).toMatchObject({ settled: 1 });
+    expect(outside.told).toEqual(['t succeeded']);
+  });
+
+  it('an event that comes before the command id was stored settles it all the same', async () => {
+    const { runId, lease, id } = await aRun(survey);
+    outside.dieAfterSend = true;
+    await expect(start()({ runId, lease, operationStep: 0, taskToken: 't' })).rejects.toThrow('killed');
+    outside.end(id, reply(id, 'survey'));
+    expect(await settle()(eventOf(id))).toEqual({ settled: true });
+  });
+
+  it('that was never sent is ended after two minutes', async () => {
+    const { runId, lease, id } = await aRun(survey);
+    outside.sendError = new Error('ThrottlingException');
+    await expect(start()({ runId, lease, operationStep: 0, taskToken: 't' })).rejects.toThrow('Throttling');
+    later(3);
+    await sweep();
+    expect(outside.told).toEqual(['t EdgeUnreachable']);
+    expect(await operations.load(id)).toMatchObject({ state: 'notified' });
+  });
+
+  it('that Run Command refuses fails its Task at once', async () => {
+    const { runId, lease } = await aRun(survey);
+    outside.sendError = new DrError('EdgeRefused', 'AccessDeniedException');
+    await start()({ runId, lease, operationStep: 0, taskToken: 't' });
+    expect(outside.told).toEqual(['t EdgeRefused']);
+    expect(await operations.open()).toEqual([]);
+  });
+
+  it('that is over when its Task is tried again answers at once', async () => {
+    const { runId, lease, id } = await aRun(survey);
+    await start()({ runId, lease, operationStep: 0, taskToken: 't1' });
+    outside.deadTokens.add('t1');
+    outside.end(id, reply(id, 'survey'));
+    await sweep();
+    expect(outside.told).toEqual([]);
+    await start()({ runId, lease, operationStep: 0, taskToken: 't2' });
+    expect(outside.told).toEqual(['t2 succeeded']);
+    expect(outside.commands.size).toBe(1);
+    expect(await operations.open()).toEqual([]);
+  });
+
+  it('of an execution that is over is cancelled and closed when it ends', async () => {
+    const { runId, lease, id } = await aRun(survey);
+    await start()({ runId, lease, operationStep: 0, taskToken: 't' });
+    outside.deadTokens.add('t');
+    outside.isRunning = false;
+    await sweep();
+    expect(outside.cancelled).toEqual(['command-1']);
+    outside.end(id, '', 'Cancelled');
+    await sweep();
+    expect(await operations.open()).toEqual([]);
+  });
+
+  it('that passes its deadline is cancelled and ended', async () => {
+    const { runId, lease } = await aRun(survey);
+    await start()({ runId, lease, operationStep: 0, taskToken: 't' });
+    later(60);
+    await sweep();
+    expect(outside.cancelled).toEqual(['command-1']);
+    expect(outside.told).toEqual(['t EdgeInterrupted']);
+  });
+
+  it('that lives keeps its lease', async () => {
+    const { runId, lease, pair } = await aRun(survey);
+    await start()({ runId, lease, operationStep: 0, taskToken: 't' });
+    later(10);
+    await sweep();
+    expect((await ledger.loadPair(pair)).lease?.expires).toBe(now + 1_800_000);
+  });
+
+  it('a broken operation does not keep the sweeper from the others, but the sweeper fails', async () => {
+    const { runId, lease, id } = await aRun(survey);
+    await start()({ runId, lease, operationStep: 0, taskToken: 't' });
+    const state = outside.edge.state;
+    outside.edge.state = () => Promise.reject(new Error('ThrottlingException'));
+    await expect(sweep()).rejects.toThrow('Throttling');
+    outside.edge.state = state;
+    outside.end(id, reply(id, 'survey'));
+    expect(await sweep()).toMatchObject({ settled: 1 });
+  });
+
+  it.each([
+    ['nothing', '', 'Success', 'EdgeReplyInvalid'],
+    ['a cut reply', '-----BEGIN OZONE-DR REPLY-----\n{"ver', 'Success', 'EdgeReplyInvalid'],
+    ['nothing, as the host was not reached', '', 'DeliveryTimedOut', 'EdgeUnreachable'],
+    ['nothing, as its time was over', '', 'ExecutionTimedOut', 'EdgeInterrupted'],
+    ['nothing, as it was cancelled', '', 'Cancelled', 'EdgeInterrupted'],
+    ['nothing, as the node is not ours', '', 'AccessDenied', 'EdgeRefused'],
+  ])('that answers %s fails its Task', async (_sentence, output, status, error) => {
+    const { runId, lease, id } = await aRun(survey);
+    await start()({ runId, lease, operationStep: 0, taskToken: 't' });
+    outside.end(id, output, status);
+    await sweep();
+    expect(outside.told).toEqual([`t ${error}`]);
+  });
+
+  it('an event of somebody else is none of ours', async () => {
+    await aRun(survey);
+    expect(await settle()({ detail: { 'command-id': 'x', parameters: { commands: ['ls'] } } })).toEqual({
+      settled: false,
+    });
+    expect(await settle()(eventOf(`op-${'9'.repeat(24)}-000`))).toEqual({ settled: false });
+    expect(await settle()('what')).toEqual({ settled: false });
+  });
+});
+
+describe('a command that writes the replica', () => {
+  it('raises the token and leaves doubt, claim and host in the ledger before it is sent', async () => {
+    const { runId, lease, pair, id } = await aRun(copy);
+    let seen: unknown;
+    outside.edge.send = async () => {
+      seen = await ledger.loadPair(pair);
+      return { commandId: 'c' };
+    };
+    await start('protect')({ runId, lease, operationStep: 0, taskToken: 't' });
+    expect(seen).toMatchObject({
+      fence: 2,
+      dirtySince: { operation: id },
+      owned: { created: '2026-01-01T00:00:00.000Z', proved: false },
+      pinned: { host: 'mi-0123456789abcdef0', seeded: false },
+    });
+    expect((await operations.load(id))?.parameters).toMatchObject({
+      fence: '2',
+      fenceSeed: 'yes',
+      empty: 'yes',
+      mode: 'bootstrap',
+    });
+  });
+
+  it('is not sent without the lease', async () => {
+    const { runId, lease, pair } = await aRun(copy);
+    await ledger.takeLease(await ledger.loadPair(pair), { runId, execution: 'arn:other' }, epochMs(slot + 1));
+    const stale = start('protect')({ runId, lease, operationStep: 0, taskToken: 't' });
+    await expect(stale).rejects.toMatchObject({ name: 'LeaseLost' });
+    expect(outside.commands.size).toBe(0);
+  });
+
+  it('is not sent through the document that only observes', async () => {
+    const { runId, lease } = await aRun(copy);
+    const wrong = start('observe')({ runId, lease, operationStep: 0, taskToken: 't' });
+    await expect(wrong).rejects.toMatchObject({ name: 'EventInvalid' });
+    expect(outside.commands.size).toBe(0);
+  });
+});
+
+describe('deciding', () => {
+  const decide = () => decideNext({ ledger, operations, clock });
+
+  it('is recorded once per step and repeated word for word', async () => {
+    const { runId, lease, id } = await aRun(survey);
+    await start()({ runId, lease, operationStep: 0, taskToken: 't' });
+    outside.end(id, reply(id, 'survey'));
+    await sweep();
+    const first = await decide()({ runId, lease, step: 1, failure: null });
+    expect(first).toMatchObject({ kind: 'fail', error: 'SourceMissing' });
+    later(5);
+    expect(await decide()({ runId, lease, step: 1, failure: null })).toEqual(first);
+  });
+
+  it('attaches to an operation that is still open instead of starting another', async () => {
+    const { runId, lease } = await aRun(survey);
+    await start()({ runId, lease, operationStep: 0, taskToken: 't' });
+    const failure = { Error: 'States.HeartbeatTimeout', Cause: '' };
+    expect(await decide()({ runId, lease, step: 1, failure })).toMatchObject({ kind: 'survey', operationStep: 0 });
+  });
+
+  it('counts a failure that reached no operation', async () => {
+    const { runId, lease } = await aRun(survey);
+    const failure = { Error: 'States.QueryEvaluationError', Cause: 'x' };
+    expect(await decide()({ runId, lease, step: 1, failure })).toMatchObject({
+      kind: 'wait',
+      reason: expect.stringContaining('QueryEvaluationError'),
+    });
+  });
+
+  it('is refused without the lease', async () => {
+    const { runId, lease } = await aRun(survey);
+    await expect(decide()({ runId, lease: lease + 1, step: 1, failure: null })).rejects.toMatchObject({
+      name: 'LeaseLost',
+    });
+  });
+});
