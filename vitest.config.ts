@@ -1,5 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
+// On Node 20 every process that loads the AWS SDK prints a note about Node 22: once per test file is enough to hide failures.
+process.env.NODE_NO_WARNINGS = '1';
+
 /** One project per kind of test. `npm test` runs all but `ozone`, which needs a JDK and Maven and takes minutes. */
 const kind = (name: string, include: readonly string[], testTimeout = 30_000) => ({
   test: { name, include: [...include], testTimeout, hookTimeout: testTimeout },

@@ -163,7 +163,8 @@ export function virtualClock(from: number, tick: (now: number) => void = () => {
         const finished = await inTurn(async () => {
           await idle();
           if (done()) return true;
-          if (!fireNext(Number.POSITIVE_INFINITY)) throw new Error('virtual time stands still: nothing is left to happen');
+          if (!fireNext(Number.POSITIVE_INFINITY))
+            throw new Error('virtual time stands still: nothing is left to happen');
           return false;
         });
         if (finished) return;

@@ -26,7 +26,12 @@ export interface Services {
   readonly query: Readonly<Record<string, Actions>>;
   readonly s3: S3;
   /** Lambda's Invoke. */
-  readonly invoke: (caller: Caller, functionName: string, payload: Json, asynchronous: boolean) => Promise<{ readonly payload: Json; readonly failed: boolean }>;
+  readonly invoke: (
+    caller: Caller,
+    functionName: string,
+    payload: Json,
+    asynchronous: boolean,
+  ) => Promise<{ readonly payload: Json; readonly failed: boolean }>;
   /** Access key ids that belong to roles; others act as root. */
   readonly isRole: (accessKeyId: string) => boolean;
 }
@@ -59,11 +64,18 @@ async function bodyOf(request: IncomingMessage): Promise<Buffer> {
 
 /** Access key id and service of a version 4 signature. */
 function signerOf(request: IncomingMessage): { readonly accessKeyId: string; readonly service: string } {
-  const credential = /Credential=([^/,\s]+)\/\d+\/[^/]+\/([^/]+)\/aws4_request/.exec(request.headers.authorization ?? '');
+  const credential = /Credential=([^/,\s]+)\/\d+\/[^/]+\/([^/]+)\/aws4_request/.exec(
+    request.headers.authorization ?? '',
+  );
   return { accessKeyId: credential?.[1] ?? '', service: credential?.[2] ?? '' };
 }
 
-async function answer(world: World, services: Services, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function answer(
+  world: World,
+  services: Services,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
   const { accessKeyId, service } = signerOf(request);
   const caller = services.isRole(accessKeyId) ? accessKeyId : root;
   const url = new URL(request.url ?? '/', 'http://127.0.0.1');
@@ -76,16 +88,32 @@ async function answer(world: World, services: Services, request: IncomingMessage
       send(response, done.status, done.headers, done.body);
     } else if (service === 'lambda') await answerInvoke(services, url, request, body, caller, response);
     else if (services.query[service]) await answerQuery(services.query[service], body, caller, response);
-    else throw new AwsError('UnknownOperationException', `nothing here answers ${request.method} ${url.pathname} of '${service}'`);
+    else
+      throw new AwsError(
+        'UnknownOperationException',
+        `nothing here answers ${request.method} ${url.pathname} of '${service}'`,
+      );
   } catch (error) {
-    const failure = error instanceof AwsError ? error : new AwsError('InternalFailure', error instanceof Error ? (error.stack ?? error.message) : String(error), { status: 500 });
+    const failure =
+      error instanceof AwsError
+        ? error
+        : new AwsError('InternalFailure', error instanceof Error ? (error.stack ?? error.message) : String(error), {
+            status: 500,
+          });
     world.tell('refused', { service: target ?? service, caller, error: failure.name, message: failure.message });
     if (typeof target === 'string' || service === 'lambda') sendError(response, failure);
     else sendXmlError(response, failure, service);
   }
 }
 
-async function answerJson(world: World, services: Services, target: string, body: Buffer, caller: Caller, response: ServerResponse): Promise<void> {
+async function answerJson(
+  world: World,
+  services: Services,
+  target: string,
+  body: Buffer,
+  caller: Caller,
+  response: ServerResponse,
+): Promise<void> {
   const [prefix = '', action = ''] = target.split('.');
   const service = services.json[prefix];
   const run = service?.actions[action];
@@ -100,17 +128,31 @@ async function answerJson(world: World, services: Services, target: string, body
 const isRequest = (value: Json | undefined): value is JsonObject => isObject(value);
 
 /** `POST /2015-03-31/functions/<name>/invocations` */
-async function answerInvoke(services: Services, url: URL, request: IncomingMessage, body: Buffer, caller: Caller, response: ServerResponse): Promise<void> {
+async function answerInvoke(
+  services: Services,
+  url: URL,
+  request: IncomingMessage,
+  body: Buffer,
+  caller: Caller,
+  response: ServerResponse,
+): Promise<void> {
   const name = /^\/2015-03-31\/functions\/([^/]+)\/invocations$/.exec(url.pathname)?.[1];
-  if (request.method !== 'POST' || name === undefined) throw new AwsError('UnknownOperationException', `Lambda ${request.method} ${url.pathname} is not emulated`);
+  if (request.method !== 'POST' || name === undefined)
+    throw new AwsError('UnknownOperationException', `Lambda ${request.method} ${url.pathname} is not emulated`);
   const qualifier = url.searchParams.get('Qualifier');
   const target = decodeURIComponent(name) + (qualifier === null ? '' : `:${qualifier}`);
   const asynchronous = request.headers['x-amz-invocation-type'] === 'Event';
   const payload = parseJson(body.length === 0 ? '{}' : body.toString('utf8'));
-  if (payload === undefined) throw new AwsError('InvalidRequestContentException', 'Could not parse request body into json');
+  if (payload === undefined)
+    throw new AwsError('InvalidRequestContentException', 'Could not parse request body into json');
   const result = await services.invoke(caller, target, payload, asynchronous);
   const failed: Readonly<Record<string, string>> = result.failed ? { 'x-amz-function-error': 'Unhandled' } : {};
-  send(response, asynchronous ? 202 : 200, { 'content-type': 'application/json', ...failed }, Buffer.from(JSON.stringify(result.payload)));
+  send(
+    response,
+    asynchronous ? 202 : 200,
+    { 'content-type': 'application/json', ...failed },
+    Buffer.from(JSON.stringify(result.payload)),
+  );
 }
 
 async function answerQuery(actions: Actions, body: Buffer, caller: Caller, response: ServerResponse): Promise<void> {
@@ -119,7 +161,9 @@ async function answerQuery(actions: Actions, body: Buffer, caller: Caller, respo
   const run = actions[action];
   if (!run) throw new AwsError('InvalidAction', `${action} is not emulated`);
   const result = await run(fields, caller);
-  const members = isRequest(result) ? Object.entries(result).map(([name, value]) => `<${name}>${escapeXml(String(value))}</${name}>`) : [];
+  const members = isRequest(result)
+    ? Object.entries(result).map(([name, value]) => `<${name}>${escapeXml(String(value))}</${name}>`)
+    : [];
   const xml = `<${action}Response><${action}Result>${members.join('')}</${action}Result><ResponseMetadata><RequestId>${requestId()}</RequestId></ResponseMetadata></${action}Response>`;
   send(response, 200, { 'content-type': 'text/xml' }, Buffer.from(xml));
 }
@@ -135,13 +179,26 @@ function sendJson(response: ServerResponse, status: number, version: '1.0' | '1.
 
 function sendError(response: ServerResponse, error: AwsError): void {
   const body = { __type: error.name, message: error.message, ...error.extra };
-  send(response, error.status, { 'content-type': 'application/x-amz-json-1.0', 'x-amzn-errortype': error.name }, Buffer.from(JSON.stringify(body)));
+  send(
+    response,
+    error.status,
+    { 'content-type': 'application/x-amz-json-1.0', 'x-amzn-errortype': error.name },
+    Buffer.from(JSON.stringify(body)),
+  );
 }
 
 function sendXmlError(response: ServerResponse, error: AwsError, service: string): void {
   const inner = `<Code>${escapeXml(error.name)}</Code><Message>${escapeXml(error.message)}</Message>`;
   const status = error.name === 'AccessDeniedException' ? 403 : error.status;
   const code = error.name === 'AccessDeniedException' ? inner.replace('AccessDeniedException', 'AccessDenied') : inner;
-  const xml = service === 's3' ? `<Error>${code}</Error>` : `<ErrorResponse><Error><Type>Sender</Type>${inner}</Error></ErrorResponse>`;
-  send(response, status, { 'content-type': 'application/xml' }, Buffer.from(`<?xml version="1.0" encoding="UTF-8"?>${xml}`));
+  const xml =
+    service === 's3'
+      ? `<Error>${code}</Error>`
+      : `<ErrorResponse><Error><Type>Sender</Type>${inner}</Error></ErrorResponse>`;
+  send(
+    response,
+    status,
+    { 'content-type': 'application/xml' },
+    Buffer.from(`<?xml version="1.0" encoding="UTF-8"?>${xml}`),
+  );
 }

@@ -1,6 +1,17 @@
 import { DynamoDBClient, GetItemCommand } from '@aws-sdk/client-dynamodb';
-import { GetObjectCommand, HeadObjectCommand, ListObjectsV2Command, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
-import { DescribeExecutionCommand, GetExecutionHistoryCommand, SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn';
+import {
+  GetObjectCommand,
+  HeadObjectCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  S3Client,
+} from '@aws-sdk/client-s3';
+import {
+  DescribeExecutionCommand,
+  GetExecutionHistoryCommand,
+  SFNClient,
+  StartExecutionCommand,
+} from '@aws-sdk/client-sfn';
 import { GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { aHost, builtAssembly, hostId } from './fixture/index.ts';
@@ -25,7 +36,9 @@ describe('an assembly deployed in real time', () => {
   });
 
   it('names, references, exports and conditions of the template are resolved', () => {
-    expect(cloud.resource('AWS::StepFunctions::StateMachine', 'Machine').ref).toBe('arn:aws:states:eu-central-1:123456789012:stateMachine:say-it');
+    expect(cloud.resource('AWS::StepFunctions::StateMachine', 'Machine').ref).toBe(
+      'arn:aws:states:eu-central-1:123456789012:stateMachine:say-it',
+    );
     expect(cloud.resource('AWS::S3::Bucket', 'Output').name).toBe('output-123456789012');
     expect(cloud.resources('AWS::S3::Bucket')).toHaveLength(1);
     const functions = cloud.resource('AWS::Lambda::Function', 'start').properties;
@@ -50,27 +63,43 @@ describe('an assembly deployed in real time', () => {
       'TaskStateExited',
       'ExecutionSucceeded',
     ]);
-    expect(cloud.counters()).toMatchObject({ 'ssm.commands': 1, 'states.executions': 1, 'states.transitions': 2, 'lambda.invocations.start': 1, 'dynamodb.PutItem': 1 });
+    expect(cloud.counters()).toMatchObject({
+      'ssm.commands': 1,
+      'states.executions': 1,
+      'states.transitions': 2,
+      'lambda.invocations.start': 1,
+      'dynamodb.PutItem': 1,
+    });
     expect(cloud.counters()['dynamodb.capacityUnits']).toBeGreaterThan(0);
   });
 
   it('the SDK of a person outside starts, describes and reads the history of an execution', async () => {
     const sfn = new SFNClient(cloud.clientSettings);
     const stateMachineArn = cloud.resource('AWS::StepFunctions::StateMachine', 'say-it').ref;
-    const started = await sfn.send(new StartExecutionCommand({ stateMachineArn, input: JSON.stringify({ text: 'again', host: hostId }) }));
+    const started = await sfn.send(
+      new StartExecutionCommand({ stateMachineArn, input: JSON.stringify({ text: 'again', host: hostId }) }),
+    );
     await cloud.executionEnded(started.executionArn ?? '');
     const described = await sfn.send(new DescribeExecutionCommand({ executionArn: started.executionArn }));
     expect(described).toMatchObject({ status: 'SUCCEEDED', output: '"said: again\\n"' });
     expect(described.startDate).toBeInstanceOf(Date);
     const history = await sfn.send(new GetExecutionHistoryCommand({ executionArn: started.executionArn }));
-    expect(history.events?.[1]).toMatchObject({ id: 2, previousEventId: 1, type: 'TaskStateEntered', stateEnteredEventDetails: { name: 'Run' } });
+    expect(history.events?.[1]).toMatchObject({
+      id: 2,
+      previousEventId: 1,
+      type: 'TaskStateEntered',
+      stateEnteredEventDetails: { name: 'Run' },
+    });
     sfn.destroy();
   });
 
   it("a handler's error has the name that was thrown, and the trace in its cause", async () => {
     const failed = await cloud.invoke('echo', { mistake: 'on purpose' }).catch((error: unknown) => error);
     expect(failed).toMatchObject({ name: 'Mistake' });
-    expect(JSON.parse(failed instanceof Error ? failed.message : '')).toMatchObject({ errorType: 'Mistake', errorMessage: 'on purpose' });
+    expect(JSON.parse(failed instanceof Error ? failed.message : '')).toMatchObject({
+      errorType: 'Mistake',
+      errorMessage: 'on purpose',
+    });
   });
 
   it('a handler over its time limit is ended, and the next call gets a new sandbox', async () => {
@@ -86,9 +115,17 @@ describe('an assembly deployed in real time', () => {
 
   it('a call that the role does not allow fails as on AWS', async () => {
     const role = cloud.resource('AWS::IAM::Role', 'StartRole').name;
-    const client = new DynamoDBClient({ ...cloud.clientSettings, credentials: { accessKeyId: role, secretAccessKey: 'x' } });
-    const call = client.send(new GetItemCommand({ TableName: cloud.table().name, Key: { pk: { S: 'a' }, sk: { S: 'b' } } }));
-    await expect(call).rejects.toMatchObject({ name: 'AccessDeniedException', message: expect.stringContaining('dynamodb:GetItem') });
+    const client = new DynamoDBClient({
+      ...cloud.clientSettings,
+      credentials: { accessKeyId: role, secretAccessKey: 'x' },
+    });
+    const call = client.send(
+      new GetItemCommand({ TableName: cloud.table().name, Key: { pk: { S: 'a' }, sk: { S: 'b' } } }),
+    );
+    await expect(call).rejects.toMatchObject({
+      name: 'AccessDeniedException',
+      message: expect.stringContaining('dynamodb:GetItem'),
+    });
     client.destroy();
   });
 
@@ -105,7 +142,11 @@ describe('an assembly deployed in real time', () => {
   it('the document client reads and writes the table', async () => {
     const { client, name } = cloud.table();
     await client.send(new PutCommand({ TableName: name, Item: { pk: 'p', sk: 's', n: 1 } }));
-    expect((await client.send(new GetCommand({ TableName: name, Key: { pk: 'p', sk: 's' } }))).Item).toEqual({ pk: 'p', sk: 's', n: 1 });
+    expect((await client.send(new GetCommand({ TableName: name, Key: { pk: 'p', sk: 's' } }))).Item).toEqual({
+      pk: 'p',
+      sk: 's',
+      n: 1,
+    });
   });
 
   it('S3 keeps objects under their keys', async () => {
@@ -113,7 +154,9 @@ describe('an assembly deployed in real time', () => {
     const Bucket = 'output-123456789012';
     await s3.send(new PutObjectCommand({ Bucket, Key: 'a/b/ü c.txt', Body: 'text' }));
     await s3.send(new PutObjectCommand({ Bucket, Key: 'a/../odd', Body: Buffer.from([1, 2]) }));
-    expect(await (await s3.send(new GetObjectCommand({ Bucket, Key: 'a/b/ü c.txt' }))).Body?.transformToString()).toBe('text');
+    expect(await (await s3.send(new GetObjectCommand({ Bucket, Key: 'a/b/ü c.txt' }))).Body?.transformToString()).toBe(
+      'text',
+    );
     expect((await s3.send(new HeadObjectCommand({ Bucket, Key: 'a/../odd' }))).ContentLength).toBe(2);
     const listed = await s3.send(new ListObjectsV2Command({ Bucket, Prefix: 'a/' }));
     expect(listed.Contents?.map((one) => one.Key)).toEqual(['a/../odd', 'a/b/ü c.txt']);
@@ -140,14 +183,20 @@ describe('an assembly deployed in real time', () => {
   });
 
   it('tells which policy statements nothing has used', () => {
-    expect(cloud.iam.unusedStatements().some((line) => line.includes('SettlePolicy') || line.includes('SettleRole'))).toBe(false);
+    expect(
+      cloud.iam.unusedStatements().some((line) => line.includes('SettlePolicy') || line.includes('SettleRole')),
+    ).toBe(false);
   });
 });
 
 describe('an assembly deployed in virtual time', () => {
   it('twelve hours pass in moments, and everybody sees them', async () => {
     const edge = aHost({ duration: () => 1800 });
-    const cloud = await startLocalCloud({ assembly, clock: { virtualFrom: new Date('2026-11-20T18:00:00Z') }, hosts: [edge.host] });
+    const cloud = await startLocalCloud({
+      assembly,
+      clock: { virtualFrom: new Date('2026-11-20T18:00:00Z') },
+      hosts: [edge.host],
+    });
     try {
       expect(cloud.schedules().find((one) => one.name === 'nightly')?.nextAt).toBe(Date.parse('2026-11-21T01:30:00Z'));
       await cloud.advanceTo(new Date('2026-11-21T01:30:30Z'));
@@ -158,7 +207,10 @@ describe('an assembly deployed in virtual time', () => {
       expect(run?.status).toBe('FAILED');
       expect(run?.error).toBe('States.HeartbeatTimeout');
       await cloud.advanceBy(4 * 3600);
-      expect(await cloud.invoke('echo', { now: true })).toMatchObject({ now: new Date(cloud.clock.now()).toISOString(), millis: cloud.clock.now() });
+      expect(await cloud.invoke('echo', { now: true })).toMatchObject({
+        now: new Date(cloud.clock.now()).toISOString(),
+        millis: cloud.clock.now(),
+      });
       const ticks = cloud.functionLogs.filter((line) => line.line.startsWith('tick'));
       expect(ticks.length).toBe(Math.floor((cloud.clock.now() - Date.parse('2026-11-20T18:00:00Z')) / 600_000));
       expect(cloud.commands().map((one) => one.status)).toEqual(['Success']);
@@ -170,7 +222,11 @@ describe('an assembly deployed in virtual time', () => {
 
   it('a command shorter than the heartbeat lets the run succeed, at the time that the story says', async () => {
     const edge = aHost({ duration: () => 300 });
-    const cloud = await startLocalCloud({ assembly, clock: { virtualFrom: new Date('2026-11-20T18:00:00Z') }, hosts: [edge.host] });
+    const cloud = await startLocalCloud({
+      assembly,
+      clock: { virtualFrom: new Date('2026-11-20T18:00:00Z') },
+      hosts: [edge.host],
+    });
     try {
       const arn = cloud.startExecution('Machine', { text: 'slow', host: hostId });
       expect(await cloud.executionEnded(arn)).toMatchObject({ status: 'SUCCEEDED' });

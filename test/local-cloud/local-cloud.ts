@@ -133,7 +133,11 @@ export class LocalCloud {
         try {
           this.s3.put(bucket, key, Buffer.from(content));
         } catch (error) {
-          world.tell('output-not-stored', { bucket, key, message: error instanceof Error ? error.message : String(error) });
+          world.tell('output-not-stored', {
+            bucket,
+            key,
+            message: error instanceof Error ? error.message : String(error),
+          });
         }
       },
     });
@@ -167,7 +171,8 @@ export class LocalCloud {
         }
         const outcome = await this.functions.invoke(caller, name, payload);
         if (outcome.kind === 'returned') return { payload: outcome.payload, failed: false };
-        if (outcome.error.startsWith('Lambda.')) throw new AwsError(outcome.error.slice('Lambda.'.length), outcome.cause);
+        if (outcome.error.startsWith('Lambda.'))
+          throw new AwsError(outcome.error.slice('Lambda.'.length), outcome.cause);
         return { payload: JSON.parse(outcome.cause), failed: true };
       },
     });
@@ -212,7 +217,10 @@ export class LocalCloud {
     const found = all.filter((one) => one.name === nameOrLogicalId);
     const matching = found.length > 0 ? found : all.filter((one) => one.logicalId.startsWith(nameOrLogicalId));
     const [only, ...others] = matching;
-    if (!only || others.length > 0) throw new Error(`${matching.length} resources ${type} are '${nameOrLogicalId}': ${all.map((one) => one.logicalId).join(', ')}`);
+    if (!only || others.length > 0)
+      throw new Error(
+        `${matching.length} resources ${type} are '${nameOrLogicalId}': ${all.map((one) => one.logicalId).join(', ')}`,
+      );
     return only;
   }
 
@@ -268,7 +276,8 @@ export class LocalCloud {
   /** The only table of the template, or the named one, for a document client. */
   table(name?: string): { readonly name: string; readonly client: DynamoDBDocumentClient } {
     const tables = [...this.resources('AWS::DynamoDB::Table'), ...this.resources('AWS::DynamoDB::GlobalTable')];
-    const found = name === undefined ? tables : tables.filter((one) => one.name === name || one.logicalId.startsWith(name));
+    const found =
+      name === undefined ? tables : tables.filter((one) => one.name === name || one.logicalId.startsWith(name));
     const [only, ...others] = found;
     if (!only || others.length > 0) throw new Error(`${found.length} tables are '${name ?? ''}'`);
     this.#tableClient ??= DynamoDBDocumentClient.from(new DynamoDBClient(this.clientSettings));

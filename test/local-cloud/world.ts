@@ -6,7 +6,8 @@ import type { JsonObject } from './json.ts';
 export const accountId = '123456789012';
 export const region = 'eu-central-1';
 
-export const arnOf = (service: string, resource: string): string => `arn:aws:${service}:${region}:${accountId}:${resource}`;
+export const arnOf = (service: string, resource: string): string =>
+  `arn:aws:${service}:${region}:${accountId}:${resource}`;
 export const iamArn = (resource: string): string => `arn:aws:iam::${accountId}:${resource}`;
 
 /** Something that happened, for a live print-out; `at` is the emulator's time in epoch milliseconds. */
@@ -20,7 +21,12 @@ export type Caller = string;
 export const root: Caller = 'root';
 
 /** Judges one action on one resource; throws `AccessDeniedException`. `context` holds condition keys. */
-export type Authorize = (caller: Caller, action: string, resource: string, context?: Readonly<Record<string, string>>) => void;
+export type Authorize = (
+  caller: Caller,
+  action: string,
+  resource: string,
+  context?: Readonly<Record<string, string>>,
+) => void;
 
 /** What all parts of the emulator share. */
 export interface World {

@@ -43,7 +43,11 @@ export interface Case extends RunOptions {
 export async function check(one: Case): Promise<RunResult> {
   const result = await runDefinition(one.definition, one);
   const status = one.status ?? (one.error === undefined ? 'SUCCEEDED' : 'FAILED');
-  expect({ status: result.status, error: result.error, cause: result.status === status ? undefined : result.cause }).toEqual({ status, error: one.error, cause: undefined });
+  expect({
+    status: result.status,
+    error: result.error,
+    cause: result.status === status ? undefined : result.cause,
+  }).toEqual({ status, error: one.error, cause: undefined });
   if (one.output !== undefined) expect(result.output).toEqual(one.output);
   if (one.seconds !== undefined) expect(result.seconds).toBe(one.seconds);
   return result;

@@ -21,7 +21,9 @@ export function checkDefinition(definition: string): Machine {
   if (!isObject(value)) throw new InvalidDefinition(['INVALID_JSON_DESCRIPTION: not a JSON object']);
   const parsed = machineSchema.safeParse(value);
   if (!parsed.success) {
-    throw new InvalidDefinition(parsed.error.issues.map((issue) => `SCHEMA_VALIDATION_FAILED: /${issue.path.join('/')} ${issue.message}`));
+    throw new InvalidDefinition(
+      parsed.error.issues.map((issue) => `SCHEMA_VALIDATION_FAILED: /${issue.path.join('/')} ${issue.message}`),
+    );
   }
   const findings: string[] = [];
   const names = new Set<string>();
@@ -41,7 +43,8 @@ function checkGraph(
   const reached = new Set<string>([graph.StartAt]);
   const own = Object.values(graph.States).flatMap(variablesOf);
   for (const variable of own) {
-    if (outerVariables.includes(variable)) findings.push(`${path}: variable '${variable}' is assigned in an outer scope too`);
+    if (outerVariables.includes(variable))
+      findings.push(`${path}: variable '${variable}' is assigned in an outer scope too`);
   }
   for (const [name, state] of Object.entries(graph.States)) {
     const at = `${path}/States/${name}`;
@@ -109,7 +112,11 @@ function checkState(state: State, at: string, findings: string[]): void {
   checkExpressions(state, at, findings);
 }
 
-function checkErrorNames(rules: readonly { readonly ErrorEquals: readonly string[] }[], at: string, findings: string[]): void {
+function checkErrorNames(
+  rules: readonly { readonly ErrorEquals: readonly string[] }[],
+  at: string,
+  findings: string[],
+): void {
   for (const [index, rule] of rules.entries()) {
     if (!rule.ErrorEquals.includes('States.ALL')) continue;
     if (rule.ErrorEquals.length > 1) findings.push(`${at}/${index}: States.ALL must be alone`);
@@ -149,7 +156,9 @@ function walkExpressions(value: unknown, at: string, allowed: readonly string[],
     try {
       walkTree(jsonata(source).ast(), at, allowed, findings);
     } catch (error) {
-      findings.push(`${at}: ${isObject(error) && typeof error.message === 'string' ? error.message : 'JSONata syntax error'}`);
+      findings.push(
+        `${at}: ${isObject(error) && typeof error.message === 'string' ? error.message : 'JSONata syntax error'}`,
+      );
     }
   }
 }
@@ -160,13 +169,22 @@ function walkTree(node: unknown, at: string, allowed: readonly string[], finding
     return;
   }
   if (!isObject(node)) return;
-  if (node.type === 'variable' && node.value === 'eval') findings.push(`${at}: $eval is not supported by Step Functions`);
-  if (node.type === 'bind' && isObject(node.lhs) && node.lhs.value === 'states') findings.push(`${at}: states is reserved`);
+  if (node.type === 'variable' && node.value === 'eval')
+    findings.push(`${at}: $eval is not supported by Step Functions`);
+  if (node.type === 'bind' && isObject(node.lhs) && node.lhs.value === 'states')
+    findings.push(`${at}: states is reserved`);
   if (node.type === 'path' && Array.isArray(node.steps)) {
     const [first, second] = node.steps;
-    if (isObject(first) && first.type === 'variable' && first.value === 'states' && isObject(second) && second.type === 'name') {
+    if (
+      isObject(first) &&
+      first.type === 'variable' &&
+      first.value === 'states' &&
+      isObject(second) &&
+      second.type === 'name'
+    ) {
       const member = String(second.value);
-      if (!['input', 'context', ...allowed].includes(member)) findings.push(`${at}: $states.${member} is not available here`);
+      if (!['input', 'context', ...allowed].includes(member))
+        findings.push(`${at}: $states.${member} is not available here`);
     }
   }
   for (const member of Object.values(node)) walkTree(member, at, allowed, findings);

@@ -52,7 +52,14 @@ const choice = z.strictObject({
   ...common,
   ...shaping,
   Choices: z
-    .array(z.strictObject({ Condition: z.union([expression, z.boolean()]), Next: text, ...shaping, Comment: text.optional() }))
+    .array(
+      z.strictObject({
+        Condition: z.union([expression, z.boolean()]),
+        Next: text,
+        ...shaping,
+        Comment: text.optional(),
+      }),
+    )
     .min(1),
   Default: text.optional(),
 });
@@ -141,7 +148,15 @@ export interface ParallelState extends Shaping, Flow, Recovery {
   readonly Arguments?: unknown;
   readonly Branches: readonly StateGraph[];
 }
-export type State = TaskState | PassState | ChoiceState | WaitState | SucceedState | FailState | MapState | ParallelState;
+export type State =
+  | TaskState
+  | PassState
+  | ChoiceState
+  | WaitState
+  | SucceedState
+  | FailState
+  | MapState
+  | ParallelState;
 export type Machine = StateGraph & { readonly TimeoutSeconds?: number | undefined };
 
 export const machineSchema = machine;

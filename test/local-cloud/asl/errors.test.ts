@@ -7,8 +7,7 @@ const errorsPage = 'AWS: Handling errors in Step Functions workflows';
 const taskPage = 'AWS: Task workflow state';
 const quotas = 'AWS: Step Functions service quotas';
 
-const fails =
-  (...names: readonly string[]): FunctionStub =>
+const fails = (...names: readonly string[]): FunctionStub =>
   (() => {
     let call = 0;
     return () => {
@@ -18,8 +17,12 @@ const fails =
     };
   })();
 const caught = (errorEquals: readonly string[], more: Readonly<Record<string, unknown>> = {}) =>
-  machine({ A: task({ Catch: [{ ErrorEquals: errorEquals, Output: '{% $states.errorOutput %}', Next: 'Caught' }], ...more }), Caught: { Type: 'Pass', End: true } });
-const retried = (retry: readonly unknown[], more: Readonly<Record<string, unknown>> = {}) => machine({ A: task({ Retry: retry, Output: '{% $states.result.Payload %}', ...more }) });
+  machine({
+    A: task({ Catch: [{ ErrorEquals: errorEquals, Output: '{% $states.errorOutput %}', Next: 'Caught' }], ...more }),
+    Caught: { Type: 'Pass', End: true },
+  });
+const retried = (retry: readonly unknown[], more: Readonly<Record<string, unknown>> = {}) =>
+  machine({ A: task({ Retry: retry, Output: '{% $states.result.Payload %}', ...more }) });
 const retry = { ErrorEquals: ['Bad'] };
 const big = 'x'.repeat(262_145);
 
@@ -30,34 +33,95 @@ const cases: Readonly<Record<string, Case>> = {
     functions: { work: () => 'hello' },
     output: ['hello', 200],
   },
-  "an error's name is what the handler threw": { page: errorsPage, definition: machine({ A: task() }), functions: { work: fails('OzoneFailed') }, error: 'OzoneFailed' },
-  'Catch takes an error by its name, with error and cause': { page: errorsPage, definition: caught(['Bad']), functions: { work: fails('Bad') }, output: { Error: 'Bad', Cause: 'why' } },
+  "an error's name is what the handler threw": {
+    page: errorsPage,
+    definition: machine({ A: task() }),
+    functions: { work: fails('OzoneFailed') },
+    error: 'OzoneFailed',
+  },
+  'Catch takes an error by its name, with error and cause': {
+    page: errorsPage,
+    definition: caught(['Bad']),
+    functions: { work: fails('Bad') },
+    output: { Error: 'Bad', Cause: 'why' },
+  },
   'the first matching Catch wins': {
     page: errorsPage,
     definition: machine({
-      A: task({ Catch: [{ ErrorEquals: ['Other'], Next: 'No' }, { ErrorEquals: ['Bad'], Output: 'first', Next: 'Yes' }, { ErrorEquals: ['States.ALL'], Output: 'all', Next: 'Yes' }] }),
+      A: task({
+        Catch: [
+          { ErrorEquals: ['Other'], Next: 'No' },
+          { ErrorEquals: ['Bad'], Output: 'first', Next: 'Yes' },
+          { ErrorEquals: ['States.ALL'], Output: 'all', Next: 'Yes' },
+        ],
+      }),
       No: { Type: 'Fail', Error: 'No' },
       Yes: { Type: 'Pass', End: true },
     }),
     functions: { work: fails('Bad') },
     output: 'first',
   },
-  'States.TaskFailed matches a failed Task': { page: errorsPage, definition: caught(['States.TaskFailed']), functions: { work: fails('Any') }, output: { Error: 'Any', Cause: 'why' } },
-  'States.TaskFailed does not match a time-out': { page: errorsPage, definition: caught(['States.TaskFailed']), functions: { work: fails('States.Timeout') }, error: 'States.Timeout' },
-  'States.ALL matches a time-out': { page: errorsPage, definition: caught(['States.ALL']), functions: { work: fails('States.Timeout') }, output: { Error: 'States.Timeout', Cause: 'why' } },
-  'States.ALL does not match States.DataLimitExceeded': { page: errorsPage, definition: caught(['States.ALL']), functions: { work: () => big }, error: 'States.DataLimitExceeded' },
+  'States.TaskFailed matches a failed Task': {
+    page: errorsPage,
+    definition: caught(['States.TaskFailed']),
+    functions: { work: fails('Any') },
+    output: { Error: 'Any', Cause: 'why' },
+  },
+  'States.TaskFailed does not match a time-out': {
+    page: errorsPage,
+    definition: caught(['States.TaskFailed']),
+    functions: { work: fails('States.Timeout') },
+    error: 'States.Timeout',
+  },
+  'States.ALL matches a time-out': {
+    page: errorsPage,
+    definition: caught(['States.ALL']),
+    functions: { work: fails('States.Timeout') },
+    output: { Error: 'States.Timeout', Cause: 'why' },
+  },
+  'States.ALL does not match States.DataLimitExceeded': {
+    page: errorsPage,
+    definition: caught(['States.ALL']),
+    functions: { work: () => big },
+    error: 'States.DataLimitExceeded',
+  },
   'States.DataLimitExceeded is caught by its name': {
     page: errorsPage,
-    definition: machine({ A: task({ Catch: [{ ErrorEquals: ['States.DataLimitExceeded'], Output: 'too big', Next: 'B' }] }), B: { Type: 'Pass', End: true } }),
+    definition: machine({
+      A: task({ Catch: [{ ErrorEquals: ['States.DataLimitExceeded'], Output: 'too big', Next: 'B' }] }),
+      B: { Type: 'Pass', End: true },
+    }),
     functions: { work: () => big },
     output: 'too big',
   },
-  'States.Runtime is never caught': { page: errorsPage, definition: caught(['States.ALL']), functions: { work: fails('States.Runtime') }, error: 'States.Runtime' },
-  'a query error in Arguments is caught': { page: errorsPage, definition: caught(['States.QueryEvaluationError'], { Arguments: { FunctionName: 'work', Payload: '{% $nothing %}' }, Assign: {} }), status: 'SUCCEEDED' },
-  'a query error in Output is caught': { page: errorsPage, definition: caught(['States.QueryEvaluationError'], { Output: '{% $nothing %}' }), functions: { work: fails() }, status: 'SUCCEEDED' },
+  'States.Runtime is never caught': {
+    page: errorsPage,
+    definition: caught(['States.ALL']),
+    functions: { work: fails('States.Runtime') },
+    error: 'States.Runtime',
+  },
+  'a query error in Arguments is caught': {
+    page: errorsPage,
+    definition: caught(['States.QueryEvaluationError'], {
+      Arguments: { FunctionName: 'work', Payload: '{% $nothing %}' },
+      Assign: {},
+    }),
+    status: 'SUCCEEDED',
+  },
+  'a query error in Output is caught': {
+    page: errorsPage,
+    definition: caught(['States.QueryEvaluationError'], { Output: '{% $nothing %}' }),
+    functions: { work: fails() },
+    status: 'SUCCEEDED',
+  },
   'a Catch assigns from the error': {
     page: 'AWS: Passing data between states with variables',
-    definition: machine({ A: task({ Catch: [{ ErrorEquals: ['States.ALL'], Assign: { failure: '{% $states.errorOutput.Error %}' }, Next: 'B' }] }), B: { Type: 'Pass', Output: '{% $failure %}', End: true } }),
+    definition: machine({
+      A: task({
+        Catch: [{ ErrorEquals: ['States.ALL'], Assign: { failure: '{% $states.errorOutput.Error %}' }, Next: 'B' }],
+      }),
+      B: { Type: 'Pass', Output: '{% $failure %}', End: true },
+    }),
     functions: { work: fails('Bad') },
     output: 'Bad',
   },
@@ -67,23 +131,74 @@ const cases: Readonly<Record<string, Case>> = {
     functions: { work: fails('Bad') },
     error: 'States.QueryEvaluationError',
   },
-  'Retry tries three more times by default, after 1, 2 and 4 seconds': { page: errorsPage, definition: retried([retry]), functions: { work: fails('Bad', 'Bad', 'Bad') }, output: 'done', seconds: 7 },
-  'Retry gives up after MaxAttempts': { page: errorsPage, definition: retried([{ ...retry, MaxAttempts: 1 }]), functions: { work: fails('Bad', 'Bad') }, error: 'Bad', seconds: 1 },
-  'MaxAttempts 0 never retries': { page: errorsPage, definition: retried([{ ...retry, MaxAttempts: 0 }]), functions: { work: fails('Bad') }, error: 'Bad', seconds: 0 },
-  'interval and backoff rate grow the delay': { page: errorsPage, definition: retried([{ ...retry, IntervalSeconds: 2, BackoffRate: 3 }]), functions: { work: fails('Bad', 'Bad', 'Bad') }, seconds: 2 + 6 + 18 },
-  'MaxDelaySeconds caps the delay': { page: errorsPage, definition: retried([{ ...retry, IntervalSeconds: 2, BackoffRate: 3, MaxDelaySeconds: 5 }]), functions: { work: fails('Bad', 'Bad', 'Bad') }, seconds: 2 + 5 + 5 },
-  'full jitter takes a part of the delay': { page: errorsPage, definition: retried([{ ...retry, IntervalSeconds: 8, JitterStrategy: 'FULL' }]), functions: { work: fails('Bad', 'Bad') }, random: () => 0.25, seconds: 2 + 4 },
+  'Retry tries three more times by default, after 1, 2 and 4 seconds': {
+    page: errorsPage,
+    definition: retried([retry]),
+    functions: { work: fails('Bad', 'Bad', 'Bad') },
+    output: 'done',
+    seconds: 7,
+  },
+  'Retry gives up after MaxAttempts': {
+    page: errorsPage,
+    definition: retried([{ ...retry, MaxAttempts: 1 }]),
+    functions: { work: fails('Bad', 'Bad') },
+    error: 'Bad',
+    seconds: 1,
+  },
+  'MaxAttempts 0 never retries': {
+    page: errorsPage,
+    definition: retried([{ ...retry, MaxAttempts: 0 }]),
+    functions: { work: fails('Bad') },
+    error: 'Bad',
+    seconds: 0,
+  },
+  'interval and backoff rate grow the delay': {
+    page: errorsPage,
+    definition: retried([{ ...retry, IntervalSeconds: 2, BackoffRate: 3 }]),
+    functions: { work: fails('Bad', 'Bad', 'Bad') },
+    seconds: 2 + 6 + 18,
+  },
+  'MaxDelaySeconds caps the delay': {
+    page: errorsPage,
+    definition: retried([{ ...retry, IntervalSeconds: 2, BackoffRate: 3, MaxDelaySeconds: 5 }]),
+    functions: { work: fails('Bad', 'Bad', 'Bad') },
+    seconds: 2 + 5 + 5,
+  },
+  'full jitter takes a part of the delay': {
+    page: errorsPage,
+    definition: retried([{ ...retry, IntervalSeconds: 8, JitterStrategy: 'FULL' }]),
+    functions: { work: fails('Bad', 'Bad') },
+    random: () => 0.25,
+    seconds: 2 + 4,
+  },
   'each retrier counts for itself': {
     page: 'ASL specification: Retrying after error',
-    definition: retried([{ ErrorEquals: ['One'], MaxAttempts: 1 }, { ErrorEquals: ['Two'], MaxAttempts: 1 }]),
+    definition: retried([
+      { ErrorEquals: ['One'], MaxAttempts: 1 },
+      { ErrorEquals: ['Two'], MaxAttempts: 1 },
+    ]),
     functions: { work: fails('One', 'Two', 'One') },
     error: 'One',
   },
-  'an error that no retrier names is not retried': { page: errorsPage, definition: retried([retry]), functions: { work: fails('Else') }, error: 'Else', seconds: 0 },
-  'Catch comes after the retries': { page: errorsPage, definition: caught(['Bad'], { Retry: [{ ...retry, MaxAttempts: 1 }] }), functions: { work: fails('Bad', 'Bad') }, output: { Error: 'Bad', Cause: 'why' }, seconds: 1 },
+  'an error that no retrier names is not retried': {
+    page: errorsPage,
+    definition: retried([retry]),
+    functions: { work: fails('Else') },
+    error: 'Else',
+    seconds: 0,
+  },
+  'Catch comes after the retries': {
+    page: errorsPage,
+    definition: caught(['Bad'], { Retry: [{ ...retry, MaxAttempts: 1 }] }),
+    functions: { work: fails('Bad', 'Bad') },
+    output: { Error: 'Bad', Cause: 'why' },
+    seconds: 1,
+  },
   'the context counts the retries': {
     page: 'AWS: Accessing execution data from the Context object',
-    definition: retried([retry], { Arguments: { FunctionName: 'work', Payload: '{% $states.context.State.RetryCount %}' } }),
+    definition: retried([retry], {
+      Arguments: { FunctionName: 'work', Payload: '{% $states.context.State.RetryCount %}' },
+    }),
     functions: {
       work: (count) => {
         if (count !== 2) throw new StateError('Bad', String(count));
@@ -107,25 +222,61 @@ const cases: Readonly<Record<string, Case>> = {
     error: 'States.Timeout',
     seconds: 7,
   },
-  'a time-out that is no positive whole number is a query error': { page: taskPage, definition: machine({ A: task({ TimeoutSeconds: '{% 0 %}' }) }), functions: { work: fails() }, error: 'States.QueryEvaluationError' },
+  'a time-out that is no positive whole number is a query error': {
+    page: taskPage,
+    definition: machine({ A: task({ TimeoutSeconds: '{% 0 %}' }) }),
+    functions: { work: fails() },
+    error: 'States.QueryEvaluationError',
+  },
   'the machine has a time-out of its own, which nothing catches': {
     page: 'AWS: State machine structure, TimeoutSeconds',
-    definition: machine({ A: { Type: 'Parallel', Branches: [{ StartAt: 'W', States: { W: { Type: 'Wait', Seconds: 100, End: true } } }], Catch: [{ ErrorEquals: ['States.ALL'], Next: 'B' }], Next: 'B' }, B: { Type: 'Pass', End: true } }, { TimeoutSeconds: 10 }),
+    definition: machine(
+      {
+        A: {
+          Type: 'Parallel',
+          Branches: [{ StartAt: 'W', States: { W: { Type: 'Wait', Seconds: 100, End: true } } }],
+          Catch: [{ ErrorEquals: ['States.ALL'], Next: 'B' }],
+          Next: 'B',
+        },
+        B: { Type: 'Pass', End: true },
+      },
+      { TimeoutSeconds: 10 },
+    ),
     status: 'TIMED_OUT',
     error: 'States.Timeout',
     seconds: 10,
   },
-  'output of more than 256 KiB is States.DataLimitExceeded': { page: quotas, definition: machine({ A: { Type: 'Pass', Output: '{% $join($map([1..270000], function($i) { "x" })) %}', End: true } }), error: 'States.DataLimitExceeded' },
-  'a function that does not exist is Lambda.ResourceNotFoundException': { page: errorsPage, definition: machine({ A: task() }), error: 'Lambda.ResourceNotFoundException' },
+  'output of more than 256 KiB is States.DataLimitExceeded': {
+    page: quotas,
+    definition: machine({
+      A: { Type: 'Pass', Output: '{% $join($map([1..270000], function($i) { "x" })) %}', End: true },
+    }),
+    error: 'States.DataLimitExceeded',
+  },
+  'a function that does not exist is Lambda.ResourceNotFoundException': {
+    page: errorsPage,
+    definition: machine({ A: task() }),
+    error: 'Lambda.ResourceNotFoundException',
+  },
 };
 
 describe('errors, retries and time-outs', () => {
-  it.each(Object.entries(cases).map(([sentence, one]) => [sentence, one.page, one] as const))('%s (%s)', async (_sentence, _page, one) => {
-    await check(one);
-  });
+  it.each(Object.entries(cases).map(([sentence, one]) => [sentence, one.page, one] as const))(
+    '%s (%s)',
+    async (_sentence, _page, one) => {
+      await check(one);
+    },
+  );
 
   it('an endless loop fails at 25,000 history events (AWS: Step Functions service quotas)', async () => {
-    const result = await check({ page: quotas, definition: machine({ A: { Type: 'Choice', Choices: [{ Condition: '{% false %}', Next: 'C' }], Default: 'A' }, C: { Type: 'Pass', End: true } }), error: 'States.Runtime' });
+    const result = await check({
+      page: quotas,
+      definition: machine({
+        A: { Type: 'Choice', Choices: [{ Condition: '{% false %}', Next: 'C' }], Default: 'A' },
+        C: { Type: 'Pass', End: true },
+      }),
+      error: 'States.Runtime',
+    });
     expect(result.events.length).toBe(25_000);
     expect(result.events.at(-1)?.type).toBe('ExecutionFailed');
   });

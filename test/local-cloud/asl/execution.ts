@@ -1,9 +1,9 @@
-import type { JsonObject, Json } from '../json.ts';
+import type { Clock } from '../clock.ts';
+import type { Json, JsonObject } from '../json.ts';
 import type { Machine } from './definition.ts';
 import type { History } from './history.ts';
 import type { Strand } from './strand.ts';
 import type { TaskTokens } from './tokens.ts';
-import type { Clock } from '../clock.ts';
 
 export type ExecutionStatus = 'RUNNING' | 'SUCCEEDED' | 'FAILED' | 'TIMED_OUT' | 'ABORTED';
 

@@ -38,7 +38,8 @@ export async function evaluate(template: unknown, location: string, bindings: Bi
   }
   if (Array.isArray(template)) {
     const members: Json[] = [];
-    for (const [index, member] of template.entries()) members.push(await evaluate(member, `${location}[${index}]`, bindings, now));
+    for (const [index, member] of template.entries())
+      members.push(await evaluate(member, `${location}[${index}]`, bindings, now));
     return members;
   }
   if (isObject(template)) {
@@ -54,16 +55,29 @@ export async function evaluate(template: unknown, location: string, bindings: Bi
 async function evaluateExpression(source: string, location: string, bindings: Bindings, now: number): Promise<Json> {
   let value: unknown;
   try {
-    value = await compile(source).evaluate(undefined, { ...awsFunctions(now), ...bindings.variables, states: bindings.states });
+    value = await compile(source).evaluate(undefined, {
+      ...awsFunctions(now),
+      ...bindings.variables,
+      states: bindings.states,
+    });
   } catch (error) {
     const message = isObject(error) && typeof error.message === 'string' ? error.message : String(error);
-    throw failure(location, `The JSONata expression '${source.trim()}' specified for the field '${location}' threw an error during evaluation. ${message}`);
+    throw failure(
+      location,
+      `The JSONata expression '${source.trim()}' specified for the field '${location}' threw an error during evaluation. ${message}`,
+    );
   }
   if (value === undefined) {
-    throw failure(location, `The JSONata expression '${source.trim()}' specified for the field '${location}' returned nothing (undefined).`);
+    throw failure(
+      location,
+      `The JSONata expression '${source.trim()}' specified for the field '${location}' returned nothing (undefined).`,
+    );
   }
   if (!isPlain(value)) {
-    throw failure(location, `The JSONata expression '${source.trim()}' specified for the field '${location}' returned an unsupported result type.`);
+    throw failure(
+      location,
+      `The JSONata expression '${source.trim()}' specified for the field '${location}' returned an unsupported result type.`,
+    );
   }
   return asJson(value);
 }
@@ -86,9 +100,11 @@ const refuse = (message: string): never => {
 function awsFunctions(now: number): Readonly<Record<string, unknown>> {
   return {
     partition: (list: unknown, size: unknown) => {
-      if (!Array.isArray(list) || typeof size !== 'number' || size < 1) return refuse('$partition needs an array and a size of at least 1');
+      if (!Array.isArray(list) || typeof size !== 'number' || size < 1)
+        return refuse('$partition needs an array and a size of at least 1');
       const parts: unknown[][] = [];
-      for (let from = 0; from < list.length; from += Math.floor(size)) parts.push(list.slice(from, from + Math.floor(size)));
+      for (let from = 0; from < list.length; from += Math.floor(size))
+        parts.push(list.slice(from, from + Math.floor(size)));
       return parts;
     },
     range: (first: unknown, last: unknown, step: unknown) => {
@@ -100,9 +116,16 @@ function awsFunctions(now: number): Readonly<Record<string, unknown>> {
       return Array.from({ length: Math.max(0, length) }, (_none, index) => first + index * step);
     },
     hash: (data: unknown, algorithm: unknown) => {
-      const names: Record<string, string> = { MD5: 'md5', 'SHA-1': 'sha1', 'SHA-256': 'sha256', 'SHA-384': 'sha384', 'SHA-512': 'sha512' };
+      const names: Record<string, string> = {
+        MD5: 'md5',
+        'SHA-1': 'sha1',
+        'SHA-256': 'sha256',
+        'SHA-384': 'sha384',
+        'SHA-512': 'sha512',
+      };
       const name = typeof algorithm === 'string' ? names[algorithm] : undefined;
-      if (typeof data !== 'string' || name === undefined) return refuse('$hash needs a string and one of MD5, SHA-1, SHA-256, SHA-384, SHA-512');
+      if (typeof data !== 'string' || name === undefined)
+        return refuse('$hash needs a string and one of MD5, SHA-1, SHA-256, SHA-384, SHA-512');
       return createHash(name).update(data).digest('hex');
     },
     random: (seed?: unknown) => (typeof seed === 'number' ? seeded(seed) : Math.random()),
@@ -117,7 +140,8 @@ function awsFunctions(now: number): Readonly<Record<string, unknown>> {
     },
     eval: () => refuse('$eval is not supported'),
     millis: () => now,
-    now: (picture?: string, timezone?: string) => compile('$fromMillis($at, $picture, $timezone)').evaluate(undefined, { at: now, picture, timezone }),
+    now: (picture?: string, timezone?: string) =>
+      compile('$fromMillis($at, $picture, $timezone)').evaluate(undefined, { at: now, picture, timezone }),
   };
 }
 

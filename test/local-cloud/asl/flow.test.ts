@@ -10,13 +10,26 @@ const query = 'States.QueryEvaluationError';
 const pass = { Type: 'Pass', End: true };
 
 const double = (payload: unknown) => Number(payload) * 2;
-const each = (more: Readonly<Record<string, unknown>>, processor: Readonly<Record<string, unknown>> = { Item: task() }) =>
+const each = (
+  more: Readonly<Record<string, unknown>>,
+  processor: Readonly<Record<string, unknown>> = { Item: task() },
+) =>
   machine({
-    Each: { Type: 'Map', ItemProcessor: { ProcessorConfig: { Mode: 'INLINE' }, StartAt: Object.keys(processor)[0], States: processor }, End: true, ...more },
+    Each: {
+      Type: 'Map',
+      ItemProcessor: { ProcessorConfig: { Mode: 'INLINE' }, StartAt: Object.keys(processor)[0], States: processor },
+      End: true,
+      ...more,
+    },
   });
 
 const cases: Readonly<Record<string, Case>> = {
-  'Pass hands its input on': { page: 'AWS: Pass workflow state', definition: machine({ A: pass }), input: { a: 1 }, output: { a: 1 } },
+  'Pass hands its input on': {
+    page: 'AWS: Pass workflow state',
+    definition: machine({ A: pass }),
+    input: { a: 1 },
+    output: { a: 1 },
+  },
   'Succeed ends with its Output': {
     page: 'AWS: Succeed workflow state',
     definition: machine({ A: { Type: 'Succeed', Output: '{% $states.input.a %}' } }),
@@ -26,7 +39,14 @@ const cases: Readonly<Record<string, Case>> = {
   'Choice takes the first rule that is true': {
     page: choicePage,
     definition: machine({
-      A: { Type: 'Choice', Choices: [{ Condition: '{% $states.input > 5 %}', Next: 'Big' }, { Condition: '{% $states.input > 3 %}', Next: 'Middle' }], Default: 'Small' },
+      A: {
+        Type: 'Choice',
+        Choices: [
+          { Condition: '{% $states.input > 5 %}', Next: 'Big' },
+          { Condition: '{% $states.input > 3 %}', Next: 'Middle' },
+        ],
+        Default: 'Small',
+      },
       Big: { Type: 'Pass', Output: 'big', End: true },
       Middle: { Type: 'Pass', Output: 'middle', End: true },
       Small: { Type: 'Pass', Output: 'small', End: true },
@@ -37,7 +57,13 @@ const cases: Readonly<Record<string, Case>> = {
   'Choice goes to Default when no rule is true, with its own Assign and Output': {
     page: choicePage,
     definition: machine({
-      A: { Type: 'Choice', Choices: [{ Condition: '{% false %}', Next: 'B', Output: 'rule' }], Default: 'B', Output: 'default', Assign: { way: 'default' } },
+      A: {
+        Type: 'Choice',
+        Choices: [{ Condition: '{% false %}', Next: 'B', Output: 'rule' }],
+        Default: 'B',
+        Output: 'default',
+        Assign: { way: 'default' },
+      },
       B: { Type: 'Pass', Output: '{% [$states.input, $way] %}', End: true },
     }),
     output: ['default', 'default'],
@@ -45,7 +71,12 @@ const cases: Readonly<Record<string, Case>> = {
   "a Choice rule's Assign and Output replace those of the state": {
     page: choicePage,
     definition: machine({
-      A: { Type: 'Choice', Choices: [{ Condition: '{% true %}', Next: 'B', Output: 'rule', Assign: { way: 'rule' } }], Default: 'B', Output: 'default' },
+      A: {
+        Type: 'Choice',
+        Choices: [{ Condition: '{% true %}', Next: 'B', Output: 'rule', Assign: { way: 'rule' } }],
+        Default: 'B',
+        Output: 'default',
+      },
       B: { Type: 'Pass', Output: '{% [$states.input, $way] %}', End: true },
     }),
     output: ['rule', 'rule'],
@@ -57,22 +88,58 @@ const cases: Readonly<Record<string, Case>> = {
   },
   'a condition that is no boolean is an error': {
     page: choicePage,
-    definition: machine({ A: { Type: 'Choice', Choices: [{ Condition: '{% 1 %}', Next: 'B' }], Default: 'B' }, B: pass }),
+    definition: machine({
+      A: { Type: 'Choice', Choices: [{ Condition: '{% 1 %}', Next: 'B' }], Default: 'B' },
+      B: pass,
+    }),
     error: query,
   },
-  'Wait waits its seconds and hands its input on': { page: waitPage, definition: machine({ A: { Type: 'Wait', Seconds: 3600, End: true } }), input: 'x', output: 'x', seconds: 3600 },
-  'Wait takes its seconds from an expression': { page: waitPage, definition: machine({ A: { Type: 'Wait', Seconds: '{% $states.input.s * 2 %}', End: true } }), input: { s: 30 }, seconds: 60 },
-  'Wait refuses seconds that are no whole number': { page: waitPage, definition: machine({ A: { Type: 'Wait', Seconds: '{% 1.5 %}', End: true } }), error: query },
-  'Wait waits until a time': { page: waitPage, definition: machine({ A: { Type: 'Wait', Timestamp: '{% $states.input %}', End: true } }), input: '2026-01-01T00:01:00Z', seconds: 60 },
-  'a time that has passed is no wait': { page: waitPage, definition: machine({ A: { Type: 'Wait', Timestamp: '2020-01-01T00:00:00Z', End: true } }), seconds: 0 },
+  'Wait waits its seconds and hands its input on': {
+    page: waitPage,
+    definition: machine({ A: { Type: 'Wait', Seconds: 3600, End: true } }),
+    input: 'x',
+    output: 'x',
+    seconds: 3600,
+  },
+  'Wait takes its seconds from an expression': {
+    page: waitPage,
+    definition: machine({ A: { Type: 'Wait', Seconds: '{% $states.input.s * 2 %}', End: true } }),
+    input: { s: 30 },
+    seconds: 60,
+  },
+  'Wait refuses seconds that are no whole number': {
+    page: waitPage,
+    definition: machine({ A: { Type: 'Wait', Seconds: '{% 1.5 %}', End: true } }),
+    error: query,
+  },
+  'Wait waits until a time': {
+    page: waitPage,
+    definition: machine({ A: { Type: 'Wait', Timestamp: '{% $states.input %}', End: true } }),
+    input: '2026-01-01T00:01:00Z',
+    seconds: 60,
+  },
+  'a time that has passed is no wait': {
+    page: waitPage,
+    definition: machine({ A: { Type: 'Wait', Timestamp: '2020-01-01T00:00:00Z', End: true } }),
+    seconds: 0,
+  },
   'Fail ends with its error and cause, expressions too': {
     page: failPage,
     definition: machine({ A: { Type: 'Fail', Error: '{% $states.input.name %}', Cause: 'because' } }),
     input: { name: 'Mine' },
     error: 'Mine',
   },
-  'Fail with an undefined error is a query error': { page: failPage, definition: machine({ A: { Type: 'Fail', Error: '{% $states.input.none %}' } }), error: query },
-  'Map runs its items in order of the result': { page: mapPage, definition: each({ Items: '{% [1,2,3] %}', Output: '{% $states.result.Payload %}' }), functions: { work: double }, output: [2, 4, 6] },
+  'Fail with an undefined error is a query error': {
+    page: failPage,
+    definition: machine({ A: { Type: 'Fail', Error: '{% $states.input.none %}' } }),
+    error: query,
+  },
+  'Map runs its items in order of the result': {
+    page: mapPage,
+    definition: each({ Items: '{% [1,2,3] %}', Output: '{% $states.result.Payload %}' }),
+    functions: { work: double },
+    output: [2, 4, 6],
+  },
   'Map takes an array as its input when it has no Items': {
     page: mapPage,
     definition: each({}, { Item: { Type: 'Pass', Output: '{% $states.input & "!" %}', End: true } }),
@@ -84,7 +151,14 @@ const cases: Readonly<Record<string, Case>> = {
   'ItemSelector sees the item, its index and the input of the Map': {
     page: mapPage,
     definition: each(
-      { Items: '{% $states.input.list %}', ItemSelector: { i: '{% $states.context.Map.Item.Index %}', v: '{% $states.context.Map.Item.Value %}', all: '{% $count($states.input.list) %}' } },
+      {
+        Items: '{% $states.input.list %}',
+        ItemSelector: {
+          i: '{% $states.context.Map.Item.Index %}',
+          v: '{% $states.context.Map.Item.Value %}',
+          all: '{% $count($states.input.list) %}',
+        },
+      },
       { Item: pass },
     ),
     input: { list: ['a', 'b'] },
@@ -98,7 +172,11 @@ const cases: Readonly<Record<string, Case>> = {
     definition: each({ Items: '{% [1..6] %}', MaxConcurrency: 2 }, { Item: { Type: 'Wait', Seconds: 10, End: true } }),
     seconds: 30,
   },
-  'an inline Map runs forty at once': { page: mapPage, definition: each({ Items: '{% [1..41] %}' }, { Item: { Type: 'Wait', Seconds: 10, End: true } }), seconds: 20 },
+  'an inline Map runs forty at once': {
+    page: mapPage,
+    definition: each({ Items: '{% [1..41] %}' }, { Item: { Type: 'Wait', Seconds: 10, End: true } }),
+    seconds: 20,
+  },
   'iterations read outer variables and keep their own': {
     page: 'AWS: Passing data between states with variables, scope',
     definition: machine({
@@ -107,7 +185,10 @@ const cases: Readonly<Record<string, Case>> = {
         Type: 'Map',
         ItemProcessor: {
           StartAt: 'In',
-          States: { In: { Type: 'Pass', Assign: { inner: '{% $states.input + $outer %}' }, Next: 'Out' }, Out: { Type: 'Pass', Output: '{% $inner %}', End: true } },
+          States: {
+            In: { Type: 'Pass', Assign: { inner: '{% $states.input + $outer %}' }, Next: 'Out' },
+            Out: { Type: 'Pass', Output: '{% $inner %}', End: true },
+          },
         },
         Next: 'After',
       },
@@ -117,7 +198,14 @@ const cases: Readonly<Record<string, Case>> = {
   },
   'a failing iteration fails the Map and stops the others': {
     page: mapPage,
-    definition: each({ Items: [1, 2] }, { Which: { Type: 'Choice', Choices: [{ Condition: '{% $states.input = 1 %}', Next: 'Bad' }], Default: 'Slow' }, Bad: { Type: 'Fail', Error: 'Bad' }, Slow: { Type: 'Wait', Seconds: 1000, End: true } }),
+    definition: each(
+      { Items: [1, 2] },
+      {
+        Which: { Type: 'Choice', Choices: [{ Condition: '{% $states.input = 1 %}', Next: 'Bad' }], Default: 'Slow' },
+        Bad: { Type: 'Fail', Error: 'Bad' },
+        Slow: { Type: 'Wait', Seconds: 1000, End: true },
+      },
+    ),
     error: 'Bad',
     seconds: 0,
   },
@@ -170,7 +258,10 @@ const cases: Readonly<Record<string, Case>> = {
 };
 
 describe('states and their order', () => {
-  it.each(Object.entries(cases).map(([sentence, one]) => [sentence, one.page, one] as const))('%s (%s)', async (_sentence, _page, one) => {
-    await check(one);
-  });
+  it.each(Object.entries(cases).map(([sentence, one]) => [sentence, one.page, one] as const))(
+    '%s (%s)',
+    async (_sentence, _page, one) => {
+      await check(one);
+    },
+  );
 });

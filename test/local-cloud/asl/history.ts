@@ -39,7 +39,10 @@ export class History {
   /** Appends an event to a strand. The last place is kept for the end of the execution. */
   add(strand: Strand, type: string, details?: JsonObject): void {
     if (this.events.length >= this.#limit - 1) {
-      throw new StateError('States.Runtime', `The execution reached the maximum number of history events (${this.#limit}).`);
+      throw new StateError(
+        'States.Runtime',
+        `The execution reached the maximum number of history events (${this.#limit}).`,
+      );
     }
     this.#append(strand.lastEvent, type, details);
     strand.lastEvent = this.events.length;

@@ -20,7 +20,13 @@ export function integrationOf(resource: string): Integration | string {
     case 'lambda:invoke':
     case 'lambda:invoke.waitForTaskToken': {
       const waits = found.endsWith('.waitForTaskToken');
-      return { kind: 'lambda-invoke', resourceType: 'lambda', resource: waits ? 'invoke.waitForTaskToken' : 'invoke', waitsForToken: waits, sync: false };
+      return {
+        kind: 'lambda-invoke',
+        resourceType: 'lambda',
+        resource: waits ? 'invoke.waitForTaskToken' : 'invoke',
+        waitsForToken: waits,
+        sync: false,
+      };
     }
     case 'states:startExecution':
     case 'states:startExecution.sync:2':
@@ -35,7 +41,13 @@ export function integrationOf(resource: string): Integration | string {
     default: {
       const sdk = /^aws-sdk:(dynamodb|ssm):([a-zA-Z0-9]+)$/.exec(found ?? '');
       if (!sdk) return `the integration '${resource}' is not emulated`;
-      return { kind: 'aws-sdk', resourceType: `aws-sdk:${sdk[1]}`, resource: sdk[2] ?? '', waitsForToken: false, sync: false };
+      return {
+        kind: 'aws-sdk',
+        resourceType: `aws-sdk:${sdk[1]}`,
+        resource: sdk[2] ?? '',
+        waitsForToken: false,
+        sync: false,
+      };
     }
   }
 }

@@ -1,5 +1,14 @@
 import { asJson, type Json, type JsonObject, sizeOf } from '../json.ts';
-import type { ChoiceState, FailState, MapState, ParallelState, Shaping, State, StateGraph, WaitState } from './definition.ts';
+import type {
+  ChoiceState,
+  FailState,
+  MapState,
+  ParallelState,
+  Shaping,
+  State,
+  StateGraph,
+  WaitState,
+} from './definition.ts';
 import { StateError, Stopped } from './errors.ts';
 import type { Execution, Surroundings } from './execution.ts';
 import { evaluate } from './expressions.ts';
@@ -43,7 +52,12 @@ export function evaluateIn(
   entered: Entered,
   template: unknown,
   field: string,
-  more: { readonly result?: Json; readonly errorOutput?: Json; readonly token?: string; readonly mapItem?: JsonObject } = {},
+  more: {
+    readonly result?: Json;
+    readonly errorOutput?: Json;
+    readonly token?: string;
+    readonly mapItem?: JsonObject;
+  } = {},
 ): Promise<Json> {
   const { execution } = frame;
   const mapItem = more.mapItem ?? frame.mapItem;
@@ -67,12 +81,20 @@ export function evaluateIn(
     ...(more.result === undefined ? {} : { result: more.result }),
     ...(more.errorOutput === undefined ? {} : { errorOutput: more.errorOutput }),
   };
-  return evaluate(template, locationOf(entered, field), { states, variables: frame.variables }, frame.surroundings.clock.now());
+  return evaluate(
+    template,
+    locationOf(entered, field),
+    { states, variables: frame.variables },
+    frame.surroundings.clock.now(),
+  );
 }
 
 export function checkSize(value: Json, what: string): Json {
   if (sizeOf(value) > mostBytes) {
-    throw new StateError('States.DataLimitExceeded', `${what} has a size exceeding the maximum number of bytes service limit.`);
+    throw new StateError(
+      'States.DataLimitExceeded',
+      `${what} has a size exceeding the maximum number of bytes service limit.`,
+    );
   }
   return value;
 }
@@ -160,7 +182,11 @@ export async function leave(
     ...dataDetails('output', output),
     ...(Object.keys(assigned).length === 0
       ? {}
-      : { assignedVariables: Object.fromEntries(Object.entries(assigned).map(([name, value]) => [name, JSON.stringify(value)])) }),
+      : {
+          assignedVariables: Object.fromEntries(
+            Object.entries(assigned).map(([name, value]) => [name, JSON.stringify(value)]),
+          ),
+        }),
   });
   return { next, output };
 }
@@ -170,12 +196,19 @@ async function runChoice(frame: Frame, state: ChoiceState, entered: Entered): Pr
     const field = `Choices[${index}]/Condition`;
     const answer = await evaluateIn(frame, entered, rule.Condition, field);
     if (typeof answer !== 'boolean') {
-      throw new StateError('States.QueryEvaluationError', `The condition '${String(rule.Condition)}' did not yield a boolean.`, locationOf(entered, field));
+      throw new StateError(
+        'States.QueryEvaluationError',
+        `The condition '${String(rule.Condition)}' did not yield a boolean.`,
+        locationOf(entered, field),
+      );
     }
     if (answer) return leave(frame, state, entered, rule.Next, entered.input, {}, rule);
   }
   if (state.Default === undefined) {
-    throw new StateError('States.NoChoiceMatched', `No choice rule of the state '${entered.name}' matched and it has no Default.`);
+    throw new StateError(
+      'States.NoChoiceMatched',
+      `No choice rule of the state '${entered.name}' matched and it has no Default.`,
+    );
   }
   return leave(frame, state, entered, state.Default, entered.input);
 }
@@ -183,15 +216,26 @@ async function runChoice(frame: Frame, state: ChoiceState, entered: Entered): Pr
 async function runWait(frame: Frame, state: WaitState, entered: Entered): Promise<Left> {
   if (state.Timestamp !== undefined) {
     const timestamp = await evaluateIn(frame, entered, state.Timestamp, 'Timestamp');
-    const time = typeof timestamp === 'string' && /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/.test(timestamp) ? Date.parse(timestamp) : Number.NaN;
+    const time =
+      typeof timestamp === 'string' && /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/.test(timestamp)
+        ? Date.parse(timestamp)
+        : Number.NaN;
     if (Number.isNaN(time)) {
-      throw new StateError('States.QueryEvaluationError', 'Timestamp must be an ISO 8601 time', locationOf(entered, 'Timestamp'));
+      throw new StateError(
+        'States.QueryEvaluationError',
+        'Timestamp must be an ISO 8601 time',
+        locationOf(entered, 'Timestamp'),
+      );
     }
     await frame.strand.sleepUntil(time);
   } else {
     const seconds = await evaluateIn(frame, entered, state.Seconds, 'Seconds');
     if (typeof seconds !== 'number' || !Number.isInteger(seconds) || seconds < 0 || seconds > 99_999_999) {
-      throw new StateError('States.QueryEvaluationError', 'Seconds must be a whole number from 0 to 99999999', locationOf(entered, 'Seconds'));
+      throw new StateError(
+        'States.QueryEvaluationError',
+        'Seconds must be a whole number from 0 to 99999999',
+        locationOf(entered, 'Seconds'),
+      );
     }
     await frame.strand.sleepUntil(entered.at + seconds * 1000);
   }
@@ -212,9 +256,14 @@ async function attemptMap(frame: Frame, state: MapState, entered: Entered): Prom
   if (!Array.isArray(items)) {
     throw new StateError('States.QueryEvaluationError', 'Items must be an array', locationOf(entered, 'Items'));
   }
-  const limit = state.MaxConcurrency === undefined ? 0 : await evaluateIn(frame, entered, state.MaxConcurrency, 'MaxConcurrency');
+  const limit =
+    state.MaxConcurrency === undefined ? 0 : await evaluateIn(frame, entered, state.MaxConcurrency, 'MaxConcurrency');
   if (typeof limit !== 'number' || !Number.isInteger(limit) || limit < 0) {
-    throw new StateError('States.QueryEvaluationError', 'MaxConcurrency must be a whole number', locationOf(entered, 'MaxConcurrency'));
+    throw new StateError(
+      'States.QueryEvaluationError',
+      'MaxConcurrency must be a whole number',
+      locationOf(entered, 'MaxConcurrency'),
+    );
   }
   const list: readonly Json[] = items;
   const { history } = frame.execution;
@@ -226,7 +275,9 @@ async function attemptMap(frame: Frame, state: MapState, entered: Entered): Prom
     history.add(strand, 'MapIterationStarted', details);
     try {
       const selected =
-        state.ItemSelector === undefined ? value : await evaluateIn(frame, entered, state.ItemSelector, 'ItemSelector', { mapItem });
+        state.ItemSelector === undefined
+          ? value
+          : await evaluateIn(frame, entered, state.ItemSelector, 'ItemSelector', { mapItem });
       const output = await runGraph({ ...frame, strand, mapItem }, state.ItemProcessor, selected);
       history.add(strand, 'MapIterationSucceeded', details);
       return output;
@@ -235,13 +286,19 @@ async function attemptMap(frame: Frame, state: MapState, entered: Entered): Prom
       throw error;
     }
   };
-  const outputs = await inParallel(frame, list.length, limit === 0 ? mostInlineIterations : Math.min(limit, mostInlineIterations), runItem);
+  const outputs = await inParallel(
+    frame,
+    list.length,
+    limit === 0 ? mostInlineIterations : Math.min(limit, mostInlineIterations),
+    runItem,
+  );
   history.add(frame.strand, 'MapStateSucceeded');
   return outputs;
 }
 
 async function attemptParallel(frame: Frame, state: ParallelState, entered: Entered): Promise<Json> {
-  const input = state.Arguments === undefined ? entered.input : await evaluateIn(frame, entered, state.Arguments, 'Arguments');
+  const input =
+    state.Arguments === undefined ? entered.input : await evaluateIn(frame, entered, state.Arguments, 'Arguments');
   frame.execution.history.add(frame.strand, 'ParallelStateStarted');
   const outputs = await inParallel(frame, state.Branches.length, state.Branches.length, (index, strand) => {
     const branch = state.Branches[index];

@@ -34,7 +34,9 @@ export async function recover(
         used.set(retrier, before + 1);
         entered.retries += 1;
         frame.surroundings.count('states.transitions');
-        await frame.strand.sleepUntil(frame.surroundings.clock.now() + 1000 * delayOf(retrier, before, frame.surroundings.random));
+        await frame.strand.sleepUntil(
+          frame.surroundings.clock.now() + 1000 * delayOf(retrier, before, frame.surroundings.random),
+        );
         continue;
       }
       const catcher = (state.Catch ?? []).find((rule) => matches(rule.ErrorEquals, error.error));

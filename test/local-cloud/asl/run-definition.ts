@@ -41,10 +41,17 @@ export const startOfTime = Date.UTC(2026, 0, 1);
 /** Step Functions alone, in virtual time, with stubs for functions; nobody's permissions are judged. */
 export function stageFor(options: RunOptions): Stage & { readonly clock: ReturnType<typeof virtualClock> } {
   const clock = virtualClock(startOfTime);
-  const world: World = { clock, counters: new Counters(), authorize: () => {}, random: options.random ?? (() => 0.5), tell: () => {} };
+  const world: World = {
+    clock,
+    counters: new Counters(),
+    authorize: () => {},
+    random: options.random ?? (() => 0.5),
+    tell: () => {},
+  };
   const invoke = async (_role: string, name: string, payload: Json): Promise<FunctionOutcome> => {
     const stub = options.functions?.[name];
-    if (!stub) return { kind: 'failed', error: 'Lambda.ResourceNotFoundException', cause: `Function not found: ${name}` };
+    if (!stub)
+      return { kind: 'failed', error: 'Lambda.ResourceNotFoundException', cause: `Function not found: ${name}` };
     try {
       return { kind: 'returned', payload: await stub(payload, stage), version: '$LATEST' };
     } catch (error) {
@@ -76,5 +83,12 @@ export async function runDefinition(definition: unknown, options: RunOptions = {
   await stage.clock.runUntil(() => execution.status !== 'RUNNING');
   stage.clock.close();
   const { status, output, error, cause, history } = execution;
-  return { status, output, error, cause, events: history.events, seconds: ((execution.stopDate ?? startOfTime) - startOfTime) / 1000 };
+  return {
+    status,
+    output,
+    error,
+    cause,
+    events: history.events,
+    seconds: ((execution.stopDate ?? startOfTime) - startOfTime) / 1000,
+  };
 }

@@ -22,7 +22,13 @@ describe(`task tokens (${page})`, () => {
       stage.after(60, () => success(stage, tokenOf(payload)));
       return 'not the result';
     };
-    const result = await check({ page, definition: machine({ A: waitForToken() }), functions: { work }, output: 'back', seconds: 60 });
+    const result = await check({
+      page,
+      definition: machine({ A: waitForToken() }),
+      functions: { work },
+      output: 'back',
+      seconds: 60,
+    });
     expect(result.events.map((event) => event.type)).toEqual([
       'ExecutionStarted',
       'TaskStateEntered',
@@ -55,25 +61,48 @@ describe(`task tokens (${page})`, () => {
     const work = () => {
       throw new StateError('HandlerFailed', '{}');
     };
-    await check({ page, definition: machine({ A: waitForToken() }), functions: { work }, error: 'HandlerFailed', seconds: 0 });
+    await check({
+      page,
+      definition: machine({ A: waitForToken() }),
+      functions: { work },
+      error: 'HandlerFailed',
+      seconds: 0,
+    });
   });
 
   it('a missed heartbeat ends the Task, which States.HeartbeatTimeout and States.Timeout both catch', async () => {
     for (const name of ['States.HeartbeatTimeout', 'States.Timeout']) {
       const definition = machine({
-        A: waitForToken({ HeartbeatSeconds: 30, TimeoutSeconds: 1000, Catch: [{ ErrorEquals: [name], Output: '{% $states.errorOutput.Error %}', Next: 'B' }] }),
+        A: waitForToken({
+          HeartbeatSeconds: 30,
+          TimeoutSeconds: 1000,
+          Catch: [{ ErrorEquals: [name], Output: '{% $states.errorOutput.Error %}', Next: 'B' }],
+        }),
         B: { Type: 'Pass', End: true },
       });
-      await check({ page, definition, functions: { work: () => null }, output: 'States.HeartbeatTimeout', seconds: 30 });
+      await check({
+        page,
+        definition,
+        functions: { work: () => null },
+        output: 'States.HeartbeatTimeout',
+        seconds: 30,
+      });
     }
   });
 
   it('heartbeats keep a Task alive until its own time-out', async () => {
     const work = (payload: Json, stage: Stage) => {
-      for (const seconds of [20, 40, 60, 80]) stage.after(seconds, () => stage.stepFunctions.tokens.heartbeat(tokenOf(payload)));
+      for (const seconds of [20, 40, 60, 80])
+        stage.after(seconds, () => stage.stepFunctions.tokens.heartbeat(tokenOf(payload)));
       return null;
     };
-    await check({ page, definition: machine({ A: waitForToken({ HeartbeatSeconds: '{% 30 %}', TimeoutSeconds: 100 }) }), functions: { work }, error: 'States.Timeout', seconds: 100 });
+    await check({
+      page,
+      definition: machine({ A: waitForToken({ HeartbeatSeconds: '{% 30 %}', TimeoutSeconds: 100 }) }),
+      functions: { work },
+      error: 'States.Timeout',
+      seconds: 100,
+    });
   });
 
   it('every attempt has a token of its own; the old one answers TaskTimedOut', async () => {
@@ -87,7 +116,9 @@ describe(`task tokens (${page})`, () => {
       }
       return null;
     };
-    const definition = machine({ A: waitForToken({ TimeoutSeconds: 10, Retry: [{ ErrorEquals: ['States.Timeout'] }] }) });
+    const definition = machine({
+      A: waitForToken({ TimeoutSeconds: 10, Retry: [{ ErrorEquals: ['States.Timeout'] }] }),
+    });
     await check({ page, definition, functions: { work }, output: 'back', seconds: 10 + 1 + 2 });
     expect(new Set(tokens).size).toBe(2);
     expect(answers).toEqual(['TaskTimedOut', 'accepted']);
@@ -99,7 +130,10 @@ describe(`task tokens (${page})`, () => {
       const token = tokenOf(payload);
       answers.push(nameOf(() => stage.stepFunctions.tokens.success(token, 'no json')));
       success(stage, token);
-      answers.push(nameOf(() => success(stage, token)), nameOf(() => success(stage, 'made up')));
+      answers.push(
+        nameOf(() => success(stage, token)),
+        nameOf(() => success(stage, 'made up')),
+      );
       return null;
     };
     await check({ page, definition: machine({ A: waitForToken() }), functions: { work }, output: 'back' });
@@ -127,44 +161,84 @@ describe('executions (AWS: StartExecution, StopExecution)', () => {
 
   it('a stopped execution is ABORTED, at once, with everything below it', async () => {
     const result = await runDefinition(waiting, {
-      meanwhile: (stage, arn) => stage.after(10, () => stage.stepFunctions.stop(stage.stepFunctions.execution(arn), 'Enough', 'by hand')),
+      meanwhile: (stage, arn) =>
+        stage.after(10, () => stage.stepFunctions.stop(stage.stepFunctions.execution(arn), 'Enough', 'by hand')),
     });
     expect([result.status, result.error, result.cause, result.seconds]).toEqual(['ABORTED', 'Enough', 'by hand', 10]);
   });
 
-  const child = machine({ W: { Type: 'Wait', Seconds: 50, Next: 'C' }, C: { Type: 'Choice', Choices: [{ Condition: '{% $states.input.bad %}', Next: 'F' }], Default: 'S' }, F: { Type: 'Fail', Error: 'ChildBad', Cause: 'why' }, S: { Type: 'Succeed', Output: { n: 1 } } });
+  const child = machine({
+    W: { Type: 'Wait', Seconds: 50, Next: 'C' },
+    C: { Type: 'Choice', Choices: [{ Condition: '{% $states.input.bad %}', Next: 'F' }], Default: 'S' },
+    F: { Type: 'Fail', Error: 'ChildBad', Cause: 'why' },
+    S: { Type: 'Succeed', Output: { n: 1 } },
+  });
   const parent = (more: Readonly<Record<string, unknown>>, resource = 'startExecution.sync:2') =>
     machine({
       A: task({
         Resource: `arn:aws:states:::states:${resource}`,
-        Arguments: { StateMachineArn: 'arn:aws:states:eu-central-1:123456789012:stateMachine:child', Input: '{% $states.input %}', Name: 'the-child' },
+        Arguments: {
+          StateMachineArn: 'arn:aws:states:eu-central-1:123456789012:stateMachine:child',
+          Input: '{% $states.input %}',
+          Name: 'the-child',
+        },
         ...more,
       }),
     });
   const childPage = 'AWS: Start a new AWS Step Functions state machine from a running execution';
 
   it('startExecution.sync:2 waits for the child and has its output as JSON', async () => {
-    await check({ page: childPage, definition: parent({ Output: '{% [$states.result.Output.n, $states.result.Status] %}' }), input: { bad: false }, machines: { child }, output: [1, 'SUCCEEDED'], seconds: 50 });
+    await check({
+      page: childPage,
+      definition: parent({ Output: '{% [$states.result.Output.n, $states.result.Status] %}' }),
+      input: { bad: false },
+      machines: { child },
+      output: [1, 'SUCCEEDED'],
+      seconds: 50,
+    });
   });
 
   it('a failed child is States.TaskFailed with its description as the cause', async () => {
-    const result = await check({ page: childPage, definition: parent({}), input: { bad: true }, machines: { child }, error: 'States.TaskFailed', seconds: 50 });
-    expect(JSON.parse(result.cause ?? '')).toMatchObject({ Status: 'FAILED', Error: 'ChildBad', Cause: 'why', Name: 'the-child' });
+    const result = await check({
+      page: childPage,
+      definition: parent({}),
+      input: { bad: true },
+      machines: { child },
+      error: 'States.TaskFailed',
+      seconds: 50,
+    });
+    expect(JSON.parse(result.cause ?? '')).toMatchObject({
+      Status: 'FAILED',
+      Error: 'ChildBad',
+      Cause: 'why',
+      Name: 'the-child',
+    });
   });
 
   it('startExecution without .sync does not wait', async () => {
-    await check({ page: childPage, definition: parent({ Output: '{% $contains($states.result.ExecutionArn, "the-child") %}' }, 'startExecution'), input: { bad: false }, machines: { child }, output: true, seconds: 0 });
+    await check({
+      page: childPage,
+      definition: parent({ Output: '{% $contains($states.result.ExecutionArn, "the-child") %}' }, 'startExecution'),
+      input: { bad: false },
+      machines: { child },
+      output: true,
+      seconds: 0,
+    });
   });
 
   it('a parent that stops waiting stops the child', async () => {
     let state = '';
-    const [first] = Object.values(parent({ TimeoutSeconds: 5, Catch: [{ ErrorEquals: ['States.Timeout'], Next: 'W' }], Next: 'W' }).States);
+    const [first] = Object.values(
+      parent({ TimeoutSeconds: 5, Catch: [{ ErrorEquals: ['States.Timeout'], Next: 'W' }], Next: 'W' }).States,
+    );
     const result = await runDefinition(machine({ A: first, W: { Type: 'Wait', Seconds: 10, End: true } }), {
       machines: { child },
       input: { bad: false },
       meanwhile: (stage) =>
         stage.after(6, () => {
-          state = stage.stepFunctions.execution('arn:aws:states:eu-central-1:123456789012:execution:child:the-child').status;
+          state = stage.stepFunctions.execution(
+            'arn:aws:states:eu-central-1:123456789012:execution:child:the-child',
+          ).status;
         }),
     });
     expect([result.status, state]).toEqual(['SUCCEEDED', 'ABORTED']);

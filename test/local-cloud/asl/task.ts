@@ -37,7 +37,9 @@ export async function attemptTask(frame: Frame, state: TaskState, entered: Enter
   try {
     const request =
       state.Arguments === undefined
-        ? integration.kind === 'lambda-function' ? entered.input : {}
+        ? integration.kind === 'lambda-function'
+          ? entered.input
+          : {}
         : await evaluateIn(frame, entered, state.Arguments, 'Arguments', token === undefined ? {} : { token });
     checkSize(request, `The arguments of the state '${entered.name}'`);
     const timeout = await timeLimit(frame, entered, state.TimeoutSeconds, 'TimeoutSeconds');
@@ -55,7 +57,9 @@ export async function attemptTask(frame: Frame, state: TaskState, entered: Enter
         let cancelBeat: Cancel = () => {};
         beat = () => {
           cancelBeat();
-          cancelBeat = clock.at(clock.now() + heartbeat * 1000, () => settle(() => timedOut('States.HeartbeatTimeout')));
+          cancelBeat = clock.at(clock.now() + heartbeat * 1000, () =>
+            settle(() => timedOut('States.HeartbeatTimeout')),
+          );
         };
         beat();
         cancels.push(() => cancelBeat());
@@ -102,11 +106,20 @@ const timedOut = (name: string): never => {
   throw new StateError(name, '');
 };
 
-async function timeLimit(frame: Frame, entered: Entered, template: number | string | undefined, field: string): Promise<number | undefined> {
+async function timeLimit(
+  frame: Frame,
+  entered: Entered,
+  template: number | string | undefined,
+  field: string,
+): Promise<number | undefined> {
   if (template === undefined) return undefined;
   const value = await evaluateIn(frame, entered, template, field);
   if (typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= 99_999_999) return value;
-  throw new StateError('States.QueryEvaluationError', `${field} must be a whole number from 1 to 99999999`, locationOf(entered, field));
+  throw new StateError(
+    'States.QueryEvaluationError',
+    `${field} must be a whole number from 1 to 99999999`,
+    locationOf(entered, field),
+  );
 }
 
 interface Call {
@@ -149,7 +162,10 @@ async function invoke(attempt: Attempt): Promise<Json> {
   const unknown = Object.keys(request).filter((name) => !['FunctionName', 'Payload', 'Qualifier'].includes(name));
   const { FunctionName: name, Payload: payload, Qualifier: qualifier } = request;
   if (typeof name !== 'string' || unknown.length > 0) {
-    throw new StateError('States.Runtime', `lambda:invoke needs FunctionName and takes Payload and Qualifier, not ${unknown.join(', ')}`);
+    throw new StateError(
+      'States.Runtime',
+      `lambda:invoke needs FunctionName and takes Payload and Qualifier, not ${unknown.join(', ')}`,
+    );
   }
   const target = typeof qualifier === 'string' ? `${name}:${qualifier}` : name;
   const outcome = await frame.surroundings.invoke(role, target, payload ?? {});
@@ -217,7 +233,11 @@ function scheduled(attempt: Attempt, timeout: number | undefined, heartbeat: num
   };
   if (integration.kind === 'lambda-function') {
     const { heartbeatInSeconds: _none, ...own } = { heartbeatInSeconds: 0, ...limits };
-    frame.execution.history.add(frame.strand, 'LambdaFunctionScheduled', { resource: integration.resource, ...dataDetails('input', request), ...own });
+    frame.execution.history.add(frame.strand, 'LambdaFunctionScheduled', {
+      resource: integration.resource,
+      ...dataDetails('input', request),
+      ...own,
+    });
     frame.execution.history.add(frame.strand, 'LambdaFunctionStarted');
     return;
   }
@@ -241,5 +261,9 @@ function failed(frame: Frame, integration: Integration, error: StateError): void
     return;
   }
   const { resourceType, resource } = integration;
-  frame.execution.history.add(frame.strand, isTimeout ? 'TaskTimedOut' : 'TaskFailed', { resourceType, resource, ...details });
+  frame.execution.history.add(frame.strand, isTimeout ? 'TaskTimedOut' : 'TaskFailed', {
+    resourceType,
+    resource,
+    ...details,
+  });
 }

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { AwsError } from '../errors.ts';
-import { parseJson, type Json } from '../json.ts';
+import { type Json, parseJson } from '../json.ts';
 import { StateError } from './errors.ts';
 
 /** What a waiting Task wants to hear. */

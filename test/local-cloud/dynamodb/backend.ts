@@ -20,7 +20,8 @@ export async function startDynalite(): Promise<Backend> {
     server.listen(0, '127.0.0.1', resolve);
   });
   const address = server.address();
-  if (address === null || typeof address === 'string' || isIPv6(address.address)) throw new Error('dynalite listens on no loopback port');
+  if (address === null || typeof address === 'string' || isIPv6(address.address))
+    throw new Error('dynalite listens on no loopback port');
   const { port } = address;
   const agent = new Agent({ keepAlive: true });
   return {
@@ -38,22 +39,26 @@ const headers = (operation: string) => ({
   'content-type': 'application/x-amz-json-1.0',
   'x-amz-target': `DynamoDB_20120810.${operation}`,
   'x-amz-date': '20260101T000000Z',
-  authorization: 'AWS4-HMAC-SHA256 Credential=local/20260101/eu-central-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0',
+  authorization:
+    'AWS4-HMAC-SHA256 Credential=local/20260101/eu-central-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0',
 });
 
 function post(agent: Agent, port: number, operation: string, body: JsonObject): Promise<JsonObject> {
   return new Promise((resolve, reject) => {
-    const call = request({ agent, port, host: '127.0.0.1', method: 'POST', headers: headers(operation) }, (response) => {
-      const chunks: Buffer[] = [];
-      response.on('data', (chunk: Buffer) => chunks.push(chunk));
-      response.on('error', reject);
-      response.on('end', () => {
-        const answer = parseJson(Buffer.concat(chunks).toString('utf8'));
-        if (!isJsonObject(answer)) reject(new Error(`dynalite answered no JSON to ${operation}`));
-        else if (response.statusCode === 200) resolve(answer);
-        else reject(errorOf(answer, response.statusCode ?? 500));
-      });
-    });
+    const call = request(
+      { agent, port, host: '127.0.0.1', method: 'POST', headers: headers(operation) },
+      (response) => {
+        const chunks: Buffer[] = [];
+        response.on('data', (chunk: Buffer) => chunks.push(chunk));
+        response.on('error', reject);
+        response.on('end', () => {
+          const answer = parseJson(Buffer.concat(chunks).toString('utf8'));
+          if (!isJsonObject(answer)) reject(new Error(`dynalite answered no JSON to ${operation}`));
+          else if (response.statusCode === 200) resolve(answer);
+          else reject(errorOf(answer, response.statusCode ?? 500));
+        });
+      },
+    );
     call.on('error', reject);
     call.end(JSON.stringify(body));
   });
@@ -62,7 +67,10 @@ function post(agent: Agent, port: number, operation: string, body: JsonObject): 
 export const isJsonObject = (value: Json | undefined): value is JsonObject => isObject(value);
 
 function errorOf(answer: JsonObject, status: number): AwsError {
-  const name = String(answer.__type ?? 'InternalServerError').split('#').at(-1) ?? '';
+  const name =
+    String(answer.__type ?? 'InternalServerError')
+      .split('#')
+      .at(-1) ?? '';
   const { __type: _type, message, Message: shouted, ...extra } = answer;
   return new AwsError(name, String(message ?? shouted ?? ''), { status, extra: asJsonObject(extra) });
 }

@@ -28,7 +28,12 @@ export class DynamoDb {
     this.#world = world;
     this.#backend = backend;
     this.actions = {
-      ...Object.fromEntries(passedOn.map((operation) => [operation, (request: JsonObject, caller: Caller) => this.#passOn(operation, request, caller)])),
+      ...Object.fromEntries(
+        passedOn.map((operation) => [
+          operation,
+          (request: JsonObject, caller: Caller) => this.#passOn(operation, request, caller),
+        ]),
+      ),
       TransactWriteItems: (request, caller) => this.#transactWrite(request, caller),
       TransactGetItems: (request, caller) => this.#transactGet(request, caller),
       UpdateTimeToLive: (request, caller) => this.#updateTimeToLive(request, caller),
@@ -38,7 +43,11 @@ export class DynamoDb {
 
   async #passOn(operation: string, request: JsonObject, caller: Caller): Promise<JsonObject> {
     for (const { table, index } of targetsOf(operation, request)) {
-      this.#world.authorize(caller, `dynamodb:${operation}`, arnOf('dynamodb', index === undefined ? `table/${table}` : `table/${table}/index/${index}`));
+      this.#world.authorize(
+        caller,
+        `dynamodb:${operation}`,
+        arnOf('dynamodb', index === undefined ? `table/${table}` : `table/${table}/index/${index}`),
+      );
     }
     this.#world.counters.add(`dynamodb.${operation}`);
     const { ReturnValuesOnConditionCheckFailure: onFailure, ...rest } = request;
@@ -54,7 +63,8 @@ export class DynamoDb {
         const answer = await this.#backend.call(operation, body);
         return isMeasured ? this.#measure(answer, asked === 'NONE') : answer;
       } catch (error) {
-        if (onFailure !== 'ALL_OLD' || !(error instanceof AwsError) || error.name !== 'ConditionalCheckFailedException') throw error;
+        if (onFailure !== 'ALL_OLD' || !(error instanceof AwsError) || error.name !== 'ConditionalCheckFailedException')
+          throw error;
         throw await this.#withOldItem(error, operation, request);
       }
     });
@@ -63,7 +73,8 @@ export class DynamoDb {
   #measure(answer: JsonObject, hide: boolean): JsonObject {
     const { ConsumedCapacity: capacity, ...rest } = answer;
     for (const one of Array.isArray(capacity) ? capacity : [capacity]) {
-      if (isJsonObject(one) && typeof one.CapacityUnits === 'number') this.#world.counters.add('dynamodb.capacityUnits', one.CapacityUnits);
+      if (isJsonObject(one) && typeof one.CapacityUnits === 'number')
+        this.#world.counters.add('dynamodb.capacityUnits', one.CapacityUnits);
     }
     return hide ? rest : answer;
   }
@@ -77,15 +88,20 @@ export class DynamoDb {
       if (value !== undefined) key[name] = value;
     }
     const { Item: item } = await this.#backend.call('GetItem', { TableName: table, Key: key, ConsistentRead: true });
-    return new AwsError(error.name, error.message, { status: error.status, extra: isJsonObject(item) ? { Item: item } : {} });
+    return new AwsError(error.name, error.message, {
+      status: error.status,
+      extra: isJsonObject(item) ? { Item: item } : {},
+    });
   }
 
   async #transactWrite(request: JsonObject, caller: Caller): Promise<JsonObject> {
     const unknown = Object.keys(request).find((name) => !['TransactItems', 'ClientRequestToken'].includes(name));
-    if (unknown !== undefined) throw new AwsError('ValidationException', `TransactWriteItems: ${unknown} is not emulated`);
+    if (unknown !== undefined)
+      throw new AwsError('ValidationException', `TransactWriteItems: ${unknown} is not emulated`);
     return this.#locked(async () => {
       const actions = await actionsOf(request, (table) => this.#keyNames(table));
-      for (const { action, table } of actions.map(permissionOf)) this.#world.authorize(caller, action, arnOf('dynamodb', `table/${table}`));
+      for (const { action, table } of actions.map(permissionOf))
+        this.#world.authorize(caller, action, arnOf('dynamodb', `table/${table}`));
       this.#world.counters.add('dynamodb.TransactWriteItems');
       const token = request.ClientRequestToken;
       const payload = canonical(request.TransactItems);
@@ -93,7 +109,10 @@ export class DynamoDb {
       const known = typeof token === 'string' ? this.#tokens.get(token) : undefined;
       if (known && now - known.at < tokenLife) {
         if (known.payload === payload) return {};
-        throw new AwsError('IdempotentParameterMismatchException', 'Provided idempotency token was used with different request parameters');
+        throw new AwsError(
+          'IdempotentParameterMismatchException',
+          'Provided idempotency token was used with different request parameters',
+        );
       }
       await transact(actions, (operation, body) => this.#backend.call(operation, body));
       // A transactional write costs two write units per action and KB; small items are taken as one KB.
@@ -132,7 +151,12 @@ export class DynamoDb {
     this.#world.authorize(caller, 'dynamodb:DescribeTimeToLive', arnOf('dynamodb', `table/${table}`));
     const known = this.#timeToLive.get(table);
     const status = known?.Enabled === true ? 'ENABLED' : 'DISABLED';
-    return { TimeToLiveDescription: { TimeToLiveStatus: status, ...(known?.AttributeName === undefined ? {} : { AttributeName: known.AttributeName }) } };
+    return {
+      TimeToLiveDescription: {
+        TimeToLiveStatus: status,
+        ...(known?.AttributeName === undefined ? {} : { AttributeName: known.AttributeName }),
+      },
+    };
   }
 
   async #keyNames(table: string): Promise<readonly string[]> {
@@ -155,9 +179,13 @@ export class DynamoDb {
 /** A table may be named by its ARN. */
 const tableName = (nameOrArn: string): string => nameOrArn.split('/')[1] ?? nameOrArn;
 
-function targetsOf(operation: string, request: JsonObject): readonly { readonly table: string; readonly index: string | undefined }[] {
+function targetsOf(
+  operation: string,
+  request: JsonObject,
+): readonly { readonly table: string; readonly index: string | undefined }[] {
   if (operation === 'ListTables') return [];
-  if (isJsonObject(request.RequestItems)) return Object.keys(request.RequestItems).map((table) => ({ table: tableName(table), index: undefined }));
+  if (isJsonObject(request.RequestItems))
+    return Object.keys(request.RequestItems).map((table) => ({ table: tableName(table), index: undefined }));
   const index = typeof request.IndexName === 'string' ? request.IndexName : undefined;
   return [{ table: tableName(String(request.TableName)), index }];
 }

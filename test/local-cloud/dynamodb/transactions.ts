@@ -15,10 +15,39 @@ interface Action {
 
 const mostActions = 100;
 const fields: Readonly<Record<ActionName, readonly string[]>> = {
-  Put: ['TableName', 'Item', 'ConditionExpression', 'ExpressionAttributeNames', 'ExpressionAttributeValues', 'ReturnValuesOnConditionCheckFailure'],
-  Update: ['TableName', 'Key', 'UpdateExpression', 'ConditionExpression', 'ExpressionAttributeNames', 'ExpressionAttributeValues', 'ReturnValuesOnConditionCheckFailure'],
-  Delete: ['TableName', 'Key', 'ConditionExpression', 'ExpressionAttributeNames', 'ExpressionAttributeValues', 'ReturnValuesOnConditionCheckFailure'],
-  ConditionCheck: ['TableName', 'Key', 'ConditionExpression', 'ExpressionAttributeNames', 'ExpressionAttributeValues', 'ReturnValuesOnConditionCheckFailure'],
+  Put: [
+    'TableName',
+    'Item',
+    'ConditionExpression',
+    'ExpressionAttributeNames',
+    'ExpressionAttributeValues',
+    'ReturnValuesOnConditionCheckFailure',
+  ],
+  Update: [
+    'TableName',
+    'Key',
+    'UpdateExpression',
+    'ConditionExpression',
+    'ExpressionAttributeNames',
+    'ExpressionAttributeValues',
+    'ReturnValuesOnConditionCheckFailure',
+  ],
+  Delete: [
+    'TableName',
+    'Key',
+    'ConditionExpression',
+    'ExpressionAttributeNames',
+    'ExpressionAttributeValues',
+    'ReturnValuesOnConditionCheckFailure',
+  ],
+  ConditionCheck: [
+    'TableName',
+    'Key',
+    'ConditionExpression',
+    'ExpressionAttributeNames',
+    'ExpressionAttributeValues',
+    'ReturnValuesOnConditionCheckFailure',
+  ],
 };
 const permissions: Readonly<Record<ActionName, string>> = {
   Put: 'dynamodb:PutItem',
@@ -32,13 +61,15 @@ const invalid = (message: string) => new AwsError('ValidationException', message
 /** Reads the actions of a TransactWriteItems request; refuses what AWS refuses. */
 export async function actionsOf(request: JsonObject, keyNames: KeyNames): Promise<readonly Action[]> {
   const items = Array.isArray(request.TransactItems) ? request.TransactItems : [];
-  if (items.length < 1 || items.length > mostActions) throw invalid(`TransactItems must have between 1 and ${mostActions} members`);
+  if (items.length < 1 || items.length > mostActions)
+    throw invalid(`TransactItems must have between 1 and ${mostActions} members`);
   const actions: Action[] = [];
   for (const item of items) {
     const [entry, ...more] = isJsonObject(item) ? Object.entries(item) : [];
     const name = entry?.[0];
     const body = entry?.[1];
-    if (more.length > 0 || !isActionName(name) || !isJsonObject(body)) throw invalid('TransactItems can only contain one of Check, Put, Update or Delete');
+    if (more.length > 0 || !isActionName(name) || !isJsonObject(body))
+      throw invalid('TransactItems can only contain one of Check, Put, Update or Delete');
     const unknown = Object.keys(body).find((field) => !fields[name].includes(field));
     if (unknown !== undefined) throw invalid(`${name} has no member ${unknown}`);
     const table = typeof body.TableName === 'string' ? (body.TableName.split('/').at(-1) ?? '') : '';
@@ -47,18 +78,22 @@ export async function actionsOf(request: JsonObject, keyNames: KeyNames): Promis
     const key: Record<string, JsonObject[string]> = {};
     for (const attribute of await keyNames(table)) {
       const value = source[attribute];
-      if (value === undefined) throw invalid(`One or more parameter values were invalid: Missing the key ${attribute} in the item`);
+      if (value === undefined)
+        throw invalid(`One or more parameter values were invalid: Missing the key ${attribute} in the item`);
       key[attribute] = value;
     }
-    if (name === 'ConditionCheck' && typeof body.ConditionExpression !== 'string') throw invalid('ConditionCheck needs a ConditionExpression');
+    if (name === 'ConditionCheck' && typeof body.ConditionExpression !== 'string')
+      throw invalid('ConditionCheck needs a ConditionExpression');
     actions.push({ name, body, table, key });
   }
   const distinct = new Set(actions.map((action) => canonical([action.table, action.key])));
-  if (distinct.size < actions.length) throw invalid('Transaction request cannot include multiple operations on one item');
+  if (distinct.size < actions.length)
+    throw invalid('Transaction request cannot include multiple operations on one item');
   return actions;
 }
 
-const isActionName = (name: string | undefined): name is ActionName => name !== undefined && Object.keys(permissions).includes(name);
+const isActionName = (name: string | undefined): name is ActionName =>
+  name !== undefined && Object.keys(permissions).includes(name);
 
 /** What the caller must be allowed to do. */
 export const permissionOf = (action: Action): { readonly action: string; readonly table: string } => ({
@@ -87,7 +122,11 @@ export async function transact(actions: readonly Action[], call: CallDynamoDb): 
       if (!(error instanceof AwsError)) throw error;
       if (error.name === 'ConditionalCheckFailedException') {
         const wanted = action.body.ReturnValuesOnConditionCheckFailure === 'ALL_OLD' && old !== undefined;
-        reasons.push({ Code: 'ConditionalCheckFailed', Message: 'The conditional request failed', ...(wanted ? { Item: old } : {}) });
+        reasons.push({
+          Code: 'ConditionalCheckFailed',
+          Message: 'The conditional request failed',
+          ...(wanted ? { Item: old } : {}),
+        });
       } else {
         broken ??= error;
         reasons.push({ Code: 'ValidationError', Message: error.message });

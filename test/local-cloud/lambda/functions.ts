@@ -73,12 +73,18 @@ export class Functions {
       this.#world.authorize(caller, 'lambda:InvokeFunction', arn);
     } catch (error) {
       if (!(error instanceof AwsError)) throw error;
-      return { kind: 'failed', error: 'Lambda.AWSLambdaException', cause: `${error.message} (Service: Lambda, Status Code: 403)` };
+      return {
+        kind: 'failed',
+        error: 'Lambda.AWSLambdaException',
+        cause: `${error.message} (Service: Lambda, Status Code: 403)`,
+      };
     }
     const pool = this.#pools.get(name);
-    if (!pool) return { kind: 'failed', error: 'Lambda.ResourceNotFoundException', cause: `Function not found: ${arn}` };
+    if (!pool)
+      return { kind: 'failed', error: 'Lambda.ResourceNotFoundException', cause: `Function not found: ${arn}` };
     const result = await working(this.#world.clock, () => this.#run(pool, payload));
-    if (result.kind === 'returned') return { kind: 'returned', payload: result.payload, version: qualifier ?? '$LATEST' };
+    if (result.kind === 'returned')
+      return { kind: 'returned', payload: result.payload, version: qualifier ?? '$LATEST' };
     const { errorType, errorMessage, trace } = result;
     return { kind: 'failed', error: errorType, cause: JSON.stringify({ errorType, errorMessage, trace }) };
   }
@@ -119,7 +125,11 @@ export class Functions {
     if (result.kind === 'failed' && result.errorType === 'Sandbox.Timedout') await sandbox.end();
     this.#giveBack(pool, sandbox);
     counters.add('lambda.milliseconds', Math.round(performance.now() - started));
-    tell('function', { function: definition.name, ok: result.kind === 'returned', ms: Math.round(performance.now() - started) });
+    tell('function', {
+      function: definition.name,
+      ok: result.kind === 'returned',
+      ms: Math.round(performance.now() - started),
+    });
     return result;
   }
 
@@ -190,7 +200,9 @@ export class Functions {
 
 /** The runtime takes the first of these that exists. */
 function moduleOf(directory: string, file: string): string {
-  const found = ['.mjs', '.js', '.cjs'].map((extension) => join(directory, `${file}${extension}`)).find((path) => existsSync(path));
+  const found = ['.mjs', '.js', '.cjs']
+    .map((extension) => join(directory, `${file}${extension}`))
+    .find((path) => existsSync(path));
   if (found === undefined) throw new Error(`no module ${file} in ${directory}`);
   return found;
 }

@@ -15,12 +15,20 @@ export interface SandboxSettings {
 /** How one event ended; `errorType` is the error's name, as the Node.js runtime of Lambda reports it. */
 export type SandboxResult =
   | { readonly kind: 'returned'; readonly payload: Json }
-  | { readonly kind: 'failed'; readonly errorType: string; readonly errorMessage: string; readonly trace: readonly string[] };
+  | {
+      readonly kind: 'failed';
+      readonly errorType: string;
+      readonly errorMessage: string;
+      readonly trace: readonly string[];
+    };
 
 const answerSchema = z.union([
   z.object({ ready: z.literal(true) }),
   z.object({ id: z.string(), payload: z.string() }),
-  z.object({ id: z.string(), error: z.object({ errorType: z.string(), errorMessage: z.string(), trace: z.array(z.string()) }) }),
+  z.object({
+    id: z.string(),
+    error: z.object({ errorType: z.string(), errorMessage: z.string(), trace: z.array(z.string()) }),
+  }),
 ]);
 
 /** One worker thread with its own environment: what AWS calls an execution environment. Serves one event at a time. */

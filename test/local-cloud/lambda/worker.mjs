@@ -10,7 +10,7 @@ process.on('warning', () => {});
 if (workerData.virtualNow) {
   const virtualNow = new Float64Array(workerData.virtualNow);
   const RealDate = Date;
-  globalThis.Date = class Date extends RealDate {
+  class VirtualDate extends RealDate {
     constructor(...args) {
       if (args.length === 0) super(virtualNow[0]);
       else super(...args);
@@ -18,14 +18,18 @@ if (workerData.virtualNow) {
     static now() {
       return virtualNow[0];
     }
-  };
+  }
+  Object.defineProperty(VirtualDate, 'name', { value: 'Date' });
+  globalThis.Date = VirtualDate;
 }
 
 const load = async () => {
   const module = await import(pathToFileURL(workerData.file).href);
   const handler = module[workerData.handlerName];
   if (typeof handler !== 'function') {
-    throw Object.assign(new Error(`${workerData.handlerName} is undefined or not exported`), { name: 'Runtime.HandlerNotFound' });
+    throw Object.assign(new Error(`${workerData.handlerName} is undefined or not exported`), {
+      name: 'Runtime.HandlerNotFound',
+    });
   }
   return handler;
 };
@@ -45,7 +49,10 @@ parentPort.on('message', async ({ id, event, context, deadline }) => {
   try {
     const { handler, error } = await loaded;
     if (error) throw error;
-    const result = await handler(JSON.parse(event), { ...context, getRemainingTimeInMillis: () => Math.max(0, deadline - performance.now() - performance.timeOrigin) });
+    const result = await handler(JSON.parse(event), {
+      ...context,
+      getRemainingTimeInMillis: () => Math.max(0, deadline - performance.now() - performance.timeOrigin),
+    });
     parentPort.postMessage({ id, payload: JSON.stringify(result === undefined ? null : result) });
   } catch (error) {
     parentPort.postMessage({ id, error: described(error) });

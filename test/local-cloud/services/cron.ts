@@ -13,7 +13,14 @@ export interface Expression {
 
 const months = ['JAN', 'FEB', 'MAR', 'APR', 'MAY', 'JUN', 'JUL', 'AUG', 'SEP', 'OCT', 'NOV', 'DEC'];
 const days = ['SUN', 'MON', 'TUE', 'WED', 'THU', 'FRI', 'SAT'];
-const units: Readonly<Record<string, number>> = { minute: 60_000, minutes: 60_000, hour: 3_600_000, hours: 3_600_000, day: 86_400_000, days: 86_400_000 };
+const units: Readonly<Record<string, number>> = {
+  minute: 60_000,
+  minutes: 60_000,
+  hour: 3_600_000,
+  hours: 3_600_000,
+  day: 86_400_000,
+  days: 86_400_000,
+};
 const farthestDays = 366 * 8;
 
 export function parseExpression(text: string, timeZone: string): Expression {
@@ -25,8 +32,10 @@ export function parseExpression(text: string, timeZone: string): Expression {
   }
   const fields = /^cron\((.+)\)$/.exec(text)?.[1]?.trim().split(/\s+/) ?? [];
   const [minute, hour, dayOfMonth, month, dayOfWeek, year] = fields;
-  if (fields.length !== 6 || !minute || !hour || !dayOfMonth || !month || !dayOfWeek || !year) throw new NotEmulated(`schedule expression ${text}`);
-  if ((dayOfMonth === '?') === (dayOfWeek === '?')) throw new NotEmulated(`${text}: exactly one of day-of-month and day-of-week is ?`);
+  if (fields.length !== 6 || !minute || !hour || !dayOfMonth || !month || !dayOfWeek || !year)
+    throw new NotEmulated(`schedule expression ${text}`);
+  if ((dayOfMonth === '?') === (dayOfWeek === '?'))
+    throw new NotEmulated(`${text}: exactly one of day-of-month and day-of-week is ?`);
   const wanted = {
     minutes: fieldValues(minute, 0, 59, []),
     hours: fieldValues(hour, 0, 23, []),
@@ -95,7 +104,9 @@ function nextOf(wanted: Wanted, timeZone: string, after: number): number | undef
 
 /** The instant of a local time, the earlier one when there are two; undefined when the clocks jump over it. */
 function instant(local: number, timeZone: string): number | undefined {
-  const candidates = [offset(local - 86_400_000, timeZone), offset(local + 86_400_000, timeZone)].map((ahead) => local - ahead);
+  const candidates = [offset(local - 86_400_000, timeZone), offset(local + 86_400_000, timeZone)].map(
+    (ahead) => local - ahead,
+  );
   const real = candidates.filter((time) => time + offset(time, timeZone) === local);
   return real.length === 0 ? undefined : Math.min(...real);
 }

@@ -61,7 +61,10 @@ export class EventBus {
 
   createRule(name: string, eventPattern: unknown, targets: readonly Target[]): void {
     const parsed = pattern.safeParse(eventPattern);
-    if (!parsed.success) throw new NotEmulated(`rule ${name}: ${parsed.error.issues.map((issue) => `${issue.path.join('/')} ${issue.message}`).join('; ')}`);
+    if (!parsed.success)
+      throw new NotEmulated(
+        `rule ${name}: ${parsed.error.issues.map((issue) => `${issue.path.join('/')} ${issue.message}`).join('; ')}`,
+      );
     this.#rules.push({ name, pattern: parsed.data, targets });
   }
 
@@ -106,7 +109,8 @@ function matchesOne(rule: Matcher, value: unknown): boolean {
   if (typeof rule !== 'object' || rule === null) return rule === value;
   if ('prefix' in rule) return typeof value === 'string' && value.startsWith(rule.prefix);
   if ('suffix' in rule) return typeof value === 'string' && value.endsWith(rule.suffix);
-  if ('equals-ignore-case' in rule) return typeof value === 'string' && value.toLowerCase() === rule['equals-ignore-case'].toLowerCase();
+  if ('equals-ignore-case' in rule)
+    return typeof value === 'string' && value.toLowerCase() === rule['equals-ignore-case'].toLowerCase();
   if ('exists' in rule) return (value !== undefined) === rule.exists;
   if (value === undefined) return false;
   const not = rule['anything-but'];

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { AwsError, NotEmulated } from '../errors.ts';
-import { accountId, type Authorize, type Caller, iamArn, root } from '../world.ts';
+import { type Authorize, accountId, type Caller, iamArn, root } from '../world.ts';
 
 /**
  * Identity policies as far as they are emulated: Allow and Deny, actions and resources with wildcards, and the
@@ -8,7 +8,16 @@ import { accountId, type Authorize, type Caller, iamArn, root } from '../world.t
  * template is loaded: a part that nobody judges must not look as if it were.
  */
 const list = z.union([z.string().transform((one) => [one]), z.array(z.string())]);
-const operators = ['StringEquals', 'StringNotEquals', 'StringLike', 'StringNotLike', 'ArnEquals', 'ArnLike', 'Bool', 'NumericLessThanEquals'] as const;
+const operators = [
+  'StringEquals',
+  'StringNotEquals',
+  'StringLike',
+  'StringNotLike',
+  'ArnEquals',
+  'ArnLike',
+  'Bool',
+  'NumericLessThanEquals',
+] as const;
 const conditionValues = z.union([z.string(), z.number(), z.boolean()]).transform(String);
 const statementSchema = z.strictObject({
   Sid: z.string().optional(),
@@ -16,7 +25,10 @@ const statementSchema = z.strictObject({
   Action: list,
   Resource: list,
   Condition: z
-    .partialRecord(z.enum(operators), z.record(z.string(), z.union([conditionValues.transform((one) => [one]), z.array(conditionValues)])))
+    .partialRecord(
+      z.enum(operators),
+      z.record(z.string(), z.union([conditionValues.transform((one) => [one]), z.array(conditionValues)])),
+    )
     .optional(),
 });
 export const policySchema = z.strictObject({
@@ -56,10 +68,13 @@ export class Iam {
   attach(role: string, policyName: string, document: unknown): void {
     const parsed = policySchema.safeParse(document);
     if (!parsed.success) {
-      throw new NotEmulated(`policy ${policyName}: ${parsed.error.issues.map((issue) => `${issue.path.join('/')} ${issue.message}`).join('; ')}`);
+      throw new NotEmulated(
+        `policy ${policyName}: ${parsed.error.issues.map((issue) => `${issue.path.join('/')} ${issue.message}`).join('; ')}`,
+      );
     }
     const held = this.#roles.get(role);
-    if (!held) throw new NotEmulated(`policy ${policyName} is attached to the role ${role}, which is not in the template`);
+    if (!held)
+      throw new NotEmulated(`policy ${policyName} is attached to the role ${role}, which is not in the template`);
     for (const [index, statement] of parsed.data.Statement.entries()) {
       held.push({ statement, source: `${policyName}/${statement.Sid ?? index}`, used: false });
     }
@@ -76,7 +91,9 @@ export class Iam {
     for (const one of matching) one.used = true;
     const denied = matching.some(({ statement }) => statement.Effect === 'Deny');
     if (!denied && matching.length > 0) return;
-    const why = denied ? 'with an explicit deny in an identity-based policy' : `because no identity-based policy allows the ${action} action`;
+    const why = denied
+      ? 'with an explicit deny in an identity-based policy'
+      : `because no identity-based policy allows the ${action} action`;
     throw new AwsError(
       'AccessDeniedException',
       `User: ${callerArn(caller)} is not authorized to perform: ${action} on resource: ${resource} ${why}`,
@@ -85,14 +102,21 @@ export class Iam {
 
   /** Statements that allowed or denied nothing so far: `role: policy/statement`. */
   unusedStatements(): readonly string[] {
-    return [...this.#roles].flatMap(([role, held]) => held.filter((one) => !one.used).map((one) => `${role}: ${one.source}`));
+    return [...this.#roles].flatMap(([role, held]) =>
+      held.filter((one) => !one.used).map((one) => `${role}: ${one.source}`),
+    );
   }
 }
 
 const callerArn = (caller: Caller): string => `arn:aws:sts::${accountId}:assumed-role/${caller}/local`;
 export const roleArn = (name: string): string => iamArn(`role/${name}`);
 
-function applies(statement: Statement, action: string, resource: string, context: Readonly<Record<string, string>>): boolean {
+function applies(
+  statement: Statement,
+  action: string,
+  resource: string,
+  context: Readonly<Record<string, string>>,
+): boolean {
   return (
     statement.Action.some((pattern) => like(pattern.toLowerCase(), action.toLowerCase())) &&
     statement.Resource.some((pattern) => like(pattern, resource)) &&
@@ -128,6 +152,9 @@ function holds(operator: string, wanted: readonly string[], actual: string | und
 
 /** IAM's wildcards: `*` any text, `?` one character. */
 export function like(pattern: string, text: string): boolean {
-  const source = pattern.replace(/[.+^${}()|[\]\\]/g, '\\$&').replaceAll('*', '[\\s\\S]*').replaceAll('?', '[\\s\\S]');
+  const source = pattern
+    .replace(/[.+^${}()|[\]\\]/g, '\\$&')
+    .replaceAll('*', '[\\s\\S]*')
+    .replaceAll('?', '[\\s\\S]');
   return new RegExp(`^${source}$`).test(text);
 }

@@ -30,13 +30,18 @@ export class Messages {
   }
 
   send(arn: string, body: Json, subject?: string): void {
-    this.#list(arn).push({ at: this.#world.clock.now(), subject, body: typeof body === 'string' ? body : JSON.stringify(body) });
+    this.#list(arn).push({
+      at: this.#world.clock.now(),
+      subject,
+      body: typeof body === 'string' ? body : JSON.stringify(body),
+    });
   }
 
   /** SNS, query protocol. */
   readonly topicActions: Actions = {
     Publish: ({ TopicArn: arn, Message: message, Subject: subject }, caller) => {
-      if (typeof arn !== 'string' || typeof message !== 'string') throw new AwsError('InvalidParameter', 'Publish needs TopicArn and Message');
+      if (typeof arn !== 'string' || typeof message !== 'string')
+        throw new AwsError('InvalidParameter', 'Publish needs TopicArn and Message');
       this.#world.authorize(caller, 'sns:Publish', arn);
       this.#world.counters.add('sns.Publish');
       this.send(arn, message, typeof subject === 'string' ? subject : undefined);

@@ -13,12 +13,18 @@ export type Actions = Readonly<Record<string, (request: JsonObject, caller: Call
 export function parseRequest<T>(schema: z.ZodType<T>, request: JsonObject): T {
   const parsed = schema.safeParse(request);
   if (parsed.success) return parsed.data;
-  const issues = parsed.error.issues.map((issue) => `Value at '${issue.path.join('.')}' failed to satisfy constraint: ${issue.message}`);
+  const issues = parsed.error.issues.map(
+    (issue) => `Value at '${issue.path.join('.')}' failed to satisfy constraint: ${issue.message}`,
+  );
   throw new AwsError('ValidationException', `${issues.length} validation error detected: ${issues.join('; ')}`);
 }
 
 /** One page of a list; the token is the place to go on from. */
-export function page<T>(list: readonly T[], nextToken: string | undefined, size: number): { readonly items: readonly T[]; readonly nextToken: string | undefined } {
+export function page<T>(
+  list: readonly T[],
+  nextToken: string | undefined,
+  size: number,
+): { readonly items: readonly T[]; readonly nextToken: string | undefined } {
   const from = nextToken === undefined ? 0 : Number(nextToken);
   if (!Number.isInteger(from) || from < 0) throw new AwsError('InvalidNextToken', 'The specified token is not valid.');
   const items = list.slice(from, from + size);

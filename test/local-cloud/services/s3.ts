@@ -16,8 +16,10 @@ const bucketArn = (bucket: string, key = ''): string => `arn:aws:s3:::${bucket}$
 const missingKey = () => new AwsError('NoSuchKey', 'The specified key does not exist.', { status: 404 });
 
 /** A part of a key as a file's name: what a file system would take for its own is encoded. */
-const encodePart = (part: string): string => (/^\.*$/.test(part) ? `%${part.replaceAll('.', '%2E')}` : encodeURIComponent(part));
-const decodePart = (name: string): string => (name.startsWith('%') && /^%(%2E)*$/.test(name) ? name.slice(1).replaceAll('%2E', '.') : decodeURIComponent(name));
+const encodePart = (part: string): string =>
+  /^\.*$/.test(part) ? `%${part.replaceAll('.', '%2E')}` : encodeURIComponent(part);
+const decodePart = (name: string): string =>
+  name.startsWith('%') && /^%(%2E)*$/.test(name) ? name.slice(1).replaceAll('%2E', '.') : decodeURIComponent(name);
 
 /** S3 over a local folder: one directory per bucket, one file per object, directories where keys have slashes. */
 export class S3 {
@@ -61,7 +63,13 @@ export class S3 {
   }
 
   /** One request with path-style addressing; `target` is the request's own, where no `..` was resolved. */
-  handle(method: string, target: string, headers: Readonly<Record<string, string | string[] | undefined>>, body: Buffer, caller: Caller): S3Answer {
+  handle(
+    method: string,
+    target: string,
+    headers: Readonly<Record<string, string | string[] | undefined>>,
+    body: Buffer,
+    caller: Caller,
+  ): S3Answer {
     const [path = '', query = ''] = target.split('?');
     const search = new URLSearchParams(query);
     const [bucket = '', ...rest] = path.slice(1).split('/').map(decodeURIComponent);
@@ -69,7 +77,8 @@ export class S3 {
     const { authorize, counters } = this.#world;
     counters.add(`s3.${method}`);
     if (key === '') {
-      if (method !== 'GET' || search.get('list-type') !== '2') throw new AwsError('NotImplemented', `S3 ${method} ${path}`, { status: 501 });
+      if (method !== 'GET' || search.get('list-type') !== '2')
+        throw new AwsError('NotImplemented', `S3 ${method} ${path}`, { status: 501 });
       authorize(caller, 's3:ListBucket', bucketArn(bucket), { 's3:prefix': search.get('prefix') ?? '' });
       return this.#list(bucket, search);
     }
@@ -82,7 +91,10 @@ export class S3 {
         const chunked = String(headers['content-encoding'] ?? '').includes('aws-chunked');
         const content = chunked ? unchunked(body) : body;
         const old = this.get(bucket, key);
-        if (headers['if-none-match'] === '*' && old) throw new AwsError('PreconditionFailed', 'At least one of the pre-conditions you specified did not hold', { status: 412 });
+        if (headers['if-none-match'] === '*' && old)
+          throw new AwsError('PreconditionFailed', 'At least one of the pre-conditions you specified did not hold', {
+            status: 412,
+          });
         this.put(bucket, key, content);
         return { status: 200, headers: { etag: etag(content) }, body: none };
       }
@@ -92,7 +104,12 @@ export class S3 {
         const content = this.get(bucket, key);
         if (!content) throw missingKey();
         const modified = statSync(this.#file(bucket, key)).mtime.toUTCString();
-        const answer = { etag: etag(content), 'last-modified': modified, 'content-length': String(content.length), 'content-type': 'application/octet-stream' };
+        const answer = {
+          etag: etag(content),
+          'last-modified': modified,
+          'content-length': String(content.length),
+          'content-type': 'application/octet-stream',
+        };
         return { status: 200, headers: answer, body: method === 'GET' ? content : none };
       }
       case 'DELETE':
@@ -125,7 +142,8 @@ export class S3 {
   }
 
   #check(bucket: string): void {
-    if (!this.#buckets.has(bucket)) throw new AwsError('NoSuchBucket', `The specified bucket does not exist: ${bucket}`, { status: 404 });
+    if (!this.#buckets.has(bucket))
+      throw new AwsError('NoSuchBucket', `The specified bucket does not exist: ${bucket}`, { status: 404 });
   }
 }
 
@@ -147,4 +165,5 @@ function unchunked(body: Buffer): Buffer {
   }
 }
 
-export const objectUrl = (bucket: string, key: string): string => `https://s3.eu-central-1.amazonaws.com/${bucket}/${key}`;
+export const objectUrl = (bucket: string, key: string): string =>
+  `https://s3.eu-central-1.amazonaws.com/${bucket}/${key}`;

@@ -52,7 +52,12 @@ export class Scheduler {
   }
 
   create(definition: ScheduleDefinition): void {
-    const known = ['<aws.scheduler.scheduled-time>', '<aws.scheduler.schedule-arn>', '<aws.scheduler.execution-id>', '<aws.scheduler.attempt-number>'];
+    const known = [
+      '<aws.scheduler.scheduled-time>',
+      '<aws.scheduler.schedule-arn>',
+      '<aws.scheduler.execution-id>',
+      '<aws.scheduler.attempt-number>',
+    ];
     for (const attribute of definition.input?.match(/<aws\.[^>]*>/g) ?? []) {
       if (!known.includes(attribute)) throw new NotEmulated(`schedule ${definition.name}: ${attribute}`);
     }

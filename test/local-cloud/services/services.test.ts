@@ -18,18 +18,55 @@ const times = (expression: string, zone: string, from: string, count: number): r
 
 describe('schedule expressions (AWS: Schedule types in EventBridge Scheduler)', () => {
   it.each([
-    ['a rate counts from its creation', 'rate(10 minutes)', 'UTC', '2026-01-01T00:03:00Z', ['2026-01-01T00:13', '2026-01-01T00:23']],
-    ['every day at a local time, in winter and in summer', 'cron(30 2 * * ? *)', 'Europe/Berlin', '2026-03-27T12:00:00Z', ['2026-03-28T01:30', '2026-03-30T00:30']],
-    ['a local time that exists twice fires once', 'cron(30 2 * * ? *)', 'Europe/Berlin', '2026-10-24T12:00:00Z', ['2026-10-25T00:30', '2026-10-26T01:30']],
-    ['weekdays by name', 'cron(0 12 ? * MON-FRI *)', 'UTC', '2026-11-20T13:00:00Z', ['2026-11-23T12:00', '2026-11-24T12:00']],
+    [
+      'a rate counts from its creation',
+      'rate(10 minutes)',
+      'UTC',
+      '2026-01-01T00:03:00Z',
+      ['2026-01-01T00:13', '2026-01-01T00:23'],
+    ],
+    [
+      'every day at a local time, in winter and in summer',
+      'cron(30 2 * * ? *)',
+      'Europe/Berlin',
+      '2026-03-27T12:00:00Z',
+      ['2026-03-28T01:30', '2026-03-30T00:30'],
+    ],
+    [
+      'a local time that exists twice fires once',
+      'cron(30 2 * * ? *)',
+      'Europe/Berlin',
+      '2026-10-24T12:00:00Z',
+      ['2026-10-25T00:30', '2026-10-26T01:30'],
+    ],
+    [
+      'weekdays by name',
+      'cron(0 12 ? * MON-FRI *)',
+      'UTC',
+      '2026-11-20T13:00:00Z',
+      ['2026-11-23T12:00', '2026-11-24T12:00'],
+    ],
     ['day 1 of the week is Sunday', 'cron(0 12 ? * 1 *)', 'UTC', '2026-11-20T13:00:00Z', ['2026-11-22T12:00']],
-    ['steps and lists', 'cron(0/20 8,20 * * ? *)', 'UTC', '2026-11-20T08:10:00Z', ['2026-11-20T08:20', '2026-11-20T08:40', '2026-11-20T20:00']],
+    [
+      'steps and lists',
+      'cron(0/20 8,20 * * ? *)',
+      'UTC',
+      '2026-11-20T08:10:00Z',
+      ['2026-11-20T08:20', '2026-11-20T08:40', '2026-11-20T20:00'],
+    ],
     ['a year and a month', 'cron(0 0 29 FEB ? 2028)', 'Asia/Tokyo', '2026-01-01T00:00:00Z', ['2028-02-28T15:00']],
   ])('%s', (_sentence, expression, zone, from, expected) => {
     expect(times(expression, zone, from, expected.length)).toEqual(expected);
   });
 
-  it.each(['cron(0 2 * * *)', 'cron(0 2 * * * *)', 'cron(0 2 L * ? *)', 'cron(99 2 * * ? *)', 'rate(0 minutes)', 'at(2026-01-01T00:00:00)'])('%s is refused', (expression) => {
+  it.each([
+    'cron(0 2 * * *)',
+    'cron(0 2 * * * *)',
+    'cron(0 2 L * ? *)',
+    'cron(99 2 * * ? *)',
+    'rate(0 minutes)',
+    'at(2026-01-01T00:00:00)',
+  ])('%s is refused', (expression) => {
     expect(() => parseExpression(expression, 'UTC')).toThrow(NotEmulated);
   });
 });
@@ -54,7 +91,12 @@ describe('event patterns (AWS: Comparison operators in event patterns)', () => {
 });
 
 describe('identity policies (AWS: Policy evaluation logic)', () => {
-  const judge = (statements: readonly JsonObject[], action: string, resource: string, context: Readonly<Record<string, string>> = {}): string => {
+  const judge = (
+    statements: readonly JsonObject[],
+    action: string,
+    resource: string,
+    context: Readonly<Record<string, string>> = {},
+  ): string => {
     const iam = new Iam(true);
     iam.createRole('role');
     iam.attach('role', 'policy', { Version: '2012-10-17', Statement: statements });
@@ -65,7 +107,12 @@ describe('identity policies (AWS: Policy evaluation logic)', () => {
       return error instanceof Error ? error.name : 'failed';
     }
   };
-  const allow = (Action: string, Resource: string, more: JsonObject = {}): JsonObject => ({ Effect: 'Allow', Action, Resource, ...more });
+  const allow = (Action: string, Resource: string, more: JsonObject = {}): JsonObject => ({
+    Effect: 'Allow',
+    Action,
+    Resource,
+    ...more,
+  });
 
   it.each([
     ['what is allowed by name', [allow('s3:GetObject', 'arn:x')], 's3:GetObject', {}, 'allowed'],
@@ -73,15 +120,37 @@ describe('identity policies (AWS: Policy evaluation logic)', () => {
     ['wildcards in actions, whatever their case', [allow('S3:get*', 'arn:x')], 's3:GetObject', {}, 'allowed'],
     ['wildcards in resources', [allow('s3:*', 'arn:?')], 's3:GetObject', {}, 'allowed'],
     ['other resources not', [allow('s3:*', 'arn:y*')], 's3:GetObject', {}, 'AccessDeniedException'],
-    ['a deny before every allow', [allow('*', '*'), { Effect: 'Deny', Action: 's3:*', Resource: '*' }], 's3:GetObject', {}, 'AccessDeniedException'],
-    ['a condition that holds', [allow('*', '*', { Condition: { StringLike: { 'a:b': 'op-*' } } })], 's3:GetObject', { 'a:b': 'op-1' }, 'allowed'],
-    ['a condition whose key the call does not have', [allow('*', '*', { Condition: { StringEquals: { 'a:b': 'x' } } })], 's3:GetObject', {}, 'AccessDeniedException'],
+    [
+      'a deny before every allow',
+      [allow('*', '*'), { Effect: 'Deny', Action: 's3:*', Resource: '*' }],
+      's3:GetObject',
+      {},
+      'AccessDeniedException',
+    ],
+    [
+      'a condition that holds',
+      [allow('*', '*', { Condition: { StringLike: { 'a:b': 'op-*' } } })],
+      's3:GetObject',
+      { 'a:b': 'op-1' },
+      'allowed',
+    ],
+    [
+      'a condition whose key the call does not have',
+      [allow('*', '*', { Condition: { StringEquals: { 'a:b': 'x' } } })],
+      's3:GetObject',
+      {},
+      'AccessDeniedException',
+    ],
   ] as const)('%s', (_sentence, statements, action, context, expected) => {
     expect(judge([...statements], action, 'arn:x', context)).toBe(expected);
   });
 
   it('what nobody here judges is refused when it is loaded', () => {
-    expect(() => judge([{ Effect: 'Allow', NotAction: 's3:*', Resource: '*' }], 's3:GetObject', 'arn:x')).toThrow(NotEmulated);
-    expect(() => judge([allow('*', '*', { Condition: { IpAddress: { 'aws:SourceIp': '10.0.0.0/8' } } })], 's3:GetObject', 'arn:x')).toThrow(NotEmulated);
+    expect(() => judge([{ Effect: 'Allow', NotAction: 's3:*', Resource: '*' }], 's3:GetObject', 'arn:x')).toThrow(
+      NotEmulated,
+    );
+    expect(() =>
+      judge([allow('*', '*', { Condition: { IpAddress: { 'aws:SourceIp': '10.0.0.0/8' } } })], 's3:GetObject', 'arn:x'),
+    ).toThrow(NotEmulated);
   });
 });

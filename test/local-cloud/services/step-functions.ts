@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { z } from 'zod';
 import { checkDefinition } from '../asl/check.ts';
 import { StateError, Stopped } from '../asl/errors.ts';
 import type { Execution, RunningMachine, Surroundings } from '../asl/execution.ts';
@@ -11,6 +10,18 @@ import { AwsError } from '../errors.ts';
 import { type Json, type JsonObject, parseJson, sameJson } from '../json.ts';
 import { arnOf, type Caller, seconds, type World } from '../world.ts';
 import { type Actions, page, parseRequest } from './requests.ts';
+import {
+  executionRequest,
+  failureRequest,
+  heartbeatRequest,
+  historyRequest,
+  listRequest,
+  machineRequest,
+  mostInput,
+  startRequest,
+  stopRequest,
+  successRequest,
+} from './step-functions-requests.ts';
 
 /** A state machine that can be started: by its ARN, by a version's or by an alias's. */
 export interface StateMachine extends RunningMachine {
@@ -22,22 +33,7 @@ class TimedOut extends Error {
   override readonly name = 'TimedOut';
 }
 
-const mostInput = 262_144;
 const nameOfExecution = /^[^\s?*<>{}[\]"#%\\^|~`$&,;:/\p{Cc}]{1,80}$/u;
-const arn = z.string().min(1).max(2048);
-const pages = { maxResults: z.int().min(0).max(1000).optional(), nextToken: z.string().optional() };
-
-const startRequest = z.strictObject({ stateMachineArn: arn, name: z.string().optional(), input: z.string().optional(), traceHeader: z.string().optional() });
-const executionRequest = z.strictObject({ executionArn: arn, includedData: z.literal('ALL_DATA').optional() });
-const stopRequest = z.strictObject({ executionArn: arn, error: z.string().max(256).optional(), cause: z.string().max(32_768).optional() });
-const listRequest = z.strictObject({ stateMachineArn: arn, statusFilter: z.string().optional(), ...pages });
-const historyRequest = z.strictObject({ executionArn: arn, reverseOrder: z.boolean().optional(), includeExecutionData: z.boolean().optional(), ...pages });
-const token = z.string().min(1).max(2048);
-const successRequest = z.strictObject({ taskToken: token, output: z.string().max(mostInput) });
-const failureRequest = z.strictObject({ taskToken: token, error: z.string().max(256).optional(), cause: z.string().max(32_768).optional() });
-const heartbeatRequest = z.strictObject({ taskToken: token });
-const machineRequest = z.strictObject({ stateMachineArn: arn, includedData: z.literal('ALL_DATA').optional() });
-
 /** How the outer world is reached from a running machine; the rest of `Surroundings` is made here. */
 export type Reach = Pick<Surroundings, 'invoke' | 'callService'>;
 
@@ -53,14 +49,22 @@ export class StepFunctions {
   readonly #executions = new Map<string, Execution>();
   readonly #waiting = new Map<Execution, Set<() => void>>();
 
-  constructor(world: World, reach: Reach, emit: (detailType: string, resources: readonly string[], detail: JsonObject) => void) {
+  constructor(
+    world: World,
+    reach: Reach,
+    emit: (detailType: string, resources: readonly string[], detail: JsonObject) => void,
+  ) {
     this.#world = world;
     this.#reach = reach;
     this.#emit = emit;
   }
 
   /** Creates a machine; a definition that is wrong, or asks for what is not emulated, is refused. */
-  createMachine(machine: { readonly name: string; readonly definition: string; readonly roleArn: string }): StateMachine {
+  createMachine(machine: {
+    readonly name: string;
+    readonly definition: string;
+    readonly roleArn: string;
+  }): StateMachine {
     const created: StateMachine = {
       arn: arnOf('states', `stateMachine:${machine.name}`),
       name: machine.name,
@@ -103,8 +107,10 @@ export class StepFunctions {
   start(machineArn: string, inputText: string, name: string = randomUUID()): Execution {
     const machine = this.machine(machineArn);
     const input = parseJson(inputText);
-    if (input === undefined) throw new AwsError('InvalidExecutionInput', "Invalid State Machine Execution Input: 'not valid JSON'");
-    if (Buffer.byteLength(inputText) > mostInput) throw new AwsError('ValidationException', `input must be at most ${mostInput} bytes`);
+    if (input === undefined)
+      throw new AwsError('InvalidExecutionInput', "Invalid State Machine Execution Input: 'not valid JSON'");
+    if (Buffer.byteLength(inputText) > mostInput)
+      throw new AwsError('ValidationException', `input must be at most ${mostInput} bytes`);
     if (!nameOfExecution.test(name)) throw new AwsError('InvalidName', `Invalid Name: '${name}'`);
     const executionArn = arnOf('states', `execution:${machine.name}:${name}`);
     const known = this.#executions.get(executionArn);
@@ -172,14 +178,17 @@ export class StepFunctions {
     const { machine, strand } = execution;
     const limit = machine.definition.TimeoutSeconds;
     const cancelLimit =
-      limit === undefined ? () => {} : clock.at(execution.startDate + limit * 1000, () => strand.stop(new TimedOut('the machine timed out')));
+      limit === undefined
+        ? () => {}
+        : clock.at(execution.startDate + limit * 1000, () => strand.stop(new TimedOut('the machine timed out')));
     try {
       const frame = { execution, surroundings: this.#surroundings(), strand, variables: {}, mapItem: undefined };
       const output = await runGraph(frame, machine.definition, execution.input);
       this.#close(execution, 'SUCCEEDED', { output });
     } catch (error) {
       if (error instanceof TimedOut) this.#close(execution, 'TIMED_OUT', { error: 'States.Timeout', cause: '' });
-      else if (error instanceof StateError) this.#close(execution, 'FAILED', { error: error.error, cause: error.cause });
+      else if (error instanceof StateError)
+        this.#close(execution, 'FAILED', { error: error.error, cause: error.cause });
       else if (!(error instanceof Stopped)) {
         const cause = error instanceof Error ? (error.stack ?? error.message) : String(error);
         this.#close(execution, 'FAILED', { error: 'States.Runtime', cause });
@@ -205,7 +214,12 @@ export class StepFunctions {
       result.output === undefined
         ? { ...(result.error ? { error: result.error } : {}), ...(result.cause ? { cause: result.cause } : {}) }
         : dataDetails('output', result.output);
-    const types = { SUCCEEDED: 'ExecutionSucceeded', FAILED: 'ExecutionFailed', TIMED_OUT: 'ExecutionTimedOut', ABORTED: 'ExecutionAborted' };
+    const types = {
+      SUCCEEDED: 'ExecutionSucceeded',
+      FAILED: 'ExecutionFailed',
+      TIMED_OUT: 'ExecutionTimedOut',
+      ABORTED: 'ExecutionAborted',
+    };
     execution.history.close(types[status], details);
     this.#world.counters.add(`states.executions.${status}`);
     this.#statusChanged(execution);
@@ -274,7 +288,9 @@ export class StepFunctions {
         ...summary(execution),
         input: JSON.stringify(execution.input),
         inputDetails: { included: true },
-        ...(execution.output === undefined ? {} : { output: JSON.stringify(execution.output), outputDetails: { included: true } }),
+        ...(execution.output === undefined
+          ? {}
+          : { output: JSON.stringify(execution.output), outputDetails: { included: true } }),
         ...(execution.error ? { error: execution.error } : {}),
         ...(execution.cause ? { cause: execution.cause } : {}),
         redriveCount: 0,
@@ -286,10 +302,16 @@ export class StepFunctions {
       this.#world.authorize(caller, 'states:ListExecutions', stateMachineArn);
       const machine = this.machine(stateMachineArn);
       const all = this.executions()
-        .filter((execution) => execution.machine.arn === machine.arn && (statusFilter === undefined || execution.status === statusFilter))
+        .filter(
+          (execution) =>
+            execution.machine.arn === machine.arn && (statusFilter === undefined || execution.status === statusFilter),
+        )
         .reverse();
       const found = page(all, nextToken, maxResults || 100);
-      return { executions: found.items.map(summary), ...(found.nextToken === undefined ? {} : { nextToken: found.nextToken }) };
+      return {
+        executions: found.items.map(summary),
+        ...(found.nextToken === undefined ? {} : { nextToken: found.nextToken }),
+      };
     },
     GetExecutionHistory: (request, caller) => {
       const { executionArn, reverseOrder, maxResults, nextToken } = parseRequest(historyRequest, request);
@@ -302,7 +324,9 @@ export class StepFunctions {
           previousEventId: event.previousEventId,
           timestamp: seconds(event.timestamp),
           type: event.type,
-          ...(event.detailsName === undefined || event.details === undefined ? {} : { [event.detailsName]: event.details }),
+          ...(event.detailsName === undefined || event.details === undefined
+            ? {}
+            : { [event.detailsName]: event.details }),
         })),
         ...(found.nextToken === undefined ? {} : { nextToken: found.nextToken }),
       };
@@ -324,7 +348,12 @@ export class StepFunctions {
     ListStateMachines: (_request, caller) => {
       this.#world.authorize(caller, 'states:ListStateMachines', '*');
       return {
-        stateMachines: this.machines().map((machine) => ({ stateMachineArn: machine.arn, name: machine.name, type: 'STANDARD', creationDate: seconds(machine.created) })),
+        stateMachines: this.machines().map((machine) => ({
+          stateMachineArn: machine.arn,
+          name: machine.name,
+          type: 'STANDARD',
+          creationDate: seconds(machine.created),
+        })),
       };
     },
     SendTaskSuccess: (request, caller) => {
@@ -363,4 +392,3 @@ function summary(execution: Execution): JsonObject {
     ...(execution.startedAs === execution.machine.arn ? {} : { stateMachineVersionArn: execution.startedAs }),
   };
 }
-

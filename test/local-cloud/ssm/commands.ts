@@ -5,7 +5,14 @@ import type { CommandDocument, Parameters } from './documents.ts';
 import type { Host } from './host.ts';
 import type { ProcessResult } from './process.ts';
 
-export type InvocationStatus = 'Pending' | 'InProgress' | 'Success' | 'Cancelled' | 'TimedOut' | 'Failed' | 'Cancelling';
+export type InvocationStatus =
+  | 'Pending'
+  | 'InProgress'
+  | 'Success'
+  | 'Cancelled'
+  | 'TimedOut'
+  | 'Failed'
+  | 'Cancelling';
 
 /** One command on one node. */
 export interface Invocation {
@@ -35,8 +42,10 @@ export interface Command {
   statusDetails: string;
 }
 
-export const isOver = (status: InvocationStatus): boolean => ['Success', 'Cancelled', 'TimedOut', 'Failed'].includes(status);
-export const expiresAt = (command: Command): number => command.requestedAt + 1000 * (command.deliverySeconds + command.executionSeconds);
+export const isOver = (status: InvocationStatus): boolean =>
+  ['Success', 'Cancelled', 'TimedOut', 'Failed'].includes(status);
+export const expiresAt = (command: Command): number =>
+  command.requestedAt + 1000 * (command.deliverySeconds + command.executionSeconds);
 
 /** SSM Agent: what GetCommandInvocation shows, and the suffix of what was cut (plugin defaults). */
 const mostStdout = 24_000;
@@ -46,7 +55,8 @@ const cutSuffix = '--output truncated--';
 const mostDetails = 2_500;
 const detailsErrorTitle = '\n----------ERROR-------\n';
 
-const cut = (text: string, most: number, suffix: string): string => (text.length <= most ? text : text.slice(0, most - suffix.length) + suffix);
+const cut = (text: string, most: number, suffix: string): string =>
+  text.length <= most ? text : text.slice(0, most - suffix.length) + suffix;
 
 /** The text of a plugin in `ListCommandInvocations` with details. */
 export function detailsOutput(stdout: string, stderr: string): string {
@@ -62,8 +72,10 @@ export function detailsOutput(stdout: string, stderr: string): string {
   return cut(stdout, half, outSuffix) + cut(error, half, errSuffix);
 }
 
-export const shownStdout = (invocation: Invocation): string => (isOver(invocation.status) ? cut(invocation.stdout, mostStdout, cutSuffix) : '');
-export const shownStderr = (invocation: Invocation): string => (isOver(invocation.status) ? cut(invocation.stderr, mostStderr, cutSuffix) : '');
+export const shownStdout = (invocation: Invocation): string =>
+  isOver(invocation.status) ? cut(invocation.stdout, mostStdout, cutSuffix) : '';
+export const shownStderr = (invocation: Invocation): string =>
+  isOver(invocation.status) ? cut(invocation.stderr, mostStderr, cutSuffix) : '';
 
 /** The document of a key in S3, for one stream. */
 export function outputKey(command: Command, invocation: Invocation, stream: 'stdout' | 'stderr'): string {
@@ -72,7 +84,11 @@ export function outputKey(command: Command, invocation: Invocation, stream: 'std
 }
 
 /** Status and details of an invocation whose script ended. */
-export function statusOf(result: ProcessResult): { readonly status: InvocationStatus; readonly details: string; readonly code: number } {
+export function statusOf(result: ProcessResult): {
+  readonly status: InvocationStatus;
+  readonly details: string;
+  readonly code: number;
+} {
   if (result.ending === 'timed-out') return { status: 'TimedOut', details: 'ExecutionTimedOut', code: -1 };
   if (result.ending === 'killed') return { status: 'Cancelled', details: 'Cancelled', code: -1 };
   if (result.exitCode === 0) return { status: 'Success', details: 'Success', code: 0 };

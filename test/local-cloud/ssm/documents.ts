@@ -27,7 +27,9 @@ const documentSchema = z.strictObject({
       z.strictObject({
         action: z.literal('aws:runShellScript'),
         name: z.string(),
-        precondition: z.strictObject({ StringEquals: z.tuple([z.literal('platformType'), z.literal('Linux')]) }).optional(),
+        precondition: z
+          .strictObject({ StringEquals: z.tuple([z.literal('platformType'), z.literal('Linux')]) })
+          .optional(),
         inputs: z.strictObject({
           runCommand: z.array(z.string()),
           timeoutSeconds: z.union([z.string(), z.int()]).optional(),
@@ -57,10 +59,13 @@ export interface CommandDocument {
 }
 
 export function readDocument(name: string, content: unknown): CommandDocument {
-  if (Buffer.byteLength(JSON.stringify(content)) > mostBytes) throw new AwsError('MaxDocumentSizeExceeded', 'The size limit of a document is 64 KB.');
+  if (Buffer.byteLength(JSON.stringify(content)) > mostBytes)
+    throw new AwsError('MaxDocumentSizeExceeded', 'The size limit of a document is 64 KB.');
   const parsed = documentSchema.safeParse(content);
   if (!parsed.success) {
-    throw new NotEmulated(`document ${name}: ${parsed.error.issues.map((issue) => `${issue.path.join('/')} ${issue.message}`).join('; ')}`);
+    throw new NotEmulated(
+      `document ${name}: ${parsed.error.issues.map((issue) => `${issue.path.join('/')} ${issue.message}`).join('; ')}`,
+    );
   }
   const [step] = parsed.data.mainSteps;
   if (!step) throw new NotEmulated(`document ${name} has no step`);
@@ -95,11 +100,13 @@ export function resolveParameters(document: CommandDocument, given: Parameters):
     const values = given[name] ?? (rule.default === undefined ? undefined : [rule.default].flat());
     if (values === undefined) throw invalid(`document ${document.name} requires parameter ${name}`);
     if (rule.type === 'String' && values.length !== 1) throw invalid(`parameter ${name} takes one value`);
-    if (values.length < (rule.minItems ?? 0) || values.length > (rule.maxItems ?? Number.POSITIVE_INFINITY)) throw invalid(`parameter ${name}: number of values`);
+    if (values.length < (rule.minItems ?? 0) || values.length > (rule.maxItems ?? Number.POSITIVE_INFINITY))
+      throw invalid(`parameter ${name}: number of values`);
     for (const value of values) {
       const long = value.length < (rule.minChars ?? 0) || value.length > (rule.maxChars ?? Number.POSITIVE_INFINITY);
       if (long) throw invalid(`parameter ${name}: length ${value.length}`);
-      if (rule.allowedValues && !rule.allowedValues.includes(value)) throw invalid(`parameter ${name} is not one of the allowed values`);
+      if (rule.allowedValues && !rule.allowedValues.includes(value))
+        throw invalid(`parameter ${name} is not one of the allowed values`);
       if (rule.allowedPattern !== undefined && !new RegExp(rule.allowedPattern).test(value)) {
         throw invalid(`parameter ${name} does not match the allowed pattern ${rule.allowedPattern}`);
       }
@@ -123,10 +130,14 @@ export interface Rendered {
  */
 export function render(document: CommandDocument, parameters: Parameters, agentKnowsEnvironment: boolean): Rendered {
   const fill = (text: string): string =>
-    Object.entries(parameters).reduce((filled, [name, values]) => filled.replace(placeholder(name), () => textOf(document, name, values)), text);
+    Object.entries(parameters).reduce(
+      (filled, [name, values]) => filled.replace(placeholder(name), () => textOf(document, name, values)),
+      text,
+    );
   const environment: Record<string, string> = {};
   for (const [name, values] of Object.entries(parameters)) {
-    if (agentKnowsEnvironment && document.parameters[name]?.interpolationType === 'ENV_VAR') environment[`SSM_${name}`] = textOf(document, name, values);
+    if (agentKnowsEnvironment && document.parameters[name]?.interpolationType === 'ENV_VAR')
+      environment[`SSM_${name}`] = textOf(document, name, values);
   }
   const timeout = Number(fill(document.timeoutSeconds));
   return {

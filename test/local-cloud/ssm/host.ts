@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { type Clock, working } from '../clock.ts';
+import { type CommandDocument, type Parameters, render } from './documents.ts';
 import type { ProcessResult, RunningProcess } from './process.ts';
 import { runScript } from './process.ts';
-import { type CommandDocument, type Parameters, render } from './documents.ts';
 
 /** What a finished script looked like to those who say how long it took. */
 export interface Finished extends ProcessResult {
@@ -175,7 +175,8 @@ export class Host {
         return running.process.result;
       });
       const told = await this.#withhold(job, running, result, rendered.timeoutSeconds);
-      if (told.ending !== 'exited' || told.exitCode !== rebootExitCode || start >= mostStarts || boot !== this.#boot) return told;
+      if (told.ending !== 'exited' || told.exitCode !== rebootExitCode || start >= mostStarts || boot !== this.#boot)
+        return told;
       await this.#sleep(running, this.definition.rebootSeconds ?? 0);
     }
   }

@@ -57,7 +57,12 @@ export function runScript(options: {
     });
     child.on('exit', (code) => {
       clearTimeout(timer);
-      resolve({ exitCode: code ?? -1, stdout: readFileSync(outFile, 'utf8'), stderr: readFileSync(errFile, 'utf8'), ending });
+      resolve({
+        exitCode: code ?? -1,
+        stdout: readFileSync(outFile, 'utf8'),
+        stderr: readFileSync(errFile, 'utf8'),
+        ending,
+      });
     });
   });
   return { result, kill: () => end('killed') };

@@ -32,20 +32,36 @@ async function withHost(more: Partial<HostDefinition> = {}, clock: 'real' | { re
   open.push(() => cloud.close());
   const ssm = new SSMClient(cloud.clientSettings);
   open.push(() => ssm.destroy());
-  const send = async (parameters: Readonly<Record<string, string>> = {}, input: Partial<SendCommandCommandInput> = {}) => {
-    const Parameters = Object.fromEntries(Object.entries({ text: 'a', ...parameters }).map(([name, value]) => [name, [value]]));
-    const sent = await ssm.send(new SendCommandCommand({ DocumentName: 'say', InstanceIds: [hostId], Parameters, ...input }));
+  const send = async (
+    parameters: Readonly<Record<string, string>> = {},
+    input: Partial<SendCommandCommandInput> = {},
+  ) => {
+    const Parameters = Object.fromEntries(
+      Object.entries({ text: 'a', ...parameters }).map(([name, value]) => [name, [value]]),
+    );
+    const sent = await ssm.send(
+      new SendCommandCommand({ DocumentName: 'say', InstanceIds: [hostId], Parameters, ...input }),
+    );
     return sent.Command?.CommandId ?? '';
   };
   const get = (id: string) => ssm.send(new GetCommandInvocationCommand({ CommandId: id, InstanceId: hostId }));
   const ended = async (id: string) => {
-    await cloud.clock.runUntil(() => ['Success', 'Failed', 'TimedOut', 'Cancelled'].includes(cloud.commands().find((one) => one.id === id)?.status ?? ''));
+    await cloud.clock.runUntil(() =>
+      ['Success', 'Failed', 'TimedOut', 'Cancelled'].includes(
+        cloud.commands().find((one) => one.id === id)?.status ?? '',
+      ),
+    );
     return get(id);
   };
   return { cloud, ssm, send, get, ended, journal: () => readFileSync(edge.journal, 'utf8') };
 }
-const eventsOf = (cloud: LocalCloud, type: string) => cloud.events.seen.filter((event) => event['detail-type'] === type).map((event) => event.detail);
-const nameOf = (call: Promise<unknown>) => call.then(() => 'accepted', (error: unknown) => (error instanceof Error ? error.name : String(error)));
+const eventsOf = (cloud: LocalCloud, type: string) =>
+  cloud.events.seen.filter((event) => event['detail-type'] === type).map((event) => event.detail);
+const nameOf = (call: Promise<unknown>) =>
+  call.then(
+    () => 'accepted',
+    (error: unknown) => (error instanceof Error ? error.name : String(error)),
+  );
 
 describe('Run Command', () => {
   it('a command runs as a process of its own with only the environment of its host, and its output is kept', async () => {
@@ -62,7 +78,9 @@ describe('Run Command', () => {
     });
     const listed = await ssm.send(new ListCommandInvocationsCommand({ CommandId: id, Details: true }));
     expect(listed.CommandInvocations?.[0]).toMatchObject({ Status: 'Success', Comment: 'a remark' });
-    expect(listed.CommandInvocations?.[0]?.CommandPlugins?.[0]?.Output).toBe("said: $(id); echo 'x'\n\n----------ERROR-------\nhost: edge\n");
+    expect(listed.CommandInvocations?.[0]?.CommandPlugins?.[0]?.Output).toBe(
+      "said: $(id); echo 'x'\n\n----------ERROR-------\nhost: edge\n",
+    );
   });
 
   it('right after sending the invocation is not known, then pending or running without output, then there', async () => {
@@ -71,18 +89,28 @@ describe('Run Command', () => {
     expect(await nameOf(get(id))).toBe('InvocationDoesNotExist');
     expect((await ssm.send(new ListCommandInvocationsCommand({ CommandId: id }))).CommandInvocations).toEqual([]);
     await sleep(250);
-    expect(await get(id)).toMatchObject({ Status: 'InProgress', StatusDetails: 'InProgress', StandardOutputContent: '', ResponseCode: -1 });
+    expect(await get(id)).toMatchObject({
+      Status: 'InProgress',
+      StatusDetails: 'InProgress',
+      StandardOutputContent: '',
+      ResponseCode: -1,
+    });
     expect(await ended(id)).toMatchObject({ Status: 'Success' });
   });
 
   it('a failing script is Failed with its exit code', async () => {
     const { send, ended } = await withHost();
-    expect(await ended(await send({ exit: '3' }))).toMatchObject({ Status: 'Failed', StatusDetails: 'Failed', ResponseCode: 3 });
+    expect(await ended(await send({ exit: '3' }))).toMatchObject({
+      Status: 'Failed',
+      StatusDetails: 'Failed',
+      ResponseCode: 3,
+    });
   });
 
   it('parameters are checked: unknown, missing, not allowed, too many values', async () => {
     const { ssm, send } = await withHost();
-    const raw = (Parameters: Record<string, string[]>) => nameOf(ssm.send(new SendCommandCommand({ DocumentName: 'say', InstanceIds: [hostId], Parameters })));
+    const raw = (Parameters: Record<string, string[]>) =>
+      nameOf(ssm.send(new SendCommandCommand({ DocumentName: 'say', InstanceIds: [hostId], Parameters })));
     expect(await raw({})).toBe('InvalidParameters');
     expect(await raw({ text: ['UPPER'] })).toBe('InvalidParameters');
     expect(await raw({ text: ['a', 'b'] })).toBe('InvalidParameters');
@@ -100,7 +128,11 @@ describe('Run Command', () => {
 
   it('the time limit of the document kills the process group', async () => {
     const { send, ended, journal } = await withHost();
-    expect(await ended(await send({ seconds: '2.5', limit: '1' }))).toMatchObject({ Status: 'TimedOut', StatusDetails: 'ExecutionTimedOut', ResponseCode: -1 });
+    expect(await ended(await send({ seconds: '2.5', limit: '1' }))).toMatchObject({
+      Status: 'TimedOut',
+      StatusDetails: 'ExecutionTimedOut',
+      ResponseCode: -1,
+    });
     await sleep(1800);
     expect(journal()).toBe('started\n');
   });
@@ -108,7 +140,14 @@ describe('Run Command', () => {
   it('cancelling ends the process', async () => {
     const { send, get, ended, ssm, journal } = await withHost();
     const id = await send({ seconds: '1' });
-    await expect.poll(() => get(id).then((one) => one.Status, () => '')).toBe('InProgress');
+    await expect
+      .poll(() =>
+        get(id).then(
+          (one) => one.Status,
+          () => '',
+        ),
+      )
+      .toBe('InProgress');
     await ssm.send(new CancelCommandCommand({ CommandId: id }));
     expect(await ended(id)).toMatchObject({ Status: 'Cancelled', StatusDetails: 'Cancelled' });
     await sleep(1100);
@@ -118,7 +157,14 @@ describe('Run Command', () => {
   it('a cancel may be reported while the process goes on', async () => {
     const { send, get, ended, ssm, journal } = await withHost({ agent: { cancelKills: false } });
     const id = await send({ seconds: '0.5' });
-    await expect.poll(() => get(id).then((one) => one.Status, () => '')).toBe('InProgress');
+    await expect
+      .poll(() =>
+        get(id).then(
+          (one) => one.Status,
+          () => '',
+        ),
+      )
+      .toBe('InProgress');
     await ssm.send(new CancelCommandCommand({ CommandId: id }));
     expect(await ended(id)).toMatchObject({ Status: 'Cancelled' });
     await expect.poll(journal).toBe('started\nended\n');
@@ -141,7 +187,10 @@ describe('Run Command', () => {
 
   it('output is cut at 24,000 characters, and at 2,500 in the list; the whole goes to S3', async () => {
     const { cloud, send, ended, ssm } = await withHost();
-    const id = await send({ lines: '30000' }, { OutputS3BucketName: 'output-123456789012', OutputS3KeyPrefix: 'some/prefix' });
+    const id = await send(
+      { lines: '30000' },
+      { OutputS3BucketName: 'output-123456789012', OutputS3KeyPrefix: 'some/prefix' },
+    );
     const { StandardOutputContent: shown = '', StandardOutputUrl: url } = await ended(id);
     expect(shown.length).toBe(24_000);
     expect(shown.endsWith('--output truncated--')).toBe(true);
@@ -175,13 +224,23 @@ describe('Run Command', () => {
       { key: 'InvokedAfter' as const, value: before },
       { key: 'Status' as const, value: 'Success' },
     ];
-    expect((await ssm.send(new ListCommandsCommand({ Filters }))).Commands?.map((one) => one.Comment)).toEqual(['find me']);
-    expect((await ssm.send(new ListCommandsCommand({ Filters: [{ key: 'InvokedBefore', value: before }] }))).Commands).toEqual([]);
+    expect((await ssm.send(new ListCommandsCommand({ Filters }))).Commands?.map((one) => one.Comment)).toEqual([
+      'find me',
+    ]);
+    expect(
+      (await ssm.send(new ListCommandsCommand({ Filters: [{ key: 'InvokedBefore', value: before }] }))).Commands,
+    ).toEqual([]);
   });
 
   it('a target that matches no node ends as a success', async () => {
     const { ssm } = await withHost();
-    const sent = await ssm.send(new SendCommandCommand({ DocumentName: 'say', Targets: [{ Key: 'tag:project', Values: ['none'] }], Parameters: { text: ['a'] } }));
+    const sent = await ssm.send(
+      new SendCommandCommand({
+        DocumentName: 'say',
+        Targets: [{ Key: 'tag:project', Values: ['none'] }],
+        Parameters: { text: ['a'] },
+      }),
+    );
     expect(sent.Command).toMatchObject({ Status: 'Success', StatusDetails: 'NoInstancesInTag', TargetCount: 0 });
   });
 });
@@ -192,7 +251,9 @@ describe('Run Command in virtual time', () => {
   it('a host that is away gets nothing, and the command ends as not delivered', async () => {
     const { cloud, send, get, ssm } = await withHost({}, start);
     cloud.host(hostId).disconnect();
-    expect((await ssm.send(new DescribeInstanceInformationCommand({}))).InstanceInformationList).toMatchObject([{ InstanceId: hostId, PingStatus: 'ConnectionLost' }]);
+    expect((await ssm.send(new DescribeInstanceInformationCommand({}))).InstanceInformationList).toMatchObject([
+      { InstanceId: hostId, PingStatus: 'ConnectionLost' },
+    ]);
     const id = await send({}, { TimeoutSeconds: 600 });
     await cloud.advanceBy(599);
     expect(await get(id)).toMatchObject({ Status: 'Pending' });
@@ -221,10 +282,19 @@ describe('Run Command in virtual time', () => {
   });
 
   it('a command takes the time of the story, and its limit strikes in it', async () => {
-    const { cloud, send, ended } = await withHost({ duration: ({ parameters }) => (parameters.text?.[0] === 'slow' ? 5000 : 100) }, start);
-    expect(await ended(await send({ text: 'quick' }))).toMatchObject({ Status: 'Success', ExecutionElapsedTime: 'PT100S' });
+    const { cloud, send, ended } = await withHost(
+      { duration: ({ parameters }) => (parameters.text?.[0] === 'slow' ? 5000 : 100) },
+      start,
+    );
+    expect(await ended(await send({ text: 'quick' }))).toMatchObject({
+      Status: 'Success',
+      ExecutionElapsedTime: 'PT100S',
+    });
     const before = cloud.clock.now();
-    expect(await ended(await send({ text: 'slow', limit: '3600' }))).toMatchObject({ Status: 'TimedOut', StatusDetails: 'ExecutionTimedOut' });
+    expect(await ended(await send({ text: 'slow', limit: '3600' }))).toMatchObject({
+      Status: 'TimedOut',
+      StatusDetails: 'ExecutionTimedOut',
+    });
     expect(cloud.clock.now() - before).toBe(3_601_000);
   });
 });

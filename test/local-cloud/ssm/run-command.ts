@@ -3,34 +3,40 @@ import { z } from 'zod';
 import { AwsError } from '../errors.ts';
 import type { Json, JsonObject } from '../json.ts';
 import { type Actions, page, parseRequest } from '../services/requests.ts';
-import { objectUrl } from '../services/s3.ts';
 import { arnOf, type Caller, iso, seconds, type World } from '../world.ts';
 import {
   type Command,
   commandEvent,
   commandStatus,
-  detailsOutput,
   elapsed,
   expiresAt,
   type Invocation,
-  invocationEvent,
   type InvocationStatus,
+  invocationEvent,
   isOver,
   outputKey,
   shownStderr,
   shownStdout,
   statusOf,
 } from './commands.ts';
-import { type CommandDocument, type Parameters, readDocument, render, resolveParameters } from './documents.ts';
+import { describeCommand, describeHost, describeInvocation, passes, urls } from './describe.ts';
+import { type CommandDocument, readDocument, render, resolveParameters } from './documents.ts';
 import type { Host } from './host.ts';
 
 const pages = { MaxResults: z.int().min(1).max(50).optional(), NextToken: z.string().optional() };
-const filters = z.array(z.strictObject({ key: z.enum(['InvokedAfter', 'InvokedBefore', 'Status', 'DocumentName']), value: z.string() })).optional();
+const filters = z
+  .array(
+    z.strictObject({ key: z.enum(['InvokedAfter', 'InvokedBefore', 'Status', 'DocumentName']), value: z.string() }),
+  )
+  .optional();
 const sendRequest = z.strictObject({
   DocumentName: z.string(),
   DocumentVersion: z.enum(['$DEFAULT', '$LATEST', '1']).optional(),
   InstanceIds: z.array(z.string()).max(50).optional(),
-  Targets: z.array(z.strictObject({ Key: z.string(), Values: z.array(z.string()).max(50) })).max(5).optional(),
+  Targets: z
+    .array(z.strictObject({ Key: z.string(), Values: z.array(z.string()).max(50) }))
+    .max(5)
+    .optional(),
   Parameters: z.record(z.string(), z.array(z.string())).optional(),
   Comment: z.string().max(100).optional(),
   TimeoutSeconds: z.int().min(30).max(2_592_000).optional(),
@@ -38,13 +44,22 @@ const sendRequest = z.strictObject({
   OutputS3KeyPrefix: z.string().max(500).optional(),
   OutputS3Region: z.string().optional(),
 });
-const listRequest = z.strictObject({ CommandId: z.string().optional(), InstanceId: z.string().optional(), Filters: filters, ...pages });
+const listRequest = z.strictObject({
+  CommandId: z.string().optional(),
+  InstanceId: z.string().optional(),
+  Filters: filters,
+  ...pages,
+});
 const listInvocationsRequest = z.strictObject({ ...listRequest.shape, Details: z.boolean().optional() });
 const getRequest = z.strictObject({ CommandId: z.string(), InstanceId: z.string(), PluginName: z.string().optional() });
 const cancelRequest = z.strictObject({ CommandId: z.string(), InstanceIds: z.array(z.string()).optional() });
 const describeRequest = z.strictObject({
-  Filters: z.array(z.strictObject({ Key: z.enum(['InstanceIds', 'PingStatus']), Values: z.array(z.string()) })).optional(),
-  InstanceInformationFilterList: z.array(z.strictObject({ key: z.enum(['InstanceIds', 'PingStatus']), valueSet: z.array(z.string()) })).optional(),
+  Filters: z
+    .array(z.strictObject({ Key: z.enum(['InstanceIds', 'PingStatus']), Values: z.array(z.string()) }))
+    .optional(),
+  InstanceInformationFilterList: z
+    .array(z.strictObject({ key: z.enum(['InstanceIds', 'PingStatus']), valueSet: z.array(z.string()) }))
+    .optional(),
   ...pages,
 });
 
@@ -60,7 +75,8 @@ export type Emit = (source: string, detailType: string, resources: readonly stri
 /** Where output goes; a bucket that does not exist is the agent's problem, not the command's. */
 export type StoreOutput = (bucket: string, key: string, content: string) => void;
 
-const nodeArn = (id: string): string => (id.startsWith('mi-') ? arnOf('ssm', `managed-instance/${id}`) : arnOf('ec2', `instance/${id}`));
+const nodeArn = (id: string): string =>
+  id.startsWith('mi-') ? arnOf('ssm', `managed-instance/${id}`) : arnOf('ec2', `instance/${id}`);
 
 /** AWS Systems Manager, Run Command. */
 export class RunCommand {
@@ -72,7 +88,11 @@ export class RunCommand {
   readonly #hosts: ReadonlyMap<string, Host>;
   readonly #commands = new Map<string, Command>();
 
-  constructor(world: World, hosts: readonly Host[], options: { readonly emit: Emit; readonly store: StoreOutput; readonly latency: Latency }) {
+  constructor(
+    world: World,
+    hosts: readonly Host[],
+    options: { readonly emit: Emit; readonly store: StoreOutput; readonly latency: Latency },
+  ) {
     this.#world = world;
     this.#hosts = new Map(hosts.map((host) => [host.definition.id, host]));
     this.#emit = options.emit;
@@ -104,36 +124,56 @@ export class RunCommand {
       visibleAt: now + this.#latency.visible,
       deliverySeconds: request.TimeoutSeconds ?? 3600,
       executionSeconds: render(document, parameters, true).timeoutSeconds,
-      output: request.OutputS3BucketName === undefined ? undefined : { bucket: request.OutputS3BucketName, prefix: request.OutputS3KeyPrefix ?? '' },
+      output:
+        request.OutputS3BucketName === undefined
+          ? undefined
+          : { bucket: request.OutputS3BucketName, prefix: request.OutputS3KeyPrefix ?? '' },
       invocations: hosts.map((host) => newInvocation(host)),
       status: hosts.length === 0 ? 'Success' : 'Pending',
       statusDetails: hosts.length === 0 ? 'NoInstancesInTag' : 'Pending',
     };
     this.#commands.set(command.id, command);
     this.#world.counters.add('ssm.commands');
-    this.#world.tell('command-sent', { command: command.id, document: document.name, comment: command.comment, hosts: hosts.map((host) => host.definition.id) });
+    this.#world.tell('command-sent', {
+      command: command.id,
+      document: document.name,
+      comment: command.comment,
+      hosts: hosts.map((host) => host.definition.id),
+    });
     for (const invocation of command.invocations) this.#deliver(command, invocation);
     return command;
   }
 
   #targets(request: z.infer<typeof sendRequest>, caller: Caller): readonly Host[] {
     const { InstanceIds: ids = [], Targets: targets = [] } = request;
-    if (ids.length > 0 === targets.length > 0) throw new AwsError('InvalidParameters', 'give either InstanceIds or Targets');
+    if (ids.length > 0 === targets.length > 0)
+      throw new AwsError('InvalidParameters', 'give either InstanceIds or Targets');
     for (const id of ids) {
       this.#world.authorize(caller, 'ssm:SendCommand', nodeArn(id), this.#tagContext(id));
-      if (!this.#hosts.has(id)) throw new AwsError('InvalidInstanceId', `Instances [[${id}]] not in a valid state for account`);
+      if (!this.#hosts.has(id))
+        throw new AwsError('InvalidInstanceId', `Instances [[${id}]] not in a valid state for account`);
     }
     const chosen = ids.flatMap((id) => this.#hosts.get(id) ?? []);
-    const byTarget = [...this.#hosts.values()].filter(({ definition }) =>
-      targets.length > 0 && targets.every(({ Key: key, Values: values }) => values.includes(key === 'InstanceIds' ? definition.id : (definition.tags?.[key.replace('tag:', '')] ?? ''))),
+    const byTarget = [...this.#hosts.values()].filter(
+      ({ definition }) =>
+        targets.length > 0 &&
+        targets.every(({ Key: key, Values: values }) =>
+          values.includes(key === 'InstanceIds' ? definition.id : (definition.tags?.[key.replace('tag:', '')] ?? '')),
+        ),
     );
-    for (const { definition } of byTarget) this.#world.authorize(caller, 'ssm:SendCommand', nodeArn(definition.id), this.#tagContext(definition.id));
+    for (const { definition } of byTarget)
+      this.#world.authorize(caller, 'ssm:SendCommand', nodeArn(definition.id), this.#tagContext(definition.id));
     return [...chosen, ...byTarget];
   }
 
   #tagContext(id: string): Readonly<Record<string, string>> {
     const tags = this.#hosts.get(id)?.definition.tags ?? {};
-    return Object.fromEntries(Object.entries(tags).flatMap(([name, value]) => [[`ssm:resourceTag/${name}`, value], [`aws:ResourceTag/${name}`, value]]));
+    return Object.fromEntries(
+      Object.entries(tags).flatMap(([name, value]) => [
+        [`ssm:resourceTag/${name}`, value],
+        [`aws:ResourceTag/${name}`, value],
+      ]),
+    );
   }
 
   #deliver(command: Command, invocation: Invocation): void {
@@ -195,13 +235,26 @@ export class RunCommand {
     invocation.status = status;
     invocation.statusDetails = details;
     const resources = [nodeArn(invocation.host.definition.id)];
-    this.#world.tell('command', { command: command.id, document: command.document.name, host: invocation.host.definition.id, status, details, code: invocation.responseCode });
+    this.#world.tell('command', {
+      command: command.id,
+      document: command.document.name,
+      host: invocation.host.definition.id,
+      status,
+      details,
+      code: invocation.responseCode,
+    });
     const before = command.status;
     const now = commandStatus(command);
     command.status = now.status;
     command.statusDetails = now.details;
-    this.#emit('aws.ssm', 'EC2 Command Invocation Status-change Notification', resources, invocationEvent(command, invocation));
-    if (command.status !== before) this.#emit('aws.ssm', 'EC2 Command Status-change Notification', resources, commandEvent(command));
+    this.#emit(
+      'aws.ssm',
+      'EC2 Command Invocation Status-change Notification',
+      resources,
+      invocationEvent(command, invocation),
+    );
+    if (command.status !== before)
+      this.#emit('aws.ssm', 'EC2 Command Status-change Notification', resources, commandEvent(command));
   }
 
   #cancel(command: Command, ids: readonly string[]): void {
@@ -233,19 +286,28 @@ export class RunCommand {
   #selected(request: z.infer<typeof listRequest>): readonly Command[] {
     return this.commands()
       .filter((command) => request.CommandId === undefined || command.id === request.CommandId)
-      .filter((command) => request.InstanceId === undefined || command.invocations.some((one) => one.host.definition.id === request.InstanceId))
+      .filter(
+        (command) =>
+          request.InstanceId === undefined ||
+          command.invocations.some((one) => one.host.definition.id === request.InstanceId),
+      )
       .filter((command) => (request.Filters ?? []).every(({ key, value }) => passes(command, key, value)))
       .reverse();
   }
 
   /** The API actions, under AWS's names. */
   readonly actions: Actions = {
-    SendCommand: (request, caller) => ({ Command: describeCommand(this.#send(parseRequest(sendRequest, request), caller)) }),
+    SendCommand: (request, caller) => ({
+      Command: describeCommand(this.#send(parseRequest(sendRequest, request), caller)),
+    }),
     ListCommands: (request, caller) => {
       this.#world.authorize(caller, 'ssm:ListCommands', '*');
       const wanted = parseRequest(listRequest, request);
       const found = page(this.#selected(wanted), wanted.NextToken, wanted.MaxResults ?? 50);
-      return { Commands: found.items.map(describeCommand), ...(found.nextToken === undefined ? {} : { NextToken: found.nextToken }) };
+      return {
+        Commands: found.items.map(describeCommand),
+        ...(found.nextToken === undefined ? {} : { NextToken: found.nextToken }),
+      };
     },
     ListCommandInvocations: (request, caller) => {
       this.#world.authorize(caller, 'ssm:ListCommandInvocations', '*');
@@ -256,13 +318,17 @@ export class RunCommand {
           .map((invocation) => describeInvocation(command, invocation, details ?? false)),
       );
       const found = page(all, wanted.NextToken, wanted.MaxResults ?? 50);
-      return { CommandInvocations: found.items, ...(found.nextToken === undefined ? {} : { NextToken: found.nextToken }) };
+      return {
+        CommandInvocations: found.items,
+        ...(found.nextToken === undefined ? {} : { NextToken: found.nextToken }),
+      };
     },
     GetCommandInvocation: (request, caller) => {
       this.#world.authorize(caller, 'ssm:GetCommandInvocation', '*');
       const { CommandId: id, InstanceId: host, PluginName: plugin } = parseRequest(getRequest, request);
       const command = this.#find(id);
-      if (plugin !== undefined && plugin !== command.document.stepName) throw new AwsError('InvalidPluginName', `Plugin ${plugin} does not exist`);
+      if (plugin !== undefined && plugin !== command.document.stepName)
+        throw new AwsError('InvalidPluginName', `Plugin ${plugin} does not exist`);
       const invocation = this.#visible(command).find((one) => one.host.definition.id === host);
       if (!invocation) throw new AwsError('InvocationDoesNotExist', '');
       return this.#describeOutput(command, invocation);
@@ -282,9 +348,14 @@ export class RunCommand {
       ];
       const all = [...this.#hosts.values()]
         .map((host) => describeHost(host, this.#world.clock.now()))
-        .filter((host) => rules.every(({ key, values }) => values.includes(key === 'InstanceIds' ? host.InstanceId : host.PingStatus)));
+        .filter((host) =>
+          rules.every(({ key, values }) => values.includes(key === 'InstanceIds' ? host.InstanceId : host.PingStatus)),
+        );
       const found = page(all, wanted.NextToken, wanted.MaxResults ?? 10);
-      return { InstanceInformationList: found.items.map((host): Json => ({ ...host })), ...(found.nextToken === undefined ? {} : { NextToken: found.nextToken }) };
+      return {
+        InstanceInformationList: found.items.map((host): Json => ({ ...host })),
+        ...(found.nextToken === undefined ? {} : { NextToken: found.nextToken }),
+      };
     },
   };
 
@@ -319,90 +390,4 @@ const newInvocation = (host: Host): Invocation => ({
   stderr: '',
   startedAt: undefined,
   endedAt: undefined,
-});
-
-function passes(command: Command, key: 'InvokedAfter' | 'InvokedBefore' | 'Status' | 'DocumentName', value: string): boolean {
-  switch (key) {
-    case 'InvokedAfter':
-      return command.requestedAt >= Date.parse(value);
-    case 'InvokedBefore':
-      return command.requestedAt <= Date.parse(value);
-    case 'Status':
-      return command.status === value;
-    case 'DocumentName':
-      return command.document.name === value;
-  }
-}
-
-function describeCommand(command: Command): JsonObject {
-  const over = command.invocations.filter((one) => isOver(one.status));
-  return {
-    CommandId: command.id,
-    DocumentName: command.document.name,
-    DocumentVersion: '1',
-    Comment: command.comment,
-    ExpiresAfter: seconds(expiresAt(command)),
-    Parameters: command.parameters,
-    InstanceIds: command.invocations.map((one) => one.host.definition.id),
-    Targets: [],
-    RequestedDateTime: seconds(command.requestedAt),
-    Status: command.status,
-    StatusDetails: command.statusDetails,
-    OutputS3BucketName: command.output?.bucket ?? '',
-    OutputS3KeyPrefix: command.output?.prefix ?? '',
-    MaxConcurrency: '50',
-    MaxErrors: '0',
-    TargetCount: command.invocations.length,
-    CompletedCount: over.length,
-    ErrorCount: over.filter((one) => one.status === 'Failed' || one.statusDetails === 'ExecutionTimedOut').length,
-    DeliveryTimedOutCount: over.filter((one) => one.statusDetails === 'DeliveryTimedOut').length,
-    ServiceRole: '',
-    TimeoutSeconds: command.deliverySeconds,
-  };
-}
-
-function describeInvocation(command: Command, invocation: Invocation, details: boolean): JsonObject {
-  const { status, statusDetails, startedAt, endedAt } = invocation;
-  const plugin = {
-    Name: command.document.stepName,
-    Status: status,
-    StatusDetails: statusDetails,
-    ResponseCode: invocation.responseCode,
-    ...(startedAt === undefined ? {} : { ResponseStartDateTime: seconds(startedAt) }),
-    ...(endedAt === undefined ? {} : { ResponseFinishDateTime: seconds(endedAt) }),
-    Output: isOver(status) ? detailsOutput(invocation.stdout, invocation.stderr) : '',
-    ...urls(command, invocation),
-    OutputS3Region: 'eu-central-1',
-    OutputS3BucketName: command.output?.bucket ?? '',
-    OutputS3KeyPrefix: command.output?.prefix ?? '',
-  };
-  return {
-    CommandId: command.id,
-    InstanceId: invocation.host.definition.id,
-    InstanceName: '',
-    Comment: command.comment,
-    DocumentName: command.document.name,
-    DocumentVersion: '1',
-    RequestedDateTime: seconds(command.requestedAt),
-    Status: status,
-    StatusDetails: statusDetails,
-    ...urls(command, invocation),
-    CommandPlugins: details ? [plugin] : [],
-    ServiceRole: '',
-  };
-}
-
-function urls(command: Command, invocation: Invocation): JsonObject {
-  const url = (stream: 'stdout' | 'stderr') => (command.output ? objectUrl(command.output.bucket, outputKey(command, invocation, stream)) : '');
-  return { StandardOutputUrl: url('stdout'), StandardErrorUrl: url('stderr') };
-}
-
-const describeHost = (host: Host, now: number) => ({
-  InstanceId: host.definition.id,
-  PingStatus: host.connected ? 'Online' : 'ConnectionLost',
-  LastPingDateTime: seconds(now),
-  AgentVersion: host.agentVersion,
-  IsLatestVersion: false,
-  PlatformType: 'Linux',
-  ResourceType: host.definition.id.startsWith('mi-') ? 'ManagedInstance' : 'EC2Instance',
 });

@@ -6,7 +6,12 @@ import { accountId, region } from '../world.ts';
 
 /** Reads a synthesized assembly (`cdk.out`): its stacks with their templates, nested assemblies too, and its assets. */
 const manifestSchema = z.object({
-  artifacts: z.record(z.string(), z.object({ type: z.string(), displayName: z.string().optional(), properties: z.looseObject({}).optional() })).optional(),
+  artifacts: z
+    .record(
+      z.string(),
+      z.object({ type: z.string(), displayName: z.string().optional(), properties: z.looseObject({}).optional() }),
+    )
+    .optional(),
 });
 const stackProperties = z.looseObject({ templateFile: z.string(), stackName: z.string().optional() });
 const nestedProperties = z.looseObject({ directoryName: z.string() });
@@ -30,7 +35,9 @@ const templateSchema = z.object({
   Resources: z.record(z.string(), resourceSchema),
   Parameters: z.record(z.string(), z.object({ Type: z.string(), Default: z.unknown().optional() })).optional(),
   Conditions: z.record(z.string(), z.unknown()).optional(),
-  Outputs: z.record(z.string(), z.object({ Value: z.unknown(), Export: z.object({ Name: z.unknown() }).optional() })).optional(),
+  Outputs: z
+    .record(z.string(), z.object({ Value: z.unknown(), Export: z.object({ Name: z.unknown() }).optional() }))
+    .optional(),
 });
 
 export type Template = z.infer<typeof templateSchema>;
@@ -54,7 +61,8 @@ const read = <T>(schema: z.ZodType<T>, file: string): T => {
 };
 
 export function readAssembly(directory: string): Assembly {
-  if (!existsSync(join(directory, 'manifest.json'))) throw new Error(`${directory} holds no assembly: synthesize it first`);
+  if (!existsSync(join(directory, 'manifest.json')))
+    throw new Error(`${directory} holds no assembly: synthesize it first`);
   const manifest = read(manifestSchema, join(directory, 'manifest.json'));
   const stacks: Stack[] = [];
   const assets = new Map<string, string>();
@@ -77,7 +85,9 @@ function readAssets(file: string, assets: Map<string, string>): void {
   for (const { source, destinations } of Object.values(read(assetsSchema, file).files ?? {})) {
     if (source.path === undefined) continue;
     for (const { objectKey } of Object.values(destinations)) {
-      const key = objectKey.replaceAll('${AWS::AccountId}', accountId).replaceAll('${AWS::Region}', region);
+      const key = objectKey.replace(/\$\{AWS::(AccountId|Region)\}/g, (_all, name) =>
+        name === 'Region' ? region : accountId,
+      );
       assets.set(key, resolve(dirname(file), source.path));
     }
   }

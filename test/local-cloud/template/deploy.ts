@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { AwsError, NotEmulated } from '../errors.ts';
 import type { DynamoDb } from '../dynamodb/dynamodb.ts';
+import { AwsError, NotEmulated } from '../errors.ts';
 import { type Json, type JsonObject, parseJson } from '../json.ts';
 import type { Functions } from '../lambda/functions.ts';
 import type { EventBus } from '../services/events.ts';
@@ -64,7 +64,12 @@ const roleProperties = z.looseObject({
   ManagedPolicyArns: texts.optional(),
   Policies: z.array(z.object({ PolicyName: text, PolicyDocument: z.unknown() })).optional(),
 });
-const policyProperties = z.looseObject({ PolicyName: text.optional(), ManagedPolicyName: text.optional(), PolicyDocument: z.unknown(), Roles: texts.optional() });
+const policyProperties = z.looseObject({
+  PolicyName: text.optional(),
+  ManagedPolicyName: text.optional(),
+  PolicyDocument: z.unknown(),
+  Roles: texts.optional(),
+});
 const keySchema = z.array(z.object({ AttributeName: text, KeyType: text }));
 const indexSchema = z.array(z.object({ IndexName: text, KeySchema: keySchema, Projection: z.record(text, z.json()) }));
 const tableProperties = z.looseObject({
@@ -89,9 +94,20 @@ const machineProperties = z.looseObject({
   StateMachineType: z.literal('STANDARD').optional(),
 });
 const versionProperties = z.looseObject({ StateMachineArn: text });
-const aliasProperties = z.looseObject({ RoutingConfiguration: z.array(z.object({ StateMachineVersionArn: text, Weight: z.number() })) });
-const documentProperties = z.looseObject({ Content: z.unknown(), DocumentType: z.literal('Command'), DocumentFormat: z.enum(['JSON', 'YAML']).optional() });
-const permissionProperties = z.looseObject({ Action: z.literal('lambda:InvokeFunction'), FunctionName: text, Principal: text, SourceArn: text.optional() });
+const aliasProperties = z.looseObject({
+  RoutingConfiguration: z.array(z.object({ StateMachineVersionArn: text, Weight: z.number() })),
+});
+const documentProperties = z.looseObject({
+  Content: z.unknown(),
+  DocumentType: z.literal('Command'),
+  DocumentFormat: z.enum(['JSON', 'YAML']).optional(),
+});
+const permissionProperties = z.looseObject({
+  Action: z.literal('lambda:InvokeFunction'),
+  FunctionName: text,
+  Principal: text,
+  SourceArn: text.optional(),
+});
 const ruleTarget = z.strictObject({
   Arn: text,
   Id: text,
@@ -100,7 +116,12 @@ const ruleTarget = z.strictObject({
   DeadLetterConfig: z.object({ Arn: text }).optional(),
   RetryPolicy: z.record(text, z.json()).optional(),
 });
-const ruleProperties = z.looseObject({ EventPattern: z.unknown(), State: z.enum(['ENABLED', 'DISABLED']).optional(), Targets: z.array(ruleTarget).optional(), ScheduleExpression: z.never().optional() });
+const ruleProperties = z.looseObject({
+  EventPattern: z.unknown(),
+  State: z.enum(['ENABLED', 'DISABLED']).optional(),
+  Targets: z.array(ruleTarget).optional(),
+  ScheduleExpression: z.never().optional(),
+});
 const scheduleProperties = z.looseObject({
   GroupName: text.optional(),
   ScheduleExpression: text,
@@ -111,7 +132,9 @@ const scheduleProperties = z.looseObject({
     RoleArn: text,
     Input: text.optional(),
     DeadLetterConfig: z.object({ Arn: text }).optional(),
-    RetryPolicy: z.object({ MaximumRetryAttempts: z.int().optional(), MaximumEventAgeInSeconds: z.int().optional() }).optional(),
+    RetryPolicy: z
+      .object({ MaximumRetryAttempts: z.int().optional(), MaximumEventAgeInSeconds: z.int().optional() })
+      .optional(),
   }),
 });
 
@@ -140,8 +163,12 @@ export async function deploy(assembly: Assembly, targets: Targets): Promise<read
       try {
         await create(resource, assembly, targets, permissions);
       } catch (error) {
-        if (error instanceof NotEmulated) throw new NotEmulated(`${resource.stack}/${resource.logicalId}: ${error.message}`);
-        throw new Error(`${resource.stack}/${resource.logicalId} (${resource.type}): ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+        if (error instanceof NotEmulated)
+          throw new NotEmulated(`${resource.stack}/${resource.logicalId}: ${error.message}`);
+        throw new Error(
+          `${resource.stack}/${resource.logicalId} (${resource.type}): ${error instanceof Error ? error.message : String(error)}`,
+          { cause: error },
+        );
       }
     }
   }
@@ -153,7 +180,9 @@ class Permissions {
   readonly #grants: readonly z.infer<typeof permissionProperties>[];
 
   constructor(all: readonly Deployed[]) {
-    this.#grants = all.filter((one) => one.type === 'AWS::Lambda::Permission').map((one) => permissionProperties.parse(one.properties));
+    this.#grants = all
+      .filter((one) => one.type === 'AWS::Lambda::Permission')
+      .map((one) => permissionProperties.parse(one.properties));
   }
 
   check(functionArn: string, principal: string, sourceArn: string): void {
@@ -163,11 +192,17 @@ class Permissions {
         (one.FunctionName === functionArn || functionArn.endsWith(`:function:${one.FunctionName}`)) &&
         (one.SourceArn === undefined || one.SourceArn === sourceArn),
     );
-    if (!allowed) throw new AwsError('AccessDeniedException', `${principal} may not invoke ${functionArn} from ${sourceArn}`);
+    if (!allowed)
+      throw new AwsError('AccessDeniedException', `${principal} may not invoke ${functionArn} from ${sourceArn}`);
   }
 }
 
-async function create(resource: Deployed, assembly: Assembly, targets: Targets, permissions: Permissions): Promise<void> {
+async function create(
+  resource: Deployed,
+  assembly: Assembly,
+  targets: Targets,
+  permissions: Permissions,
+): Promise<void> {
   const { name, properties } = resource;
   switch (resource.type) {
     case 'AWS::IAM::Role': {
@@ -180,14 +215,17 @@ async function create(resource: Deployed, assembly: Assembly, targets: Targets, 
     case 'AWS::IAM::Policy':
     case 'AWS::IAM::ManagedPolicy': {
       const policy = policyProperties.parse(properties);
-      for (const role of policy.Roles ?? []) targets.iam.attach(role, policy.PolicyName ?? policy.ManagedPolicyName ?? name, policy.PolicyDocument);
+      for (const role of policy.Roles ?? [])
+        targets.iam.attach(role, policy.PolicyName ?? policy.ManagedPolicyName ?? name, policy.PolicyDocument);
       return;
     }
     case 'AWS::S3::Bucket':
       targets.s3.createBucket(name);
       return;
     case 'AWS::SQS::Queue':
-      targets.messages.create(String(resource.ref.replace(/^https:\/\/sqs\.([^.]+)\.amazonaws\.com\/(\d+)\//, 'arn:aws:sqs:$1:$2:')));
+      targets.messages.create(
+        String(resource.ref.replace(/^https:\/\/sqs\.([^.]+)\.amazonaws\.com\/(\d+)\//, 'arn:aws:sqs:$1:$2:')),
+      );
       return;
     case 'AWS::SNS::Topic':
       targets.messages.create(resource.ref);
@@ -205,7 +243,10 @@ async function create(resource: Deployed, assembly: Assembly, targets: Targets, 
     }
     case 'AWS::StepFunctions::StateMachine': {
       const machine = machineProperties.parse(properties);
-      const definition = machine.DefinitionString.replace(/\$\{([A-Za-z0-9_]+)\}/g, (all, key: string) => machine.DefinitionSubstitutions?.[key] ?? all);
+      const definition = machine.DefinitionString.replace(
+        /\$\{([A-Za-z0-9_]+)\}/g,
+        (all, key: string) => machine.DefinitionSubstitutions?.[key] ?? all,
+      );
       targets.stepFunctions.createMachine({ name, definition, roleArn: machine.RoleArn });
       return;
     }
@@ -243,7 +284,10 @@ async function createTable(resource: Deployed, dynamoDb: DynamoDb): Promise<void
   };
   await dynamoDb.actions.CreateTable?.(asObject(request), root);
   if (table.TimeToLiveSpecification) {
-    await dynamoDb.actions.UpdateTimeToLive?.(asObject({ TableName: resource.name, TimeToLiveSpecification: table.TimeToLiveSpecification }), root);
+    await dynamoDb.actions.UpdateTimeToLive?.(
+      asObject({ TableName: resource.name, TimeToLiveSpecification: table.TimeToLiveSpecification }),
+      root,
+    );
   }
 }
 
@@ -274,7 +318,11 @@ function createRule(resource: Deployed, targets: Targets, permissions: Permissio
       input: target.Input === undefined ? undefined : parseJson(target.Input),
       deliver: (event) => {
         void deliver(target, ruleArn, event, targets, permissions).catch((error: unknown) => {
-          targets.world.tell('rule-refused', { rule: resource.name, target: target.Arn, message: error instanceof Error ? error.message : String(error) });
+          targets.world.tell('rule-refused', {
+            rule: resource.name,
+            target: target.Arn,
+            message: error instanceof Error ? error.message : String(error),
+          });
           if (target.DeadLetterConfig) targets.messages.send(target.DeadLetterConfig.Arn, event);
         });
       },
@@ -282,7 +330,13 @@ function createRule(resource: Deployed, targets: Targets, permissions: Permissio
   );
 }
 
-async function deliver(target: z.infer<typeof ruleTarget>, ruleArn: string, event: Json, targets: Targets, permissions: Permissions): Promise<void> {
+async function deliver(
+  target: z.infer<typeof ruleTarget>,
+  ruleArn: string,
+  event: Json,
+  targets: Targets,
+  permissions: Permissions,
+): Promise<void> {
   if (target.Arn.includes(':lambda:')) {
     permissions.check(target.Arn, 'events.amazonaws.com', ruleArn);
     await targets.functions.invokeAsynchronously(root, target.Arn, event);

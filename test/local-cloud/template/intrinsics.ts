@@ -46,10 +46,12 @@ export class Resolver {
   }
 
   #resolve(stack: Stack, value: unknown): unknown {
-    if (Array.isArray(value)) return value.map((member) => this.#resolve(stack, member)).filter((member) => member !== noValue);
+    if (Array.isArray(value))
+      return value.map((member) => this.#resolve(stack, member)).filter((member) => member !== noValue);
     if (!isObject(value)) return value;
     const [only, ...others] = Object.entries(value);
-    if (only && others.length === 0 && (only[0] === 'Ref' || only[0].startsWith('Fn::'))) return this.#call(stack, only[0], only[1]);
+    if (only && others.length === 0 && (only[0] === 'Ref' || only[0].startsWith('Fn::')))
+      return this.#call(stack, only[0], only[1]);
     return Object.fromEntries(
       Object.entries(value).flatMap(([name, member]) => {
         const resolved = this.#resolve(stack, member);
@@ -98,7 +100,8 @@ export class Resolver {
   #ref(stack: Stack, name: string): unknown {
     if (name === 'AWS::NoValue') return noValue;
     if (name === 'AWS::StackName') return stack.name;
-    if (name === 'AWS::StackId') return `arn:aws:cloudformation:${region}:${accountId}:stack/${stack.name}/00000000-0000-0000-0000-000000000000`;
+    if (name === 'AWS::StackId')
+      return `arn:aws:cloudformation:${region}:${accountId}:stack/${stack.name}/00000000-0000-0000-0000-000000000000`;
     const pseudo = pseudoParameters[name];
     if (pseudo !== undefined) return pseudo;
     const parameter = stack.template.Parameters?.[name];
@@ -116,14 +119,17 @@ export class Resolver {
       const own = isObject(values) ? values[name] : undefined;
       if (own !== undefined) return String(this.#resolve(stack, own));
       const [id, ...path] = name.split('.');
-      return String(path.length === 0 ? this.#ref(stack, name) : this.#attributes.attribute(stack, id ?? '', path.join('.')));
+      return String(
+        path.length === 0 ? this.#ref(stack, name) : this.#attributes.attribute(stack, id ?? '', path.join('.')),
+      );
     });
   }
 
   #import(exportName: string): Json {
     for (const stack of this.#stacks) {
       for (const output of Object.values(stack.template.Outputs ?? {})) {
-        if (output.Export && this.resolve(stack, output.Export.Name) === exportName) return this.resolve(stack, output.Value);
+        if (output.Export && this.resolve(stack, output.Export.Name) === exportName)
+          return this.resolve(stack, output.Value);
       }
     }
     throw new NotEmulated(`nothing exports ${exportName}`);

@@ -14,7 +14,11 @@ interface Kind {
 }
 
 const byName = (name: string) => name;
-const kind = (nameProperty: string | undefined, arn: ((name: string) => string) | undefined, more: Partial<Kind> = {}): Kind => ({
+const kind = (
+  nameProperty: string | undefined,
+  arn: ((name: string) => string) | undefined,
+  more: Partial<Kind> = {},
+): Kind => ({
   nameProperty,
   ref: more.ref ?? byName,
   attributes: { ...(arn ? { Arn: arn } : {}), ...more.attributes },
@@ -35,7 +39,10 @@ const kinds: Readonly<Record<string, Kind>> = {
   'AWS::IAM::Role': kind('RoleName', (name) => iamArn(`role/${name}`)),
   'AWS::IAM::Policy': kind('PolicyName', undefined),
   'AWS::IAM::ManagedPolicy': kind('ManagedPolicyName', undefined, { ref: (name) => iamArn(`policy/${name}`) }),
-  'AWS::StepFunctions::StateMachine': kind('StateMachineName', machineArn, { ref: machineArn, attributes: { Name: byName } }),
+  'AWS::StepFunctions::StateMachine': kind('StateMachineName', machineArn, {
+    ref: machineArn,
+    attributes: { Name: byName },
+  }),
   'AWS::SSM::Document': kind('Name', undefined),
   'AWS::Scheduler::Schedule': kind('Name', (name) => arnOf('scheduler', `schedule/default/${name}`)),
   'AWS::Scheduler::ScheduleGroup': kind('Name', (name) => arnOf('scheduler', `schedule-group/${name}`)),
@@ -44,7 +51,10 @@ const kinds: Readonly<Record<string, Kind>> = {
     ref: (name) => `https://sqs.${region}.amazonaws.com/${accountId}/${name}`,
     attributes: { QueueName: byName, QueueUrl: (name) => `https://sqs.${region}.amazonaws.com/${accountId}/${name}` },
   }),
-  'AWS::SNS::Topic': kind('TopicName', undefined, { ref: topicArn, attributes: { TopicName: byName, TopicArn: topicArn } }),
+  'AWS::SNS::Topic': kind('TopicName', undefined, {
+    ref: topicArn,
+    attributes: { TopicName: byName, TopicArn: topicArn },
+  }),
   'AWS::S3::Bucket': kind('BucketName', (name) => `arn:aws:s3:::${name}`),
   'AWS::Logs::LogGroup': kind('LogGroupName', (name) => `${arnOf('logs', `log-group:${name}`)}:*`),
   'AWS::CloudWatch::Alarm': kind('AlarmName', (name) => arnOf('cloudwatch', `alarm:${name}`)),
@@ -59,7 +69,12 @@ const kinds: Readonly<Record<string, Kind>> = {
   'AWS::CDK::Metadata': none,
 };
 /** Types whose reference is made from another resource: `<other>:<qualifier>`. */
-const qualifiers = ['AWS::Lambda::Version', 'AWS::Lambda::Alias', 'AWS::StepFunctions::StateMachineVersion', 'AWS::StepFunctions::StateMachineAlias'];
+const qualifiers = [
+  'AWS::Lambda::Version',
+  'AWS::Lambda::Alias',
+  'AWS::StepFunctions::StateMachineVersion',
+  'AWS::StepFunctions::StateMachineAlias',
+];
 
 /** Physical names and attributes of all resources of an assembly. */
 export class Names implements Attributes {
@@ -69,7 +84,8 @@ export class Names implements Attributes {
     this.resolver = new Resolver(stacks, this);
     for (const stack of stacks) {
       for (const [id, { Type: type }] of Object.entries(stack.template.Resources)) {
-        if (!(type in kinds) && !qualifiers.includes(type)) throw new NotEmulated(`${stack.name}/${id}: resource type ${type}`);
+        if (!(type in kinds) && !qualifiers.includes(type))
+          throw new NotEmulated(`${stack.name}/${id}: resource type ${type}`);
       }
     }
   }
@@ -117,7 +133,9 @@ export class Names implements Attributes {
       const version = String(Object(first).StateMachineVersionArn);
       return version.replace(/:[^:]+$/, `:${String(this.resolver.resolve(stack, properties.Name ?? logicalId))}`);
     }
-    const owner = String(this.resolver.resolve(stack, isFunction ? properties.FunctionName : properties.StateMachineArn));
+    const owner = String(
+      this.resolver.resolve(stack, isFunction ? properties.FunctionName : properties.StateMachineArn),
+    );
     const ownerArn = owner.startsWith('arn:') ? owner : arnOf('lambda', `function:${owner}`);
     return `${ownerArn}:${isVersion ? '1' : String(this.resolver.resolve(stack, properties.Name))}`;
   }

@@ -1,0 +1,23 @@
+import { createSimulator } from '/work/main/test/ozone-simulator/simulator.ts';
+import { deploy, policyText } from '/work/main/test/fixtures/deployment.ts';
+import { mkdtempSync } from 'node:fs';
+const t0 = performance.now();
+const lap = (s: string) => console.log(s, Math.round(performance.now()-t0), 'cpu', JSON.stringify(process.cpuUsage()));
+const clusters = await createSimulator({ directory: mkdtempSync('/tmp/probe-') });
+lap('simulator');
+await clusters.createBucket('ofs://prod/sales/orders'); await clusters.createBucket('ofs://dr/sales/orders');
+const d = await deploy({ clusters, policies: policyText(['sales/orders']), clock: { virtualFrom: new Date('2026-11-16T01:30:00Z') },
+  onEvent: (e) => { if (process.env.V && e.kind !== 'function' ) console.log(new Date(Number(e.at)||0).toISOString(), JSON.stringify(e).slice(0, 300)); } });
+lap('deployed');
+clusters.inProcess.setClock({ now: d.cloud.clock.now(), skewMs: {} });
+await clusters.change('ofs://prod/sales/orders', [{op:'put', path:'a', size: 100, seed: 1}]);
+await d.cloud.advanceTo(new Date('2026-11-16T01:59:00Z'));
+lap('29 sweeps');
+await d.cloud.advanceTo(new Date('2026-11-16T02:10:00Z'));
+lap('slot 1');
+console.log((await d.points('sales/orders')).map((p) => [p.name, p.state, p.mode]), d.cloud.executions().map(e=>[e.name,e.status]));
+await d.cloud.advanceTo(new Date('2026-11-16T08:10:00Z'));
+lap('360 sweeps');
+console.log(d.cloud.counters());
+await d.close(); await clusters.stop();
+lap('closed');

@@ -1,0 +1,35 @@
+import { z } from 'zod';
+
+/** Requests of the Step Functions API, as far as they are emulated. */
+export const mostInput = 262_144;
+const arn = z.string().min(1).max(2048);
+const pages = { maxResults: z.int().min(0).max(1000).optional(), nextToken: z.string().optional() };
+
+export const startRequest = z.strictObject({
+  stateMachineArn: arn,
+  name: z.string().optional(),
+  input: z.string().optional(),
+  traceHeader: z.string().optional(),
+});
+export const executionRequest = z.strictObject({ executionArn: arn, includedData: z.literal('ALL_DATA').optional() });
+export const stopRequest = z.strictObject({
+  executionArn: arn,
+  error: z.string().max(256).optional(),
+  cause: z.string().max(32_768).optional(),
+});
+export const listRequest = z.strictObject({ stateMachineArn: arn, statusFilter: z.string().optional(), ...pages });
+export const historyRequest = z.strictObject({
+  executionArn: arn,
+  reverseOrder: z.boolean().optional(),
+  includeExecutionData: z.boolean().optional(),
+  ...pages,
+});
+const token = z.string().min(1).max(2048);
+export const successRequest = z.strictObject({ taskToken: token, output: z.string().max(mostInput) });
+export const failureRequest = z.strictObject({
+  taskToken: token,
+  error: z.string().max(256).optional(),
+  cause: z.string().max(32_768).optional(),
+});
+export const heartbeatRequest = z.strictObject({ taskToken: token });
+export const machineRequest = z.strictObject({ stateMachineArn: arn, includedData: z.literal('ALL_DATA').optional() });

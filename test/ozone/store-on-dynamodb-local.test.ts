@@ -1,0 +1,12 @@
+import { afterAll, beforeAll } from 'vitest';
+import { describeStores } from '../contract/store/contract.ts';
+import { startDynamoDbLocal } from '../fixtures/dynamodb-local/start.ts';
+import { createTable } from '../fixtures/table.ts';
+
+let engine: Awaited<ReturnType<typeof startDynamoDbLocal>>;
+beforeAll(async () => {
+  engine = await startDynamoDbLocal();
+});
+afterAll(() => engine?.stop());
+
+describeStores('DynamoDB Local', () => createTable(engine.endpoint, 'ledger'));
