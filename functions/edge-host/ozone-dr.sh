@@ -558,14 +558,25 @@ precheck() {
     require_snapshot section.5 "${P[baseReplicaId]}" base
     require_snapshot section.6 "${P[baseSourceId]}" base
   fi
-  [[ ${P[empty]} == no || $(cat "section.$n") == '[ ]' ]] ||
-    refuse replica-not-empty "the bucket ${P[replica]} holds something that is not ours: $(grep -m 1 '"name"' "section.$n")"
+  [[ ${P[empty]} == no ]] || claim_bucket "section.$n"
   [[ -z $incremental ]] || require_diff "${#commands[@]}"
+}
+
+# section: the bucket must be empty, or this host must have found it so before: a first copy that died has left something in it.
+claim_bucket() {
+  local record
+  record=$(bucket_directory)/claimed
+  if [[ $(cat "$1") == '[ ]' ]]; then
+    printf '%s\n' "$REPLICA_CREATED" >"$record" || refuse environment "cannot write $record"
+  elif [[ $(head -n 1 "$record" 2>/dev/null) != "$REPLICA_CREATED" ]]; then
+    refuse replica-not-empty "the bucket ${P[replica]} holds something that is not ours: $(grep -m 1 '"name"' "$1")"
+  fi
 }
 
 check_replica_bucket() {
   local listed
   read_bucket section.1 || unreadable 'bucket info of the replica'
+  REPLICA_CREATED=$B_CREATED
   [[ -z ${P[replicaCreated]} || $B_CREATED == "${P[replicaCreated]}" ]] ||
     refuse replica-other "the bucket was created at $B_CREATED, expected ${P[replicaCreated]}"
   [[ $B_LAYOUT == FILE_SYSTEM_OPTIMIZED || $B_LAYOUT == LEGACY ]] || refuse layout "the replica has the layout $B_LAYOUT, which distcp cannot write"

@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { afterAll } from 'vitest';
 
 const source = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'functions', 'edge-host', 'ozone-dr.sh');
 
@@ -74,13 +75,19 @@ const documentOf: Readonly<Record<string, string>> = {
 
 const quote = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
 
-/** An edge host in a temporary folder: the script as a document runs it, its state, and programs `ozone` and `hadoop` that a test scripts. */
+const folders: string[] = [];
+afterAll(() => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+});
+
+/** An edge host in a temporary folder, removed after the tests of the file: the script as a document runs it, its state, and programs `ozone` and `hadoop` that a test scripts. */
 export class EdgeHost {
   readonly directory = mkdtempSync(join(tmpdir(), 'edge-host-'));
   readonly state = join(this.directory, 'state');
   readonly config = join(this.directory, 'host.conf');
 
   constructor() {
+    folders.push(this.directory);
     mkdirSync(join(this.directory, 'bin'));
     this.configure(`path=${join(this.directory, 'bin')}\nstate=${this.state}\nclient_attempts=3\nclient_wait_ms=200\n`);
     this.ozone({});

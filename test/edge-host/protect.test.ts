@@ -206,6 +206,26 @@ describe.concurrent('replicate', () => {
     expect(host.calls('ozone')[0]?.includes('key list')).toBe(mode === 'bootstrap');
   });
 
+  const leftovers = { [`key list -l 1 ${replica}`]: { out: keyList('x', [['f', 1]]) } };
+
+  it('goes on with a first copy that died, in the bucket that this host had found empty', async () => {
+    const host = aHost({}, 'exit 1');
+    expect((await host.run('replicate', bootstrap)).reply).toMatchObject({ outcome: 'failed', code: 'copy-failed' });
+    host.ozone({ ...good, ...leftovers });
+    host.hadoop(printing(log));
+    const again = { ...bootstrap, operation: operationId(2) };
+    expect((await host.run('replicate', again)).reply).toMatchObject({ outcome: 'ok' });
+  });
+
+  it('but not in a bucket that was made anew since', async () => {
+    const host = aHost({}, 'exit 1');
+    await host.run('replicate', bootstrap);
+    const anew = { [`bucket info ${replica}`]: { out: bucketInfo({ creationTime: '2026-11-21T00:00:00.000Z' }) } };
+    host.ozone({ ...good, ...leftovers, ...anew });
+    const again = { ...bootstrap, operation: operationId(2) };
+    expect((await host.run('replicate', again)).reply).toMatchObject({ outcome: 'refused', code: 'replica-not-empty' });
+  });
+
   it('takes an increment of nothing as success', async () => {
     const empty =
       '26/11/20 INFO mapreduce.Job: Job job_local1_0001 completed successfully\n26/11/20 INFO mapreduce.Job: Counters: 0\n';

@@ -37,6 +37,7 @@ export async function initialise(
   const log = join(folders(directory).logs, `${service}-${daemon}-init.log`);
   try {
     const done = await run(software.java, [...command(directory, software, service, daemon), '--init'], {
+      cwd: directory,
       maxBuffer: 1 << 26,
     });
     await writeFile(log, done.stderr);
@@ -51,6 +52,8 @@ export async function start(directory: string, software: Software, service: Serv
   const log = await open(join(at.logs, `${service}-${daemon}.log`), 'a');
   const child = spawn(software.java, command(directory, software, service, daemon), {
     detached: true,
+    // The manager unpacks native libraries into its working directory.
+    cwd: directory,
     env: jvmEnvironment,
     stdio: ['ignore', log.fd, log.fd],
   });

@@ -123,17 +123,20 @@ export const EdgeReply = z.discriminatedUnion('verb', [
 export type EdgeReply = z.infer<typeof EdgeReply>;
 export type EdgeVerb = EdgeReply['verb'];
 
+/** What a script answers that was given no parameters at all: its agent is too old to pass them in the environment. */
+const Anonymous = z.object({ operation: z.literal(''), outcome: z.literal('refused'), message: z.string() });
+
 const BEGIN = '-----BEGIN OZONE-DR REPLY-----\n';
 const END = '\n-----END OZONE-DR REPLY-----';
 
 /**
- * The reply inside the output of a command, or why there is none. Only the last marked block counts and nothing may
+ * The reply inside the output of a command, or why there is none (`refusal` when the host itself said so). Only the last marked block counts and nothing may
  * follow it: output that was cut, or that something else wrote to, is no reply.
  */
 export const parseEdgeReply = (
   output: string,
   operation: OperationId,
-): { readonly reply: EdgeReply } | { readonly problem: string } => {
+): { readonly reply: EdgeReply } | { readonly problem: string; readonly refusal?: string } => {
   const begin = output.lastIndexOf(BEGIN);
   if (begin < 0) return { problem: 'the output has no reply' };
   const rest = output.slice(begin + BEGIN.length).trimEnd();
@@ -144,6 +147,8 @@ export const parseEdgeReply = (
   } catch {
     return { problem: 'the reply is not JSON' };
   }
+  const anonymous = Anonymous.safeParse(json);
+  if (anonymous.success) return { problem: anonymous.data.message, refusal: anonymous.data.message };
   const parsed = EdgeReply.safeParse(json);
   if (!parsed.success) return { problem: `the reply is not as agreed: ${z.prettifyError(parsed.error).slice(0, 500)}` };
   if (parsed.data.outcome === 'ok' && parsed.data.data === null) return { problem: 'the reply is ok but has no data' };

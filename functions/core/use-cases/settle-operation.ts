@@ -31,6 +31,7 @@ const NOT_DELIVERED: ReadonlySet<string> = new Set([
 export const outcomeOf = (state: Extract<CommandState, { kind: 'ended' }>, id: OperationId): OperationOutcome => {
   const parsed = parseEdgeReply(state.output, id);
   if ('reply' in parsed) return { kind: 'reply', reply: state.output.slice(state.output.lastIndexOf('-----BEGIN')) };
+  if (parsed.refusal) return { kind: 'lost', error: 'EdgeRefused', detail: parsed.refusal };
   const detail = `Run Command says ${state.status}; ${parsed.problem}: ${state.output.slice(-800)}`;
   if (NOT_DELIVERED.has(state.status)) return { kind: 'lost', error: 'EdgeUnreachable', detail };
   if (state.status === 'AccessDenied') return { kind: 'lost', error: 'EdgeRefused', detail };

@@ -43,6 +43,17 @@ describe('the reply of an edge host', () => {
     expect(parseEdgeReply(output, operation)).toMatchObject({ problem: expect.stringContaining(problem) });
   });
 
+  it('without an operation is the refusal of a host whose agent passes no parameters', () => {
+    const output = reply({
+      operation: '',
+      verb: '',
+      outcome: 'refused',
+      code: 'bad-parameter',
+      message: 'agent too old',
+    });
+    expect(parseEdgeReply(output, operation)).toMatchObject({ refusal: 'agent too old' });
+  });
+
   it('counts only as a whole: an older block before a cut one is not taken for it', () => {
     expect(parseEdgeReply(reply() + reply().slice(0, 100), operation)).toHaveProperty('problem');
   });
