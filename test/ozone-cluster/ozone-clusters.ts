@@ -1,7 +1,7 @@
 import { execFile, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import {
@@ -78,7 +78,7 @@ export interface StartOptions {
  * They outlive this process; the next start (or {@link stopOzoneClusters}) in the same folder ends what is left of them.
  */
 export async function startOzoneClusters(options: StartOptions = {}): Promise<OzoneClusters> {
-  const directory = options.directory ?? join(cacheDirectory, 'test');
+  const directory = resolve(options.directory ?? join(cacheDirectory, 'test'));
   const log = options.log ?? (() => undefined);
   const software = await prepareSoftware(log);
   if ((await recorded(directory)).length > 0) log('ending what an earlier run left');
