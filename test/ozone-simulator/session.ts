@@ -7,6 +7,8 @@ import { Om } from './om/om.ts';
 import type { Runtime } from './runtime.ts';
 import type { Universe } from './universe.ts';
 
+const osUser = userInfo().username;
+
 /** One command against the simulated clusters: its runtime, its user, and the faults that strike it. */
 export class Session {
   readonly runtime: Runtime;
@@ -25,7 +27,7 @@ export class Session {
     this.runtime = this.mortal(withOutputFaults(runtime, effects));
     this.effects = effects;
     this.services = [...universe.services];
-    this.user = runtime.env.HADOOP_USER_NAME ?? userInfo().username;
+    this.user = runtime.env.HADOOP_USER_NAME ?? osUser;
     const asked = (runtime.env.OZONE_SIMULATOR_BUG ?? '').split(',');
     this.bugs = new Set([...asked, ...effects.flatMap((effect) => (effect.kind === 'bug' ? [effect.name] : []))]);
     for (const effect of effects) if (effect.kind === 'slow') runtime.sleep(effect.ms);

@@ -19,12 +19,3 @@ export interface Driver {
   /** An empty folder for a command that writes locally. */
   folder(): Promise<string>;
 }
-
-export type Layout = 'FILE_SYSTEM_OPTIMIZED' | 'LEGACY' | 'OBJECT_STORE';
-
-export interface Scenario {
-  /** A sentence about what Ozone does. */
-  readonly name: string;
-  readonly layout?: Layout;
-  play(stage: import('./stage.ts').Stage): Promise<void>;
-}

@@ -136,8 +136,9 @@ export async function live(
   return outcomes;
 }
 
-/** Seeds to live: `OZONE_HISTORIES` many from `OZONE_HISTORY_SEED`, a few by default. */
-export const seeds = (many: number): readonly number[] => {
-  const first = Number(process.env.OZONE_HISTORY_SEED ?? 1);
-  return Array.from({ length: Number(process.env.OZONE_HISTORIES ?? many) }, (_, index) => first + index);
+/** Seeds to live: `OZONE_HISTORIES` many from `OZONE_HISTORY_SEED` (1), else those given. */
+export const seeds = (otherwise: readonly number[]): readonly number[] => {
+  const many = process.env.OZONE_HISTORIES;
+  if (many === undefined) return otherwise;
+  return Array.from({ length: Number(many) }, (_, index) => Number(process.env.OZONE_HISTORY_SEED ?? 1) + index);
 };

@@ -1,4 +1,4 @@
-import type { Scenario } from './driver.ts';
+import type { Scenario } from './scenario.ts';
 import { copyScenarios } from './scenarios/copy.ts';
 import { diffContentScenarios } from './scenarios/diff-content.ts';
 import { diffJobScenarios } from './scenarios/diff-jobs.ts';

@@ -12,7 +12,7 @@ import { bucketCommands, bucketOf, scenarios } from './scenarios.ts';
 import { memoryDriver, processDriver } from './simulator-drivers.ts';
 import { Stage } from './stage.ts';
 
-const rows = scenarios.map((scenario, index) => ({ scenario, index, name: scenario.name }));
+const rows = scenarios.map((scenario, index) => [scenario.name, scenario, index] as const);
 
 const withBuckets = (simulated: SimulatedOzone): SimulatedOzone => {
   for (const service of simulated.services) {
@@ -25,7 +25,7 @@ const withBuckets = (simulated: SimulatedOzone): SimulatedOzone => {
 describe('the simulated command line of Ozone', () => {
   const driver = memoryDriver(withBuckets(simulateInMemory()));
 
-  it.each(rows)('$name', ({ scenario, index }) => scenario.play(new Stage(driver, 'vol', bucketOf(index))));
+  it.each(rows)('%s', (_name, scenario, index) => scenario.play(new Stage(driver, 'vol', bucketOf(index))));
 
   it('is held to at least 60 scenarios, each with a name of its own', () => {
     expect(new Set(scenarios.map((scenario) => scenario.name)).size).toBe(scenarios.length);
@@ -44,8 +44,8 @@ describe.concurrent('the same through its executables', () => {
   });
   afterAll(() => rm(directory, { recursive: true, force: true }));
 
-  const some = rows.filter(({ index, name }) => index % 9 === 0 || /at once|behind the paths|batch/.test(name));
-  it.each(some)('$name', ({ scenario, index }) =>
+  const some = rows.filter(([name, , index]) => index % 9 === 0 || /at once|behind the paths|batch/.test(name));
+  it.each(some)('%s', (_name, scenario, index) =>
     scenario.play(new Stage(processDriver(simulator), 'vol', bucketOf(index))),
   );
 });

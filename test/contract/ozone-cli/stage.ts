@@ -45,7 +45,12 @@ export class Stage {
     return this.driver.run(['hadoop', 'distcp', ...bounded, ...words]);
   }
 
-  /** Several commands of `ozone sh` in one start; they must all succeed. */
+  /** Several commands of `ozone sh` in one start. */
+  batch(...commands: readonly string[]): Promise<Ran> {
+    return this.sh(...commands.flatMap((command) => ['--execute', command]));
+  }
+
+  /** The same as a preparation: they must all succeed. */
   async given(...commands: readonly string[]): Promise<void> {
     const ran = await this.driver.prepare(['ozone', 'sh', ...commands.flatMap((command) => ['--execute', command])]);
     expect(ran, commands.join('; ')).toMatchObject({ exit: 0 });
@@ -133,6 +138,18 @@ export class Stage {
 }
 
 const sorted = (tree: ReadonlyMap<string, TreeEntry>) => [...tree].sort(([a], [b]) => (a < b ? -1 : 1));
+
+/** For what a background service may disturb: looked at up to five times, each with names of its own. */
+export async function inTime(look: (attempt: number) => Promise<void>): Promise<void> {
+  for (let attempt = 1; attempt < 5; attempt++) {
+    const done = await look(attempt).then(
+      () => true,
+      () => false,
+    );
+    if (done) return;
+  }
+  await look(5);
+}
 
 /** The last `DistCp Counters` group, which the local runner prints twice; an absent group is null. */
 export function countersOf({ stderr }: Ran): Readonly<Record<string, number>> | null {

@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto';
 import type { OfsPath, OzoneFileSystem } from '../fs/file-system.ts';
 import { awaitDiff, readDiff, submitDiff } from '../om/diff-jobs.ts';
 import type { OmError } from '../om/errors.ts';
+import { generatedName } from '../om/names.ts';
 import type { DiffEntry } from '../om/snapshot-diff.ts';
 import type { Session } from '../session.ts';
-import { generatedName } from '../shell/snapshot-commands.ts';
 import type { Log } from './log.ts';
 
 /** A path that is no bucket, in the words of the client. */

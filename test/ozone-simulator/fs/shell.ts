@@ -1,8 +1,8 @@
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { ClientError, OmError, UnreachableError } from '../om/errors.ts';
+import { generatedName } from '../om/names.ts';
 import type { Session } from '../session.ts';
-import { generatedName } from '../shell/snapshot-commands.ts';
 import { childOf, FsError, type OfsPath, OzoneFileSystem, parsePath, type Status } from './file-system.ts';
 import { expand } from './glob.ts';
 

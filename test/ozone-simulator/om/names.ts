@@ -25,3 +25,9 @@ function whyCharactersIllegal(name: string, kind: string): string | null {
   if (/[.-]$/.test(name)) return `${kind} name cannot end with a period or dash`;
   return null;
 }
+
+/** `s` and the UTC time, as Ozone names a snapshot that got no name. */
+export const generatedName = (now: number): string => {
+  const [date = '', time = ''] = new Date(now).toISOString().slice(0, -1).split('T');
+  return `s${date.replaceAll('-', '')}-${time.replaceAll(':', '')}`;
+};

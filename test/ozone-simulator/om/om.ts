@@ -297,19 +297,26 @@ const replaceBucket = (state: ClusterState, old: Bucket, now: Bucket): ClusterSt
   buckets: state.buckets.map((bucket) => (bucket === old ? now : bucket)),
 });
 
-/** What Ozone's background services would have done by `now`: purge deleted snapshots, clean below removed directories. */
+/** `ozone.om.snapshot.diff.job.report.persistent.time`, and the interval of the service that removes jobs that failed. */
+const jobsAreKeptMs = { done: 7 * 24 * 3_600_000, failed: 3_600_000 };
+
+/** What Ozone's background services would have done by `now`: purge snapshots, clean below removed directories, forget jobs. */
 function housekeeping(state: ClusterState, now: number, settings: Settings): ClusterState {
   const purged = (s: Snapshot) => s.deletedAt !== null && s.deletedAt + settings.purgeAfterMs <= now;
-  const due = (b: Bucket) => b.detached.some((d) => d.at + settings.directoryCleaningMs <= now);
-  if (!state.buckets.some((b) => due(b) || b.snapshots.some(purged))) return state;
-  return {
-    ...state,
-    buckets: state.buckets.map((bucket) => {
-      const snapshots = bucket.snapshots.some(purged) ? bucket.snapshots.filter((s) => !purged(s)) : bucket.snapshots;
-      if (!due(bucket)) return snapshots === bucket.snapshots ? bucket : { ...bucket, snapshots };
-      const edit = new NamespaceEdit(bucket, state.nextId, { user: '', now });
-      edit.clean(now - settings.directoryCleaningMs);
-      return { ...bucket, snapshots, table: edit.table, detached: edit.detached };
-    }),
+  const dirty = (b: Bucket) => b.detached.some((d) => d.at + settings.directoryCleaningMs <= now);
+  const old = (j: DiffJob) =>
+    j.readyAt + (j.status === 'RUNNING' && j.failure === '' ? jobsAreKeptMs.done : jobsAreKeptMs.failed) <= now;
+  if (!state.buckets.some((b) => dirty(b) || b.snapshots.some(purged) || b.jobs.some(old))) return state;
+  const tidy = (bucket: Bucket): Bucket => {
+    const kept = {
+      ...bucket,
+      snapshots: bucket.snapshots.filter((s) => !purged(s)),
+      jobs: bucket.jobs.filter((j) => !old(j)),
+    };
+    if (!dirty(bucket)) return kept;
+    const edit = new NamespaceEdit(bucket, state.nextId, { user: '', now });
+    edit.clean(now - settings.directoryCleaningMs);
+    return { ...kept, table: edit.table, detached: edit.detached };
   };
+  return { ...state, buckets: state.buckets.map(tidy) };
 }

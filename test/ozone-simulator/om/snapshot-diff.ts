@@ -11,12 +11,22 @@ export type DiffResult = { readonly entries: readonly DiffEntry[] } | { readonly
 
 type Side = ReadonlyMap<number, Entry>;
 
+const known = new WeakMap<Table, WeakMap<Table, DiffResult>>();
+
+/** {@link computeDiff}, remembered as long as both tables are: a job is asked for its status more often than it is computed. */
+export function snapshotDiff(bucket: Pick<Bucket, 'id' | 'layout'>, from: Table, to: Table): DiffResult {
+  const results = known.get(from) ?? new WeakMap<Table, DiffResult>();
+  const result = results.get(to) ?? computeDiff(bucket, from, to);
+  known.set(from, results.set(to, result));
+  return result;
+}
+
 /**
  * Ozone's full diff (SnapshotDiffManager of 2.2): objects are matched by id, records that are equal under the same
  * key are skipped, and a path is whatever its parents give in that snapshot. An object below a removed directory that
  * the cleaner has not reached has no path there: deleted if it had one before, an error if it has one only later.
  */
-export function snapshotDiff(bucket: Pick<Bucket, 'id' | 'layout'>, from: Table, to: Table): DiffResult {
+function computeDiff(bucket: Pick<Bucket, 'id' | 'layout'>, from: Table, to: Table): DiffResult {
   const before = changedObjects(from, to);
   const after = changedObjects(to, from);
   const oldPath = pathsIn(bucket, from);

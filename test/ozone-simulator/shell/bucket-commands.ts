@@ -2,8 +2,8 @@ import { ClientError } from '../om/errors.ts';
 import { usedBytes } from '../om/om.ts';
 import type { Bucket, Layout, Volume } from '../store/model.ts';
 import { UsageError } from './arguments.ts';
+import type { Command } from './command.ts';
 import { jackson } from './json.ts';
-import type { Command } from './shell.ts';
 
 const iso = (ms: number): string => new Date(ms).toISOString();
 

@@ -1,6 +1,6 @@
 import { cancelDiff, type DiffReport, listJobs, readDiff, type Submission, submitDiff } from '../om/diff-jobs.ts';
+import type { Call, Command } from './command.ts';
 import { jackson } from './json.ts';
-import type { Call, Command } from './shell.ts';
 
 /** `snapshot diff`. Whatever its form, it closes the stdout of its process: in a batch nothing prints after it. */
 function diff(call: Call): void {

@@ -5,8 +5,8 @@ import { ClientError, OmError } from '../om/errors.ts';
 import type { Found } from '../om/namespace.ts';
 import type { Om } from '../om/om.ts';
 import { splitSnapshotPath } from '../om/snapshot-path.ts';
+import type { Call, Command } from './command.ts';
 import { jackson } from './json.ts';
-import type { Call, Command } from './shell.ts';
 
 const replicationConfig = { replicationFactor: 'ONE', requiredNodes: 1, minimumNodes: 1, replicationType: 'RATIS' };
 

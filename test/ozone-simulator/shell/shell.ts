@@ -1,30 +1,12 @@
 import { type O3Address, parseO3 } from '../om/address.ts';
 import { ClientError, OmError, UnreachableError } from '../om/errors.ts';
 import type { Session } from '../session.ts';
-import { type CommandSpec, type Parsed, parseArguments, splitWords, UsageError, usageOf } from './arguments.ts';
+import { type CommandSpec, parseArguments, splitWords, UsageError, usageOf } from './arguments.ts';
 import { bucketCommands } from './bucket-commands.ts';
+import type { Call, Command } from './command.ts';
 import { diffCommands } from './diff-commands.ts';
 import { keyCommands } from './key-commands.ts';
 import { snapshotCommands } from './snapshot-commands.ts';
-
-/** What a command of `ozone sh` is given. */
-export interface Call {
-  readonly session: Session;
-  readonly parsed: Parsed;
-  readonly verbose: boolean;
-  /** The first parameter as an address of the kind the command needs. */
-  readonly address: O3Address;
-  /** Prints to stdout unless a `snapshot diff` in the same batch has closed it. */
-  print(text: string): void;
-  closeStdout(): void;
-}
-
-export interface Command {
-  readonly spec: CommandSpec;
-  readonly names: readonly string[];
-  readonly takes: 'service' | 'volume' | 'bucket' | 'key';
-  run(call: Call): void;
-}
 
 const commands: readonly Command[] = [...bucketCommands, ...keyCommands, ...snapshotCommands, ...diffCommands];
 

@@ -1,7 +1,8 @@
 import { OmError } from '../om/errors.ts';
+import { generatedName } from '../om/names.ts';
 import type { Bucket, Snapshot } from '../store/model.ts';
+import type { Command } from './command.ts';
 import { jackson } from './json.ts';
-import type { Command } from './shell.ts';
 
 const snapshotJson = (volumeName: string, bucketName: string, snapshot: Snapshot) => ({
   volumeName,
@@ -17,12 +18,6 @@ const snapshotJson = (volumeName: string, bucketName: string, snapshot: Snapshot
   exclusiveSize: 0,
   exclusiveReplicatedSize: 0,
 });
-
-/** `s` and the UTC time, as Ozone names a snapshot that got no name. */
-export const generatedName = (now: number): string => {
-  const [date = '', time = ''] = new Date(now).toISOString().slice(0, -1).split('T');
-  return `s${date.replaceAll('-', '')}-${time.replaceAll(':', '')}`;
-};
 
 export const snapshotCommands: readonly Command[] = [
   {

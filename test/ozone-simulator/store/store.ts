@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { withLock } from './lock.ts';
 import { type Bucket, type ClusterState, type Entry, emptyCluster, type Snapshot, type Table } from './model.ts';
@@ -60,7 +60,7 @@ const fromRow = ([id, key, dir, size, content, crc, created, modified, owner, bl
 
 /**
  * A folder: `state.json` is replaced by renaming a finished file over it; each version of a bucket's table is one
- * file named by its hash, so a snapshot costs a reference. Tables are kept in memory by hash while the process lives.
+ * file named by its hash while anything refers to it, so a snapshot costs a reference. Tables are kept in memory by hash while the process lives.
  */
 export function folderStore(directory: string): ClusterStore {
   const statePath = join(directory, 'state.json');
@@ -69,10 +69,12 @@ export function folderStore(directory: string): ClusterStore {
   const stored = new WeakMap<Snapshot, StoredSnapshot>();
   mkdirSync(join(directory, 'tables'), { recursive: true });
 
+  const pathOf = (hash: string): string => join(directory, 'tables', `${hash}.json`);
+
   const loadTable = (hash: string): Table => {
     const known = tables.get(hash);
     if (known) return known;
-    const rows: readonly Row[] = JSON.parse(readFileSync(join(directory, 'tables', `${hash}.json`), 'utf8'));
+    const rows: readonly Row[] = JSON.parse(readFileSync(pathOf(hash), 'utf8'));
     const table: Table = new Map(rows.map(fromRow).map((entry) => [entry.key, entry]));
     tables.set(hash, table);
     hashes.set(table, hash);
@@ -81,10 +83,10 @@ export function folderStore(directory: string): ClusterStore {
 
   const saveTable = (table: Table): string => {
     const known = hashes.get(table);
-    if (known !== undefined) return known;
+    if (known !== undefined && existsSync(pathOf(known))) return known;
     const text = JSON.stringify([...table.values()].map(toRow));
     const hash = createHash('sha256').update(text).digest('hex').slice(0, 32);
-    const path = join(directory, 'tables', `${hash}.json`);
+    const path = pathOf(hash);
     if (!existsSync(path)) replace(path, text);
     tables.set(hash, table);
     hashes.set(table, hash);
@@ -108,6 +110,24 @@ export function folderStore(directory: string): ClusterStore {
     stored.set(snapshot, row);
     return snapshot;
   };
+
+  /** Without the lock: a table may have gone between reading the state and reading it, then the state is newer. */
+  const readAgain = (attempts: number): ClusterState => {
+    try {
+      return read();
+    } catch (error) {
+      if (attempts === 0) throw error;
+      return readAgain(attempts - 1);
+    }
+  };
+
+  const tablesOf = (state: ClusterState): ReadonlySet<string> =>
+    new Set(
+      state.buckets.flatMap((bucket) => [
+        saveTable(bucket.table),
+        ...bucket.snapshots.map((snapshot) => stored.get(snapshot)?.table ?? saveTable(snapshot.table)),
+      ]),
+    );
 
   const read = (): ClusterState => {
     if (!existsSync(statePath)) return emptyCluster;
@@ -137,12 +157,15 @@ export function folderStore(directory: string): ClusterStore {
   };
 
   return {
-    read,
+    read: () => readAgain(20),
     transact: (change) =>
       withLock(join(directory, 'lock'), () => {
         const before = read();
         const [after, result] = change(before);
-        if (after !== before) write({ ...after, revision: before.revision + 1 });
+        if (after === before) return result;
+        write({ ...after, revision: before.revision + 1 });
+        const kept = tablesOf(after);
+        for (const hash of tablesOf(before)) if (!kept.has(hash)) rmSync(pathOf(hash), { force: true });
         return result;
       }),
   };

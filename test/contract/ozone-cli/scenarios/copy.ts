@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'vitest';
-import type { Scenario } from '../driver.ts';
+import type { Scenario } from '../scenario.ts';
 import { countersOf, type Stage, traverseSwitch } from '../stage.ts';
 
 /** A distcp that is refused: exit code, and a line of its log. */

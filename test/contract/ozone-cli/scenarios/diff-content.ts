@@ -1,5 +1,6 @@
 import { expect } from 'vitest';
-import type { Change, Layout, Scenario } from '../driver.ts';
+import type { Change } from '../driver.ts';
+import type { Layout, Scenario } from '../scenario.ts';
 
 const text = (path: string, content = path): Change => ({ op: 'text', path, content });
 const mkdir = (path: string): Change => ({ op: 'mkdir', path });

@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import type { Scenario } from '../driver.ts';
+import type { Scenario } from '../scenario.ts';
 import type { Stage } from '../stage.ts';
 
 const refused = (message: string) => ({ exit: 255, stdout: '', stderr: `${message}\n` });

@@ -1,6 +1,6 @@
 import { userInfo } from 'node:os';
 import { expect } from 'vitest';
-import type { Scenario } from '../driver.ts';
+import type { Scenario } from '../scenario.ts';
 
 const me = userInfo().username;
 const sorted = (lines: string): readonly string[] => lines.trimEnd().split('\n').sort();
@@ -75,10 +75,12 @@ export const fileSystemScenarios: readonly Scenario[] = [
     async play(stage) {
       await stage.change('prod', { op: 'text', path: 'f', content: 'x' });
       await stage.snapshots('prod', 's-1');
-      expect(await stage.fs('-put', '/etc/hostname', stage.ofs('prod', '.snapshot/s-1/x'))).toEqual(
-        failed('put: Cannot create key under path reserved for snapshot: .snapshot/'),
-      );
-      expect(await stage.fs('-rm', '-skipTrash', stage.ofs('prod', '.snapshot/s-1/f'))).toEqual(
+      expect(
+        await stage.driver.run(['ozone', 'fs', '-put', '/etc/hostname', stage.ofs('prod', '.snapshot/s-1/x')]),
+      ).toEqual(failed('put: Cannot create key under path reserved for snapshot: .snapshot/'));
+      expect(
+        await stage.driver.run(['ozone', 'fs', '-rm', '-skipTrash', stage.ofs('prod', '.snapshot/s-1/f')]),
+      ).toEqual(
         failed("rm: `Cannot delete key under path reserved for snapshot: .snapshot/': Operation not permitted"),
       );
     },

@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import type { Scenario } from '../driver.ts';
+import type { Scenario } from '../scenario.ts';
 import { countersOf, type Stage, traverseSwitch } from '../stage.ts';
 
 const text = (path: string, content = path) => ({ op: 'text', path, content }) as const;
