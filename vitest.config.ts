@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 // On Node 20 every process that loads the AWS SDK prints a note about Node 22: once per test file is enough to hide failures.
 process.env.NODE_NO_WARNINGS = '1';
 
-/** One project per kind of test. `npm test` runs all but `ozone`, which needs a JDK and Maven and takes minutes. */
+/** One project per kind of test. `npm test` runs all but `ozone`, which needs a JDK and Maven, and `aws-cli`, which installs the AWS CLI. */
 const kind = (name: string, include: readonly string[], testTimeout = 30_000) => ({
   test: { name, include: [...include], testTimeout, hookTimeout: testTimeout },
 });
@@ -19,7 +19,8 @@ export default defineConfig({
       kind('local-cloud', ['test/local-cloud/**/*.test.ts']),
       kind('contract', ['test/contract/**/*.test.ts']),
       kind('infra', ['test/infra/**/*.test.ts'], 60_000),
-      kind('e2e', ['test/e2e/**/*.test.ts'], 60_000),
+      kind('e2e', ['test/e2e/**/*.test.ts'], 120_000),
+      kind('aws-cli', ['test/aws-cli/**/*.test.ts'], 600_000),
       {
         test: {
           name: 'ozone',
