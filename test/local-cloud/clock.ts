@@ -19,6 +19,11 @@ export interface Clock {
   close(): void;
 }
 
+/** What somebody waits for in virtual time can never come. */
+export class NothingLeft extends Error {
+  override readonly name = 'NothingLeft';
+}
+
 export type Cancel = () => void;
 
 const longestTimeout = 2 ** 31 - 1;
@@ -164,7 +169,7 @@ export function virtualClock(from: number, tick: (now: number) => void = () => {
           await idle();
           if (done()) return true;
           if (!fireNext(Number.POSITIVE_INFINITY))
-            throw new Error('virtual time stands still: nothing is left to happen');
+            throw new NothingLeft('virtual time stands still: nothing is left to happen');
           return false;
         });
         if (finished) return;

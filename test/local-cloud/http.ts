@@ -1,14 +1,18 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { working } from './clock.ts';
 import { AwsError } from './errors.ts';
+import type { Faults } from './faults.ts';
 import { isObject, type Json, type JsonObject, parseJson } from './json.ts';
 import type { Actions } from './services/requests.ts';
 import { escapeXml, type S3 } from './services/s3.ts';
+import type { Scheduler } from './services/scheduler.ts';
 import { type Caller, requestId, root, type World } from './world.ts';
 
 /** A service of AWS's JSON protocols, under the prefix of its `X-Amz-Target`. */
 export interface JsonService {
   readonly actions: Actions;
+  /** First part of its IAM actions. */
+  readonly iam: string;
   /** Content type of requests and answers. */
   readonly version: '1.0' | '1.1';
 }
@@ -25,6 +29,8 @@ export interface Services {
   /** Services of the query protocol (SNS), by the service name in the signature. */
   readonly query: Readonly<Record<string, Actions>>;
   readonly s3: S3;
+  readonly scheduler: Scheduler;
+  readonly faults: Faults;
   /** Lambda's Invoke. */
   readonly invoke: (
     caller: Caller,
@@ -37,13 +43,15 @@ export interface Services {
 }
 
 /** One loopback port for all services, as `AWS_ENDPOINT_URL` points to. Signatures are read, not checked. */
-export async function startEndpoint(world: World, services: Services): Promise<Endpoint> {
+export async function startEndpoint(world: World, services: Services, port = 0): Promise<Endpoint> {
   const server = createServer((request, response) => {
+    // An SDK that sees another time than its own takes any error for one of its clock, and calls again.
+    response.setHeader('date', new Date(world.clock.now()).toUTCString());
     void working(world.clock, () => answer(world, services, request, response));
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(0, '127.0.0.1', resolve);
+    server.listen(port, '127.0.0.1', resolve);
   });
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('the endpoint listens on no port');
@@ -84,10 +92,17 @@ async function answer(
     const body = await bodyOf(request);
     if (typeof target === 'string') await answerJson(world, services, target, body, caller, response);
     else if (service === 's3') {
-      const done = services.s3.handle(request.method ?? 'GET', request.url ?? '/', request.headers, body, caller);
+      const method = request.method ?? 'GET';
+      const done = await services.faults.call(s3Action(method, url), caller, () =>
+        services.s3.handle(method, request.url ?? '/', request.headers, body, caller),
+      );
       send(response, done.status, done.headers, done.body);
-    } else if (service === 'lambda') await answerInvoke(services, url, request, body, caller, response);
-    else if (services.query[service]) await answerQuery(services.query[service], body, caller, response);
+    } else if (service === 'lambda')
+      await services.faults.call('lambda:InvokeFunction', caller, () =>
+        answerInvoke(services, url, request, body, caller, response),
+      );
+    else if (service === 'scheduler') await answerScheduler(services, url, request, body, caller, response);
+    else if (services.query[service]) await answerQuery(services, service, body, caller, response);
     else
       throw new AwsError(
         'UnknownOperationException',
@@ -101,7 +116,7 @@ async function answer(
             status: 500,
           });
     world.tell('refused', { service: target ?? service, caller, error: failure.name, message: failure.message });
-    if (typeof target === 'string' || service === 'lambda') sendError(response, failure);
+    if (typeof target === 'string' || service === 'lambda' || service === 'scheduler') sendError(response, failure);
     else sendXmlError(response, failure, service);
   }
 }
@@ -121,7 +136,7 @@ async function answerJson(
   const request = parseJson(body.length === 0 ? '{}' : body.toString('utf8'));
   if (!isRequest(request)) throw new AwsError('SerializationException', 'the body is no JSON object');
   if (!prefix.startsWith('DynamoDB')) world.counters.add(`${prefix}.${action}`);
-  const result = await run(request, caller);
+  const result = await services.faults.call(`${service.iam}:${action}`, caller, () => run(request, caller));
   sendJson(response, 200, service.version, result);
 }
 
@@ -155,12 +170,41 @@ async function answerInvoke(
   );
 }
 
-async function answerQuery(actions: Actions, body: Buffer, caller: Caller, response: ServerResponse): Promise<void> {
+/** The IAM action of an S3 request, as far as S3 is emulated. */
+function s3Action(method: string, url: URL): string {
+  if (url.pathname.replace(/\/$/, '').split('/').length <= 2) return 's3:ListBucket';
+  return `s3:${{ GET: 'Get', HEAD: 'Get', PUT: 'Put', DELETE: 'Delete' }[method] ?? method}Object`;
+}
+
+async function answerScheduler(
+  services: Services,
+  url: URL,
+  request: IncomingMessage,
+  body: Buffer,
+  caller: Caller,
+  response: ServerResponse,
+): Promise<void> {
+  const fields = parseJson(body.length === 0 ? '{}' : body.toString('utf8'));
+  if (!isRequest(fields)) throw new AwsError('ValidationException', 'the body is no JSON object');
+  const method = request.method ?? 'GET';
+  const result = await services.faults.call(`scheduler:${method}`, caller, () =>
+    services.scheduler.handle(method, url.pathname, url.searchParams, fields, caller),
+  );
+  send(response, 200, { 'content-type': 'application/json' }, Buffer.from(JSON.stringify(result)));
+}
+
+async function answerQuery(
+  services: Services,
+  service: string,
+  body: Buffer,
+  caller: Caller,
+  response: ServerResponse,
+): Promise<void> {
   const fields = Object.fromEntries(new URLSearchParams(body.toString('utf8')));
   const action = fields.Action ?? '';
-  const run = actions[action];
+  const run = services.query[service]?.[action];
   if (!run) throw new AwsError('InvalidAction', `${action} is not emulated`);
-  const result = await run(fields, caller);
+  const result = await services.faults.call(`${service}:${action}`, caller, () => run(fields, caller));
   const members = isRequest(result)
     ? Object.entries(result).map(([name, value]) => `<${name}>${escapeXml(String(value))}</${name}>`)
     : [];

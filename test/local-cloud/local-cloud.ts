@@ -7,17 +7,19 @@ import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import type { Execution } from './asl/execution.ts';
 import type { HistoryEvent } from './asl/history.ts';
 import { type Clock, realClock, virtualClock } from './clock.ts';
+import { type Alarm, CloudWatch } from './cloudwatch/cloudwatch.ts';
 import { Counters } from './counters.ts';
 import { startDynalite } from './dynamodb/backend.ts';
 import { DynamoDb } from './dynamodb/dynamodb.ts';
 import { AwsError } from './errors.ts';
+import { type FaultPlan, Faults } from './faults.ts';
 import { type Endpoint, startEndpoint } from './http.ts';
-import type { Json } from './json.ts';
+import type { Json, JsonObject } from './json.ts';
 import { Functions, type LogLine } from './lambda/functions.ts';
 import { EventBus } from './services/events.ts';
 import { Iam } from './services/iam.ts';
 import { Messages } from './services/messages.ts';
-import { S3 } from './services/s3.ts';
+import { bucketArn, S3 } from './services/s3.ts';
 import { type Schedule, Scheduler } from './services/scheduler.ts';
 import { StepFunctions } from './services/step-functions.ts';
 import type { Command } from './ssm/commands.ts';
@@ -36,6 +38,12 @@ export interface LocalCloudOptions {
   readonly directory?: string;
   /** `enforced` (default): every call is judged by the template's policies. */
   readonly permissions?: 'enforced' | 'off';
+  /** What goes wrong, and when: see `faults.ts`. `cloud.faults` adds rules later. */
+  readonly faults?: FaultPlan;
+  /** How Run Command spells `StatusDetails`: `DeliveryTimedOut` (default) or, as parts of AWS do, `Delivery Timed Out`. */
+  readonly statusDetails?: 'joined' | 'spaced';
+  /** Loopback port of the endpoint; a free one unless given. */
+  readonly port?: number;
   /** Numbers in [0, 1) for jitter. */
   readonly random?: () => number;
   /** Sees what happens from the first event on; `onEvent` can be called later. */
@@ -82,6 +90,9 @@ export class LocalCloud {
   readonly events: EventBus;
   readonly s3: S3;
   readonly messages: Messages;
+  readonly cloudWatch: CloudWatch;
+  /** Strikes so far, and rules for more. */
+  readonly faults: Faults;
   readonly #options: LocalCloudOptions;
   readonly #directory: string;
   readonly #counters = new Counters();
@@ -106,6 +117,7 @@ export class LocalCloud {
       clock,
       counters: this.#counters,
       authorize: this.iam.authorize,
+      measure: (...point) => this.cloudWatch.measure(...point),
       random: options.random ?? Math.random,
       tell: (kind, detail) => {
         for (const listener of this.#listeners) listener({ ...detail, at: clock.now(), kind });
@@ -113,39 +125,96 @@ export class LocalCloud {
     };
     this.#world = world;
     const latency = clock.kind === 'real' ? realLatency : virtualLatency;
-    this.events = new EventBus(world, latency.delivery);
-    this.s3 = new S3(world, join(this.#directory, 's3'));
+    this.faults = new Faults(options.faults?.seed ?? 1, world, (id) => this.host(id));
     this.messages = new Messages(world);
-    this.functions = new Functions(world, () => this.endpoint, virtualNow);
+    this.cloudWatch = new CloudWatch(world, {
+      publish: (topicArn, alarmArn, subject, message) => {
+        this.iam.authorizeService({
+          service: 'cloudwatch.amazonaws.com',
+          action: 'sns:Publish',
+          resource: topicArn,
+          source: alarmArn,
+        });
+        this.messages.send(topicArn, message, subject);
+      },
+      emit: (detailType, resources, detail) => this.events.emit('aws.cloudwatch', detailType, resources, detail),
+      sample: () => {
+        for (const { name, visible } of this.messages.queues())
+          world.measure('AWS/SQS', 'ApproximateNumberOfMessagesVisible', { QueueName: name }, visible);
+      },
+    });
+    this.events = new EventBus(world, this.faults, latency.delivery);
+    this.s3 = new S3(world, join(this.#directory, 's3'));
+    this.functions = new Functions(
+      world,
+      this.faults,
+      () => this.endpoint,
+      virtualNow,
+      (line) => this.cloudWatch.logLine(line),
+    );
     this.stepFunctions = new StepFunctions(
       world,
       {
         invoke: (role, name, payload) => this.functions.invoke(role, name, payload),
         callService: (role, service, action, request) => this.#callService(role, service, action, request),
+        objects: this.s3.asRole,
       },
-      (detailType, resources, detail) => this.events.emit('aws.states', detailType, resources, detail),
+      (detailType, resources, detail) => {
+        this.#measureExecution(detail);
+        this.events.emit('aws.states', detailType, resources, detail);
+      },
     );
     this.#hosts = (options.hosts ?? []).map((host) => new Host(host, clock, join(this.#directory, 'hosts', host.id)));
     this.#runCommand = new RunCommand(world, this.#hosts, {
       latency,
+      faults: this.faults,
+      statusDetails: options.statusDetails ?? 'joined',
       emit: (source, detailType, resources, detail) => this.events.emit(source, detailType, resources, detail),
-      store: (bucket, key, content) => {
-        try {
-          this.s3.put(bucket, key, Buffer.from(content));
-        } catch (error) {
-          world.tell('output-not-stored', {
-            bucket,
-            key,
-            message: error instanceof Error ? error.message : String(error),
-          });
-        }
+      store: (host, bucket, key, content) => void this.#storeOutput(host, bucket, key, content),
+    });
+    this.#scheduler = new Scheduler(world, {
+      iam: this.iam,
+      faults: this.faults,
+      call: (targetArn, role, input) => this.#callTarget(targetArn, role, input),
+      deadLetter: (queueArn, role, body) => {
+        world.authorize(role, 'sqs:SendMessage', queueArn);
+        this.messages.send(queueArn, body);
       },
     });
-    this.#scheduler = new Scheduler(
-      world,
-      (targetArn, role, input) => this.#callTarget(targetArn, role, input),
-      (queueArn, body) => this.messages.send(queueArn, body),
-    );
+    for (const host of options.hosts ?? []) {
+      if (host.policy === undefined) continue;
+      this.iam.createRole(hostRole(host.id));
+      this.iam.attach(hostRole(host.id), 'host', host.policy);
+    }
+  }
+
+  /** Metrics of AWS/States. They come with the execution's own status, under the machine's ARN. */
+  #measureExecution({ stateMachineArn, status, startDate, stopDate }: JsonObject): void {
+    const names: Readonly<Record<string, string>> = {
+      RUNNING: 'ExecutionsStarted',
+      SUCCEEDED: 'ExecutionsSucceeded',
+      FAILED: 'ExecutionsFailed',
+      TIMED_OUT: 'ExecutionsTimedOut',
+      ABORTED: 'ExecutionsAborted',
+    };
+    const dimensions = { StateMachineArn: String(stateMachineArn) };
+    this.cloudWatch.measure('AWS/States', names[String(status)] ?? '', dimensions, 1);
+    if (typeof stopDate === 'number')
+      this.cloudWatch.measure('AWS/States', 'ExecutionTime', dimensions, stopDate - Number(startDate));
+  }
+
+  /** An agent uploads under its host's own role. What it may not is its problem, not the command's. */
+  async #storeOutput(host: string, bucket: string, key: string, content: string): Promise<void> {
+    try {
+      await this.faults.call('s3:PutObject', hostRole(host), () => {
+        if (this.host(host).definition.policy !== undefined)
+          this.#world.authorize(hostRole(host), 's3:PutObject', bucketArn(bucket, key));
+        this.s3.put(bucket, key, Buffer.from(content));
+      });
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      this.#world.tell('output-not-stored', { host, bucket, key, message });
+    }
   }
 
   /** Opens the endpoint and creates the assembly's resources. */
@@ -155,16 +224,21 @@ export class LocalCloud {
     this.#closing.push(backend.close);
     const dynamoDb = new DynamoDb(this.#world, backend);
     this.#services = {
-      DynamoDB_20120810: { actions: dynamoDb.actions, version: '1.0' },
-      AWSStepFunctions: { actions: this.stepFunctions.actions, version: '1.0' },
-      AmazonSSM: { actions: this.#runCommand.actions, version: '1.1' },
+      DynamoDB_20120810: { actions: dynamoDb.actions, iam: 'dynamodb', version: '1.0' },
+      AWSStepFunctions: { actions: this.stepFunctions.actions, iam: 'states', version: '1.0' },
+      AmazonSSM: { actions: this.#runCommand.actions, iam: 'ssm', version: '1.1' },
+      GraniteServiceVersion20100801: { actions: this.cloudWatch.actions, iam: 'cloudwatch', version: '1.0' },
+      AWSEvents: { actions: this.events.actions, iam: 'events', version: '1.1' },
     };
-    const endpoint = await startEndpoint(this.#world, {
+    const services = {
+      scheduler: this.#scheduler,
+      faults: this.faults,
       json: this.#services,
       query: { sns: this.messages.topicActions },
       s3: this.s3,
-      isRole: (accessKeyId) => this.#deployed.some((one) => one.type === 'AWS::IAM::Role' && one.name === accessKeyId),
-      invoke: async (caller, name, payload, asynchronous) => {
+      isRole: (accessKeyId: string) =>
+        this.#deployed.some((one) => one.type === 'AWS::IAM::Role' && one.name === accessKeyId),
+      invoke: async (caller: string, name: string, payload: Json, asynchronous: boolean) => {
         if (asynchronous) {
           void this.functions.invokeAsynchronously(caller, name, payload);
           return { payload: null, failed: false };
@@ -175,7 +249,8 @@ export class LocalCloud {
           throw new AwsError(outcome.error.slice('Lambda.'.length), outcome.cause);
         return { payload: JSON.parse(outcome.cause), failed: true };
       },
-    });
+    };
+    const endpoint = await startEndpoint(this.#world, services, this.#options.port);
     this.#endpoint = endpoint;
     this.#closing.push(endpoint.close);
     this.#deployed = await deploy(assembly, {
@@ -188,8 +263,11 @@ export class LocalCloud {
       scheduler: this.#scheduler,
       events: this.events,
       messages: this.messages,
+      cloudWatch: this.cloudWatch,
       s3: this.s3,
     });
+    this.cloudWatch.start();
+    this.faults.add(...(this.#options.faults?.rules ?? []));
   }
 
   #services: Parameters<typeof startEndpoint>[1]['json'] = {};
@@ -245,6 +323,24 @@ export class LocalCloud {
 
   history(arn: string): readonly HistoryEvent[] {
     return this.stepFunctions.execution(arn).history.events;
+  }
+
+  /** Alarms of the template; they are looked at once a minute. What they publish is in `messages`. */
+  alarms(): readonly Alarm[] {
+    return this.cloudWatch.alarms();
+  }
+
+  /** The state of one alarm, by its name or the beginning of its logical id. */
+  alarm(nameOrLogicalId: string): Alarm {
+    const types = ['AWS::CloudWatch::Alarm', 'AWS::CloudWatch::CompositeAlarm'];
+    const named = this.#deployed.filter(
+      ({ type, name, logicalId }) =>
+        types.includes(type) && (name === nameOrLogicalId || logicalId.startsWith(nameOrLogicalId)),
+    );
+    const found = this.alarms().filter((alarm) => named.some(({ name }) => name === alarm.name));
+    const [only, ...others] = found;
+    if (!only || others.length > 0) throw new Error(`${found.length} alarms are '${nameOrLogicalId}'`);
+    return only;
   }
 
   schedules(): readonly Schedule[] {
@@ -326,19 +422,29 @@ export class LocalCloud {
     const prefixes: Readonly<Record<string, string>> = { dynamodb: 'DynamoDB_20120810', ssm: 'AmazonSSM' };
     const run = this.#services[prefixes[service] ?? '']?.actions[action.charAt(0).toUpperCase() + action.slice(1)];
     if (!run) throw new AwsError('UnknownOperationException', `aws-sdk:${service}:${action} is not emulated`);
-    return run(request, role);
+    const iamAction = `${service}:${action.charAt(0).toUpperCase()}${action.slice(1)}`;
+    return this.faults.call(iamAction, role, () => run(request, role));
   }
 
   /** A schedule's target: a function is called asynchronously, a machine is started. */
   async #callTarget(targetArn: string, role: string, input: Json): Promise<void> {
     if (targetArn.includes(':lambda:')) {
-      this.#world.authorize(role, 'lambda:InvokeFunction', targetArn);
-      await this.functions.invokeAsynchronously(role, targetArn, input);
+      await this.faults.call('lambda:InvokeFunction', role, async () => {
+        this.#world.authorize(role, 'lambda:InvokeFunction', targetArn);
+        const outcome = await this.functions.invokeAsynchronously(role, targetArn, input);
+        if (outcome.kind === 'failed' && outcome.error.startsWith('Lambda.'))
+          throw new AwsError(outcome.error.slice('Lambda.'.length), outcome.cause);
+      });
     } else if (targetArn.includes(':stateMachine:')) {
-      this.#world.authorize(role, 'states:StartExecution', targetArn);
-      this.stepFunctions.start(targetArn, JSON.stringify(input));
+      await this.faults.call('states:StartExecution', role, () => {
+        this.#world.authorize(role, 'states:StartExecution', targetArn);
+        this.stepFunctions.start(targetArn, JSON.stringify(input));
+      });
     } else {
       throw new AwsError('ValidationException', `schedule target ${targetArn} is not emulated`);
     }
   }
 }
+
+/** Name of the role that a host with a policy of its own acts under. */
+const hostRole = (id: string): string => `host/${id}`;

@@ -28,6 +28,13 @@ export type Authorize = (
   context?: Readonly<Record<string, string>>,
 ) => void;
 
+export type Measure = (
+  namespace: string,
+  name: string,
+  dimensions: Readonly<Record<string, string>>,
+  value: number,
+) => void;
+
 /** What all parts of the emulator share. */
 export interface World {
   readonly clock: Clock;
@@ -35,7 +42,9 @@ export interface World {
   readonly authorize: Authorize;
   /** Tells the listeners that `kind` happened. */
   readonly tell: (kind: string, detail: JsonObject) => void;
-  /** Uniform in [0, 1): jitter and faults. */
+  /** A data point of a metric of AWS's own, at the emulator's time. */
+  readonly measure: Measure;
+  /** Uniform in [0, 1): jitter. */
   readonly random: () => number;
 }
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll } from 'vitest';
 import { describeStores } from '../contract/store/contract.ts';
 import { startDynamoDbLocal } from '../fixtures/dynamodb-local/start.ts';
-import { createTable } from '../fixtures/table.ts';
+import { dynamoStores } from '../fixtures/table.ts';
 
 let engine: Awaited<ReturnType<typeof startDynamoDbLocal>>;
 beforeAll(async () => {
@@ -9,4 +9,4 @@ beforeAll(async () => {
 });
 afterAll(() => engine?.stop());
 
-describeStores('DynamoDB Local', () => createTable(engine.endpoint, 'ledger'));
+describeStores('DynamoDB Local', () => dynamoStores(engine.endpoint));

@@ -4,6 +4,8 @@ import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import { BackupStep } from '../../functions/core/domain/backup-step.ts';
 import { ERROR_NAMES } from '../../functions/core/errors.ts';
+import { checkDefinition } from '../local-cloud/asl/check.ts';
+import { lintDefinition } from '../local-cloud/asl/lint.ts';
 
 const folder = new URL('../../statemachine/', import.meta.url);
 const files = readdirSync(folder).filter((name) => name.endsWith('.asl.json'));
@@ -50,6 +52,18 @@ const reachable = ({ StartAt, States }: Machine, from = StartAt): ReadonlySet<st
   return found;
 };
 
+/** Errors that pass by themselves, by the integration that has them (AWS, "Handling errors in Step Functions workflows"). */
+const TRANSIENT: Readonly<Record<string, readonly string[]>> = {
+  'lambda:invoke': [
+    'Lambda.TooManyRequestsException',
+    'Lambda.ServiceException',
+    'Lambda.AWSLambdaException',
+    'Lambda.SdkClientException',
+    'Lambda.ClientExecutionTimeoutException',
+  ],
+  'states:startExecution': ['StepFunctions.ThrottlingException', 'StepFunctions.ExecutionLimitExceededException'],
+};
+
 const AWS_ERRORS = new Set([
   'States.ALL',
   'States.Timeout',
@@ -77,6 +91,19 @@ describe.each(files)('%s', (file) => {
   it('is valid by the validator', () => {
     const { isValid, errorsText } = validate(machine, { checkArn: false, checkPaths: true });
     expect(isValid ? '' : errorsText()).toBe('');
+  });
+
+  it('is taken by the interpreter, and breaks no house rule', () => {
+    expect(lintDefinition(checkDefinition(readFileSync(new URL(file, folder), 'utf8')))).toEqual([]);
+  });
+
+  it('retries in every Task the errors that pass by themselves', () => {
+    for (const { name, state } of all.filter((it) => it.state.Type === 'Task')) {
+      const integration = /^arn:aws:states:::([a-z]+:[a-zA-Z]+)/.exec(state.Resource ?? '')?.[1] ?? '';
+      const retried = (state.Retry ?? []).flatMap((it) => it.ErrorEquals);
+      expect(TRANSIENT[integration], name).toBeDefined();
+      expect(retried, name).toEqual(expect.arrayContaining([...(TRANSIENT[integration] ?? [])]));
+    }
   });
 
   it('has no state that cannot be reached', () => {

@@ -95,6 +95,7 @@ const verified = (
     return { points: [{ ...point, state: 'differs', replica, verification }], pair: {} };
   }
   const base = { name, created: point.source.created, sourceId: point.source.id, replicaId: point.replica.id };
+  const { owned } = history.pair;
   const isKnown = history.pair.base?.replicaId === base.replicaId;
   return {
     points: [{ ...point, state: 'verified', verification }],
@@ -103,20 +104,11 @@ const verified = (
       previousBase: isKnown ? history.pair.previousBase : history.pair.base,
       dirtySince: null,
       foreignChange: null,
+      // The answer to the first copy may have been lost: what it left is a copy of ours all the same.
+      ...(owned ? { owned: { ...owned, proved: true } } : {}),
     },
   };
 };
-
-/** Refusals that come before the host looks at its fence: they do not prove that the host keeps one for this bucket. */
-const BEFORE_FENCE: ReadonlySet<string> = new Set([
-  'bad-parameter',
-  'environment',
-  'verb-not-allowed',
-  'operation-busy',
-  'bucket-busy',
-  'fence-missing',
-  'fence-stale',
-]);
 
 /** A copy that was not done, or not known to be done. */
 const notCopied = (
@@ -128,14 +120,16 @@ const notCopied = (
   const { dirtySince, pinned, owned } = history.pair;
   const isFirstDoubt = dirtySince?.operation === operation;
   const changedNothing = observed.outcome === 'refused' || observed.outcome === 'unreachable';
+  // The host writes its fence when all checks are done, and then starts distcp: no earlier answer proves that it has one.
+  const begun = observed.outcome === 'failed' && observed.code !== 'internal';
   return {
     // The host has proved that this operation changed nothing, so the doubt that it raised is gone.
     ...(isFirstDoubt && changedNothing ? { dirtySince: null } : {}),
     ...(isFirstDoubt && observed.code === 'target-modified' ? { foreignChange: { operation, at } } : {}),
     // distcp was started, so the host had found the bucket empty; or it found that the bucket is not.
-    ...(owned && !owned.proved && observed.outcome === 'failed' ? { owned: { ...owned, proved: true } } : {}),
+    ...(owned && !owned.proved && begun ? { owned: { ...owned, proved: true } } : {}),
     ...(owned && !owned.proved && observed.code === 'replica-not-empty' ? { owned: null } : {}),
-    ...(pinned && !BEFORE_FENCE.has(observed.code) ? { pinned: { ...pinned, seeded: true } } : {}),
+    ...(pinned && begun ? { pinned: { ...pinned, seeded: true } } : {}),
   };
 };
 

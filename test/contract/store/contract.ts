@@ -1,7 +1,4 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { dynamoLedger } from '../../../functions/adapters/dynamodb/ledger.ts';
-import { dynamoOperations } from '../../../functions/adapters/dynamodb/operation-store.ts';
-import type { Table } from '../../../functions/adapters/dynamodb/table.ts';
 import type { RunStep } from '../../../functions/core/domain/ledger.ts';
 import { BucketRef, ClusterName, type PairId, pairId, RunId } from '../../../functions/core/domain/names.ts';
 import { EdgeParameters, type Operation } from '../../../functions/core/domain/operation.ts';
@@ -9,15 +6,18 @@ import { epochMs } from '../../../functions/core/domain/units.ts';
 import type { Ledger, OperationStore } from '../../../functions/core/ports.ts';
 import { historyOf, operationOf, slot } from '../../unit/planner/world.ts';
 
-/** What the ledger and the operation store promise, on whatever speaks DynamoDB's protocol. */
-export const describeStores = (engine: string, openTable: () => Promise<Table>): void => {
+export interface Stores {
+  readonly ledger: Ledger;
+  readonly operations: OperationStore;
+}
+
+/** What the ledger and the operation store promise, wherever they keep it. */
+export const describeStores = (engine: string, open: () => Promise<Stores>): void => {
   let ledger: Ledger;
   let operations: OperationStore;
   let count = 0;
   beforeAll(async () => {
-    const table = await openTable();
-    ledger = dynamoLedger(table);
-    operations = dynamoOperations(table);
+    ({ ledger, operations } = await open());
   });
 
   const freshPair = (): PairId => {

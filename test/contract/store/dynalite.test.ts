@@ -1,5 +1,5 @@
 import { afterAll, beforeAll } from 'vitest';
-import { createTable, startDynalite } from '../../fixtures/table.ts';
+import { dynamoStores, startDynalite } from '../../fixtures/table.ts';
 import { describeStores } from './contract.ts';
 
 let engine: Awaited<ReturnType<typeof startDynalite>>;
@@ -8,4 +8,4 @@ beforeAll(async () => {
 });
 afterAll(() => engine.stop());
 
-describeStores('dynalite', () => createTable(engine.endpoint, 'ledger'));
+describeStores('dynalite', () => dynamoStores(engine.endpoint));

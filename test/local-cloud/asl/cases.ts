@@ -19,12 +19,31 @@ export const task = (more: Readonly<Record<string, unknown>> = {}, name = 'work'
   ...more,
 });
 
+/** What `lambda:invoke` returns for a function that returned `payload`. */
+export const reply = (payload: Json): Json => ({ ExecutedVersion: '$LATEST', Payload: payload, StatusCode: 200 });
+
 export const waitForToken = (more: Readonly<Record<string, unknown>> = {}) =>
   task({
     Resource: 'arn:aws:states:::lambda:invoke.waitForTaskToken',
     Arguments: { FunctionName: 'work', Payload: { token: '{% $states.context.Task.Token %}' } },
     ...more,
   });
+
+/** A distributed Map that ends; its children pass their input on unless `states` are given, the first of which begins. */
+export const distributed = (
+  more: Readonly<Record<string, unknown>>,
+  states: Readonly<Record<string, unknown>> = { Item: { Type: 'Pass', End: true } },
+  executionType = 'STANDARD',
+) => ({
+  Type: 'Map',
+  ItemProcessor: {
+    ProcessorConfig: { Mode: 'DISTRIBUTED', ExecutionType: executionType },
+    StartAt: Object.keys(states)[0],
+    States: states,
+  },
+  ...('Next' in more ? {} : { End: true }),
+  ...more,
+});
 
 /** A machine of one Pass whose output is the expression. */
 export const expression = (source: string) => machine({ Only: { Type: 'Pass', Output: `{% ${source} %}`, End: true } });
@@ -37,6 +56,8 @@ export interface Case extends RunOptions {
   readonly error?: string;
   readonly status?: RunResult['status'];
   readonly seconds?: number;
+  /** Types of the history's events, all of them. */
+  readonly types?: readonly string[];
 }
 
 /** Runs a case and compares what it says. */
@@ -49,6 +70,7 @@ export async function check(one: Case): Promise<RunResult> {
     cause: result.status === status ? undefined : result.cause,
   }).toEqual({ status, error: one.error, cause: undefined });
   if (one.output !== undefined) expect(result.output).toEqual(one.output);
+  if (one.types !== undefined) expect(result.events.map((event) => event.type)).toEqual(one.types);
   if (one.seconds !== undefined) expect(result.seconds).toBe(one.seconds);
   return result;
 }

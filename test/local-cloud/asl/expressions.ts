@@ -16,10 +16,45 @@ export interface Bindings {
 type Compiled = ReturnType<typeof jsonata>;
 const compiled = new Map<string, Compiled>();
 
+/**
+ * AWS stops an expression after a second, or when its stack overflows (`States.QueryEvaluationError`); here steps and
+ * depth are counted, so that the answer does not depend on the machine. JSONata calls these hooks around each step.
+ */
+const mostSteps = 1_000_000;
+const mostDepth = 2000;
+/** No expression can name this variable. */
+const budgetName = ' budget';
+interface Budget {
+  depth: number;
+  steps: number;
+}
+interface Environment {
+  readonly lookup: (name: string) => Budget | undefined;
+  readonly isParallelCall: boolean;
+}
+
+function spend(environment: Environment, depth: number): void {
+  const budget = environment.lookup(budgetName);
+  if (!budget) return;
+  budget.steps += 1;
+  // What runs side by side is not deeper.
+  if (!environment.isParallelCall) budget.depth += depth;
+  if (budget.steps > mostSteps) refuse('The evaluation took too long.');
+  if (budget.depth > mostDepth) refuse('Stack overflow.');
+}
+
 function compile(source: string): Compiled {
   const known = compiled.get(source);
   if (known) return known;
   const expression = jsonata(source);
+  // The names of the hooks are symbols, which the type of `assign` does not know.
+  const hook = (name: string, depth: number) =>
+    Reflect.apply(expression.assign, expression, [
+      Symbol.for(name),
+      (_node: unknown, _input: unknown, environment: Environment) => spend(environment, depth),
+    ]);
+  hook('jsonata.__evaluate_entry', 1);
+  hook('jsonata.__evaluate_exit', -1);
   compiled.set(source, expression);
   return expression;
 }
@@ -59,6 +94,7 @@ async function evaluateExpression(source: string, location: string, bindings: Bi
       ...awsFunctions(now),
       ...bindings.variables,
       states: bindings.states,
+      [budgetName]: { depth: 0, steps: 0 },
     });
   } catch (error) {
     const message = isObject(error) && typeof error.message === 'string' ? error.message : String(error);

@@ -29,6 +29,7 @@ export class History {
   readonly #now: () => number;
   readonly #listen: (event: HistoryEvent) => void;
   readonly #limit: number;
+  #closed = false;
 
   constructor(now: () => number, listen: (event: HistoryEvent) => void, limit = mostEvents) {
     this.#now = now;
@@ -38,6 +39,8 @@ export class History {
 
   /** Appends an event to a strand. The last place is kept for the end of the execution. */
   add(strand: Strand, type: string, details?: JsonObject): void {
+    // What a stopped strand still has to say comes after the end of the execution: AWS records nothing there.
+    if (this.#closed) return;
     if (this.events.length >= this.#limit - 1) {
       throw new StateError(
         'States.Runtime',
@@ -51,6 +54,14 @@ export class History {
   /** The event that ends the execution. */
   close(type: string, details?: JsonObject): void {
     this.#append(this.events.length, type, details);
+    this.#closed = true;
+  }
+
+  /** The event with which a redrive begins. */
+  reopen(strand: Strand, redriveCount: number): void {
+    this.#closed = false;
+    strand.lastEvent = this.events.length;
+    this.add(strand, 'ExecutionRedriven', { redriveCount });
   }
 
   #append(previousEventId: number, type: string, details: JsonObject | undefined): void {

@@ -1,7 +1,7 @@
 import type { Json } from '../json.ts';
 import type { Catcher, Retrier, Shaping } from './definition.ts';
 import { matches, StateError } from './errors.ts';
-import { type Entered, type Frame, leave, recordEvaluation } from './interpreter.ts';
+import { type Entered, type Frame, type Left, leave, recordEvaluation } from './frame.ts';
 
 interface Recoverable extends Shaping {
   readonly Type: string;
@@ -19,7 +19,7 @@ export async function recover(
   state: Recoverable,
   entered: Entered,
   attempt: () => Promise<Json>,
-): Promise<{ readonly next: string | undefined; readonly output: Json }> {
+): Promise<Left> {
   const used = new Map<Retrier, number>();
   for (;;) {
     try {
@@ -33,6 +33,9 @@ export async function recover(
       if (retrier && before < (retrier.MaxAttempts ?? 3)) {
         used.set(retrier, before + 1);
         entered.retries += 1;
+        // A retry begins the state anew, all items and branches; only a redrive goes on from what was done.
+        entered.progress.branches.clear();
+        entered.progress.mapRun = undefined;
         frame.surroundings.count('states.transitions');
         await frame.strand.sleepUntil(
           frame.surroundings.clock.now() + 1000 * delayOf(retrier, before, frame.surroundings.random),
@@ -54,7 +57,7 @@ async function caught(
   entered: Entered,
   catcher: Catcher,
   errorOutput: { readonly Error: string; readonly Cause: string },
-): Promise<{ readonly next: string | undefined; readonly output: Json }> {
+): Promise<Left> {
   try {
     return await leave(frame, state, entered, catcher.Next, errorOutput, { errorOutput }, catcher);
   } catch (error) {

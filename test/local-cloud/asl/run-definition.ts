@@ -1,11 +1,12 @@
-import { virtualClock } from '../clock.ts';
+import { NothingLeft, virtualClock } from '../clock.ts';
 import { Counters } from '../counters.ts';
 import type { Json } from '../json.ts';
 import { StepFunctions } from '../services/step-functions.ts';
 import { iamArn, type World } from '../world.ts';
 import { StateError } from './errors.ts';
-import type { ExecutionStatus, FunctionOutcome } from './execution.ts';
+import type { ExecutionStatus, FunctionOutcome, Objects } from './execution.ts';
 import type { HistoryEvent } from './history.ts';
+import { type Mocks, mocked } from './mocks.ts';
 
 /** Stands for a Lambda function: gets the payload, returns the result or throws `StateError`. */
 export type FunctionStub = (payload: Json, stage: Stage) => Json | Promise<Json>;
@@ -30,6 +31,10 @@ export interface RunResult {
 export interface RunOptions {
   readonly input?: Json;
   readonly functions?: Readonly<Record<string, FunctionStub>>;
+  /** Answers in place of every Task; without them, and without `functions`, nothing can be called. */
+  readonly mocks?: Mocks;
+  /** What the machine can read and write in S3. */
+  readonly objects?: Objects;
   readonly random?: () => number;
   /** Further machines, by name, that the definition may start. */
   readonly machines?: Readonly<Record<string, unknown>>;
@@ -47,6 +52,7 @@ export function stageFor(options: RunOptions): Stage & { readonly clock: ReturnT
     authorize: () => {},
     random: options.random ?? (() => 0.5),
     tell: () => {},
+    measure: () => {},
   };
   const invoke = async (_role: string, name: string, payload: Json): Promise<FunctionOutcome> => {
     const stub = options.functions?.[name];
@@ -62,7 +68,16 @@ export function stageFor(options: RunOptions): Stage & { readonly clock: ReturnT
   const callService = () => Promise.reject(new Error('no services here'));
   const stage: Stage & { readonly clock: typeof clock } = {
     clock,
-    stepFunctions: new StepFunctions(world, { invoke, callService }, () => {}),
+    stepFunctions: new StepFunctions(
+      world,
+      {
+        invoke,
+        callService,
+        ...(options.objects ? { objects: options.objects } : {}),
+        ...(options.mocks ? mocked(clock, options.mocks) : {}),
+      },
+      () => {},
+    ),
     after: (seconds, later) => {
       clock.at(clock.now() + seconds * 1000, later);
     },
@@ -72,15 +87,23 @@ export function stageFor(options: RunOptions): Stage & { readonly clock: ReturnT
 }
 
 const create = (stage: Stage, name: string, definition: unknown) =>
-  stage.stepFunctions.createMachine({ name, definition: JSON.stringify(definition), roleArn: iamArn('role/machine') });
+  stage.stepFunctions.createMachine({ name, definition: textOf(definition), roleArn: iamArn('role/machine') });
 
-/** Runs one definition to its end. A definition that is refused throws `InvalidDefinition`. */
+/** A definition is given as its text or as the value that the text says. */
+const textOf = (definition: unknown): string =>
+  typeof definition === 'string' ? definition : JSON.stringify(definition);
+
+/** Runs one definition to its end, or until nothing is left that could happen (status `RUNNING`). A definition that is refused throws `InvalidDefinition`. */
 export async function runDefinition(definition: unknown, options: RunOptions = {}): Promise<RunResult> {
   const stage = stageFor(options);
   const machine = create(stage, 'main', definition);
   const execution = stage.stepFunctions.start(machine.arn, JSON.stringify(options.input ?? {}), 'one');
   options.meanwhile?.(stage, execution.arn);
-  await stage.clock.runUntil(() => execution.status !== 'RUNNING');
+  try {
+    await stage.clock.runUntil(() => execution.status !== 'RUNNING');
+  } catch (error) {
+    if (!(error instanceof NothingLeft)) throw error;
+  }
   stage.clock.close();
   const { status, output, error, cause, history } = execution;
   return {

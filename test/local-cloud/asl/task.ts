@@ -3,10 +3,10 @@ import { AwsError } from '../errors.ts';
 import { isObject, type Json, type JsonObject } from '../json.ts';
 import type { TaskState } from './definition.ts';
 import { StateError } from './errors.ts';
-import { describeForParent } from './execution.ts';
+import { type Call, describeForParent } from './execution.ts';
+import { checkSize, type Entered, evaluateIn, type Frame, numberIn } from './frame.ts';
 import { dataDetails } from './history.ts';
 import { type Integration, integrationOf } from './integrations.ts';
-import { checkSize, type Entered, evaluateIn, type Frame, locationOf } from './interpreter.ts';
 
 interface Attempt {
   readonly frame: Frame;
@@ -14,6 +14,9 @@ interface Attempt {
   readonly integration: Integration;
   readonly request: Json;
 }
+
+/** AWS, "Task workflow state": what TimeoutSeconds and HeartbeatSeconds may be. */
+const limits = { from: 1, to: 99_999_999 };
 
 /** One attempt of a Task: evaluates its fields, calls, waits for the token where asked, and keeps the time-outs. */
 export async function attemptTask(frame: Frame, state: TaskState, entered: Entered): Promise<Json> {
@@ -42,8 +45,8 @@ export async function attemptTask(frame: Frame, state: TaskState, entered: Enter
           : {}
         : await evaluateIn(frame, entered, state.Arguments, 'Arguments', token === undefined ? {} : { token });
     checkSize(request, `The arguments of the state '${entered.name}'`);
-    const timeout = await timeLimit(frame, entered, state.TimeoutSeconds, 'TimeoutSeconds');
-    const heartbeat = await timeLimit(frame, entered, state.HeartbeatSeconds, 'HeartbeatSeconds');
+    const timeout = await numberIn(frame, entered, state.TimeoutSeconds, 'TimeoutSeconds', limits);
+    const heartbeat = await numberIn(frame, entered, state.HeartbeatSeconds, 'HeartbeatSeconds', limits);
     const attempt = { frame, entered, integration, request };
     scheduled(attempt, timeout, heartbeat);
 
@@ -66,11 +69,12 @@ export async function attemptTask(frame: Frame, state: TaskState, entered: Enter
       }
       settleToken = settle;
       if (early) settle(early);
-      const call = callOf(attempt);
+      const mocked = frame.surroundings.mock?.(entered.name, integration.waitsForToken);
+      const call = mocked ?? callOf(attempt);
       cancels.push(call.giveUp);
       call.result.then(
         (value) => {
-          if (token === undefined) settle(() => value);
+          if (token === undefined || mocked !== undefined) settle(() => value);
           else if (!over) {
             try {
               record(attempt, 'TaskSubmitted', dataDetails('output', value));
@@ -106,31 +110,11 @@ const timedOut = (name: string): never => {
   throw new StateError(name, '');
 };
 
-async function timeLimit(
-  frame: Frame,
-  entered: Entered,
-  template: number | string | undefined,
-  field: string,
-): Promise<number | undefined> {
-  if (template === undefined) return undefined;
-  const value = await evaluateIn(frame, entered, template, field);
-  if (typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= 99_999_999) return value;
-  throw new StateError(
-    'States.QueryEvaluationError',
-    `${field} must be a whole number from 1 to 99999999`,
-    locationOf(entered, field),
-  );
-}
-
-interface Call {
-  readonly result: Promise<Json>;
-  /** Best effort when nobody waits any more: AWS stops the child of a `.sync` Task. */
-  readonly giveUp: Cancel;
-}
-
 function callOf(attempt: Attempt): Call {
   const { frame, integration } = attempt;
   switch (integration.kind) {
+    case 'mocked-only':
+      throw new StateError('States.Runtime', `${integration.resourceType}:${integration.resource} is not emulated`);
     case 'lambda-invoke':
     case 'lambda-function':
       return { result: invoke(attempt), giveUp: () => {} };
@@ -184,7 +168,7 @@ function startExecution(attempt: Attempt): Call {
   const { surroundings, execution } = frame;
   let child: ReturnType<typeof surroundings.startChild>;
   try {
-    child = surroundings.startChild(execution.machine.role, objectOf(attempt));
+    child = surroundings.startChild(execution.machine.role, objectOf(attempt), integration.sync);
   } catch (error) {
     return { result: Promise.reject(serviceError('StepFunctions', 'sfn', error)), giveUp: () => {} };
   }
@@ -199,7 +183,7 @@ function startExecution(attempt: Attempt): Call {
     });
   });
   const giveUp = () => {
-    if (child.status === 'RUNNING') surroundings.stopChild(child);
+    if (child.status === 'RUNNING') surroundings.stopChild(child, execution.machine.role);
   };
   return { result, giveUp };
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { FunctionOutcome } from '../asl/execution.ts';
 import { working } from '../clock.ts';
 import { AwsError } from '../errors.ts';
+import type { Faults, FunctionFault } from '../faults.ts';
 import type { Json } from '../json.ts';
 import { arnOf, type Caller, region, type World } from '../world.ts';
 import { Sandbox, type SandboxResult } from './sandbox.ts';
@@ -19,6 +20,9 @@ export interface FunctionDefinition {
   readonly environment: Readonly<Record<string, string>>;
   readonly timeoutSeconds: number;
   readonly memoryMb: number;
+  readonly logGroup: string;
+  /** Of `$LATEST`, for asynchronous calls (AWS::Lambda::EventInvokeConfig). */
+  readonly asynchronousRetries: number;
 }
 
 /** A line that a function wrote to its log. */
@@ -30,8 +34,9 @@ export interface LogLine {
 
 /** Sandboxes of one function that run at once; further calls wait. (AWS would start up to a thousand.) */
 const mostSandboxes = 4;
-/** AWS Lambda, "Asynchronous invocation": two retries after function errors. */
-const asynchronousRetries = 2;
+/** AWS Lambda, "How Lambda handles errors and retries with asynchronous invocation": the pauses before the retries. */
+const retryPauses = [60_000, 120_000];
+export const mostAsynchronousRetries = retryPauses.length;
 
 interface Pool {
   readonly definition: FunctionDefinition;
@@ -47,9 +52,19 @@ export class Functions {
   readonly #endpoint: () => string;
   readonly #virtualNow: SharedArrayBuffer | undefined;
   readonly #pools = new Map<string, Pool>();
+  readonly #faults: Faults;
+  readonly #logLine: (line: string) => void;
 
-  constructor(world: World, endpoint: () => string, virtualNow: SharedArrayBuffer | undefined) {
+  constructor(
+    world: World,
+    faults: Faults,
+    endpoint: () => string,
+    virtualNow: SharedArrayBuffer | undefined,
+    logLine: (line: string) => void,
+  ) {
     this.#world = world;
+    this.#faults = faults;
+    this.#logLine = logLine;
     this.#endpoint = endpoint;
     this.#virtualNow = virtualNow;
   }
@@ -82,22 +97,51 @@ export class Functions {
     const pool = this.#pools.get(name);
     if (!pool)
       return { kind: 'failed', error: 'Lambda.ResourceNotFoundException', cause: `Function not found: ${arn}` };
-    const result = await working(this.#world.clock, () => this.#run(pool, payload));
+    const fault = this.#faults.function(name)?.fault;
+    if (fault === 'throttled')
+      return { kind: 'failed', error: 'Lambda.TooManyRequestsException', cause: 'Rate Exceeded.' };
+    const result = await working(this.#world.clock, () => this.#run(pool, payload, qualifier, fault));
+    if (fault === 'answer-lost')
+      return { kind: 'failed', error: 'Lambda.ServiceException', cause: 'Service exception.' };
     if (result.kind === 'returned')
       return { kind: 'returned', payload: result.payload, version: qualifier ?? '$LATEST' };
     const { errorType, errorMessage, trace } = result;
     return { kind: 'failed', error: errorType, cause: JSON.stringify({ errorType, errorMessage, trace }) };
   }
 
-  /** As a rule or a schedule calls: nobody waits for the result; a failing function is called again, twice. */
-  async invokeAsynchronously(caller: Caller, target: string, payload: Json): Promise<FunctionOutcome> {
-    for (let attempt = 0; ; attempt++) {
-      const outcome = await this.invoke(caller, target, payload);
-      if (outcome.kind === 'returned' || attempt >= asynchronousRetries) return outcome;
+  /**
+   * As a rule or a schedule calls: nobody waits for the result; a failing function is called again after a minute and
+   * after two more, as far as its EventInvokeConfig allows. The result is that of the first call.
+   */
+  async invokeAsynchronously(caller: Caller, target: string, payload: Json, attempt = 0): Promise<FunctionOutcome> {
+    const outcome = await this.invoke(caller, target, payload);
+    const { name } = parsedTarget(target);
+    const pause = retryPauses[attempt];
+    const retries = this.#pools.get(name)?.definition.asynchronousRetries ?? 0;
+    if (outcome.kind === 'failed' && pause !== undefined && attempt < retries) {
+      const { clock } = this.#world;
+      clock.at(clock.now() + pause, () => void this.invokeAsynchronously(caller, target, payload, attempt + 1));
+    }
+    return outcome;
+  }
+
+  /** Metrics of one call, as Lambda gives them: for the function, for the version or alias called, for all. */
+  #measure(name: string, qualifier: string | undefined, result: SandboxResult, milliseconds: number): void {
+    const sets: Readonly<Record<string, string>>[] = [{ FunctionName: name }, {}];
+    if (qualifier !== undefined) sets.push({ FunctionName: name, Resource: `${name}:${qualifier}` });
+    for (const dimensions of sets) {
+      this.#world.measure('AWS/Lambda', 'Invocations', dimensions, 1);
+      this.#world.measure('AWS/Lambda', 'Errors', dimensions, result.kind === 'failed' ? 1 : 0);
+      this.#world.measure('AWS/Lambda', 'Duration', dimensions, milliseconds);
     }
   }
 
-  async #run(pool: Pool, payload: Json): Promise<SandboxResult> {
+  async #run(
+    pool: Pool,
+    payload: Json,
+    qualifier: string | undefined,
+    fault: FunctionFault['fault'] | undefined,
+  ): Promise<SandboxResult> {
     const { definition } = pool;
     const { counters, tell } = this.#world;
     counters.add('lambda.invocations');
@@ -116,15 +160,17 @@ export class Functions {
       functionVersion: '$LATEST',
       invokedFunctionArn: arnOf('lambda', `function:${definition.name}`),
       memoryLimitInMB: String(definition.memoryMb),
-      logGroupName: `/aws/lambda/${definition.name}`,
+      logGroupName: definition.logGroup,
       logStreamName: id,
     };
     const deadline = Date.now() + definition.timeoutSeconds * 1000;
-    const result = await Promise.race([sandbox.run(id, payload, context, deadline), timedOut]);
+    const answered = await Promise.race([sandbox.run(id, payload, context, deadline), timedOut]);
     clearTimeout(timer);
+    const result = fault === 'time-out-after-effect' ? timeout(definition, id) : answered;
     if (result.kind === 'failed' && result.errorType === 'Sandbox.Timedout') await sandbox.end();
     this.#giveBack(pool, sandbox);
     counters.add('lambda.milliseconds', Math.round(performance.now() - started));
+    this.#measure(definition.name, qualifier, result, performance.now() - started);
     tell('function', {
       function: definition.name,
       ok: result.kind === 'returned',
@@ -163,10 +209,23 @@ export class Functions {
       virtualNow: this.#virtualNow,
       environment: { ...this.#runtimeEnvironment(definition), ...definition.environment },
       log: (line) => {
+        // CloudWatch Logs takes nothing from a role that may not write, and tells nobody.
+        if (!this.#mayLog(definition)) return;
+        this.#logLine(line);
         this.logs.push({ function: definition.name, at: this.#world.clock.now(), line });
         this.#world.tell('log', { function: definition.name, line });
       },
     });
+  }
+
+  #mayLog({ role, logGroup }: FunctionDefinition): boolean {
+    try {
+      for (const action of ['logs:CreateLogStream', 'logs:PutLogEvents'])
+        this.#world.authorize(role, action, arnOf('logs', `log-group:${logGroup}:log-stream:local`));
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   /** What the Lambda runtime sets, and the settings that lead the SDK here. */
@@ -180,7 +239,7 @@ export class Functions {
       AWS_LAMBDA_FUNCTION_NAME: definition.name,
       AWS_LAMBDA_FUNCTION_VERSION: '$LATEST',
       AWS_LAMBDA_FUNCTION_MEMORY_SIZE: String(definition.memoryMb),
-      AWS_LAMBDA_LOG_GROUP_NAME: `/aws/lambda/${definition.name}`,
+      AWS_LAMBDA_LOG_GROUP_NAME: definition.logGroup,
       AWS_LAMBDA_INITIALIZATION_TYPE: 'on-demand',
       AWS_EXECUTION_ENV: 'AWS_Lambda_nodejs24.x',
       AWS_ENDPOINT_URL: this.#endpoint(),

@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import { NotEmulated } from '../errors.ts';
-import { isObject, type Json, type JsonObject } from '../json.ts';
-import { accountId, iso, region, type World } from '../world.ts';
+import type { Faults } from '../faults.ts';
+import { isObject, type Json, type JsonObject, parseJson } from '../json.ts';
+import { accountId, arnOf, iso, region, type World } from '../world.ts';
+import { type Actions, parseRequest } from './requests.ts';
 
 /**
  * A pattern of EventBridge as far as it is emulated: exact values, `prefix`, `suffix`, `anything-but` (values or a
@@ -42,8 +44,23 @@ export interface BusEvent extends JsonObject {
   readonly detail: JsonObject;
 }
 
-/** What is to be done with an event: the faults of "best effort" delivery (lost, doubled, late) are made here. */
-export type Delivery = (event: BusEvent, deliver: () => void) => void;
+const putRequest = z.strictObject({
+  Entries: z
+    .array(
+      z.strictObject({
+        Source: z.string().optional(),
+        DetailType: z.string().optional(),
+        Detail: z.string().optional(),
+        Resources: z.array(z.string()).optional(),
+        Time: z.number().optional(),
+        EventBusName: z.enum(['default', arnOf('events', 'event-bus/default')]).optional(),
+      }),
+    )
+    .min(1)
+    .max(10),
+});
+/** An event that is held back to be reordered goes out at the latest after this. */
+const longestHold = 60_000;
 
 /** The default event bus. */
 export class EventBus {
@@ -52,10 +69,13 @@ export class EventBus {
   readonly #latency: number;
   /** Events so far, for tests. */
   readonly seen: BusEvent[] = [];
-  delivery: Delivery = (_event, deliver) => deliver();
+  readonly #faults: Faults;
+  /** Events that wait until another one has overtaken them. */
+  readonly #heldBack: (() => void)[] = [];
 
-  constructor(world: World, latency: number) {
+  constructor(world: World, faults: Faults, latency: number) {
     this.#world = world;
+    this.#faults = faults;
     this.#latency = latency;
   }
 
@@ -68,7 +88,7 @@ export class EventBus {
     this.#rules.push({ name, pattern: parsed.data, targets });
   }
 
-  emit(source: string, detailType: string, resources: readonly string[], detail: JsonObject): void {
+  emit(source: string, detailType: string, resources: readonly string[], detail: JsonObject): BusEvent {
     const event: BusEvent = {
       version: '0',
       id: randomUUID(),
@@ -83,13 +103,64 @@ export class EventBus {
     this.seen.push(event);
     this.#world.counters.add('events');
     for (const rule of this.#rules.filter((one) => matchesPattern(one.pattern, event))) {
-      for (const target of rule.targets) {
-        this.delivery(event, () => {
-          this.#world.clock.at(this.#world.clock.now() + this.#latency, () => target.deliver(target.input ?? event));
-        });
+      this.#world.measure('AWS/Events', 'MatchedEvents', { RuleName: rule.name }, 1);
+      for (const target of rule.targets) this.#send(target, event);
+    }
+    return event;
+  }
+
+  #send(target: Target, event: BusEvent): void {
+    const { clock } = this.#world;
+    const deliver = (seconds: number) => {
+      clock.at(clock.now() + this.#latency + seconds * 1000, () => target.deliver(target.input ?? event));
+    };
+    const fault = this.#faults.event(event['detail-type']);
+    switch (fault?.fault) {
+      case 'lost':
+        return;
+      case 'late':
+        deliver(fault.seconds ?? 60);
+        return;
+      case 'doubled':
+        deliver(0);
+        deliver(fault.seconds ?? 0);
+        return;
+      case 'reordered': {
+        let gone = false;
+        const release = () => {
+          if (gone) return;
+          gone = true;
+          deliver(1);
+        };
+        this.#heldBack.push(release);
+        clock.at(clock.now() + longestHold, release);
+        return;
       }
+      default:
+        deliver(0);
+        for (const release of this.#heldBack.splice(0)) release();
     }
   }
+
+  /** The API action; a source of AWS's own is refused, entry by entry. */
+  readonly actions: Actions = {
+    PutEvents: (request, caller) => {
+      const { Entries: entries } = parseRequest(putRequest, request);
+      this.#world.authorize(caller, 'events:PutEvents', arnOf('events', 'event-bus/default'));
+      const answers = entries.map((entry) => {
+        const refused = (ErrorCode: string, ErrorMessage: string) => ({ ErrorCode, ErrorMessage });
+        const { Source: source, DetailType: detailType, Detail: text } = entry;
+        if (!source || !detailType || text === undefined)
+          return refused('InvalidArgument', 'Parameter Source, DetailType and Detail are required.');
+        if (source.startsWith('aws.'))
+          return refused('NotAuthorizedForSourceException', 'Not authorized for the source.');
+        const detail = parseJson(text);
+        if (!isObject(detail)) return refused('MalformedDetail', 'Detail is malformed.');
+        return { EventId: this.emit(source, detailType, entry.Resources ?? [], detail as JsonObject).id };
+      });
+      return { FailedEntryCount: answers.filter((one) => 'ErrorCode' in one).length, Entries: answers };
+    },
+  };
 }
 
 export function matchesPattern(wanted: Pattern, event: Readonly<Record<string, unknown>>): boolean {

@@ -1,160 +1,219 @@
-import { z } from 'zod';
 import { AwsError, NotEmulated } from '../errors.ts';
 import { type Authorize, accountId, type Caller, iamArn, root } from '../world.ts';
+import {
+  type Context,
+  matchedAction,
+  type Principal,
+  readIdentityPolicy,
+  readResourcePolicy,
+  readTrustPolicy,
+  type Statement,
+} from './policies.ts';
 
-/**
- * Identity policies as far as they are emulated: Allow and Deny, actions and resources with wildcards, and the
- * condition operators below. Anything else in a policy (NotAction, NotResource, another operator) is refused when the
- * template is loaded: a part that nobody judges must not look as if it were.
- */
-const list = z.union([z.string().transform((one) => [one]), z.array(z.string())]);
-const operators = [
-  'StringEquals',
-  'StringNotEquals',
-  'StringLike',
-  'StringNotLike',
-  'ArnEquals',
-  'ArnLike',
-  'Bool',
-  'NumericLessThanEquals',
-] as const;
-const conditionValues = z.union([z.string(), z.number(), z.boolean()]).transform(String);
-const statementSchema = z.strictObject({
-  Sid: z.string().optional(),
-  Effect: z.enum(['Allow', 'Deny']),
-  Action: list,
-  Resource: list,
-  Condition: z
-    .partialRecord(
-      z.enum(operators),
-      z.record(z.string(), z.union([conditionValues.transform((one) => [one]), z.array(conditionValues)])),
-    )
-    .optional(),
-});
-export const policySchema = z.strictObject({
-  Version: z.literal('2012-10-17').optional(),
-  Id: z.string().optional(),
-  Statement: z.union([statementSchema.transform((one) => [one]), z.array(statementSchema)]),
-});
-type Statement = z.infer<typeof statementSchema>;
+/** AWS managed policies that a template may name, as AWS publishes them. */
+const logs = ['logs:CreateLogGroup', 'logs:CreateLogStream', 'logs:PutLogEvents'];
+const xray = ['PutTraceSegments', 'PutTelemetryRecords', 'GetSamplingRules', 'GetSamplingTargets'].map(
+  (action) => `xray:${action}`,
+);
+const managedPolicies: Readonly<Record<string, readonly string[]>> = {
+  'arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole': logs,
+  'arn:aws:iam::aws:policy/AWSXRayDaemonWriteAccess': xray,
+  'arn:aws:iam::aws:policy/AWSXrayWriteOnlyAccess': xray,
+};
 
-/** AWS managed policies that a template may name. Those for logs and traces allow nothing that is emulated. */
-const managedPolicies = [
-  'arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole',
-  'arn:aws:iam::aws:policy/AWSXRayDaemonWriteAccess',
-  'arn:aws:iam::aws:policy/AWSXrayWriteOnlyAccess',
-];
-
+/** A statement and where it stands. */
 interface Held {
   readonly statement: Statement;
-  /** Where the statement stands, for the report of unused ones. */
-  readonly source: string;
-  used: boolean;
+  /** The role that has it, or the resource that it is attached to. */
+  readonly owner: string;
+  readonly policy: string;
+  readonly index: number;
+  readonly usedActions: Set<string>;
 }
 
-/** Roles of the template, their policies, and the judgement over each call. */
+/** One action of one statement that a call needed. */
+export interface UsedAction {
+  readonly owner: string;
+  readonly policy: string;
+  /** Place of the statement in its policy. */
+  readonly index: number;
+  /** As the statement spells it. */
+  readonly action: string;
+}
+
+/** A call of a service in its own name, such as an alarm that publishes to a topic. */
+export interface ServiceCall {
+  readonly service: string;
+  readonly action: string;
+  readonly resource: string;
+  /** `aws:SourceArn`: on whose behalf. */
+  readonly source: string;
+  readonly context?: Context;
+}
+
+/** Roles of the template, their policies, those of resources, and the judgement over each call. */
 export class Iam {
   readonly #roles = new Map<string, Held[]>();
+  readonly #trust = new Map<string, Held[]>();
+  readonly #resources = new Map<string, Held[]>();
   readonly #enforced: boolean;
 
   constructor(enforced: boolean) {
     this.#enforced = enforced;
   }
 
-  createRole(name: string): void {
+  createRole(name: string, trust?: unknown): void {
     if (!this.#roles.has(name)) this.#roles.set(name, []);
+    if (trust !== undefined)
+      this.#trust.set(name, held(name, 'trust policy', readTrustPolicy(`trust policy of ${name}`, trust)));
   }
 
   attach(role: string, policyName: string, document: unknown): void {
-    const parsed = policySchema.safeParse(document);
-    if (!parsed.success) {
-      throw new NotEmulated(
-        `policy ${policyName}: ${parsed.error.issues.map((issue) => `${issue.path.join('/')} ${issue.message}`).join('; ')}`,
-      );
-    }
-    const held = this.#roles.get(role);
-    if (!held)
+    const own = this.#roles.get(role);
+    if (!own)
       throw new NotEmulated(`policy ${policyName} is attached to the role ${role}, which is not in the template`);
-    for (const [index, statement] of parsed.data.Statement.entries()) {
-      held.push({ statement, source: `${policyName}/${statement.Sid ?? index}`, used: false });
-    }
+    own.push(...held(role, policyName, readIdentityPolicy(policyName, document)));
   }
 
-  attachManaged(policyArn: string): void {
-    if (!managedPolicies.includes(policyArn)) throw new NotEmulated(`the managed policy ${policyArn} is not emulated`);
+  attachManaged(role: string, policyArn: string): void {
+    const actions = managedPolicies[policyArn];
+    if (!actions) throw new NotEmulated(`the managed policy ${policyArn} is not emulated`);
+    const statement = { Effect: 'Allow', Action: actions, Resource: '*' };
+    this.attach(role, policyArn.split('/').at(-1) ?? policyArn, { Statement: [statement] });
+  }
+
+  /** A resource policy: of a topic, a queue, a bucket, a function. What is below the resource (objects) has it, too. */
+  attachToResource(resourceArn: string, policyName: string, document: unknown): void {
+    const all = this.#resources.get(resourceArn) ?? [];
+    all.push(...held(resourceArn, policyName, readResourcePolicy(policyName, document)));
+    this.#resources.set(resourceArn, all);
   }
 
   readonly authorize: Authorize = (caller, action, resource, context = {}) => {
     if (!this.#enforced || caller === root) return;
-    const held = this.#roles.get(caller) ?? [];
-    const matching = held.filter(({ statement }) => applies(statement, action, resource, context));
-    for (const one of matching) one.used = true;
-    const denied = matching.some(({ statement }) => statement.Effect === 'Deny');
-    if (!denied && matching.length > 0) return;
-    const why = denied
-      ? 'with an explicit deny in an identity-based policy'
-      : `because no identity-based policy allows the ${action} action`;
+    const own = this.#roles.get(caller) ?? [];
+    const verdict = judge([...own, ...this.#policiesOf(resource)], {
+      principal: { role: roleArn(caller) },
+      action,
+      resource,
+      context: { ...baseContext, ...context },
+    });
+    if (verdict === 'allowed') return;
+    const why =
+      verdict === 'denied'
+        ? 'with an explicit deny in a policy'
+        : `because no identity-based policy allows the ${action} action`;
     throw new AwsError(
       'AccessDeniedException',
       `User: ${callerArn(caller)} is not authorized to perform: ${action} on resource: ${resource} ${why}`,
     );
   };
 
-  /** Statements that allowed or denied nothing so far: `role: policy/statement`. */
+  /** Judges a service's own call: it needs a policy on the resource that names the service. */
+  authorizeService(call: ServiceCall): void {
+    if (!this.#enforced) return;
+    const policies = this.#policiesOf(call.resource);
+    // A topic without a policy of its own has AWS's default one, which lets this account's resources publish.
+    if (policies.length === 0 && call.resource.includes(':sns:')) return;
+    const verdict = judge(policies, {
+      principal: { service: call.service },
+      action: call.action,
+      resource: call.resource,
+      context: {
+        ...baseContext,
+        'aws:SourceArn': call.source,
+        'aws:SourceAccount': accountId,
+        ...call.context,
+      },
+    });
+    if (verdict !== 'allowed')
+      throw new AwsError(
+        'AccessDeniedException',
+        `${call.service} is not authorized to perform: ${call.action} on resource: ${call.resource} for ${call.source}`,
+      );
+  }
+
+  /** A service takes on a role: only if the role's trust policy names it, for this source. */
+  assume(role: string, service: string, source: string): void {
+    if (!this.#enforced) return;
+    const verdict = judge(this.#trust.get(role) ?? [], {
+      principal: { service },
+      action: 'sts:AssumeRole',
+      resource: roleArn(role),
+      context: { ...baseContext, 'aws:SourceArn': source, 'aws:SourceAccount': accountId },
+    });
+    if (verdict !== 'allowed')
+      throw new AwsError('AccessDeniedException', `${service} may not assume the role ${roleArn(role)} for ${source}`);
+  }
+
+  /** Who hands a role to a service must be allowed to (`iam:PassRole`). */
+  passRole(caller: Caller, role: string, service: string): void {
+    this.authorize(caller, 'iam:PassRole', roleArn(role), { 'iam:PassedToService': service });
+  }
+
+  /** Takes on all policies of another account, as an update of the template would. */
+  adopt(other: Iam): void {
+    for (const [own, its] of [
+      [this.#roles, other.#roles],
+      [this.#trust, other.#trust],
+      [this.#resources, other.#resources],
+    ] as const) {
+      own.clear();
+      for (const [name, policies] of its) own.set(name, policies);
+    }
+  }
+
+  /** Statements that allowed or denied nothing so far: `owner: policy/statement`. */
   unusedStatements(): readonly string[] {
-    return [...this.#roles].flatMap(([role, held]) =>
-      held.filter((one) => !one.used).map((one) => `${role}: ${one.source}`),
+    return this.#all()
+      .filter((one) => one.usedActions.size === 0)
+      .map((one) => `${one.owner}: ${one.policy}/${one.statement.Sid ?? one.index}`);
+  }
+
+  /** Each action of each statement that a call needed so far. */
+  usedActions(): readonly UsedAction[] {
+    return this.#all().flatMap(({ owner, policy, index, usedActions }) =>
+      [...usedActions].map((action) => ({ owner, policy, index, action })),
+    );
+  }
+
+  #all(): readonly Held[] {
+    return [this.#roles, this.#trust, this.#resources].flatMap((map) => [...map.values()].flat());
+  }
+
+  #policiesOf(resource: string): readonly Held[] {
+    return [...this.#resources].flatMap(([arn, all]) =>
+      resource === arn || resource.startsWith(`${arn}/`) || resource.startsWith(`${arn}:`) ? all : [],
     );
   }
 }
 
+/** The emulator listens on plain HTTP, on loopback; to policies that is AWS's endpoint, which is TLS. */
+const baseContext: Context = { 'aws:SecureTransport': 'true' };
+
+const held = (owner: string, policy: string, statements: readonly Statement[]): Held[] =>
+  statements.map((statement, index) => ({ statement, owner, policy, index, usedActions: new Set<string>() }));
+
+function judge(
+  policies: readonly Held[],
+  call: {
+    readonly principal: Principal;
+    readonly action: string;
+    readonly resource: string;
+    readonly context: Context;
+  },
+): 'allowed' | 'denied' | 'silent' {
+  let allowed = false;
+  let denied = false;
+  for (const one of policies) {
+    const action = matchedAction(one.statement, call);
+    if (action === undefined) continue;
+    one.usedActions.add(action);
+    if (one.statement.Effect === 'Deny') denied = true;
+    else allowed = true;
+  }
+  return denied ? 'denied' : allowed ? 'allowed' : 'silent';
+}
+
 const callerArn = (caller: Caller): string => `arn:aws:sts::${accountId}:assumed-role/${caller}/local`;
 export const roleArn = (name: string): string => iamArn(`role/${name}`);
-
-function applies(
-  statement: Statement,
-  action: string,
-  resource: string,
-  context: Readonly<Record<string, string>>,
-): boolean {
-  return (
-    statement.Action.some((pattern) => like(pattern.toLowerCase(), action.toLowerCase())) &&
-    statement.Resource.some((pattern) => like(pattern, resource)) &&
-    Object.entries(statement.Condition ?? {}).every(([operator, keys]) =>
-      Object.entries(keys ?? {}).every(([key, wanted]) => holds(operator, wanted, context[key])),
-    )
-  );
-}
-
-/** One condition key. A key that the call does not carry fails the positive operators and satisfies the negated ones. */
-function holds(operator: string, wanted: readonly string[], actual: string | undefined): boolean {
-  const negated = operator.includes('Not');
-  if (actual === undefined) return negated;
-  switch (operator) {
-    case 'StringEquals':
-      return wanted.includes(actual);
-    case 'StringNotEquals':
-      return !wanted.includes(actual);
-    case 'StringLike':
-    case 'ArnEquals':
-    case 'ArnLike':
-      return wanted.some((pattern) => like(pattern, actual));
-    case 'StringNotLike':
-      return !wanted.some((pattern) => like(pattern, actual));
-    case 'Bool':
-      return wanted.some((value) => value.toLowerCase() === actual.toLowerCase());
-    case 'NumericLessThanEquals':
-      return wanted.some((value) => Number(actual) <= Number(value));
-    default:
-      throw new NotEmulated(`condition operator ${operator}`);
-  }
-}
-
-/** IAM's wildcards: `*` any text, `?` one character. */
-export function like(pattern: string, text: string): boolean {
-  const source = pattern
-    .replace(/[.+^${}()|[\]\\]/g, '\\$&')
-    .replaceAll('*', '[\\s\\S]*')
-    .replaceAll('?', '[\\s\\S]');
-  return new RegExp(`^${source}$`).test(text);
-}

@@ -29,6 +29,18 @@ export class Messages {
     return this.#list(arn);
   }
 
+  /** Queues with what waits in them: nobody receives, so all is visible. */
+  queues(): readonly { readonly name: string; readonly visible: number }[] {
+    return [...this.#byArn]
+      .filter(([arn]) => arn.startsWith('arn:aws:sqs:'))
+      .map(([arn, all]) => ({ name: arn.split(':').at(-1) ?? '', visible: all.length }));
+  }
+
+  /** As a person who empties a queue. */
+  purge(arn: string): void {
+    this.#list(arn).length = 0;
+  }
+
   send(arn: string, body: Json, subject?: string): void {
     this.#list(arn).push({
       at: this.#world.clock.now(),

@@ -12,7 +12,7 @@ export interface S3Answer {
 }
 
 const none = Buffer.alloc(0);
-const bucketArn = (bucket: string, key = ''): string => `arn:aws:s3:::${bucket}${key === '' ? '' : `/${key}`}`;
+export const bucketArn = (bucket: string, key = ''): string => `arn:aws:s3:::${bucket}${key === '' ? '' : `/${key}`}`;
 const missingKey = () => new AwsError('NoSuchKey', 'The specified key does not exist.', { status: 404 });
 
 /** A part of a key as a file's name: what a file system would take for its own is encoded. */
@@ -50,6 +50,20 @@ export class S3 {
       return undefined;
     }
   }
+
+  /** Objects as a state machine reads and writes them, under its role. */
+  readonly asRole = {
+    get: (role: Caller, bucket: string, key: string): Buffer => {
+      this.#world.authorize(role, 's3:GetObject', bucketArn(bucket, key));
+      const content = this.get(bucket, key);
+      if (!content) throw missingKey();
+      return content;
+    },
+    put: (role: Caller, bucket: string, key: string, body: Buffer): void => {
+      this.#world.authorize(role, 's3:PutObject', bucketArn(bucket, key));
+      this.put(bucket, key, body);
+    },
+  };
 
   /** Keys of a bucket in S3's order (bytes of UTF-8). */
   keys(bucket: string, prefix = ''): readonly string[] {
@@ -102,7 +116,11 @@ export class S3 {
       case 'HEAD': {
         authorize(caller, 's3:GetObject', bucketArn(bucket, key));
         const content = this.get(bucket, key);
-        if (!content) throw missingKey();
+        if (!content) {
+          // "If you don't have s3:ListBucket, S3 returns 403" for a key that is not there (GetObject, API reference).
+          authorize(caller, 's3:ListBucket', bucketArn(bucket));
+          throw missingKey();
+        }
         const modified = statSync(this.#file(bucket, key)).mtime.toUTCString();
         const answer = {
           etag: etag(content),

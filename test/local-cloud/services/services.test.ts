@@ -154,3 +154,83 @@ describe('identity policies (AWS: Policy evaluation logic)', () => {
     ).toThrow(NotEmulated);
   });
 });
+
+describe('policies of resources, and trust (AWS: IAM JSON policy elements, The confused deputy problem)', () => {
+  const topic = 'arn:aws:sns:eu-central-1:123456789012:people';
+  const alarm = 'arn:aws:cloudwatch:eu-central-1:123456789012:alarm:old';
+  const publish = (statements: readonly JsonObject[], source = alarm, service = 'cloudwatch.amazonaws.com') => {
+    const iam = new Iam(true);
+    if (statements.length > 0) iam.attachToResource(topic, 'topic policy', { Statement: [...statements] });
+    return () => iam.authorizeService({ service, action: 'sns:Publish', resource: topic, source });
+  };
+  const grant = (more: JsonObject = {}): JsonObject => ({
+    Effect: 'Allow',
+    Action: 'sns:Publish',
+    Resource: topic,
+    Principal: { Service: 'cloudwatch.amazonaws.com' },
+    Condition: { ArnLike: { 'aws:SourceArn': `${alarm}*` }, StringEquals: { 'aws:SourceAccount': '123456789012' } },
+    ...more,
+  });
+  const deny = { Effect: 'Deny', Principal: '*', Action: 'sns:Publish', Resource: topic };
+
+  it('a service may do what the resource allows it, for that source, and nobody else may', () => {
+    expect(publish([grant()])).not.toThrow();
+    expect(publish([grant()], 'arn:aws:cloudwatch:eu-central-1:123456789012:alarm:new')).toThrow(/not authorized/);
+    expect(publish([grant()], alarm, 'events.amazonaws.com')).toThrow(/not authorized/);
+    expect(publish([grant({ Action: 'sns:Subscribe' })])).toThrow(/not authorized/);
+  });
+  it('a deny comes first; plain HTTP is not what the emulator counts as', () => {
+    expect(publish([grant(), deny])).toThrow(/not authorized/);
+    expect(publish([grant(), { ...deny, Condition: { Bool: { 'aws:SecureTransport': 'false' } } }])).not.toThrow();
+  });
+  it("a topic without a policy has AWS's default one, which lets this account publish", () => {
+    expect(publish([])).not.toThrow();
+  });
+  it('a bucket policy may allow or deny a role what its own policy does not say', () => {
+    const iam = new Iam(true);
+    iam.createRole('reader');
+    const get = (key: string) => () => iam.authorize('reader', 's3:GetObject', `arn:aws:s3:::b/${key}`);
+    expect(get('a')).toThrow(/not authorized/);
+    const role = { AWS: 'arn:aws:iam::123456789012:role/reader' };
+    const statement = { Action: 's3:GetObject', Resource: 'arn:aws:s3:::b/*', Principal: role };
+    iam.attachToResource('arn:aws:s3:::b', 'p', {
+      Statement: [
+        { ...statement, Effect: 'Allow' },
+        { ...statement, Effect: 'Deny', Resource: 'arn:aws:s3:::b/secret' },
+      ],
+    });
+    expect(get('a')).not.toThrow();
+    expect(get('secret')).toThrow(/explicit deny/);
+    expect(iam.unusedStatements()).toEqual([]);
+    expect(iam.usedActions()).toContainEqual({
+      owner: 'arn:aws:s3:::b',
+      policy: 'p',
+      index: 0,
+      action: 's3:GetObject',
+    });
+  });
+  it('a role is taken on only by the service that its trust policy names, for the source that it names', () => {
+    const iam = new Iam(true);
+    const group = 'arn:aws:scheduler:eu-central-1:123456789012:schedule-group/mine';
+    iam.createRole('r', {
+      Statement: [
+        {
+          Effect: 'Allow',
+          Action: 'sts:AssumeRole',
+          Principal: { Service: 'scheduler.amazonaws.com' },
+          Condition: { StringEquals: { 'aws:SourceArn': group } },
+        },
+      ],
+    });
+    expect(() => iam.assume('r', 'scheduler.amazonaws.com', group)).not.toThrow();
+    expect(() => iam.assume('r', 'scheduler.amazonaws.com', group.replace('mine', 'other'))).toThrow(/may not assume/);
+    expect(() => iam.assume('r', 'lambda.amazonaws.com', group)).toThrow(/may not assume/);
+  });
+  it.each([
+    ['a federated principal', { Principal: { Federated: 'x' } }],
+    ['NotPrincipal', { NotPrincipal: '*' }],
+    ['an operator that nobody here judges', { Condition: { DateLessThan: { 'aws:CurrentTime': '2026' } } }],
+  ])('%s is refused', (_what, more) => {
+    expect(() => new Iam(true).attachToResource(topic, 'p', { Statement: [grant(more)] })).toThrow(NotEmulated);
+  });
+});

@@ -1,41 +1,54 @@
 import { randomUUID } from 'node:crypto';
 import { checkDefinition } from '../asl/check.ts';
+import type { Machine } from '../asl/definition.ts';
 import { StateError, Stopped } from '../asl/errors.ts';
-import type { Execution, RunningMachine, Surroundings } from '../asl/execution.ts';
-import { dataDetails, History } from '../asl/history.ts';
+import { type Execution, newProgress, type Objects, type RunningMachine, type Surroundings } from '../asl/execution.ts';
+import { dataDetails, History, mostEvents } from '../asl/history.ts';
 import { runGraph } from '../asl/interpreter.ts';
+import type { MapRun } from '../asl/map-run.ts';
 import { Strand } from '../asl/strand.ts';
 import { TaskTokens } from '../asl/tokens.ts';
 import { AwsError } from '../errors.ts';
 import { type Json, type JsonObject, parseJson, sameJson } from '../json.ts';
-import { arnOf, type Caller, seconds, type World } from '../world.ts';
-import { type Actions, page, parseRequest } from './requests.ts';
-import {
-  executionRequest,
-  failureRequest,
-  heartbeatRequest,
-  historyRequest,
-  listRequest,
-  machineRequest,
-  mostInput,
-  startRequest,
-  stopRequest,
-  successRequest,
-} from './step-functions-requests.ts';
+import { arnOf, type World } from '../world.ts';
+import type { Actions } from './requests.ts';
+import { stepFunctionsActions } from './step-functions-actions.ts';
+import { mostInput } from './step-functions-requests.ts';
 
 /** A state machine that can be started: by its ARN, by a version's or by an alias's. */
 export interface StateMachine extends RunningMachine {
   readonly text: string;
   readonly created: number;
+  readonly updated: number;
+  readonly revisionId: string;
+  /** Deleted while executions run: they go on, none is started (AWS, DeleteStateMachine). */
+  readonly deleting: boolean;
 }
+
+/** AWS, "Redriving executions": until 14 days after the end. */
+const redrivableMs = 14 * 24 * 3_600_000;
+/** AWS, "Choosing workflow type": an Express execution lasts at most five minutes. */
+const mostExpressSeconds = 300;
 
 class TimedOut extends Error {
   override readonly name = 'TimedOut';
 }
 
 const nameOfExecution = /^[^\s?*<>{}[\]"#%\\^|~`$&,;:/\p{Cc}]{1,80}$/u;
+const nameOfMachine = /^[A-Za-z0-9_-]{1,80}$/;
 /** How the outer world is reached from a running machine; the rest of `Surroundings` is made here. */
-export type Reach = Pick<Surroundings, 'invoke' | 'callService'>;
+export interface Reach extends Pick<Surroundings, 'invoke' | 'callService' | 'mock' | 'mockItems'> {
+  /** Without it every dataset and result in S3 is refused. */
+  readonly objects?: Objects;
+}
+
+const noObjects: Objects = {
+  get: (_role, bucket) => noBucket(bucket),
+  put: (_role, bucket) => noBucket(bucket),
+};
+const noBucket = (bucket: string): never => {
+  throw new AwsError('NoSuchBucket', `The specified bucket does not exist: ${bucket}`, { status: 404 });
+};
 
 /** AWS Step Functions, Standard workflows. */
 export class StepFunctions {
@@ -44,8 +57,11 @@ export class StepFunctions {
   readonly #reach: Reach;
   readonly #emit: (detailType: string, resources: readonly string[], detail: JsonObject) => void;
   readonly #machines = new Map<string, StateMachine>();
-  /** Version and alias ARNs, and the machine that each stands for. */
-  readonly #qualified = new Map<string, string>();
+  /** Versions and aliases by their ARN: the machine as it was then. */
+  readonly #qualified = new Map<string, StateMachine>();
+  readonly #mapRuns = new Map<string, MapRun>();
+  /** ARN and time of redrives by their client token. */
+  readonly #redrives = new Map<string, number>();
   readonly #executions = new Map<string, Execution>();
   readonly #waiting = new Map<Execution, Set<() => void>>();
 
@@ -59,28 +75,81 @@ export class StepFunctions {
     this.#emit = emit;
   }
 
-  /** Creates a machine; a definition that is wrong, or asks for what is not emulated, is refused. */
+  /**
+   * Creates a machine; a definition that is wrong, or asks for what is not emulated, is refused. The same name with
+   * the same definition and role is the machine that exists; with others it is `StateMachineAlreadyExists`.
+   */
   createMachine(machine: {
     readonly name: string;
     readonly definition: string;
     readonly roleArn: string;
   }): StateMachine {
+    if (!nameOfMachine.test(machine.name)) throw new AwsError('InvalidName', `Invalid Name: '${machine.name}'`);
+    const arn = arnOf('states', `stateMachine:${machine.name}`);
+    const known = this.#machines.get(arn);
+    if (known?.deleting) throw new AwsError('StateMachineDeleting', `State Machine is being deleted: '${arn}'`);
+    if (known) {
+      if (known.text === machine.definition && known.roleArn === machine.roleArn) return known;
+      throw new AwsError('StateMachineAlreadyExists', `State Machine Already Exists: '${arn}'`);
+    }
+    const now = this.#world.clock.now();
     const created: StateMachine = {
-      arn: arnOf('states', `stateMachine:${machine.name}`),
+      arn,
       name: machine.name,
-      role: machine.roleArn.split('/').at(-1) ?? '',
-      roleArn: machine.roleArn,
+      ...roleOf(machine.roleArn),
       text: machine.definition,
-      definition: checkDefinition(machine.definition),
-      created: this.#world.clock.now(),
+      definition: this.check(machine.definition),
+      created: now,
+      updated: now,
+      revisionId: 'INITIAL',
+      deleting: false,
     };
-    this.#machines.set(created.arn, created);
+    this.#machines.set(arn, created);
     return created;
   }
 
-  /** Lets `qualifiedArn` (a version or an alias) start the machine. */
+  /** A new definition or role; executions that run keep theirs. */
+  updateMachine(arn: string, change: { readonly definition?: string; readonly roleArn?: string }): StateMachine {
+    const old = this.machine(arn);
+    if (old.deleting) throw new AwsError('StateMachineDeleting', `State Machine is being deleted: '${arn}'`);
+    const text = change.definition ?? old.text;
+    const updated: StateMachine = {
+      ...old,
+      ...roleOf(change.roleArn ?? old.roleArn),
+      text,
+      definition: change.definition === undefined ? old.definition : this.check(text),
+      updated: this.#world.clock.now(),
+      revisionId: randomUUID(),
+    };
+    this.#machines.set(old.arn, updated);
+    return updated;
+  }
+
+  deleteMachine(arn: string): void {
+    const machine = this.#machines.get(arn);
+    if (!machine) return;
+    const running = this.executions().filter((one) => one.machine.arn === arn && one.status === 'RUNNING');
+    if (running.length === 0) {
+      this.#machines.delete(arn);
+      return;
+    }
+    this.#machines.set(arn, { ...machine, deleting: true });
+    for (const execution of running) this.whenEnded(execution, () => this.#deleteIfIdle(arn));
+  }
+
+  #deleteIfIdle(arn: string): void {
+    const busy = this.executions().some((one) => one.machine.arn === arn && one.status === 'RUNNING');
+    if (!busy && this.#machines.get(arn)?.deleting) this.#machines.delete(arn);
+  }
+
+  /** Reads a definition; what only a mock could answer is taken where Tasks are mocked. */
+  check(definition: string): Machine {
+    return checkDefinition(definition, { mocked: this.#reach.mock !== undefined });
+  }
+
+  /** Lets `qualifiedArn` (a version or an alias) start the machine as it is now. */
   qualify(qualifiedArn: string, machineArn: string): void {
-    this.#qualified.set(qualifiedArn, machineArn);
+    this.#qualified.set(qualifiedArn, this.machine(machineArn));
   }
 
   machines(): readonly StateMachine[] {
@@ -92,7 +161,7 @@ export class StepFunctions {
   }
 
   machine(machineArn: string): StateMachine {
-    const found = this.#machines.get(this.#qualified.get(machineArn) ?? machineArn);
+    const found = this.#qualified.get(machineArn) ?? this.#machines.get(machineArn);
     if (!found) throw new AwsError('StateMachineDoesNotExist', `State Machine Does Not Exist: '${machineArn}'`);
     return found;
   }
@@ -103,9 +172,17 @@ export class StepFunctions {
     return found;
   }
 
+  mapRun(mapRunArn: string): MapRun {
+    const found = this.#mapRuns.get(mapRunArn);
+    if (!found) throw new AwsError('ResourceNotFound', `Resource not found: '${mapRunArn}'`);
+    return found;
+  }
+
   /** Same name and same input while running: the same execution (AWS, StartExecution). */
   start(machineArn: string, inputText: string, name: string = randomUUID()): Execution {
     const machine = this.machine(machineArn);
+    if (this.#machines.get(machine.arn)?.deleting)
+      throw new AwsError('StateMachineDeleting', `State Machine is being deleted: '${machineArn}'`);
     const input = parseJson(inputText);
     if (input === undefined)
       throw new AwsError('InvalidExecutionInput', "Invalid State Machine Execution Input: 'not valid JSON'");
@@ -118,7 +195,7 @@ export class StepFunctions {
       if (known.status === 'RUNNING' && sameJson(known.input, input)) return known;
       throw new AwsError('ExecutionAlreadyExists', `Execution Already Exists: '${executionArn}'`);
     }
-    return this.#begin(machine, machineArn, executionArn, name, input);
+    return this.#begin({ machine, startedAs: machineArn, arn: executionArn, name, input, mapRun: undefined });
   }
 
   stop(execution: Execution, error = '', cause = ''): void {
@@ -143,47 +220,92 @@ export class StepFunctions {
     for (const execution of this.#executions.values()) this.stop(execution, 'LocalCloudClosed');
   }
 
-  #begin(machine: StateMachine, startedAs: string, executionArn: string, name: string, input: Json): Execution {
+  #begin(start: Pick<Execution, 'machine' | 'startedAs' | 'arn' | 'name' | 'input' | 'mapRun'>): Execution {
     const { clock, tell, counters } = this.#world;
     const history = new History(
       () => clock.now(),
-      (event) => tell('history', { execution: executionArn, id: event.id, type: event.type, ...(event.details ?? {}) }),
+      (event) => tell('history', { execution: start.arn, id: event.id, type: event.type, ...(event.details ?? {}) }),
     );
     const strand = new Strand(clock);
     const execution: Execution = {
-      arn: executionArn,
-      name,
-      machine,
-      startedAs,
-      input,
+      ...start,
       startDate: clock.now(),
       history,
       strand,
+      progress: newProgress(),
+      mapRuns: [],
+      redriveCount: 0,
+      redriveDate: undefined,
       status: 'RUNNING',
       stopDate: undefined,
       output: undefined,
       error: undefined,
       cause: undefined,
     };
-    this.#executions.set(executionArn, execution);
+    this.#executions.set(execution.arn, execution);
     counters.add('states.executions');
-    history.add(strand, 'ExecutionStarted', { ...dataDetails('input', input), roleArn: machine.roleArn });
+    history.add(strand, 'ExecutionStarted', {
+      ...dataDetails('input', execution.input),
+      roleArn: execution.machine.roleArn,
+    });
     this.#statusChanged(execution);
     void this.#run(execution);
     return execution;
   }
 
+  /** Why an execution cannot be redriven, in AWS's words; undefined when it can. */
+  notRedrivable(execution: Execution): string | undefined {
+    if (this.#machines.get(execution.machine.arn)?.deleting) return 'State machine is in DELETING status';
+    if (execution.status === 'RUNNING' || execution.status === 'SUCCEEDED')
+      return `Execution is ${execution.status} and cannot be redriven`;
+    if (execution.history.events.length >= mostEvents - 1) return 'Execution history event limit exceeded';
+    if (this.#world.clock.now() - (execution.stopDate ?? 0) > redrivableMs)
+      return 'Execution redrivable period exceeded';
+    return undefined;
+  }
+
+  /** Goes on from where an unsuccessful execution was; the same client token within 15 minutes is the same redrive. */
+  redrive(execution: Execution, clientToken?: string): number {
+    const now = this.#world.clock.now();
+    const key = clientToken === undefined ? undefined : `${execution.arn} ${clientToken}`;
+    const before = key === undefined ? undefined : this.#redrives.get(key);
+    if (before !== undefined && now - before < 15 * 60_000) return before;
+    const reason = execution.mapRun
+      ? 'Execution is a child of a Map Run and is redriven with it'
+      : this.notRedrivable(execution);
+    if (reason !== undefined) throw new AwsError('ExecutionNotRedrivable', `Execution Not Redrivable: '${reason}'`);
+    if (key !== undefined) this.#redrives.set(key, now);
+    this.#again(execution);
+    return now;
+  }
+
+  #again(execution: Execution): void {
+    const { clock, counters } = this.#world;
+    execution.strand = new Strand(clock);
+    execution.redriveCount += 1;
+    execution.redriveDate = clock.now();
+    execution.status = 'RUNNING';
+    execution.stopDate = undefined;
+    execution.output = undefined;
+    execution.error = undefined;
+    execution.cause = undefined;
+    execution.history.reopen(execution.strand, execution.redriveCount);
+    counters.add('states.redrives');
+    this.#statusChanged(execution);
+    void this.#run(execution);
+  }
+
   async #run(execution: Execution): Promise<void> {
     const { clock } = this.#world;
-    const { machine, strand } = execution;
-    const limit = machine.definition.TimeoutSeconds;
+    const { machine, strand, progress } = execution;
+    const limit = execution.mapRun?.childType === 'EXPRESS' ? mostExpressSeconds : machine.definition.TimeoutSeconds;
     const cancelLimit =
       limit === undefined
         ? () => {}
-        : clock.at(execution.startDate + limit * 1000, () => strand.stop(new TimedOut('the machine timed out')));
+        : clock.at(clock.now() + limit * 1000, () => strand.stop(new TimedOut('the machine timed out')));
     try {
       const frame = { execution, surroundings: this.#surroundings(), strand, variables: {}, mapItem: undefined };
-      const output = await runGraph(frame, machine.definition, execution.input);
+      const output = await runGraph(frame, machine.definition, execution.input, progress);
       this.#close(execution, 'SUCCEEDED', { output });
     } catch (error) {
       if (error instanceof TimedOut) this.#close(execution, 'TIMED_OUT', { error: 'States.Timeout', cause: '' });
@@ -228,7 +350,9 @@ export class StepFunctions {
     for (const listener of listeners) listener();
   }
 
+  /** Children of a Map Run have no events of their own. */
   #statusChanged(execution: Execution): void {
+    if (execution.mapRun) return;
     this.#emit('Step Functions Execution Status Change', [execution.arn], {
       executionArn: execution.arn,
       stateMachineArn: execution.machine.arn,
@@ -252,143 +376,62 @@ export class StepFunctions {
       count: (name) => counters.add(name),
       invoke: this.#reach.invoke,
       callService: this.#reach.callService,
-      startChild: (role, request) => {
+      objects: this.#reach.objects ?? noObjects,
+      mock: this.#reach.mock,
+      mockItems: this.#reach.mockItems,
+      openMapRun: (run) => {
+        const { role, arn } = run.parent.machine;
+        authorize(role, 'states:StartExecution', arn);
+        this.#mapRuns.set(run.arn, run);
+      },
+      runMapChild: (run, input, again) => this.#runMapChild(run, input, again),
+      startChild: (role, request, follows) => {
         const { StateMachineArn: machineArn, Input: input, Name: name, ...others } = request;
         if (typeof machineArn !== 'string' || Object.keys(others).length > 0) {
           throw new StateError('States.Runtime', 'startExecution needs StateMachineArn and takes Input and Name');
         }
         authorize(role, 'states:StartExecution', machineArn);
-        return this.start(machineArn, JSON.stringify(input ?? {}), typeof name === 'string' ? name : undefined);
+        const child = this.start(machineArn, JSON.stringify(input ?? {}), typeof name === 'string' ? name : undefined);
+        if (follows) authorize(role, 'states:DescribeExecution', child.arn);
+        return child;
       },
-      stopChild: (execution) => this.stop(execution),
+      stopChild: (execution, role) => {
+        try {
+          if (role !== undefined) authorize(role, 'states:StopExecution', execution.arn);
+          this.stop(execution);
+        } catch (error) {
+          // "Step Functions makes a best-effort attempt to cancel the task" (Run a job): what it may not goes on.
+          this.#world.tell('refused', { service: 'states', message: error instanceof Error ? error.message : '' });
+        }
+      },
       whenEnded: (execution, listener) => this.whenEnded(execution, listener),
     };
   }
 
-  /** The API actions, under AWS's names. */
-  readonly actions: Actions = {
-    StartExecution: (request, caller) => {
-      const { stateMachineArn, input, name } = parseRequest(startRequest, request);
-      this.#world.authorize(caller, 'states:StartExecution', stateMachineArn);
-      const execution = this.start(stateMachineArn, input ?? '{}', name);
-      return { executionArn: execution.arn, startDate: seconds(execution.startDate) };
-    },
-    StopExecution: (request, caller) => {
-      const { executionArn, error, cause } = parseRequest(stopRequest, request);
-      this.#world.authorize(caller, 'states:StopExecution', executionArn);
-      const execution = this.execution(executionArn);
-      this.stop(execution, error, cause);
-      return { stopDate: seconds(execution.stopDate ?? this.#world.clock.now()) };
-    },
-    DescribeExecution: (request, caller) => {
-      const { executionArn } = parseRequest(executionRequest, request);
-      this.#world.authorize(caller, 'states:DescribeExecution', executionArn);
-      const execution = this.execution(executionArn);
-      return {
-        ...summary(execution),
-        input: JSON.stringify(execution.input),
-        inputDetails: { included: true },
-        ...(execution.output === undefined
-          ? {}
-          : { output: JSON.stringify(execution.output), outputDetails: { included: true } }),
-        ...(execution.error ? { error: execution.error } : {}),
-        ...(execution.cause ? { cause: execution.cause } : {}),
-        redriveCount: 0,
-        redriveStatus: 'NOT_REDRIVABLE',
-      };
-    },
-    ListExecutions: (request, caller) => {
-      const { stateMachineArn, statusFilter, maxResults, nextToken } = parseRequest(listRequest, request);
-      this.#world.authorize(caller, 'states:ListExecutions', stateMachineArn);
-      const machine = this.machine(stateMachineArn);
-      const all = this.executions()
-        .filter(
-          (execution) =>
-            execution.machine.arn === machine.arn && (statusFilter === undefined || execution.status === statusFilter),
-        )
-        .reverse();
-      const found = page(all, nextToken, maxResults || 100);
-      return {
-        executions: found.items.map(summary),
-        ...(found.nextToken === undefined ? {} : { nextToken: found.nextToken }),
-      };
-    },
-    GetExecutionHistory: (request, caller) => {
-      const { executionArn, reverseOrder, maxResults, nextToken } = parseRequest(historyRequest, request);
-      this.#world.authorize(caller, 'states:GetExecutionHistory', executionArn);
-      const { events } = this.execution(executionArn).history;
-      const found = page(reverseOrder ? [...events].reverse() : events, nextToken, maxResults || 100);
-      return {
-        events: found.items.map((event) => ({
-          id: event.id,
-          previousEventId: event.previousEventId,
-          timestamp: seconds(event.timestamp),
-          type: event.type,
-          ...(event.detailsName === undefined || event.details === undefined
-            ? {}
-            : { [event.detailsName]: event.details }),
-        })),
-        ...(found.nextToken === undefined ? {} : { nextToken: found.nextToken }),
-      };
-    },
-    DescribeStateMachine: (request, caller) => {
-      const { stateMachineArn } = parseRequest(machineRequest, request);
-      this.#world.authorize(caller, 'states:DescribeStateMachine', stateMachineArn);
-      const machine = this.machine(stateMachineArn);
-      return {
-        stateMachineArn: machine.arn,
-        name: machine.name,
-        status: 'ACTIVE',
-        definition: machine.text,
-        roleArn: machine.roleArn,
-        type: 'STANDARD',
-        creationDate: seconds(machine.created),
-      };
-    },
-    ListStateMachines: (_request, caller) => {
-      this.#world.authorize(caller, 'states:ListStateMachines', '*');
-      return {
-        stateMachines: this.machines().map((machine) => ({
-          stateMachineArn: machine.arn,
-          name: machine.name,
-          type: 'STANDARD',
-          creationDate: seconds(machine.created),
-        })),
-      };
-    },
-    SendTaskSuccess: (request, caller) => {
-      const { taskToken, output } = parseRequest(successRequest, request);
-      this.#authorizeToken(caller, 'states:SendTaskSuccess', taskToken);
-      this.tokens.success(taskToken, output);
-      return {};
-    },
-    SendTaskFailure: (request, caller) => {
-      const { taskToken, error, cause } = parseRequest(failureRequest, request);
-      this.#authorizeToken(caller, 'states:SendTaskFailure', taskToken);
-      this.tokens.failure(taskToken, error ?? '', cause ?? '');
-      return {};
-    },
-    SendTaskHeartbeat: (request, caller) => {
-      const { taskToken } = parseRequest(heartbeatRequest, request);
-      this.#authorizeToken(caller, 'states:SendTaskHeartbeat', taskToken);
-      this.tokens.heartbeat(taskToken);
-      return {};
-    },
-  };
+  /** A redriven Standard child goes on; an Express child is started once more (AWS, "Redriving Map Runs"). */
+  #runMapChild(run: MapRun, input: Json, again: Execution | undefined): Execution {
+    if (again && run.childType === 'STANDARD') {
+      this.#again(again);
+      return again;
+    }
+    const { role, roleArn, name: parentName } = run.parent.machine;
+    const name = randomUUID();
+    const labelled = `${parentName}/${run.label}`;
+    const arn = arnOf('states', `stateMachine:${labelled}`);
+    return this.#begin({
+      machine: { arn, name: labelled, role, roleArn, definition: run.definition },
+      startedAs: arn,
+      arn: arnOf('states', `execution:${labelled}:${name}`),
+      name,
+      input,
+      mapRun: run,
+    });
+  }
 
-  #authorizeToken(caller: Caller, action: string, taskToken: string): void {
-    this.#world.authorize(caller, action, this.tokens.listener(taskToken).machineArn);
+  /** The API actions, under AWS's names. */
+  get actions(): Actions {
+    return stepFunctionsActions(this, this.#world);
   }
 }
 
-function summary(execution: Execution): JsonObject {
-  return {
-    executionArn: execution.arn,
-    stateMachineArn: execution.machine.arn,
-    name: execution.name,
-    status: execution.status,
-    startDate: seconds(execution.startDate),
-    ...(execution.stopDate === undefined ? {} : { stopDate: seconds(execution.stopDate) }),
-    ...(execution.startedAs === execution.machine.arn ? {} : { stateMachineVersionArn: execution.startedAs }),
-  };
-}
+const roleOf = (roleArn: string) => ({ role: roleArn.split('/').at(-1) ?? '', roleArn });

@@ -2,6 +2,7 @@ import type { JsonObject } from '../json.ts';
 import { objectUrl } from '../services/s3.ts';
 import { seconds } from '../world.ts';
 import { type Command, detailsOutput, expiresAt, type Invocation, isOver, outputKey } from './commands.ts';
+import type { CommandDocument } from './documents.ts';
 import type { Host } from './host.ts';
 
 /** Commands, invocations and nodes as the API of Systems Manager describes them. */
@@ -94,4 +95,24 @@ export const describeHost = (host: Host, now: number) => ({
   IsLatestVersion: false,
   PlatformType: 'Linux',
   ResourceType: host.definition.id.startsWith('mi-') ? 'ManagedInstance' : 'EC2Instance',
+});
+
+export const describeDocument = (document: CommandDocument): JsonObject => ({
+  Name: document.name,
+  DocumentVersion: '1',
+  DefaultVersion: '1',
+  LatestVersion: '1',
+  Status: 'Active',
+  DocumentType: 'Command',
+  DocumentFormat: 'JSON',
+  SchemaVersion: '2.2',
+  PlatformTypes: ['Linux'],
+  Parameters: Object.entries(document.parameters).map(([name, { type, description, default: fallback }]) => ({
+    Name: name,
+    Type: type,
+    Description: description ?? '',
+    ...(fallback === undefined
+      ? {}
+      : { DefaultValue: typeof fallback === 'string' ? fallback : JSON.stringify(fallback) }),
+  })),
 });

@@ -131,13 +131,13 @@ export interface Rendered {
 export function render(document: CommandDocument, parameters: Parameters, agentKnowsEnvironment: boolean): Rendered {
   const fill = (text: string): string =>
     Object.entries(parameters).reduce(
-      (filled, [name, values]) => filled.replace(placeholder(name), () => textOf(document, name, values)),
+      (filled, [name, values]) => filled.replace(placeholder(name), () => parameterText(document, name, values)),
       text,
     );
   const environment: Record<string, string> = {};
   for (const [name, values] of Object.entries(parameters)) {
     if (agentKnowsEnvironment && document.parameters[name]?.interpolationType === 'ENV_VAR')
-      environment[`SSM_${name}`] = textOf(document, name, values);
+      environment[`SSM_${name}`] = parameterText(document, name, values);
   }
   const timeout = Number(fill(document.timeoutSeconds));
   return {
@@ -148,5 +148,5 @@ export function render(document: CommandDocument, parameters: Parameters, agentK
   };
 }
 
-const textOf = (document: CommandDocument, name: string, values: readonly string[]): string =>
+export const parameterText = (document: CommandDocument, name: string, values: readonly string[]): string =>
   document.parameters[name]?.type === 'StringList' ? JSON.stringify(values) : (values[0] ?? '');

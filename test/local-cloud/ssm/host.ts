@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { type Clock, working } from '../clock.ts';
-import { type CommandDocument, type Parameters, render } from './documents.ts';
+import { type CommandDocument, type Parameters, parameterText, render } from './documents.ts';
 import type { ProcessResult, RunningProcess } from './process.ts';
 import { runScript } from './process.ts';
 
@@ -9,6 +9,14 @@ export interface Finished extends ProcessResult {
   readonly commandId: string;
   readonly documentName: string;
   readonly parameters: Parameters;
+}
+
+/** A command that a host without a shell is to do. */
+export interface Work {
+  readonly commandId: string;
+  readonly documentName: string;
+  /** One value each; lists are JSON. */
+  readonly parameters: Readonly<Record<string, string>>;
 }
 
 /** A managed node of the template's account. */
@@ -24,6 +32,10 @@ export interface HostDefinition {
     /** False: a cancelled command is reported as such while its process goes on. */
     readonly cancelKills?: boolean;
   };
+  /** Does the work inside this process instead of a shell: for tests that are not about the script. */
+  readonly run?: (work: Work) => { readonly exitCode: number; readonly stdout: string; readonly stderr: string };
+  /** IAM policy document of the host's instance profile or hybrid role; without one it may upload where it likes. */
+  readonly policy?: unknown;
   /** How long a reboot takes after exit 194. */
   readonly rebootSeconds?: number;
   /** Virtual time only: seconds that a command took in the story; its end is withheld until then. */
@@ -159,6 +171,14 @@ export class Host {
     const rendered = render(job.document, job.parameters, this.knowsEnvironment);
     for (let start = 1; ; start++) {
       const result = await working(this.#clock, () => {
+        const inside = this.definition.run?.({
+          commandId: job.commandId,
+          documentName: job.document.name,
+          parameters: Object.fromEntries(
+            Object.entries(job.parameters).map(([name, values]) => [name, parameterText(job.document, name, values)]),
+          ),
+        });
+        if (inside) return Promise.resolve<ProcessResult>({ ...inside, ending: 'exited' });
         running.process = runScript({
           directory: join(this.#directory, job.commandId, String(start)),
           script: rendered.script,

@@ -2,8 +2,11 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   CancelCommandCommand,
+  CreateDocumentCommand,
+  DescribeDocumentCommand,
   DescribeInstanceInformationCommand,
   GetCommandInvocationCommand,
+  GetDocumentCommand,
   ListCommandInvocationsCommand,
   ListCommandsCommand,
   SendCommandCommand,
@@ -84,18 +87,21 @@ describe('Run Command', () => {
   });
 
   it('right after sending the invocation is not known, then pending or running without output, then there', async () => {
-    const { send, get, ended, ssm } = await withHost();
-    const id = await send({ seconds: '0.4' });
+    const { send, get, ended, ssm, cloud } = await withHost(
+      { duration: () => 60 },
+      { virtualFrom: new Date('2026-11-20T00:00:00Z') },
+    );
+    const id = await send();
     expect(await nameOf(get(id))).toBe('InvocationDoesNotExist');
     expect((await ssm.send(new ListCommandInvocationsCommand({ CommandId: id }))).CommandInvocations).toEqual([]);
-    await sleep(250);
+    await cloud.advanceBy(5);
     expect(await get(id)).toMatchObject({
       Status: 'InProgress',
       StatusDetails: 'InProgress',
       StandardOutputContent: '',
       ResponseCode: -1,
     });
-    expect(await ended(id)).toMatchObject({ Status: 'Success' });
+    expect(await ended(id)).toMatchObject({ Status: 'Success', StandardOutputContent: 'said: a\n' });
   });
 
   it('a failing script is Failed with its exit code', async () => {
@@ -296,5 +302,94 @@ describe('Run Command in virtual time', () => {
       StatusDetails: 'ExecutionTimedOut',
     });
     expect(cloud.clock.now() - before).toBe(3_601_000);
+  });
+});
+
+describe('the rest of Systems Manager', () => {
+  it('status details may be spelled with blanks', async () => {
+    const edge = aHost();
+    open.push(edge.remove);
+    const cloud = await startLocalCloud({
+      assembly: built.assembly,
+      hosts: [edge.host],
+      clock: { virtualFrom: new Date('2026-11-20T00:00:00Z') },
+      statusDetails: 'spaced',
+    });
+    open.push(() => cloud.close());
+    const ssm = new SSMClient(cloud.clientSettings);
+    open.push(() => ssm.destroy());
+    cloud.host(hostId).disconnect();
+    const sent = await ssm.send(
+      new SendCommandCommand({
+        DocumentName: 'say',
+        InstanceIds: [hostId],
+        Parameters: { text: ['a'] },
+        TimeoutSeconds: 60,
+      }),
+    );
+    const CommandId = sent.Command?.CommandId ?? '';
+    await cloud.advanceBy(70);
+    const listed = await ssm.send(new ListCommandInvocationsCommand({ CommandId, Details: true }));
+    expect(listed.CommandInvocations).toMatchObject([
+      {
+        Status: 'TimedOut',
+        StatusDetails: 'Delivery Timed Out',
+        CommandPlugins: [{ StatusDetails: 'Delivery Timed Out' }],
+      },
+    ]);
+  });
+
+  it('documents are created, described and read; one that is wrong is refused', async () => {
+    const { ssm } = await withHost();
+    const content = (action: string) =>
+      JSON.stringify({
+        schemaVersion: '2.2',
+        parameters: { word: { type: 'String', default: 'a', description: 'what to say' } },
+        mainSteps: [{ action, name: 'say', inputs: { runCommand: ['echo {{ word }}'] } }],
+      });
+    const create = (Name: string, action: string) =>
+      ssm.send(new CreateDocumentCommand({ Name, Content: content(action), DocumentType: 'Command' }));
+    const created = await create('echo', 'aws:runShellScript');
+    expect(created.DocumentDescription).toMatchObject({ Name: 'echo', Status: 'Active', SchemaVersion: '2.2' });
+    const described = await ssm.send(new DescribeDocumentCommand({ Name: 'echo' }));
+    expect(described.Document?.Parameters).toEqual([
+      { Name: 'word', Type: 'String', Description: 'what to say', DefaultValue: 'a' },
+    ]);
+    const read = await ssm.send(new GetDocumentCommand({ Name: 'echo' }));
+    expect(JSON.parse(read.Content ?? '')).toEqual(JSON.parse(content('aws:runShellScript')));
+    expect(await nameOf(create('echo', 'aws:runShellScript'))).toBe('DocumentAlreadyExists');
+    expect(await nameOf(create('other', 'aws:downloadContent'))).toBe('InvalidDocumentContent');
+    expect(await nameOf(ssm.send(new GetDocumentCommand({ Name: 'none' })))).toBe('InvalidDocument');
+  });
+
+  it('a host may do its work inside this process', async () => {
+    const { send, ended } = await withHost({
+      run: ({ documentName, parameters }) => ({
+        exitCode: 3,
+        stdout: `${documentName} ${parameters.text} ${parameters.exit}`,
+        stderr: '',
+      }),
+    });
+    expect(await ended(await send())).toMatchObject({
+      Status: 'Failed',
+      ResponseCode: 3,
+      StandardOutputContent: 'say a 0',
+    });
+  });
+
+  it('a host without the permission for the bucket stores no output, and its command succeeds all the same', async () => {
+    const Bucket = 'output-123456789012';
+    const policy = (resource: string) => ({
+      Statement: { Effect: 'Allow', Action: 's3:PutObject', Resource: `arn:aws:s3:::${resource}/*` },
+    });
+    for (const [resource, keys] of [
+      [Bucket, 2],
+      ['another', 0],
+    ] as const) {
+      const { send, ended, cloud } = await withHost({ policy: policy(resource) });
+      const id = await send({}, { OutputS3BucketName: Bucket, OutputS3KeyPrefix: 'out' });
+      expect(await ended(id)).toMatchObject({ Status: 'Success' });
+      expect(cloud.s3.keys(Bucket, 'out/')).toHaveLength(keys);
+    }
   });
 });

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
-import { AwsError } from '../errors.ts';
-import type { Json, JsonObject } from '../json.ts';
+import { AwsError, NotEmulated } from '../errors.ts';
+import type { Faults } from '../faults.ts';
+import { isObject, type Json, type JsonObject, parseJson } from '../json.ts';
 import { type Actions, page, parseRequest } from '../services/requests.ts';
-import { arnOf, type Caller, iso, seconds, type World } from '../world.ts';
+import { arnOf, type Caller, iso, type World } from '../world.ts';
 import {
   type Command,
   commandEvent,
@@ -19,7 +20,7 @@ import {
   shownStdout,
   statusOf,
 } from './commands.ts';
-import { describeCommand, describeHost, describeInvocation, passes, urls } from './describe.ts';
+import { describeCommand, describeDocument, describeHost, describeInvocation, passes, urls } from './describe.ts';
 import { type CommandDocument, readDocument, render, resolveParameters } from './documents.ts';
 import type { Host } from './host.ts';
 
@@ -63,6 +64,19 @@ const describeRequest = z.strictObject({
   ...pages,
 });
 
+const documentRequest = z.strictObject({
+  Name: z.string(),
+  DocumentVersion: z.enum(['$DEFAULT', '$LATEST', '1']).optional(),
+});
+const getDocumentRequest = z.strictObject({ ...documentRequest.shape, DocumentFormat: z.literal('JSON').optional() });
+const createDocumentRequest = z.strictObject({
+  Name: z.string().regex(/^[a-zA-Z0-9_.-]{3,128}$/),
+  Content: z.string(),
+  DocumentType: z.literal('Command'),
+  DocumentFormat: z.literal('JSON').optional(),
+  TargetType: z.string().optional(),
+});
+
 /** How long things take on their way; milliseconds of the emulator's time. */
 export interface Latency {
   /** Until the API knows the invocations of a command that was just sent. */
@@ -73,8 +87,10 @@ export interface Latency {
 
 export type Emit = (source: string, detailType: string, resources: readonly string[], detail: JsonObject) => void;
 /** Where output goes; a bucket that does not exist is the agent's problem, not the command's. */
-export type StoreOutput = (bucket: string, key: string, content: string) => void;
+export type StoreOutput = (host: string, bucket: string, key: string, content: string) => void;
 
+const invocationEventType = 'EC2 Command Invocation Status-change Notification';
+const commandEventType = 'EC2 Command Status-change Notification';
 const nodeArn = (id: string): string =>
   id.startsWith('mi-') ? arnOf('ssm', `managed-instance/${id}`) : arnOf('ec2', `instance/${id}`);
 
@@ -84,6 +100,8 @@ export class RunCommand {
   readonly #emit: Emit;
   readonly #store: StoreOutput;
   readonly #latency: Latency;
+  readonly #faults: Faults;
+  readonly #spell: (answer: JsonObject) => JsonObject;
   readonly #documents = new Map<string, CommandDocument>();
   readonly #hosts: ReadonlyMap<string, Host>;
   readonly #commands = new Map<string, Command>();
@@ -91,17 +109,34 @@ export class RunCommand {
   constructor(
     world: World,
     hosts: readonly Host[],
-    options: { readonly emit: Emit; readonly store: StoreOutput; readonly latency: Latency },
+    options: {
+      readonly emit: Emit;
+      readonly store: StoreOutput;
+      readonly latency: Latency;
+      readonly faults: Faults;
+      readonly statusDetails: 'joined' | 'spaced';
+    },
   ) {
     this.#world = world;
     this.#hosts = new Map(hosts.map((host) => [host.definition.id, host]));
     this.#emit = options.emit;
+    this.#faults = options.faults;
+    this.#spell = options.statusDetails === 'spaced' ? spaced : (answer) => answer;
     this.#store = options.store;
     this.#latency = options.latency;
   }
 
   createDocument(name: string, content: unknown): void {
     this.#documents.set(name, readDocument(name, content));
+    this.#contents.set(name, JSON.stringify(content));
+  }
+
+  readonly #contents = new Map<string, string>();
+
+  #document(name: string): CommandDocument {
+    const document = this.#documents.get(name);
+    if (!document) throw new AwsError('InvalidDocument', `Document ${name} does not exist`);
+    return document;
   }
 
   commands(): readonly Command[] {
@@ -218,23 +253,44 @@ export class RunCommand {
   readonly #timers = new Map<Invocation, () => void>();
 
   #finish(command: Command, invocation: Invocation, status: InvocationStatus, details: string, code: number): void {
+    const early = command.invocations.length === 1 ? this.#faults.early(commandEventType) : undefined;
+    if (early === undefined) {
+      this.#end(command, invocation, status, details, code, true);
+      return;
+    }
+    const { clock } = this.#world;
+    this.#tellBus(command, { ...invocation, status }, { ...command, status });
+    clock.at(clock.now() + early * 1000, () => this.#end(command, invocation, status, details, code, false));
+  }
+
+  #end(
+    command: Command,
+    invocation: Invocation,
+    status: InvocationStatus,
+    details: string,
+    code: number,
+    tells: boolean,
+  ): void {
+    if (isOver(invocation.status)) return;
     invocation.responseCode = code;
     invocation.endedAt = this.#world.clock.now();
     this.#timers.get(invocation)?.();
     this.#timers.delete(invocation);
     if (command.output) {
       const { bucket } = command.output;
-      if (invocation.stdout !== '') this.#store(bucket, outputKey(command, invocation, 'stdout'), invocation.stdout);
-      if (invocation.stderr !== '') this.#store(bucket, outputKey(command, invocation, 'stderr'), invocation.stderr);
+      const host = invocation.host.definition.id;
+      if (invocation.stdout !== '')
+        this.#store(host, bucket, outputKey(command, invocation, 'stdout'), invocation.stdout);
+      if (invocation.stderr !== '')
+        this.#store(host, bucket, outputKey(command, invocation, 'stderr'), invocation.stderr);
     }
-    this.#change(command, invocation, status, details);
+    this.#change(command, invocation, status, details, tells);
   }
 
-  #change(command: Command, invocation: Invocation, status: InvocationStatus, details: string): void {
+  #change(command: Command, invocation: Invocation, status: InvocationStatus, details: string, tells = true): void {
     if (isOver(invocation.status)) return;
     invocation.status = status;
     invocation.statusDetails = details;
-    const resources = [nodeArn(invocation.host.definition.id)];
     this.#world.tell('command', {
       command: command.id,
       document: command.document.name,
@@ -247,14 +303,13 @@ export class RunCommand {
     const now = commandStatus(command);
     command.status = now.status;
     command.statusDetails = now.details;
-    this.#emit(
-      'aws.ssm',
-      'EC2 Command Invocation Status-change Notification',
-      resources,
-      invocationEvent(command, invocation),
-    );
-    if (command.status !== before)
-      this.#emit('aws.ssm', 'EC2 Command Status-change Notification', resources, commandEvent(command));
+    if (tells) this.#tellBus(command, invocation, command.status === before ? undefined : command);
+  }
+
+  #tellBus(command: Command, invocation: Invocation, changed: Command | undefined): void {
+    const resources = [nodeArn(invocation.host.definition.id)];
+    this.#emit('aws.ssm', invocationEventType, resources, invocationEvent(command, invocation));
+    if (changed) this.#emit('aws.ssm', commandEventType, resources, commandEvent(changed));
   }
 
   #cancel(command: Command, ids: readonly string[]): void {
@@ -298,14 +353,14 @@ export class RunCommand {
   /** The API actions, under AWS's names. */
   readonly actions: Actions = {
     SendCommand: (request, caller) => ({
-      Command: describeCommand(this.#send(parseRequest(sendRequest, request), caller)),
+      Command: this.#spell(describeCommand(this.#send(parseRequest(sendRequest, request), caller))),
     }),
     ListCommands: (request, caller) => {
       this.#world.authorize(caller, 'ssm:ListCommands', '*');
       const wanted = parseRequest(listRequest, request);
       const found = page(this.#selected(wanted), wanted.NextToken, wanted.MaxResults ?? 50);
       return {
-        Commands: found.items.map(describeCommand),
+        Commands: found.items.map(describeCommand).map(this.#spell),
         ...(found.nextToken === undefined ? {} : { NextToken: found.nextToken }),
       };
     },
@@ -315,7 +370,7 @@ export class RunCommand {
       const all = this.#selected(wanted).flatMap((command) =>
         this.#visible(command)
           .filter((one) => wanted.InstanceId === undefined || one.host.definition.id === wanted.InstanceId)
-          .map((invocation) => describeInvocation(command, invocation, details ?? false)),
+          .map((invocation) => this.#spell(describeInvocation(command, invocation, details ?? false))),
       );
       const found = page(all, wanted.NextToken, wanted.MaxResults ?? 50);
       return {
@@ -331,13 +386,45 @@ export class RunCommand {
         throw new AwsError('InvalidPluginName', `Plugin ${plugin} does not exist`);
       const invocation = this.#visible(command).find((one) => one.host.definition.id === host);
       if (!invocation) throw new AwsError('InvocationDoesNotExist', '');
-      return this.#describeOutput(command, invocation);
+      return this.#spell(this.#describeOutput(command, invocation));
     },
     CancelCommand: (request, caller) => {
       this.#world.authorize(caller, 'ssm:CancelCommand', '*');
       const { CommandId: id, InstanceIds: ids } = parseRequest(cancelRequest, request);
       this.#cancel(this.#find(id), ids ?? []);
       return {};
+    },
+    CreateDocument: (request, caller) => {
+      const { Name: name, Content: text } = parseRequest(createDocumentRequest, request);
+      this.#world.authorize(caller, 'ssm:CreateDocument', arnOf('ssm', `document/${name}`));
+      if (this.#documents.has(name))
+        throw new AwsError('DocumentAlreadyExists', `Document with same name ${name} already exists`);
+      const content = parseJson(text);
+      try {
+        this.createDocument(name, content);
+      } catch (error) {
+        if (error instanceof NotEmulated) throw new AwsError('InvalidDocumentContent', error.message);
+        throw error;
+      }
+      return { DocumentDescription: describeDocument(this.#document(name)) };
+    },
+    DescribeDocument: (request, caller) => {
+      const { Name: name } = parseRequest(documentRequest, request);
+      this.#world.authorize(caller, 'ssm:DescribeDocument', arnOf('ssm', `document/${name}`));
+      return { Document: describeDocument(this.#document(name)) };
+    },
+    GetDocument: (request, caller) => {
+      const { Name: name } = parseRequest(getDocumentRequest, request);
+      this.#world.authorize(caller, 'ssm:GetDocument', arnOf('ssm', `document/${name}`));
+      this.#document(name);
+      return {
+        Name: name,
+        DocumentVersion: '1',
+        Status: 'Active',
+        Content: this.#contents.get(name) ?? '',
+        DocumentType: 'Command',
+        DocumentFormat: 'JSON',
+      };
     },
     DescribeInstanceInformation: (request, caller) => {
       this.#world.authorize(caller, 'ssm:DescribeInstanceInformation', '*');
@@ -380,6 +467,17 @@ export class RunCommand {
     };
   }
 }
+
+/** `DeliveryTimedOut` as `Delivery Timed Out`, here and in the plugins of an invocation. */
+const spaced = (answer: JsonObject): JsonObject => ({
+  ...answer,
+  ...(typeof answer.StatusDetails === 'string'
+    ? { StatusDetails: answer.StatusDetails.replace(/(?<=[a-z])(?=[A-Z])/g, ' ') }
+    : {}),
+  ...(Array.isArray(answer.CommandPlugins)
+    ? { CommandPlugins: answer.CommandPlugins.map((one: Json) => (isObject(one) ? spaced(one as JsonObject) : one)) }
+    : {}),
+});
 
 const newInvocation = (host: Host): Invocation => ({
   host,

@@ -1,16 +1,17 @@
 import { z } from 'zod';
+import type { CloudWatch } from '../cloudwatch/cloudwatch.ts';
 import type { DynamoDb } from '../dynamodb/dynamodb.ts';
 import { AwsError, NotEmulated } from '../errors.ts';
 import { type Json, type JsonObject, parseJson } from '../json.ts';
-import type { Functions } from '../lambda/functions.ts';
+import { type Functions, mostAsynchronousRetries } from '../lambda/functions.ts';
 import type { EventBus } from '../services/events.ts';
 import type { Iam } from '../services/iam.ts';
 import type { Messages } from '../services/messages.ts';
-import type { S3 } from '../services/s3.ts';
-import type { Scheduler } from '../services/scheduler.ts';
+import { bucketArn, type S3 } from '../services/s3.ts';
+import { type Scheduler, scheduleOf, scheduleSchema } from '../services/scheduler.ts';
 import type { StepFunctions } from '../services/step-functions.ts';
 import type { RunCommand } from '../ssm/run-command.ts';
-import { root, type World } from '../world.ts';
+import { arnOf, root, type World } from '../world.ts';
 import type { Assembly } from './assembly.ts';
 import { Names } from './names.ts';
 
@@ -25,6 +26,7 @@ export interface Targets {
   readonly scheduler: Scheduler;
   readonly events: EventBus;
   readonly messages: Messages;
+  readonly cloudWatch: CloudWatch;
   readonly s3: S3;
 }
 
@@ -46,6 +48,9 @@ const order = [
   'AWS::S3::Bucket',
   'AWS::SQS::Queue',
   'AWS::SNS::Topic',
+  'AWS::S3::BucketPolicy',
+  'AWS::SQS::QueuePolicy',
+  'AWS::SNS::TopicPolicy',
   'AWS::DynamoDB::Table',
   'AWS::DynamoDB::GlobalTable',
   'AWS::Lambda::Function',
@@ -55,12 +60,16 @@ const order = [
   'AWS::StepFunctions::StateMachineAlias',
   'AWS::Lambda::Permission',
   'AWS::Events::Rule',
+  'AWS::Scheduler::ScheduleGroup',
   'AWS::Scheduler::Schedule',
+  'AWS::CloudWatch::Alarm',
+  'AWS::CloudWatch::CompositeAlarm',
 ];
 
 const text = z.string();
 const texts = z.array(z.string());
 const roleProperties = z.looseObject({
+  AssumeRolePolicyDocument: z.unknown(),
   ManagedPolicyArns: texts.optional(),
   Policies: z.array(z.object({ PolicyName: text, PolicyDocument: z.unknown() })).optional(),
 });
@@ -86,12 +95,26 @@ const functionProperties = z.looseObject({
   Timeout: z.int().optional(),
   MemorySize: z.int().optional(),
   Environment: z.object({ Variables: z.record(text, z.coerce.string()).optional() }).optional(),
+  LoggingConfig: z.looseObject({ LogGroup: text.optional() }).optional(),
+  TracingConfig: z.object({ Mode: z.enum(['Active', 'PassThrough']) }).optional(),
+});
+const invokeProperties = z.strictObject({
+  FunctionName: text,
+  Qualifier: z.literal('$LATEST'),
+  MaximumRetryAttempts: z.int().min(0).max(mostAsynchronousRetries).optional(),
+});
+const resourcePolicyProperties = z.strictObject({
+  PolicyDocument: z.unknown(),
+  Topics: texts.optional(),
+  Queues: texts.optional(),
+  Bucket: text.optional(),
 });
 const machineProperties = z.looseObject({
   DefinitionString: text,
   DefinitionSubstitutions: z.record(text, z.coerce.string()).optional(),
   RoleArn: text,
   StateMachineType: z.literal('STANDARD').optional(),
+  LoggingConfiguration: z.looseObject({ Level: text.optional() }).optional(),
 });
 const versionProperties = z.looseObject({ StateMachineArn: text });
 const aliasProperties = z.looseObject({
@@ -102,11 +125,12 @@ const documentProperties = z.looseObject({
   DocumentType: z.literal('Command'),
   DocumentFormat: z.enum(['JSON', 'YAML']).optional(),
 });
-const permissionProperties = z.looseObject({
+const permissionProperties = z.strictObject({
   Action: z.literal('lambda:InvokeFunction'),
   FunctionName: text,
-  Principal: text,
+  Principal: z.string().endsWith('.amazonaws.com', 'only services as principals are emulated'),
   SourceArn: text.optional(),
+  SourceAccount: text.optional(),
 });
 const ruleTarget = z.strictObject({
   Arn: text,
@@ -122,22 +146,6 @@ const ruleProperties = z.looseObject({
   Targets: z.array(ruleTarget).optional(),
   ScheduleExpression: z.never().optional(),
 });
-const scheduleProperties = z.looseObject({
-  GroupName: text.optional(),
-  ScheduleExpression: text,
-  ScheduleExpressionTimezone: text.optional(),
-  State: z.enum(['ENABLED', 'DISABLED']).optional(),
-  Target: z.strictObject({
-    Arn: text,
-    RoleArn: text,
-    Input: text.optional(),
-    DeadLetterConfig: z.object({ Arn: text }).optional(),
-    RetryPolicy: z
-      .object({ MaximumRetryAttempts: z.int().optional(), MaximumEventAgeInSeconds: z.int().optional() })
-      .optional(),
-  }),
-});
-
 const roleName = (arn: string): string => arn.split('/').at(-1) ?? arn;
 
 /** Creates every resource of an assembly. */
@@ -157,11 +165,10 @@ export async function deploy(assembly: Assembly, targets: Targets): Promise<read
       });
     }
   }
-  const permissions = new Permissions(all);
   for (const type of order) {
     for (const resource of all.filter((one) => one.type === type)) {
       try {
-        await create(resource, assembly, targets, permissions);
+        await create(resource, assembly, targets, all);
       } catch (error) {
         if (error instanceof NotEmulated)
           throw new NotEmulated(`${resource.stack}/${resource.logicalId}: ${error.message}`);
@@ -175,40 +182,34 @@ export async function deploy(assembly: Assembly, targets: Targets): Promise<read
   return all;
 }
 
-/** Resource policies of functions: which service may call which function, from which source. */
-class Permissions {
-  readonly #grants: readonly z.infer<typeof permissionProperties>[];
-
-  constructor(all: readonly Deployed[]) {
-    this.#grants = all
-      .filter((one) => one.type === 'AWS::Lambda::Permission')
-      .map((one) => permissionProperties.parse(one.properties));
-  }
-
-  check(functionArn: string, principal: string, sourceArn: string): void {
-    const allowed = this.#grants.some(
-      (one) =>
-        one.Principal === principal &&
-        (one.FunctionName === functionArn || functionArn.endsWith(`:function:${one.FunctionName}`)) &&
-        (one.SourceArn === undefined || one.SourceArn === sourceArn),
-    );
-    if (!allowed)
-      throw new AwsError('AccessDeniedException', `${principal} may not invoke ${functionArn} from ${sourceArn}`);
-  }
-}
+/** What CloudWatch Logs wants of a state machine's role (Step Functions developer guide, "Logging"). */
+const logDelivery = [
+  'CreateLogDelivery',
+  'GetLogDelivery',
+  'UpdateLogDelivery',
+  'DeleteLogDelivery',
+  'ListLogDeliveries',
+  'PutResourcePolicy',
+  'DescribeResourcePolicies',
+  'DescribeLogGroups',
+];
+/** How Step Functions hears of the end of what `.sync` started: a rule that it makes under the machine's role. */
+const managedRule = arnOf('events', 'rule/StepFunctionsGetEventsForStepFunctionsExecutionRule');
+const queueArn = (url: string): string =>
+  url.replace(/^https:\/\/sqs\.([^.]+)\.amazonaws\.com\/(\d+)\//, 'arn:aws:sqs:$1:$2:');
 
 async function create(
   resource: Deployed,
   assembly: Assembly,
   targets: Targets,
-  permissions: Permissions,
+  all: readonly Deployed[],
 ): Promise<void> {
   const { name, properties } = resource;
   switch (resource.type) {
     case 'AWS::IAM::Role': {
       const { ManagedPolicyArns: managed = [], Policies: inline = [] } = roleProperties.parse(properties);
-      targets.iam.createRole(name);
-      for (const arn of managed) if (arn.includes(':aws:policy/')) targets.iam.attachManaged(arn);
+      targets.iam.createRole(name, roleProperties.parse(properties).AssumeRolePolicyDocument);
+      for (const arn of managed) if (arn.includes(':aws:policy/')) targets.iam.attachManaged(name, arn);
       for (const policy of inline) targets.iam.attach(name, policy.PolicyName, policy.PolicyDocument);
       return;
     }
@@ -223,18 +224,28 @@ async function create(
       targets.s3.createBucket(name);
       return;
     case 'AWS::SQS::Queue':
-      targets.messages.create(
-        String(resource.ref.replace(/^https:\/\/sqs\.([^.]+)\.amazonaws\.com\/(\d+)\//, 'arn:aws:sqs:$1:$2:')),
-      );
+      targets.messages.create(queueArn(resource.ref));
       return;
     case 'AWS::SNS::Topic':
       targets.messages.create(resource.ref);
       return;
+    case 'AWS::S3::BucketPolicy':
+    case 'AWS::SQS::QueuePolicy':
+    case 'AWS::SNS::TopicPolicy': {
+      const policy = resourcePolicyProperties.parse(properties);
+      const owners = [
+        ...(policy.Topics ?? []),
+        ...(policy.Queues ?? []).map(queueArn),
+        ...(policy.Bucket === undefined ? [] : [bucketArn(policy.Bucket)]),
+      ];
+      for (const owner of owners) targets.iam.attachToResource(owner, resource.logicalId, policy.PolicyDocument);
+      return;
+    }
     case 'AWS::DynamoDB::Table':
     case 'AWS::DynamoDB::GlobalTable':
       return createTable(resource, targets.dynamoDb);
     case 'AWS::Lambda::Function':
-      createFunction(resource, assembly, targets.functions);
+      createFunction(resource, assembly, targets, all);
       return;
     case 'AWS::SSM::Document': {
       const { Content: content } = documentProperties.parse(properties);
@@ -247,6 +258,13 @@ async function create(
         /\$\{([A-Za-z0-9_]+)\}/g,
         (all, key: string) => machine.DefinitionSubstitutions?.[key] ?? all,
       );
+      const role = roleName(machine.RoleArn);
+      targets.iam.assume(role, 'states.amazonaws.com', resource.ref);
+      const logs = machine.LoggingConfiguration?.Level ?? 'OFF';
+      if (logs !== 'OFF') for (const action of logDelivery) targets.world.authorize(role, `logs:${action}`, '*');
+      if (definition.includes(':states:startExecution.sync'))
+        for (const action of ['PutTargets', 'PutRule', 'DescribeRule'])
+          targets.world.authorize(role, `events:${action}`, managedRule);
       targets.stepFunctions.createMachine({ name, definition, roleArn: machine.RoleArn });
       return;
     }
@@ -258,14 +276,38 @@ async function create(
       if (route) targets.stepFunctions.qualify(resource.ref, route.StateMachineVersionArn.replace(/:[^:]+$/, ''));
       return;
     }
-    case 'AWS::Lambda::Permission':
-      permissionProperties.parse(properties);
+    case 'AWS::Lambda::Permission': {
+      const grant = permissionProperties.parse(properties);
+      const functionArn = grant.FunctionName.startsWith('arn:')
+        ? grant.FunctionName
+        : arnOf('lambda', `function:${grant.FunctionName}`);
+      const statement = {
+        Effect: 'Allow',
+        Action: grant.Action,
+        Resource: functionArn,
+        Principal: { Service: grant.Principal },
+        Condition: {
+          ...(grant.SourceArn === undefined ? {} : { ArnLike: { 'aws:SourceArn': grant.SourceArn } }),
+          ...(grant.SourceAccount === undefined ? {} : { StringEquals: { 'aws:SourceAccount': grant.SourceAccount } }),
+        },
+      };
+      targets.iam.attachToResource(functionArn, resource.logicalId, { Statement: [statement] });
       return;
+    }
     case 'AWS::Events::Rule':
-      createRule(resource, targets, permissions);
+      createRule(resource, targets);
+      return;
+    case 'AWS::Scheduler::ScheduleGroup':
+      targets.scheduler.createGroup(name);
       return;
     case 'AWS::Scheduler::Schedule':
-      createSchedule(resource, targets.scheduler);
+      targets.scheduler.create(scheduleOf(name, scheduleSchema.parse(properties)));
+      return;
+    case 'AWS::CloudWatch::Alarm':
+      targets.cloudWatch.createAlarm(name, properties);
+      return;
+    case 'AWS::CloudWatch::CompositeAlarm':
+      targets.cloudWatch.createCompositeAlarm(name, properties);
       return;
     default:
       throw new NotEmulated(`resource type ${resource.type}`);
@@ -291,13 +333,28 @@ async function createTable(resource: Deployed, dynamoDb: DynamoDb): Promise<void
   }
 }
 
-function createFunction(resource: Deployed, assembly: Assembly, functions: Functions): void {
+function createFunction(
+  resource: Deployed,
+  assembly: Assembly,
+  { functions, iam, world }: Targets,
+  all: readonly Deployed[],
+): void {
   const definition = functionProperties.parse(resource.properties);
   const directory = assembly.assets.get(definition.Code.S3Key);
   if (directory === undefined) throw new NotEmulated(`no asset ${definition.Code.S3Key} in the assembly`);
+  const role = roleName(definition.Role);
+  iam.assume(role, 'lambda.amazonaws.com', arnOf('lambda', `function:${resource.name}`));
+  // "The provided execution role does not have permissions to call PutTraceSegments on XRAY" (CreateFunction).
+  if (definition.TracingConfig?.Mode === 'Active') world.authorize(role, 'xray:PutTraceSegments', '*');
+  const asynchronous = all
+    .filter((one) => one.type === 'AWS::Lambda::EventInvokeConfig')
+    .map((one) => invokeProperties.parse(one.properties))
+    .find((one) => one.FunctionName === resource.name);
   functions.create({
     name: resource.name,
-    role: roleName(definition.Role),
+    role,
+    logGroup: definition.LoggingConfig?.LogGroup ?? `/aws/lambda/${resource.name}`,
+    asynchronousRetries: asynchronous?.MaximumRetryAttempts ?? mostAsynchronousRetries,
     directory,
     handler: definition.Handler,
     environment: definition.Environment?.Variables ?? {},
@@ -306,10 +363,11 @@ function createFunction(resource: Deployed, assembly: Assembly, functions: Funct
   });
 }
 
-function createRule(resource: Deployed, targets: Targets, permissions: Permissions): void {
+function createRule(resource: Deployed, targets: Targets): void {
   const rule = ruleProperties.parse(resource.properties);
   if (rule.State === 'DISABLED') return;
-  const ruleArn = `arn:aws:events:eu-central-1:123456789012:rule/${resource.name}`;
+  const ruleArn = arnOf('events', `rule/${resource.name}`);
+  const measure = (name: string) => targets.world.measure('AWS/Events', name, { RuleName: resource.name }, 1);
   targets.events.createRule(
     resource.name,
     rule.EventPattern,
@@ -317,53 +375,62 @@ function createRule(resource: Deployed, targets: Targets, permissions: Permissio
       arn: target.Arn,
       input: target.Input === undefined ? undefined : parseJson(target.Input),
       deliver: (event) => {
-        void deliver(target, ruleArn, event, targets, permissions).catch((error: unknown) => {
+        measure('Invocations');
+        void deliver(target, ruleArn, event, targets).catch((error: unknown) => {
+          measure('FailedInvocations');
           targets.world.tell('rule-refused', {
             rule: resource.name,
             target: target.Arn,
             message: error instanceof Error ? error.message : String(error),
           });
-          if (target.DeadLetterConfig) targets.messages.send(target.DeadLetterConfig.Arn, event);
+          if (!target.DeadLetterConfig) return;
+          const queue = target.DeadLetterConfig.Arn;
+          try {
+            targets.iam.authorizeService({
+              ...ruleService,
+              action: 'sqs:SendMessage',
+              resource: queue,
+              source: ruleArn,
+            });
+            targets.messages.send(queue, event);
+            measure('InvocationsSentToDlq');
+          } catch (refused) {
+            measure('InvocationsFailedToBeSentToDlq');
+            const message = refused instanceof Error ? refused.message : String(refused);
+            targets.world.tell('dead-letter-refused', { rule: resource.name, message });
+          }
         });
       },
     })),
   );
 }
 
+const ruleService = { service: 'events.amazonaws.com' };
+
 async function deliver(
   target: z.infer<typeof ruleTarget>,
   ruleArn: string,
   event: Json,
   targets: Targets,
-  permissions: Permissions,
 ): Promise<void> {
+  const judge = (action: string) =>
+    targets.iam.authorizeService({ ...ruleService, action, resource: target.Arn, source: ruleArn });
   if (target.Arn.includes(':lambda:')) {
-    permissions.check(target.Arn, 'events.amazonaws.com', ruleArn);
-    await targets.functions.invokeAsynchronously(root, target.Arn, event);
+    judge('lambda:InvokeFunction');
+    const outcome = await targets.functions.invokeAsynchronously(root, target.Arn, event);
+    if (outcome.kind === 'failed' && outcome.error.startsWith('Lambda.'))
+      throw new AwsError(outcome.error.slice('Lambda.'.length), outcome.cause);
   } else if (target.Arn.includes(':stateMachine:')) {
-    targets.world.authorize(roleName(target.RoleArn ?? ''), 'states:StartExecution', target.Arn);
+    const role = roleName(target.RoleArn ?? '');
+    targets.iam.assume(role, ruleService.service, ruleArn);
+    targets.world.authorize(role, 'states:StartExecution', target.Arn);
     targets.stepFunctions.start(target.Arn, JSON.stringify(event));
   } else if (target.Arn.includes(':sns:') || target.Arn.includes(':sqs:')) {
+    judge(target.Arn.includes(':sns:') ? 'sns:Publish' : 'sqs:SendMessage');
     targets.messages.send(target.Arn, event);
   } else {
     throw new NotEmulated(`rule target ${target.Arn}`);
   }
-}
-
-function createSchedule(resource: Deployed, scheduler: Scheduler): void {
-  const schedule = scheduleProperties.parse(resource.properties);
-  scheduler.create({
-    name: resource.name,
-    group: schedule.GroupName ?? 'default',
-    expression: schedule.ScheduleExpression,
-    timeZone: schedule.ScheduleExpressionTimezone ?? 'UTC',
-    enabled: schedule.State !== 'DISABLED',
-    targetArn: schedule.Target.Arn,
-    role: roleName(schedule.Target.RoleArn),
-    input: schedule.Target.Input,
-    deadLetterArn: schedule.Target.DeadLetterConfig?.Arn,
-    retries: schedule.Target.RetryPolicy?.MaximumRetryAttempts ?? 185,
-  });
 }
 
 const asObject = (value: unknown): JsonObject => JSON.parse(JSON.stringify(value));

@@ -172,5 +172,6 @@ describe('what an answer changes in the ledger', () => {
     const pinned = { pinned: { host: 'mi-0123456789abcdef0' as never, seeded: false } };
     expect(change(copying, refused('failed', 'copy-failed'), pinned).pair).toMatchObject({ pinned: { seeded: true } });
     expect(change(copying, refused('refused', 'bucket-busy'), pinned).pair).not.toHaveProperty('pinned');
+    expect(change(copying, refused('unreachable', 'connection'), pinned).pair).not.toHaveProperty('pinned');
   });
 });

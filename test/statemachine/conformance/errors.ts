@@ -1,21 +1,15 @@
-import { describe, expect, it } from 'vitest';
-import { type Case, check, machine, task } from './cases.ts';
-import { StateError } from './errors.ts';
-import type { FunctionStub } from './run-definition.ts';
+import { type Case, machine, reply, task } from '../../local-cloud/asl/cases.ts';
+import type { Mocks } from '../../local-cloud/asl/mocks.ts';
 
 const errorsPage = 'AWS: Handling errors in Step Functions workflows';
 const taskPage = 'AWS: Task workflow state';
 const quotas = 'AWS: Step Functions service quotas';
 
-const fails = (...names: readonly string[]): FunctionStub =>
-  (() => {
-    let call = 0;
-    return () => {
-      const name = names[call++];
-      if (name !== undefined) throw new StateError(name, 'why');
-      return 'done';
-    };
-  })();
+/** The Task `A` fails with these errors in turn, then it is done. */
+const fails = (...names: readonly string[]): Mocks => ({
+  A: [...names.map((error) => ({ error, cause: 'why' })), { result: reply('done') }],
+});
+const late: Mocks = { A: [{ result: reply('late'), seconds: 10 }] };
 const caught = (errorEquals: readonly string[], more: Readonly<Record<string, unknown>> = {}) =>
   machine({
     A: task({ Catch: [{ ErrorEquals: errorEquals, Output: '{% $states.errorOutput %}', Next: 'Caught' }], ...more }),
@@ -26,23 +20,23 @@ const retried = (retry: readonly unknown[], more: Readonly<Record<string, unknow
 const retry = { ErrorEquals: ['Bad'] };
 const big = 'x'.repeat(262_145);
 
-const cases: Readonly<Record<string, Case>> = {
+export const errors: Readonly<Record<string, Case>> = {
   'a result of lambda:invoke carries Payload and StatusCode': {
     page: 'AWS: Invoke an AWS Lambda function with Step Functions',
     definition: machine({ A: task({ Output: '{% [$states.result.Payload, $states.result.StatusCode] %}' }) }),
-    functions: { work: () => 'hello' },
+    mocks: { A: [{ result: reply('hello') }] },
     output: ['hello', 200],
   },
   "an error's name is what the handler threw": {
     page: errorsPage,
     definition: machine({ A: task() }),
-    functions: { work: fails('OzoneFailed') },
+    mocks: fails('OzoneFailed'),
     error: 'OzoneFailed',
   },
   'Catch takes an error by its name, with error and cause': {
     page: errorsPage,
     definition: caught(['Bad']),
-    functions: { work: fails('Bad') },
+    mocks: fails('Bad'),
     output: { Error: 'Bad', Cause: 'why' },
   },
   'the first matching Catch wins': {
@@ -58,31 +52,31 @@ const cases: Readonly<Record<string, Case>> = {
       No: { Type: 'Fail', Error: 'No' },
       Yes: { Type: 'Pass', End: true },
     }),
-    functions: { work: fails('Bad') },
+    mocks: fails('Bad'),
     output: 'first',
   },
   'States.TaskFailed matches a failed Task': {
     page: errorsPage,
     definition: caught(['States.TaskFailed']),
-    functions: { work: fails('Any') },
+    mocks: fails('Any'),
     output: { Error: 'Any', Cause: 'why' },
   },
   'States.TaskFailed does not match a time-out': {
     page: errorsPage,
     definition: caught(['States.TaskFailed']),
-    functions: { work: fails('States.Timeout') },
+    mocks: fails('States.Timeout'),
     error: 'States.Timeout',
   },
   'States.ALL matches a time-out': {
     page: errorsPage,
     definition: caught(['States.ALL']),
-    functions: { work: fails('States.Timeout') },
+    mocks: fails('States.Timeout'),
     output: { Error: 'States.Timeout', Cause: 'why' },
   },
   'States.ALL does not match States.DataLimitExceeded': {
     page: errorsPage,
     definition: caught(['States.ALL']),
-    functions: { work: () => big },
+    mocks: { A: [{ result: reply(big) }] },
     error: 'States.DataLimitExceeded',
   },
   'States.DataLimitExceeded is caught by its name': {
@@ -91,13 +85,19 @@ const cases: Readonly<Record<string, Case>> = {
       A: task({ Catch: [{ ErrorEquals: ['States.DataLimitExceeded'], Output: 'too big', Next: 'B' }] }),
       B: { Type: 'Pass', End: true },
     }),
-    functions: { work: () => big },
+    mocks: { A: [{ result: reply(big) }] },
     output: 'too big',
   },
   'States.Runtime is never caught': {
     page: errorsPage,
     definition: caught(['States.ALL']),
-    functions: { work: fails('States.Runtime') },
+    mocks: fails('States.Runtime'),
+    error: 'States.Runtime',
+  },
+  'States.Runtime is not caught by its own name either': {
+    page: errorsPage,
+    definition: caught(['States.Runtime']),
+    mocks: fails('States.Runtime'),
     error: 'States.Runtime',
   },
   'a query error in Arguments is caught': {
@@ -111,7 +111,7 @@ const cases: Readonly<Record<string, Case>> = {
   'a query error in Output is caught': {
     page: errorsPage,
     definition: caught(['States.QueryEvaluationError'], { Output: '{% $nothing %}' }),
-    functions: { work: fails() },
+    mocks: fails(),
     status: 'SUCCEEDED',
   },
   'a Catch assigns from the error': {
@@ -122,52 +122,52 @@ const cases: Readonly<Record<string, Case>> = {
       }),
       B: { Type: 'Pass', Output: '{% $failure %}', End: true },
     }),
-    functions: { work: fails('Bad') },
+    mocks: fails('Bad'),
     output: 'Bad',
   },
   'an error in the Catch itself fails the execution': {
     page: errorsPage,
     definition: caught(['Bad'], { Catch: [{ ErrorEquals: ['Bad'], Output: '{% $nothing %}', Next: 'Caught' }] }),
-    functions: { work: fails('Bad') },
+    mocks: fails('Bad'),
     error: 'States.QueryEvaluationError',
   },
   'Retry tries three more times by default, after 1, 2 and 4 seconds': {
     page: errorsPage,
     definition: retried([retry]),
-    functions: { work: fails('Bad', 'Bad', 'Bad') },
+    mocks: fails('Bad', 'Bad', 'Bad'),
     output: 'done',
     seconds: 7,
   },
   'Retry gives up after MaxAttempts': {
     page: errorsPage,
     definition: retried([{ ...retry, MaxAttempts: 1 }]),
-    functions: { work: fails('Bad', 'Bad') },
+    mocks: fails('Bad', 'Bad'),
     error: 'Bad',
     seconds: 1,
   },
   'MaxAttempts 0 never retries': {
     page: errorsPage,
     definition: retried([{ ...retry, MaxAttempts: 0 }]),
-    functions: { work: fails('Bad') },
+    mocks: fails('Bad'),
     error: 'Bad',
     seconds: 0,
   },
   'interval and backoff rate grow the delay': {
     page: errorsPage,
     definition: retried([{ ...retry, IntervalSeconds: 2, BackoffRate: 3 }]),
-    functions: { work: fails('Bad', 'Bad', 'Bad') },
+    mocks: fails('Bad', 'Bad', 'Bad'),
     seconds: 2 + 6 + 18,
   },
   'MaxDelaySeconds caps the delay': {
     page: errorsPage,
     definition: retried([{ ...retry, IntervalSeconds: 2, BackoffRate: 3, MaxDelaySeconds: 5 }]),
-    functions: { work: fails('Bad', 'Bad', 'Bad') },
+    mocks: fails('Bad', 'Bad', 'Bad'),
     seconds: 2 + 5 + 5,
   },
   'full jitter takes a part of the delay': {
     page: errorsPage,
     definition: retried([{ ...retry, IntervalSeconds: 8, JitterStrategy: 'FULL' }]),
-    functions: { work: fails('Bad', 'Bad') },
+    mocks: fails('Bad', 'Bad'),
     random: () => 0.25,
     seconds: 2 + 4,
   },
@@ -177,40 +177,33 @@ const cases: Readonly<Record<string, Case>> = {
       { ErrorEquals: ['One'], MaxAttempts: 1 },
       { ErrorEquals: ['Two'], MaxAttempts: 1 },
     ]),
-    functions: { work: fails('One', 'Two', 'One') },
+    mocks: fails('One', 'Two', 'One'),
     error: 'One',
   },
   'an error that no retrier names is not retried': {
     page: errorsPage,
     definition: retried([retry]),
-    functions: { work: fails('Else') },
+    mocks: fails('Else'),
     error: 'Else',
     seconds: 0,
   },
   'Catch comes after the retries': {
     page: errorsPage,
     definition: caught(['Bad'], { Retry: [{ ...retry, MaxAttempts: 1 }] }),
-    functions: { work: fails('Bad', 'Bad') },
+    mocks: fails('Bad', 'Bad'),
     output: { Error: 'Bad', Cause: 'why' },
     seconds: 1,
   },
   'the context counts the retries': {
     page: 'AWS: Accessing execution data from the Context object',
-    definition: retried([retry], {
-      Arguments: { FunctionName: 'work', Payload: '{% $states.context.State.RetryCount %}' },
-    }),
-    functions: {
-      work: (count) => {
-        if (count !== 2) throw new StateError('Bad', String(count));
-        return count;
-      },
-    },
+    definition: retried([retry], { Output: '{% $states.context.State.RetryCount %}' }),
+    mocks: fails('Bad', 'Bad'),
     output: 2,
   },
   'TimeoutSeconds ends a Task with States.Timeout': {
     page: taskPage,
     definition: machine({ A: task({ TimeoutSeconds: 5 }) }),
-    functions: { work: (_payload, stage) => new Promise((resolve) => stage.after(10, () => resolve('late'))) },
+    mocks: late,
     error: 'States.Timeout',
     seconds: 5,
   },
@@ -218,14 +211,14 @@ const cases: Readonly<Record<string, Case>> = {
     page: taskPage,
     definition: machine({ A: task({ TimeoutSeconds: '{% $states.input.limit %}' }) }),
     input: { limit: 7 },
-    functions: { work: (_payload, stage) => new Promise((resolve) => stage.after(10, () => resolve('late'))) },
+    mocks: late,
     error: 'States.Timeout',
     seconds: 7,
   },
   'a time-out that is no positive whole number is a query error': {
     page: taskPage,
     definition: machine({ A: task({ TimeoutSeconds: '{% 0 %}' }) }),
-    functions: { work: fails() },
+    mocks: fails(),
     error: 'States.QueryEvaluationError',
   },
   'the machine has a time-out of its own, which nothing catches': {
@@ -249,7 +242,7 @@ const cases: Readonly<Record<string, Case>> = {
   'output of more than 256 KiB is States.DataLimitExceeded': {
     page: quotas,
     definition: machine({
-      A: { Type: 'Pass', Output: '{% $join($map([1..270000], function($i) { "x" })) %}', End: true },
+      A: { Type: 'Pass', Output: '{% $pad("", 270000, "x") %}', End: true },
     }),
     error: 'States.DataLimitExceeded',
   },
@@ -259,25 +252,3 @@ const cases: Readonly<Record<string, Case>> = {
     error: 'Lambda.ResourceNotFoundException',
   },
 };
-
-describe('errors, retries and time-outs', () => {
-  it.each(Object.entries(cases).map(([sentence, one]) => [sentence, one.page, one] as const))(
-    '%s (%s)',
-    async (_sentence, _page, one) => {
-      await check(one);
-    },
-  );
-
-  it('an endless loop fails at 25,000 history events (AWS: Step Functions service quotas)', async () => {
-    const result = await check({
-      page: quotas,
-      definition: machine({
-        A: { Type: 'Choice', Choices: [{ Condition: '{% false %}', Next: 'C' }], Default: 'A' },
-        C: { Type: 'Pass', End: true },
-      }),
-      error: 'States.Runtime',
-    });
-    expect(result.events.length).toBe(25_000);
-    expect(result.events.at(-1)?.type).toBe('ExecutionFailed');
-  });
-});

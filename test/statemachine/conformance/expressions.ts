@@ -1,12 +1,11 @@
-import { describe, it } from 'vitest';
-import { type Case, check, expression, machine } from './cases.ts';
+import { type Case, expression, machine } from '../../local-cloud/asl/cases.ts';
 
 const jsonataPage = 'AWS: Transforming data with JSONata in Step Functions';
 const variablesPage = 'AWS: Passing data between states with variables';
 const contextPage = 'AWS: Accessing execution data from the Context object';
 const query = 'States.QueryEvaluationError';
 
-const cases: Readonly<Record<string, Case>> = {
+export const expressions: Readonly<Record<string, Case>> = {
   'an expression reads the input of its state': {
     page: jsonataPage,
     definition: expression('$states.input.a + 1'),
@@ -135,12 +134,3 @@ const cases: Readonly<Record<string, Case>> = {
     output: ['one', 'Only', 'main', 'in', '2026-01-01T00:00:00.000Z'],
   },
 };
-
-describe('JSONata in states', () => {
-  it.each(Object.entries(cases).map(([sentence, one]) => [sentence, one.page, one] as const))(
-    '%s (%s)',
-    async (_sentence, _page, one) => {
-      await check(one);
-    },
-  );
-});

@@ -1,0 +1,400 @@
+import fc from 'fast-check';
+import { expect } from 'vitest';
+import type { RecoveryPoint } from '../../functions/core/domain/ledger.ts';
+import type { PolicyMode } from '../../functions/core/domain/policy.ts';
+import type { Ended, Functions, Moment } from '../in-process-edge/execution.ts';
+import { HostDied } from '../in-process-edge/host.ts';
+import { Lab, type Side } from '../in-process-edge/lab.ts';
+import { eventOf } from '../in-process-edge/run-command.ts';
+import type { Change } from '../ozone-simulator/change.ts';
+import { crashPoints } from '../ozone-simulator/faults/points.ts';
+
+/** One thing that happens. Numbers choose among what there is at that moment, modulo how much there is. */
+export type Action =
+  | { readonly kind: 'start'; readonly again: boolean }
+  /** An execution goes on until others may act. */
+  | { readonly kind: 'go'; readonly which: number }
+  /** A waiting command is done, its event arrives, and its execution goes on. */
+  | { readonly kind: 'work' }
+  | { readonly kind: 'deliver' }
+  /** Any command, ended or cancelled or not, arrives at its host once more. */
+  | { readonly kind: 'deliver-again'; readonly which: number }
+  | { readonly kind: 'event'; readonly which: number }
+  | { readonly kind: 'sweep' }
+  | { readonly kind: 'stop'; readonly which: number }
+  /** The n-th program that a host starts is the last thing it does, before or after. */
+  | { readonly kind: 'host-dies'; readonly moment: 'before' | 'after'; readonly program: number }
+  /** A program dies at an effect, its host lives. */
+  | { readonly kind: 'program-dies'; readonly point: number; readonly after: boolean; readonly nth: number }
+  | { readonly kind: 'away'; readonly side: Side }
+  | { readonly kind: 'healthy' }
+  | { readonly kind: 'diff-goes-wrong'; readonly how: 'omits' | 'fails' | 'slow'; readonly entry: number }
+  /** A function of the state machine dies, before it does anything or after all of it. */
+  | { readonly kind: 'function-dies'; readonly after: boolean }
+  /** Run Command takes the command and the caller never hears of it. */
+  | { readonly kind: 'send-unheard' }
+  | { readonly kind: 'write'; readonly side: Side; readonly what: number; readonly seed: number }
+  | { readonly kind: 'jump'; readonly seconds: number };
+
+const which = fc.nat(7);
+const side = fc.constantFrom<Side>('source', 'replica');
+
+const action: fc.Arbitrary<Action> = fc.oneof(
+  { weight: 90, arbitrary: fc.constant<Action>({ kind: 'work' }) },
+  { weight: 12, arbitrary: fc.record({ kind: fc.constant('go' as const), which }) },
+  { weight: 20, arbitrary: fc.record({ kind: fc.constant('start' as const), again: fc.boolean() }) },
+  { weight: 5, arbitrary: fc.constant<Action>({ kind: 'deliver' }) },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant('deliver-again' as const), which: fc.nat(40) }) },
+  { weight: 5, arbitrary: fc.record({ kind: fc.constant('event' as const), which: fc.nat(40) }) },
+  { weight: 4, arbitrary: fc.constant<Action>({ kind: 'sweep' }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('stop' as const), which }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constant('host-dies' as const),
+      moment: fc.constantFrom('before' as const, 'after' as const),
+      program: fc.nat(2),
+    }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constant('program-dies' as const),
+      point: fc.nat(crashPoints.length - 1),
+      after: fc.boolean(),
+      nth: fc.integer({ min: 1, max: 3 }),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('away' as const), side }) },
+  { weight: 6, arbitrary: fc.constant<Action>({ kind: 'healthy' }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant('diff-goes-wrong' as const),
+      how: fc.constantFrom('omits' as const, 'fails' as const, 'slow' as const),
+      entry: fc.integer({ min: 1, max: 5 }),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('function-dies' as const), after: fc.boolean() }) },
+  { weight: 2, arbitrary: fc.constant<Action>({ kind: 'send-unheard' }) },
+  {
+    weight: 10,
+    arbitrary: fc.record({
+      kind: fc.constant('write' as const),
+      side: fc.constantFrom<Side>('source', 'source', 'source', 'source', 'replica'),
+      what: fc.nat(5),
+      seed: fc.nat(1000),
+    }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constant('jump' as const),
+      seconds: fc.constantFrom(61, 700, 1900, 86_400, 172_801),
+    }),
+  },
+);
+
+export interface Story {
+  readonly mode: PolicyMode;
+  readonly actions: readonly Action[];
+}
+
+export const stories: fc.Arbitrary<Story> = fc.record({
+  mode: fc.constantFrom<PolicyMode>('incremental-or-resync', 'incremental-or-resync', 'resync'),
+  actions: fc.array(action, { minLength: 40, maxLength: 150, size: 'max' }),
+});
+
+/** What a function that was killed looks like to the state machine: nothing that it would try again by itself. */
+class FunctionDied extends Error {
+  override readonly name = 'Sandbox.Timedout';
+}
+
+interface Live {
+  readonly slot: string;
+  readonly play: AsyncGenerator<Moment, Ended>;
+  moment: Moment;
+}
+
+/** A story as it happens, with the promises checked after everything that happens. */
+export class Telling {
+  readonly lab: Lab;
+  readonly ends = new Map<string, number>();
+  readonly #mode: PolicyMode;
+  readonly #live: Live[] = [];
+  readonly #slots: string[] = [];
+  readonly #frozen = new Map<string, string>();
+  #deadly: { moment: 'before' | 'after'; left: number } | undefined;
+  #dyingFunction: { readonly after: boolean } | undefined;
+  #isSendUnheard = false;
+  #hadBase = false;
+
+  constructor(mode: PolicyMode) {
+    this.#mode = mode;
+    this.lab = new Lab({ mode, around: (moment) => this.#around(moment) });
+    const { send } = this.lab.runCommand;
+    Object.assign(this.lab.runCommand, {
+      send: async (...given: Parameters<typeof send>) => {
+        const sent = await send(...given);
+        if (!this.#isSendUnheard) return sent;
+        this.#isSendUnheard = false;
+        throw new FunctionDied('the answer of SendCommand never came');
+      },
+    });
+    this.lab.source.change([
+      { op: 'put', path: 'd0/f0', size: 10, seed: 1 },
+      { op: 'put', path: 'd1/f1', size: 20, seed: 2 },
+    ]);
+  }
+
+  #around(moment: 'before' | 'after'): void {
+    if (this.#deadly?.moment !== moment) return;
+    this.#deadly.left -= 1;
+    if (this.#deadly.left >= 0) return;
+    this.#deadly = undefined;
+    throw new HostDied('the host was switched off');
+  }
+
+  async tell({ actions }: Story): Promise<void> {
+    for (const it of actions) {
+      await this.#happen(it);
+      await this.check();
+    }
+    await this.converge();
+  }
+
+  #mortal<R>(work: (event: unknown) => Promise<R>): (event: unknown) => Promise<R> {
+    return async (event) => {
+      const dying = this.#dyingFunction;
+      this.#dyingFunction = undefined;
+      if (dying?.after === false) throw new FunctionDied('it was killed before it did anything');
+      const result = await work(event);
+      if (dying) throw new FunctionDied('it was killed after all was done');
+      return result;
+    };
+  }
+
+  #functions(): Functions {
+    const { openRun, decide, start, recordOutcome, recordFailure } = this.lab.functions;
+    return {
+      openRun: this.#mortal(openRun),
+      decide: this.#mortal(decide),
+      start: { observe: this.#mortal(start.observe), protect: this.#mortal(start.protect) },
+      recordOutcome: this.#mortal(recordOutcome),
+      recordFailure: this.#mortal(recordFailure),
+    };
+  }
+
+  #count(what: string): void {
+    this.ends.set(what, (this.ends.get(what) ?? 0) + 1);
+  }
+
+  /** One more moment of an execution; a wait passes. */
+  async #go(live: Live | undefined): Promise<void> {
+    if (!live) return;
+    if (live.moment.kind === 'wait') this.lab.advance(live.moment.seconds * 1000);
+    const next = await live.play.next();
+    if (!next.done) {
+      live.moment = next.value;
+      return;
+    }
+    this.#live.splice(this.#live.indexOf(live), 1);
+    this.#count(next.value.status === 'SUCCEEDED' ? 'succeeded' : next.value.error);
+  }
+
+  async #happen(it: Action): Promise<void> {
+    const { lab } = this;
+    const { runCommand, ozone } = lab;
+    const live = (n: number): Live | undefined => this.#live[n % Math.max(1, this.#live.length)];
+    switch (it.kind) {
+      case 'start': {
+        if (this.#live.length >= 3) return;
+        const last = this.#slots.at(-1);
+        const slot = it.again && last !== undefined ? last : new Date(lab.now).toISOString();
+        if (slot !== last) this.#slots.push(slot);
+        this.#live.push({
+          slot,
+          play: lab.start(slot, undefined, this.#functions()),
+          moment: { kind: 'entered', state: '' },
+        });
+        return;
+      }
+      case 'go':
+        return this.#go(live(it.which));
+      case 'work': {
+        const one = live(0);
+        if (one?.moment.kind !== 'token') return this.#go(one);
+        const [command] = runCommand.pending();
+        if (command) {
+          lab.deliver(command);
+          await lab.settle(eventOf(command));
+        }
+        return this.#go(one);
+      }
+      case 'deliver': {
+        const [command] = runCommand.pending();
+        if (command) lab.deliver(command);
+        return;
+      }
+      case 'deliver-again': {
+        const { commands } = runCommand;
+        const command = commands[it.which % Math.max(1, commands.length)];
+        if (command) runCommand.deliverAgain(command);
+        return;
+      }
+      case 'event': {
+        const { commands } = runCommand;
+        const command = commands[commands.length - 1 - (it.which % Math.max(1, commands.length))];
+        if (command) await lab.settle(eventOf(command));
+        return;
+      }
+      case 'sweep':
+        lab.advance(60_000);
+        await lab.sweep();
+        return;
+      case 'stop': {
+        const one = live(it.which);
+        if (!one) return;
+        await one.play.return({ status: 'FAILED', error: 'States.Aborted', cause: '', runId: null });
+        this.#live.splice(this.#live.indexOf(one), 1);
+        return this.#count('stopped');
+      }
+      case 'host-dies':
+        this.#deadly = { moment: it.moment, left: it.program };
+        return;
+      case 'program-dies': {
+        const point = crashPoints[it.point] ?? 'key-put';
+        return ozone.setFaults([
+          {
+            id: 'dies',
+            times: 1,
+            effect: { kind: 'crash', point: `${it.after ? 'after' : 'before'}:${point}`, nth: it.nth },
+          },
+        ]);
+      }
+      case 'away':
+        return ozone.setFaults([
+          { id: 'away', effect: { kind: 'unreachable', service: it.side === 'source' ? 'prod' : 'dr' } },
+        ]);
+      case 'healthy':
+        return ozone.setFaults([]);
+      case 'diff-goes-wrong':
+        return ozone.setFaults([
+          {
+            id: 'diff',
+            times: 4,
+            match: { program: 'ozone' },
+            effect:
+              it.how === 'omits'
+                ? { kind: 'diff-omits', service: 'prod', entry: it.entry }
+                : it.how === 'fails'
+                  ? { kind: 'diff-fails', service: 'prod', reason: 'of an Ozone bug' }
+                  : { kind: 'diff-slow', service: 'prod', ms: it.entry * 20_000 },
+          },
+        ]);
+      case 'function-dies':
+        this.#dyingFunction = { after: it.after };
+        return;
+      case 'send-unheard':
+        this.#isSendUnheard = true;
+        return;
+      case 'write': {
+        // A stranger in a replica that was never copied to makes it a bucket that is not ours: another story.
+        if (it.side === 'replica' && !this.#hadBase) return;
+        return this.#write(it.side, it.what, it.seed);
+      }
+      case 'jump':
+        return lab.advance(it.seconds * 1000);
+    }
+  }
+
+  /** Changes that find nothing to change do nothing. */
+  #write(side: Side, what: number, seed: number): void {
+    const file = `d${seed % 3}/f${(seed >> 2) % 4}`;
+    const directory = `d${seed % 3}`;
+    const changes: readonly Change[] = [
+      { op: 'put', path: file, size: 1 + (seed % 50), seed },
+      { op: 'rm', path: file },
+      { op: 'rmr', path: directory },
+      { op: 'mv', path: directory, to: `d${(seed >> 3) % 5}` },
+      { op: 'mv', path: file, to: `d${(seed >> 3) % 3}/g${seed % 4}` },
+      { op: 'mkdir', path: `d${seed % 5}/e${seed % 2}` },
+    ];
+    const change = changes[what];
+    try {
+      if (change) this.lab[side].change([change]);
+    } catch (error) {
+      if (!(error instanceof Error)) throw error;
+    }
+  }
+
+  #tree(side: Side, name: string): string {
+    return JSON.stringify([...this.lab.tree(side, name)]);
+  }
+
+  /** The promises that hold at every moment. */
+  async check(): Promise<void> {
+    const points = await this.lab.points();
+    const verified = points.filter((it) => it.state === 'verified');
+    const runs = new Set(verified.map((it) => it.runId));
+    expect(runs.size, 'one slot is done once').toBe(verified.length);
+    for (const point of verified) this.#checkVerified(point);
+    const pair = await this.lab.pair();
+    if (pair.base) {
+      expect(
+        verified.some((it) => it.name === pair.base?.name),
+        'the base is verified',
+      ).toBe(true);
+      this.#hadBase = true;
+    }
+    expect(this.#hadBase && pair.base === null, 'a base is never lost').toBe(false);
+  }
+
+  /** Verified means equal, from the moment on at which it is called so. */
+  #checkVerified({ name, base, mode }: RecoveryPoint): void {
+    if (this.#frozen.has(name)) return;
+    const source = this.#tree('source', name);
+    expect(this.#tree('replica', name), `${name} is called verified`).toBe(source);
+    expect(mode === 'bootstrap' && this.#hadBase, `${name} is a first copy, but not the first`).toBe(false);
+    expect(mode === 'incremental' && this.#mode === 'resync', `${name} is against the policy`).toBe(false);
+    if (base !== null) expect(this.#frozen.has(base), `the base of ${name} is verified`).toBe(true);
+    this.#frozen.set(name, source);
+  }
+
+  /** What was taken stays restorable, and what was verified stays what it was on both sides. */
+  async #checkLineage(): Promise<void> {
+    for (const { name } of await this.lab.points()) {
+      const source = this.#tree('source', name);
+      const verified = this.#frozen.get(name);
+      if (verified === undefined) continue;
+      expect(source, `${name} on the source`).toBe(verified);
+      expect(this.#tree('replica', name), `${name} on the replica`).toBe(verified);
+    }
+  }
+
+  /** All troubles are over: within two further runs there is a verified point of what the source holds now. */
+  async converge(): Promise<void> {
+    this.lab.ozone.setFaults([]);
+    this.#deadly = undefined;
+    this.#dyingFunction = undefined;
+    this.#isSendUnheard = false;
+    for (const { play } of this.#live) await play.return({ status: 'FAILED', error: '', cause: '', runId: null });
+    const told: string[] = [];
+    for (let run = 1; run <= 2; run++) {
+      this.lab.advance(5000);
+      const { status, steps, ...end } = await this.lab.backUp(new Date(this.lab.now).toISOString());
+      await this.check();
+      const cause = 'cause' in end ? `${end.error}: ${end.cause}` : '';
+      told.push(`${status} ${cause} after ${steps.map((it) => it.decision.kind).join(', ')}`);
+      if (status === 'SUCCEEDED') {
+        this.#count(`converged in ${run}`);
+        const [newest] = await this.lab.points();
+        expect(newest?.state, told.join('\n')).toBe('verified');
+        expect(this.lab.tree('replica')).toEqual(this.lab.tree('source', newest?.name));
+        expect(this.lab.tree('source', newest?.name)).toEqual(this.lab.tree('source'));
+        return this.#checkLineage();
+      }
+    }
+    expect.fail(`it did not converge:\n${told.join('\n')}`);
+  }
+}

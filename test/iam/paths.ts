@@ -1,0 +1,379 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { FaultRule } from '../local-cloud/index.ts';
+import { BUCKET, check, type Stage } from './stage.ts';
+
+/** One way through the product, with checks that hold when nothing is missing. */
+export interface Path {
+  readonly name: string;
+  /** @throws CheckFailed */
+  readonly walk: (stage: Stage) => Promise<void>;
+}
+
+const commandEvents = 'EC2 Command Status-change Notification';
+const lostEvents: FaultRule = { on: 'event', detailType: commandEvents, fault: 'lost' };
+
+/** Calls of a function that failed, by function. */
+const failedCalls = (stage: Stage): readonly string[] =>
+  stage.events().flatMap((it) => (it.kind === 'function' && it.ok === false ? [String(it.function)] : []));
+
+/** Apart from those that the path provokes, no call of a function failed, and each wrote its log. */
+const expectHealthy = async (stage: Stage, provoked: readonly string[] = []): Promise<void> => {
+  const failed = failedCalls(stage).filter((name) => !provoked.includes(name));
+  check('no function failed', failed.length === 0, [...new Set(failed)]);
+  const called = new Set(stage.events().flatMap((it) => (it.kind === 'function' ? [String(it.function)] : [])));
+  const silent = () => {
+    const logged = new Set(stage.events().flatMap((it) => (it.kind === 'log' ? [String(it.function)] : [])));
+    return [...called].filter((name) => !logged.has(name));
+  };
+  // Lines come through a pipe.
+  for (let tries = 0; tries < 40 && silent().length > 0; tries++) await sleep(25);
+  check('each function that was called has a log', silent().length === 0, silent());
+};
+
+const ended = async (stage: Stage, arn: string | undefined) => {
+  if (arn === undefined) return check('the schedule starts the fleet', false);
+  const { clock } = stage.cloud;
+  const limit = clock.now() + 3 * 3600 * 1000;
+  const execution = stage.cloud.stepFunctions.execution(arn);
+  await clock.runUntil(() => execution.status !== 'RUNNING' || clock.now() > limit);
+};
+
+const lastBackup = (stage: Stage) => stage.cloud.executions('ozone-dr-backup').at(-1);
+const backUp = async (stage: Stage) => {
+  const arn = stage.cloud.startExecution('ozone-dr-backup', { policy: 'nightly', bucket: BUCKET });
+  await ended(stage, arn);
+  return stage.cloud.stepFunctions.execution(arn);
+};
+
+/** The slot is done, by the schedule. */
+const expectBackup = async (stage: Stage, mostSeconds: number): Promise<void> => {
+  const from = stage.cloud.clock.now();
+  const fleet = await stage.fire();
+  await ended(stage, fleet);
+  const backup = lastBackup(stage);
+  check('the backup succeeds', backup?.status === 'SUCCEEDED', backup?.error);
+  const status = fleet === undefined ? 'none' : stage.cloud.stepFunctions.execution(fleet).status;
+  check('the fleet succeeds', status === 'SUCCEEDED', status);
+  const seconds = (stage.cloud.clock.now() - from) / 1000;
+  check(`it takes at most ${mostSeconds} s`, seconds <= mostSeconds, seconds);
+};
+
+const alarmTopic = (stage: Stage): readonly string[] =>
+  stage.cloud.messages.of(stage.cloud.resource('AWS::SNS::Topic', 'ozone-dr-alarms').ref).map((it) => it.subject ?? '');
+const expectAlarm = async (stage: Stage, name: string): Promise<void> => {
+  await stage.cloud.advanceBy(6 * 60);
+  check(
+    `the alarm ${name} was raised`,
+    stage.events().some((it) => it.kind === 'alarm' && it.alarm === name && it.state === 'ALARM'),
+  );
+  check(
+    `the topic hears of ${name}`,
+    alarmTopic(stage).some((it) => it.startsWith(`ALARM: "${name}"`)),
+    alarmTopic(stage),
+  );
+};
+const queued = (stage: Stage, id: string): number =>
+  stage.cloud.messages.of(`arn:aws:sqs:eu-central-1:123456789012:${stage.cloud.resource('AWS::SQS::Queue', id).name}`)
+    .length;
+
+/** The source refuses a snapshot: the run fails, and a person is told. */
+const snapshotRefused = async (stage: Stage): Promise<void> => {
+  stage.ozone().setFaults([{ id: 'limit', effect: { kind: 'snapshot-limit', service: 'prod', limit: 0 } }]);
+  await ended(stage, await stage.fire());
+  const backup = lastBackup(stage);
+  check('the backup fails with SnapshotFailed', backup?.error === 'SnapshotFailed', [backup?.status, backup?.error]);
+  const fleet = stage.cloud.executions('ozone-dr-backup-fleet').at(-1);
+  check('the fleet fails with BucketsFailed', fleet?.error === 'BucketsFailed', [fleet?.status, fleet?.error]);
+};
+
+/** A survey of so many snapshots that Run Command cuts its output. */
+const manySnapshots = (stage: Stage): void => {
+  for (let n = 0; n < 240; n++) {
+    const made = stage
+      .ozone()
+      .run('ozone', ['sh', 'snapshot', 'create', `o3://prod/${BUCKET}`, `by-hand-${n}-of-many`]);
+    if (made.exit !== 0) throw new Error(made.stderr);
+  }
+};
+
+const expectCut = (stage: Stage): void => {
+  const longest = Math.max(...stage.cloud.commands().flatMap((it) => it.invocations.map((one) => one.stdout.length)));
+  if (longest <= 24_000) throw new Error(`the path is not what it says: the longest output has ${longest} characters`);
+};
+
+const sends = (stage: Stage): number => stage.events().filter((it) => it.kind === 'command-sent').length;
+
+/** Every path; the cheap ones first. */
+export const paths: readonly Path[] = [
+  {
+    name: 'a slot, by schedule and events',
+    walk: async (stage) => {
+      await stage.reset();
+      await expectBackup(stage, 50);
+      check('four commands are sent', sends(stage) === 4, sends(stage));
+      await expectHealthy(stage);
+      const { state } = stage.cloud.alarm('ozone-dr-sweeper-not-running');
+      check('the sweeper runs', state === 'OK', state);
+      stage.ozone().change(`ofs://prod/${BUCKET}`, [{ op: 'put', path: 'three', size: 300, seed: 3 }]);
+      await stage.cloud.advanceBy(60);
+      const second = await backUp(stage);
+      check('the increment succeeds', second.status === 'SUCCEEDED', second.error);
+      const again = await backUp(stage);
+      check('a third run succeeds', again.status === 'SUCCEEDED', again.error);
+      await expectHealthy(stage);
+    },
+  },
+  {
+    name: 'events are lost, the sweeper settles',
+    walk: async (stage) => {
+      await stage.reset();
+      stage.faults(lostEvents);
+      await expectBackup(stage, 600);
+      await expectHealthy(stage);
+    },
+  },
+  {
+    name: 'a snapshot is refused, people are told',
+    walk: async (stage) => {
+      await stage.reset();
+      await snapshotRefused(stage);
+      await expectHealthy(stage, ['ozone-dr-summarize-fleet']);
+      await expectAlarm(stage, 'ozone-dr-backup-failed');
+      await expectAlarm(stage, 'ozone-dr-backup-fleet-failed');
+    },
+  },
+  {
+    name: 'a snapshot is refused and the events are lost',
+    walk: async (stage) => {
+      await stage.reset();
+      stage.faults(lostEvents);
+      await snapshotRefused(stage);
+      await expectHealthy(stage, ['ozone-dr-summarize-fleet']);
+    },
+  },
+  {
+    name: 'a command is longer than the heartbeat',
+    walk: async (stage) => {
+      await stage.reset({ duration: ({ verb }) => (verb === 'replicate' ? 2400 : 5) });
+      await expectBackup(stage, 2600);
+      check('four commands are sent', sends(stage) === 4, sends(stage));
+      await expectHealthy(stage);
+    },
+  },
+  {
+    name: 'the fleet is stopped with a command at work, another run takes over',
+    walk: async (stage) => {
+      await stage.reset({ duration: ({ verb }) => (verb === 'survey' ? 1200 : 5) });
+      const fleet = await stage.fire();
+      if (fleet === undefined) return check('the schedule starts the fleet', false);
+      await stage.cloud.advanceBy(30);
+      stage.cloud.stepFunctions.stop(stage.cloud.stepFunctions.execution(fleet));
+      const backup = lastBackup(stage);
+      check('the backup is stopped with its fleet', backup?.status === 'ABORTED', backup?.status);
+      await stage.cloud.advanceBy(130);
+      const command = stage.cloud.commands().at(-1);
+      check('its command is cancelled', command?.status === 'Cancelled', command?.status);
+      const next = backUp(stage);
+      check('the next run succeeds at once', (await next).status === 'SUCCEEDED', (await next).error);
+      check('it does not stand back', !JSON.stringify((await next).output).includes('RunAlreadyOpen'));
+      await expectHealthy(stage);
+    },
+  },
+  ...(['observe', 'protect'] as const).map(
+    (radius): Path => ({
+      name: `Run Command refuses a host at first (${radius})`,
+      walk: async (stage) => {
+        await stage.reset();
+        stage.faults({
+          on: 'call',
+          action: 'ssm:SendCommand',
+          caller: `*Start${radius === 'observe' ? 'Observe' : 'Protect'}*`,
+          fault: 'before-effect',
+          error: 'InvalidInstanceId',
+          times: 1,
+        });
+        await expectBackup(stage, 120);
+        await expectHealthy(stage);
+      },
+    }),
+  ),
+  ...(['observe', 'protect'] as const).map(
+    (radius): Path => ({
+      name: `the answer of SendCommand is lost (${radius})`,
+      walk: async (stage) => {
+        await stage.reset();
+        stage.faults({
+          on: 'call',
+          action: 'ssm:SendCommand',
+          caller: `*Start${radius === 'observe' ? 'Observe' : 'Protect'}*`,
+          fault: 'after-effect',
+          error: 'DuplicateInstanceId',
+          times: 1,
+        });
+        await expectBackup(stage, 120);
+        check('no command is sent twice', sends(stage) === 4, sends(stage));
+        const failures = failedCalls(stage).filter((name) => name === `ozone-dr-start-${radius}`).length;
+        check('the second attempt finds the command', failures === 1, failures);
+        await expectHealthy(stage, [`ozone-dr-start-${radius}`]);
+      },
+    }),
+  ),
+  ...(['observe', 'protect'] as const).map(
+    (radius): Path => ({
+      name: `Lambda loses the answer of a start until the command is over (${radius})`,
+      walk: async (stage) => {
+        await stage.reset({ duration: () => 1 });
+        stage.faults({ on: 'function', function: `ozone-dr-start-${radius}`, fault: 'answer-lost', times: 3 });
+        await expectBackup(stage, 120);
+        check('no command is sent twice', sends(stage) === 4, sends(stage));
+        await expectHealthy(stage);
+      },
+    }),
+  ),
+  {
+    name: 'a starter dies before it notes the command',
+    walk: async (stage) => {
+      await stage.reset({ duration: ({ verb }) => (verb === 'survey' ? 300 : 5) });
+      stage.faults(
+        lostEvents,
+        {
+          on: 'call',
+          action: 'ssm:SendCommand',
+          caller: '*StartObserve*',
+          fault: 'after-effect',
+          error: 'DuplicateInstanceId',
+          times: 1,
+        },
+        { on: 'function', function: 'ozone-dr-start-observe', fault: 'throttled', after: 1, times: 12 },
+      );
+      await expectBackup(stage, 1200);
+      check('no command is sent twice', sends(stage) === 4, sends(stage));
+      await expectHealthy(stage, ['ozone-dr-start-observe']);
+    },
+  },
+  {
+    name: 'the answer of the sweeper to the ledger is lost',
+    walk: async (stage) => {
+      await stage.reset();
+      stage.faults(lostEvents, {
+        on: 'call',
+        action: 'dynamodb:UpdateItem',
+        caller: '*SweepOperations*',
+        fault: 'after-effect',
+        times: 1,
+      });
+      await expectBackup(stage, 600);
+      await expectHealthy(stage);
+    },
+  },
+  ...(['settle', 'sweep'] as const).map(
+    (by): Path => ({
+      name: `an output is longer than Run Command shows (${by})`,
+      walk: async (stage) => {
+        await stage.reset();
+        manySnapshots(stage);
+        if (by === 'sweep') stage.faults(lostEvents);
+        await expectBackup(stage, by === 'settle' ? 50 : 600);
+        expectCut(stage);
+        await expectHealthy(stage);
+      },
+    }),
+  ),
+  ...(['settle', 'sweep'] as const).map(
+    (by): Path => ({
+      name: `a long output never reaches the bucket (${by})`,
+      walk: async (stage) => {
+        await stage.reset();
+        manySnapshots(stage);
+        if (by === 'sweep') stage.faults(lostEvents);
+        stage.faults({ on: 'call', action: 's3:PutObject', caller: 'host/*', fault: 'before-effect' });
+        await ended(stage, await stage.fire());
+        const backup = lastBackup(stage);
+        check('the backup says that the reply is no reply', backup?.error === 'EdgeReplyInvalid', [
+          backup?.status,
+          backup?.error,
+        ]);
+        await expectHealthy(stage, ['ozone-dr-summarize-fleet']);
+      },
+    }),
+  ),
+  {
+    name: 'a slot cannot be delivered',
+    walk: async (stage) => {
+      await stage.reset();
+      stage.faults({ on: 'call', action: 'states:StartExecution', caller: '*PolicySchedules*', fault: 'throttled' });
+      await stage.fire();
+      check('the slot is in the dead-letter queue', queued(stage, 'SchedulesUndelivered') === 1);
+      await expectAlarm(stage, 'ozone-dr-schedule-undelivered');
+    },
+  },
+  {
+    name: 'an event cannot be delivered',
+    walk: async (stage) => {
+      await stage.reset();
+      stage.faults({ on: 'function', function: 'ozone-dr-settle-operation', fault: 'throttled', times: 1 });
+      await expectBackup(stage, 200);
+      check('the event is in the dead-letter queue', queued(stage, 'EventsUndelivered') === 1);
+      await expectAlarm(stage, 'ozone-dr-event-undelivered');
+      await expectHealthy(stage);
+    },
+  },
+  {
+    name: 'nobody gets in over plain HTTP',
+    walk: async (stage) => {
+      const { iam } = stage.cloud;
+      const plain = { 'aws:SecureTransport': 'false' };
+      const refused = (call: () => void): boolean => {
+        try {
+          call();
+          return false;
+        } catch {
+          return true;
+        }
+      };
+      const topic = stage.cloud.resource('AWS::SNS::Topic', 'ozone-dr-alarms').ref;
+      const queue = (id: string) =>
+        `arn:aws:sqs:eu-central-1:123456789012:${stage.cloud.resource('AWS::SQS::Queue', id).name}`;
+      const role = (id: string) => stage.cloud.resource('AWS::IAM::Role', id).name;
+      const bucket = stage.cloud.resource('AWS::S3::Bucket', 'CommandOutput').name;
+      const [alarm] = stage.cloud.alarms();
+      const rule = stage.cloud.resource('AWS::Events::Rule', 'CommandEnded').name;
+      check(
+        'the topic refuses it',
+        refused(() =>
+          iam.authorizeService({
+            service: 'cloudwatch.amazonaws.com',
+            action: 'sns:Publish',
+            resource: topic,
+            source: alarm?.arn ?? '',
+            context: plain,
+          }),
+        ),
+      );
+      check(
+        'the queue of events refuses it',
+        refused(() =>
+          iam.authorizeService({
+            service: 'events.amazonaws.com',
+            action: 'sqs:SendMessage',
+            resource: queue('EventsUndelivered'),
+            source: `arn:aws:events:eu-central-1:123456789012:rule/${rule}`,
+            context: plain,
+          }),
+        ),
+      );
+      check(
+        'the queue of slots refuses it',
+        refused(() =>
+          iam.authorize(role('PolicySchedulesRole'), 'sqs:SendMessage', queue('SchedulesUndelivered'), plain),
+        ),
+      );
+      check(
+        'the bucket refuses it',
+        refused(() =>
+          iam.authorize(role('SettleOperationRole'), 's3:GetObject', `arn:aws:s3:::${bucket}/op-1/stdout`, plain),
+        ),
+      );
+    },
+  },
+];

@@ -1,0 +1,203 @@
+import type { PairState, RecoveryPoint, RunStep } from '../../functions/core/domain/ledger.ts';
+import { PairId } from '../../functions/core/domain/names.ts';
+import type { BlastRadius } from '../../functions/core/domain/operation.ts';
+import { Policy, type PolicyMode } from '../../functions/core/domain/policy.ts';
+import { type EpochMs, epochMs } from '../../functions/core/domain/units.ts';
+import type { Ledger, OperationStore } from '../../functions/core/ports.ts';
+import { recordFailure, recordOutcome } from '../../functions/core/use-cases/close-run.ts';
+import { decideNext } from '../../functions/core/use-cases/decide-next.ts';
+import { openRun } from '../../functions/core/use-cases/open-run.ts';
+import { settleOperation } from '../../functions/core/use-cases/settle-operation.ts';
+import { startOperation } from '../../functions/core/use-cases/start-operation.ts';
+import { sweepOperations } from '../../functions/core/use-cases/sweep-operations.ts';
+import { memoryLedger, memoryOperations } from '../fixtures/memory-store.ts';
+import type { Change, TreeEntry } from '../ozone-simulator/change.ts';
+import { type SimulatedOzone, simulateInMemory } from '../ozone-simulator/simulator.ts';
+import { type Ended, Executions, type Functions, type Moment } from './execution.ts';
+import { type HostOptions, InProcessHost } from './host.ts';
+import { type Command, eventOf, InProcessRunCommand } from './run-command.ts';
+
+const SOURCE_HOST = 'i-0aaaaaaaaaaaaaaa0';
+const REPLICA_HOST = 'mi-0bbbbbbbbbbbbbbb0';
+/** What a command takes in virtual time. */
+const COMMAND_MS = 2000;
+/** The sweeper's period. */
+const SWEEP_MS = 60_000;
+
+export interface LabOptions {
+  readonly mode?: PolicyMode;
+  /** `volume/bucket` each; made empty on both clusters. */
+  readonly buckets?: readonly string[];
+  readonly layout?: 'FILE_SYSTEM_OPTIMIZED' | 'LEGACY';
+  /** Epoch milliseconds. */
+  readonly from?: number;
+  readonly around?: HostOptions['around'];
+}
+
+export type Side = 'source' | 'replica';
+
+/** How one execution ended, and the steps of its run so far. */
+export type BackupResult = Ended & { readonly steps: readonly RunStep[] };
+
+/** The changes and the content of one side of a bucket. */
+export interface Content {
+  change(changes: readonly Change[], bucket?: string): void;
+}
+
+/** The product's use cases over stores, hosts and clusters in this process, in virtual time. */
+export class Lab {
+  readonly ozone: SimulatedOzone;
+  readonly ledger: Ledger = memoryLedger();
+  readonly operations: OperationStore = memoryOperations();
+  readonly executions: Executions;
+  readonly runCommand: InProcessRunCommand;
+  readonly source: Content;
+  readonly replica: Content;
+  readonly functions: Functions;
+  readonly settle: (event: unknown) => Promise<unknown>;
+  readonly sweep: () => Promise<unknown>;
+  readonly #bucket: string;
+  #now: EpochMs;
+  #started = 0;
+
+  constructor({
+    mode = 'incremental-or-resync',
+    buckets = ['sales/orders'],
+    layout = 'FILE_SYSTEM_OPTIMIZED',
+    from = Date.UTC(2030, 0, 1),
+    around,
+  }: LabOptions = {}) {
+    this.#now = epochMs(from);
+    this.#bucket = buckets[0] ?? '';
+    this.ozone = simulateInMemory();
+    this.advance(0);
+    for (const service of ['prod', 'dr']) {
+      for (const bucket of buckets) {
+        const volume = bucket.split('/')[0] ?? '';
+        this.ozone.run('ozone', ['sh', 'volume', 'create', `o3://${service}/${volume}`]);
+        this.#ozone('sh', 'bucket', 'create', '-l', layout, `o3://${service}/${bucket}`);
+      }
+    }
+    const clock = { now: () => this.#now };
+    const host = (name: string) =>
+      new InProcessHost({ ozone: this.ozone, name, now: () => this.#now, ...(around ? { around } : {}) });
+    this.runCommand = new InProcessRunCommand({
+      [SOURCE_HOST]: host('source-edge'),
+      [REPLICA_HOST]: host('replica-edge'),
+    });
+    this.executions = new Executions(() => this.#now);
+    const content = (service: string): Content => ({
+      change: (changes, bucket = this.#bucket) => this.ozone.change(`ofs://${service}/${bucket}`, changes),
+    });
+    this.source = content('prod');
+    this.replica = content('dr');
+
+    const { ledger, operations, runCommand: edge, executions: callbacks } = this;
+    const start = (blastRadius: BlastRadius) =>
+      startOperation({ ledger, operations, edge, callbacks, clock, document: { name: blastRadius, blastRadius } });
+    this.functions = {
+      openRun: openRun({ policies: [policyOf(mode, buckets)], ledger, workflow: callbacks, clock }),
+      decide: decideNext({ ledger, operations, clock }),
+      start: { observe: start('observe'), protect: start('protect') },
+      recordOutcome: recordOutcome({ ledger, clock }),
+      recordFailure: recordFailure({ ledger, clock }),
+    };
+    this.settle = settleOperation({ operations, edge, callbacks });
+    this.sweep = sweepOperations({
+      operations,
+      ledger,
+      edge,
+      callbacks,
+      workflow: callbacks,
+      clock,
+      report: () => undefined,
+    });
+  }
+
+  #ozone(...argv: readonly string[]): void {
+    const { exit, stderr } = this.ozone.run('ozone', argv);
+    if (exit !== 0) throw new Error(`ozone ${argv.join(' ')}: ${stderr}`);
+  }
+
+  get now(): EpochMs {
+    return this.#now;
+  }
+
+  /** Lets time pass, on the clusters too. */
+  advance(ms: number): void {
+    this.#now = epochMs(this.#now + ms);
+    this.ozone.setClock({ now: this.#now, skewMs: {} });
+  }
+
+  /** Lets the host of a command work, which takes its time. */
+  deliver(command: Command): void {
+    this.advance(COMMAND_MS);
+    this.runCommand.deliver(command);
+  }
+
+  /** An execution of the state machine that somebody else drives. */
+  start(slot: string, bucket = this.#bucket, functions = this.functions): AsyncGenerator<Moment, Ended> {
+    this.#started += 1;
+    return this.executions.play(functions, `execution-${this.#started}`, { policy: 'nightly', bucket, slot });
+  }
+
+  /** Plays a whole execution, alone; events arrive at once, and the sweeper finds what they did not tell. */
+  async backUp(slot: string, bucket = this.#bucket): Promise<BackupResult> {
+    const execution = this.start(slot, bucket);
+    for (;;) {
+      const next = await execution.next();
+      if (next.done) {
+        const known = next.value.runId ? await this.ledger.loadRun(next.value.runId) : undefined;
+        return { ...next.value, steps: known?.steps ?? [] };
+      }
+      await this.#meanwhile(next.value);
+    }
+  }
+
+  async #meanwhile(moment: Moment): Promise<void> {
+    switch (moment.kind) {
+      case 'entered':
+        return;
+      case 'wait':
+        return this.advance(moment.seconds * 1000);
+      case 'token': {
+        const [command] = this.runCommand.pending();
+        if (command) {
+          this.deliver(command);
+          await this.settle(eventOf(command));
+        } else {
+          this.advance(SWEEP_MS);
+          await this.sweep();
+        }
+      }
+    }
+  }
+
+  tree(side: Side, snapshot?: string, bucket = this.#bucket): ReadonlyMap<string, TreeEntry> {
+    const root = `ofs://${side === 'source' ? 'prod' : 'dr'}/${bucket}`;
+    return this.ozone.tree(snapshot === undefined ? root : `${root}/.snapshot/${snapshot}`);
+  }
+
+  pair(bucket = this.#bucket): Promise<PairState> {
+    return this.ledger.loadPair(pairOf(bucket));
+  }
+
+  points(bucket = this.#bucket): Promise<readonly RecoveryPoint[]> {
+    return this.ledger.recentPoints(pairOf(bucket), 100);
+  }
+}
+
+const pairOf = (bucket: string): PairId => PairId.parse(`prod/${bucket}#dr`);
+
+const policyOf = (mode: PolicyMode, buckets: readonly string[]): Policy =>
+  Policy.parse({
+    name: 'nightly',
+    source: { name: 'prod', service: 'prod', hosts: [SOURCE_HOST] },
+    replica: { name: 'dr', service: 'dr', hosts: [REPLICA_HOST] },
+    buckets,
+    schedules: [],
+    mode,
+    verification: 'listing',
+    objectives: { rpo: 26 * 3600, rto: 4 * 3600 },
+    limits: { maps: 4, bandwidthMBps: null, copyTimeout: 6 * 3600, diffTimeout: 3600, attempts: 3 },
+  });

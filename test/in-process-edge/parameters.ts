@@ -1,0 +1,77 @@
+import type { BlastRadius, EdgeParameters } from '../../functions/core/domain/operation.ts';
+
+export type Verb = EdgeParameters['verb'];
+export type Parameters = Readonly<Record<string, string>>;
+
+const service = '[A-Za-z0-9][A-Za-z0-9.-]{0,61}(:[0-9]{2,5})?';
+const name = '[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]';
+const uuid = '^$|^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$';
+const bucket = `^$|^${service}/${name}/${name}$`;
+const snapshot = '^$|^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$';
+
+/** The script's patterns; `operation` and `verb` are read first. */
+const PATTERNS: Readonly<Record<string, string>> = {
+  operation: '^op-[0-9a-f]{24}-[0-9]{3}$',
+  verb: '^[a-z]{1,20}$',
+  source: bucket,
+  replica: bucket,
+  target: snapshot,
+  base: snapshot,
+  targetId: uuid,
+  baseSourceId: uuid,
+  baseReplicaId: uuid,
+  sealId: uuid,
+  replicaCreated: '^$|^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{5,15}Z$',
+  mode: '^(|bootstrap|resync|incremental)$',
+  empty: '^(yes|no)$',
+  fence: '^[0-9]{1,12}$',
+  fenceSeed: '^(yes|no)$',
+  copySeconds: '^[0-9]{1,6}$',
+  maps: '^[0-9]{1,4}$',
+  bandwidth: '^[0-9]{1,6}$',
+  executionTimeout: '^[0-9]{1,6}$',
+};
+
+const VERBS: Readonly<Record<Verb, { readonly document: BlastRadius; readonly needs: readonly string[] }>> = {
+  survey: { document: 'observe', needs: ['source'] },
+  diff: { document: 'observe', needs: ['source', 'base', 'target'] },
+  verify: { document: 'observe', needs: ['source', 'replica', 'target', 'targetId', 'sealId'] },
+  snapshot: { document: 'protect', needs: ['source', 'target'] },
+  replicate: { document: 'protect', needs: ['source', 'replica', 'target', 'targetId', 'mode'] },
+};
+
+const isVerb = (text: string): text is Verb => Object.hasOwn(VERBS, text);
+
+export type Read =
+  | { readonly verb: Verb; readonly checked: Parameters }
+  | { readonly code: 'bad-parameter' | 'verb-not-allowed'; readonly message: string; readonly checked: Parameters };
+
+/** `read_parameters` of the script: what was passed, checked once more. `checked` is what had passed so far. */
+export const readParameters = (document: BlastRadius, given: Parameters): Read => {
+  const checked: Record<string, string> = {};
+  const bad = (message: string): Read => ({ code: 'bad-parameter', message, checked });
+  for (const [parameter, pattern] of Object.entries(PATTERNS)) {
+    const value = given[parameter];
+    if (value === undefined)
+      return bad(`parameter ${parameter} was not passed in the environment: the SSM agent of this host is too old`);
+    if (!new RegExp(pattern).test(value)) return bad(`parameter ${parameter} does not match ${pattern}`);
+    checked[parameter] = value;
+  }
+  const { verb = '', mode, base, target, replicaCreated, empty } = checked;
+  if (!isVerb(verb) || VERBS[verb].document !== document)
+    return { code: 'verb-not-allowed', message: `the document ${document} does not run the verb ${verb}`, checked };
+  const missing = (needed: readonly string[]) => needed.find((it) => checked[it] === '');
+  const needed = missing(VERBS[verb].needs);
+  if (needed) return bad(`${verb} needs the parameter ${needed}`);
+  if (verb === 'replicate') {
+    if (['fence', 'copySeconds', 'maps'].some((it) => Number(checked[it]) === 0))
+      return bad('fence, copySeconds and maps must not be 0');
+    if (checked.source === checked.replica) return bad('source and replica are the same bucket');
+    if (replicaCreated === '' && empty !== 'yes')
+      return bad('replicaCreated is needed for a bucket that was enrolled before');
+    const unnamed = mode === 'incremental' ? missing(['base', 'baseSourceId', 'baseReplicaId']) : undefined;
+    if (unnamed) return bad(`an incremental copy needs the parameter ${unnamed}`);
+  }
+  if (base !== '' && base === target) return bad('base and target are the same snapshot');
+  return { verb, checked };
+};
