@@ -38,7 +38,12 @@ const ended = async (stage: Stage, arn: string | undefined) => {
   await clock.runUntil(() => execution.status !== 'RUNNING' || clock.now() > limit);
 };
 
-const lastBackup = (stage: Stage) => stage.cloud.executions('ozone-dr-backup').at(-1);
+const lastOf = (stage: Stage, machine: string) =>
+  stage.cloud
+    .executions(machine)
+    .filter((it) => it.startDate >= stage.since())
+    .at(-1);
+const lastBackup = (stage: Stage) => lastOf(stage, 'ozone-dr-backup');
 const backUp = async (stage: Stage) => {
   const arn = stage.cloud.startExecution('ozone-dr-backup', { policy: 'nightly', bucket: BUCKET });
   await ended(stage, arn);
@@ -82,7 +87,7 @@ const snapshotRefused = async (stage: Stage): Promise<void> => {
   await ended(stage, await stage.fire());
   const backup = lastBackup(stage);
   check('the backup fails with SnapshotFailed', backup?.error === 'SnapshotFailed', [backup?.status, backup?.error]);
-  const fleet = stage.cloud.executions('ozone-dr-backup-fleet').at(-1);
+  const fleet = lastOf(stage, 'ozone-dr-backup-fleet');
   check('the fleet fails with BucketsFailed', fleet?.error === 'BucketsFailed', [fleet?.status, fleet?.error]);
 };
 

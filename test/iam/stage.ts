@@ -50,6 +50,8 @@ export interface Stage {
   readonly faults: (...rules: readonly FaultRule[]) => void;
   /** Lets the schedule fire for now; the fleet execution that it starts. */
   readonly fire: () => Promise<string | undefined>;
+  /** Epoch milliseconds of the last reset. */
+  readonly since: () => number;
   /** Events of the emulator since the last reset. */
   readonly events: () => readonly CloudEvent[];
   readonly close: () => Promise<void>;
@@ -76,6 +78,7 @@ export const openStage = async (): Promise<Stage> => {
   let ozone = newClusters(virtualFrom.getTime());
   let story: Story = { duration: () => 5 };
   let hosts: Readonly<Record<string, InProcessHost>> = {};
+  let since = 0;
   const events: CloudEvent[] = [];
   const parametersOf = (all: Readonly<Record<string, readonly string[]>>) =>
     Object.fromEntries(Object.entries(all).map(([name, [value]]) => [name, value ?? '']));
@@ -131,6 +134,7 @@ export const openStage = async (): Promise<Stage> => {
         ]),
       );
       for (const topic of cloud.resources('AWS::SNS::Topic')) cloud.messages.purge(topic.ref);
+      since = cloud.clock.now();
       events.length = 0;
     },
     faults: (...rules) => cloud.faults.add(...rules),
@@ -139,6 +143,7 @@ export const openStage = async (): Promise<Stage> => {
       await cloud.fireSchedule(schedule, new Date(cloud.clock.now()));
       return cloud.executions('ozone-dr-backup-fleet')[before]?.arn;
     },
+    since: () => since,
     events: () => events,
     close: async () => {
       await cloud.close();
