@@ -3,6 +3,9 @@ declare module 'asl-validator' {
     readonly isValid: boolean;
     readonly errorsText: (separator?: string) => string;
   }
-  const validate: (definition: unknown, options?: { readonly checkArn?: boolean; readonly checkPaths?: boolean }) => Result;
+  const validate: (
+    definition: unknown,
+    options?: { readonly checkArn?: boolean; readonly checkPaths?: boolean },
+  ) => Result;
   export default validate;
 }
