@@ -103,6 +103,14 @@ describe('what an answer changes in the ledger', () => {
     });
   });
 
+  it('a verified pair proves a claim whose answer was lost, and claims nothing by itself', () => {
+    const world: World = { source: 't1', replica: 't1', run: 't1:sealed', after: [[verify, null]] };
+    const owned = { created: 'c', at: noon, proved: false };
+    expect(change(world, compared(true), { owned }).pair).toMatchObject({ owned: { created: 'c', proved: true } });
+    expect(change(world, compared(false), { owned }).pair).not.toHaveProperty('owned');
+    expect(change(world, compared(true), { owned: null }).pair).not.toHaveProperty('owned');
+  });
+
   it('asked twice, the base before it stays', () => {
     const world: World = { source: 'a* t1', replica: 'a* t1', run: 't1:sealed', after: [[verify, null]] };
     const { pair } = change(world, compared(true), { base: baseOf('t1'), previousBase: baseOf('a') });
