@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 // On Node 20 every process that loads the AWS SDK prints a note about Node 22: once per test file is enough to hide failures.
@@ -12,6 +13,8 @@ export default defineConfig({
   test: {
     // CI adds up the reports of its runs.
     reporters: process.env.VITEST_JSON ? ['default', ['json', { outputFile: process.env.VITEST_JSON }]] : ['default'],
+    // Half of the work waits for child processes: on two cores one file at a time would leave a core idle.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     projects: [
       kind('unit', ['test/unit/**/*.test.ts'], 10_000),
       kind('edge-host', ['test/edge-host/**/*.test.ts']),

@@ -1,10 +1,10 @@
 import type { RunStep } from '../../functions/core/domain/ledger.ts';
 import {
   bytesText,
-  dayOf,
   dayOfSnapshot,
   type Lineage,
   type LineageNight,
+  labelOfSlot,
   monthOf,
   proofOf,
   secondsText,
@@ -87,7 +87,7 @@ export const lineageHtml = (lineage: Lineage): string => {
 </head>
 <body>
 <h1>Lineage of ${escaped(bucket)}</h1>
-<p class="soft">${escaped(source)} to ${escaped(replica)}, ${first ? escaped(monthOf(first.slot)) : ''}: ${nights.length} nights, ${verified} verified points. A filled pair joined by a
+<p class="soft">${escaped(source)} to ${escaped(replica)}, ${first ? escaped(monthOf(first.slot)) : ''}: ${nights.length} slots, ${verified} verified points. A filled pair joined by a
 thick line was compared and is equal. An arrow leads from the base of an increment to the point that was made from it.</p>
 <div class="picture">
 ${picture(lineage)}
@@ -132,7 +132,7 @@ const column = (night: LineageNight, x: number): string => {
   ];
   const mode = point?.mode ?? (result === 'missed' ? 'no run' : 'not reached');
   return `<g class="${toneOf(night)}"><title>${escaped(withDays(night.sentence))}</title>
-<text x="${x}" y="34" text-anchor="middle" class="day">${escaped(dayOf(slot))}</text>
+<text x="${x}" y="34" text-anchor="middle" class="day">${escaped(labelOfSlot(slot))}</text>
 <text x="${x}" y="58" text-anchor="middle" class="toned">${escaped(point?.state ?? result)}</text>
 ${point?.replica ? `<line class="${point.state === 'verified' ? 'pair' : 'hollow'}" x1="${x}" y1="${PROD}" x2="${x}" y2="${DR}" />` : ''}
 ${point ? `<g class="good">${dot(x, PROD, true)}</g>` : dot(x, PROD, false)}
@@ -174,7 +174,7 @@ const card = ({ source, replica }: Lineage, night: LineageNight): string => {
     ...(point?.verification ? [['digest', point.verification.digest] as const] : []),
   ];
   return `<article class="${toneOf(night)}">
-<h2>${escaped(dayOf(slot))} · ${escaped(title)} <span class="badge">${escaped(labelOf(night))}</span></h2>
+<h2>${escaped(labelOfSlot(slot))} · ${escaped(title)} <span class="badge">${escaped(labelOf(night))}</span></h2>
 <dl>
 ${facts.map(([name, value]) => `<dt>${escaped(name)}</dt><dd>${escaped(value)}</dd>`).join('\n')}
 </dl>

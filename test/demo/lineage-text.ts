@@ -1,4 +1,4 @@
-import { bytesText, dayOf, dayOfSnapshot, type Lineage, type LineageNight } from './lineage.ts';
+import { bytesText, dayOfSnapshot, type Lineage, type LineageNight, labelOfSlot } from './lineage.ts';
 import { type Paper, paint } from './narrate.ts';
 
 /**
@@ -30,7 +30,7 @@ export const lineageText = (
 ): readonly string[] => {
   const lanes = baseLine(nights);
   const row = (cells: readonly string[]): string =>
-    [14, 12, 8, 10, 8, 10, 0].map((width, i) => (cells[i] ?? '').padEnd(width)).join(' ');
+    [14, 12, 12, 10, 8, 10, 0].map((width, i) => (cells[i] ?? '').padEnd(width)).join(' ');
   const table = nights.map((night, index) => {
     const { slot, point, result } = night;
     const state = point ? point.state : result;
@@ -48,7 +48,7 @@ export const lineageText = (
       point?.bytesCopied === null || !point ? '–' : bytesText(point.bytesCopied),
       proof,
     ]);
-    return `  ${dayOf(slot)}  ${state === 'verified' ? cells : paint(paper, 'yellow', cells)}`;
+    return `  ${labelOfSlot(slot).padEnd(12)}  ${state === 'verified' ? cells : paint(paper, 'yellow', cells)}`;
   });
   const head = row([
     `${source.padEnd(5)}${replica.padEnd(3)} base`,
@@ -61,7 +61,7 @@ export const lineageText = (
   ]);
   return [
     paint(paper, 'bold', `Lineage of ${bucket}`),
-    paint(paper, 'dim', `  night   ${head}`),
+    paint(paper, 'dim', `  ${'slot'.padEnd(12)}  ${head}`),
     ...table,
     paint(paper, 'dim', '  ● snapshot   ━ compared and equal (verified)   ▸ copied as the difference from that base'),
   ];

@@ -26,6 +26,9 @@ const part = (at: Date, options: Intl.DateTimeFormatOptions): string =>
 
 /** `Tue 10` */
 export const dayOf = (at: Date): string => `${part(at, { weekday: 'short' })} ${part(at, { day: '2-digit' })}`;
+/** A slot for people: `Tue 10`, with the hour when it is not the nightly one: `Tue 10 11:00`. */
+export const labelOfSlot = (at: Date): string =>
+  dayOf(at) + (at.getUTCHours() === 2 ? '' : ` ${at.toISOString().slice(11, 16)}`);
 export const monthOf = (at: Date): string => part(at, { month: 'long', year: 'numeric' });
 /** `02:00:08` */
 export const timeOf = (at: Date): string => at.toISOString().slice(11, 19);
@@ -48,9 +51,11 @@ export const visible = (text: string): string => text.replace(/(?![\t\n\r])[\p{C
 
 /** The night of a snapshot's name (`odr-<policy>-<slot>-<attempt>`) as a day, for people. */
 export const dayOfSnapshot = (name: string): string => {
-  const [, year, month, day, attempt] = /-(\d{4})(\d\d)(\d\d)t\d{6}z-(\d+)$/.exec(name) ?? [];
+  const [, year, month, day, hour, attempt] = /-(\d{4})(\d\d)(\d\d)t(\d\d)\d{4}z-(\d+)$/.exec(name) ?? [];
   if (day === undefined) return name;
-  return dayOf(new Date(`${year}-${month}-${day}T00:00:00Z`)) + (attempt === '1' ? '' : ` (attempt ${attempt})`);
+  return (
+    labelOfSlot(new Date(`${year}-${month}-${day}T${hour}:00:00Z`)) + (attempt === '1' ? '' : ` (attempt ${attempt})`)
+  );
 };
 
 /** Snapshot names in a sentence become their days. */

@@ -4,7 +4,17 @@ import type { BackupResult, Clusters, Deployment } from '../fixtures/deployment.
 import { AwsError } from '../local-cloud/errors.ts';
 import type { LocalCloud } from '../local-cloud/index.ts';
 import { arnOf } from '../local-cloud/world.ts';
-import { bytesText, dayOf, dayOfSnapshot, type LineageNight, monthOf, secondsText, withDays } from './lineage.ts';
+import {
+  bytesText,
+  dayOf,
+  dayOfSnapshot,
+  type LineageNight,
+  labelOfSlot,
+  monthOf,
+  secondsText,
+  timeOf,
+  withDays,
+} from './lineage.ts';
 import { alarmName, type Narrator } from './narrate.ts';
 import type { Stage } from './stage.ts';
 import { BUCKET, type Expected, type Night, slotOf } from './story.ts';
@@ -68,8 +78,9 @@ export const playWeek = async (
 const playNight = async (night: Night, stage: Stage, deployment: Deployment, narrator: Narrator) => {
   const { cloud } = deployment;
   const slot = slotOf(night.date);
-  narrator.heading(`${dayOf(slot)} ${monthOf(slot)}`, night.title);
-  if (cloud.clock.kind === 'virtual') await cloud.advanceTo(new Date(slot.getTime() - 9 * HOUR));
+  narrator.heading(`${dayOf(slot)} ${monthOf(slot)}, ${timeOf(slot).slice(0, 5)}`, night.title);
+  if (cloud.clock.kind === 'virtual')
+    await cloud.advanceTo(new Date(Math.max(cloud.clock.now(), slot.getTime() - 9 * HOUR)));
   stage.setTime(new Date(cloud.clock.now()));
   for (const { side, what, changes } of night.before) {
     await stage.clusters.change(side === 'source' ? SOURCE : REPLICA, changes);
@@ -238,7 +249,7 @@ const wantedOf = (expected: Expected) => {
         error: null,
         state: 'verified',
         mode,
-        base: base ? dayOf(slotOf(base)) : null,
+        base: base ? labelOfSlot(slotOf(base)) : null,
         changed,
       };
     }

@@ -24,6 +24,7 @@ export type Expected =
   | { readonly kind: 'missed' };
 
 export interface Night {
+  /** `2026-11-10`, or with an hour for a slot of its own: `2026-11-10T11`. */
   readonly date: string;
   readonly title: string;
   readonly before: readonly Happening[];
@@ -44,14 +45,16 @@ policies:
     source: prod
     replica: dr
     buckets: [${BUCKET}]
-    schedules: [{ cron: 0 2 * * ? *, zone: Etc/UTC }]
+    schedules:
+      - { cron: 0 2 * * ? *, zone: Etc/UTC }
+      - { cron: 0 10-11 10 11 ? 2026, zone: Etc/UTC } # hourly while the sale is on
     mode: incremental-or-resync # an increment where possible, else compare everything and copy what differs
     verification: listing # a point counts when every path, type and length was found equal
     objectives: { rpo: 26h, rto: 4h }
 `;
 
 /** The instant of a night's slot. */
-export const slotOf = (date: string): Date => new Date(`${date}T02:00:00Z`);
+export const slotOf = (date: string): Date => new Date(date.includes('T') ? `${date}:00:00Z` : `${date}T02:00:00Z`);
 
 const put = (path: string, size: number, seed: number): Change => ({ op: 'put', path, size, seed });
 
@@ -109,6 +112,29 @@ export const week: readonly Night[] = [
     alarms: [],
   },
   {
+    date: '2026-11-10T10',
+    title: 'Hourly during the sale',
+    before: [sold('14 orders in an hour', ...orders('2026/11/10', 10480, 14))],
+    trouble: null,
+    expected: { kind: 'verified', mode: 'incremental', base: '2026-11-10', changed: true },
+    alarms: [],
+  },
+  {
+    date: '2026-11-10T11',
+    title: 'Another hour',
+    before: [
+      sold(
+        '5 more orders, one taken back, one corrected',
+        ...orders('2026/11/10', 10494, 5),
+        { op: 'rm', path: '2026/11/10/order-10481.json' },
+        put('2026/11/10/order-10482.json', 900, 482),
+      ),
+    ],
+    trouble: null,
+    expected: { kind: 'verified', mode: 'incremental', base: '2026-11-10T10', changed: true },
+    alarms: [],
+  },
+  {
     date: '2026-11-11',
     title: 'The replica is away',
     before: [sold('11 new orders', ...orders('2026/11/10', 10422, 11))],
@@ -127,7 +153,7 @@ export const week: readonly Night[] = [
       ),
     ],
     trouble: null,
-    expected: { kind: 'verified', mode: 'incremental', base: '2026-11-10', changed: true },
+    expected: { kind: 'verified', mode: 'incremental', base: '2026-11-10T11', changed: true },
     alarms: [],
   },
   {

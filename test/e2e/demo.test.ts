@@ -45,15 +45,15 @@ describe('npm run demo', () => {
 
   it('ends with a summary for machines', () => {
     expect(JSON.parse(finished.stdout.trimEnd().split('\n').at(-1) ?? '')).toEqual({
-      points: 8,
-      modes: { bootstrap: 1, incremental: 4, resync: 2 },
-      verified: 7,
+      points: 10,
+      modes: { bootstrap: 1, incremental: 6, resync: 2 },
+      verified: 9,
       repaired: 2,
       failedRuns: 1,
       alarms: 3,
       transitions: expect.any(Number),
-      commands: 36,
-      jvmStarts: 52,
+      commands: 44,
+      jvmStarts: 64,
       seconds: expect.any(Number),
     });
   });

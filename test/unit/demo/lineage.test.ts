@@ -48,13 +48,13 @@ describe('the lineage in the terminal', () => {
     const rows = lineageText(lineage([night(10), night(11, { base: 10 }), missed(12), night(13, { base: 11 })]), {
       colour: false,
     });
-    expect(rows.slice(2, 6).map((row) => row.slice(10, 20))).toEqual([
+    expect(rows.slice(2, 6).map((row) => row.slice(16, 26))).toEqual([
       '●━━━━━● ╭ ',
       '●━━━━━● ├▸',
       '·     · │ ',
       '●━━━━━● ╰▸',
     ]);
-    expect(rows[5]).toContain('incremental  Wed 11   verified   yes      1.2 kB');
+    expect(rows[5]).toContain('incremental  Wed 11       verified   yes      1.2 kB');
   });
 });
 
