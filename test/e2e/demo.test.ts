@@ -2,8 +2,10 @@ import { spawn } from 'node:child_process';
 import { readFileSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { compactTime } from '../../functions/core/domain/names.ts';
+import { epochMs } from '../../functions/core/domain/units.ts';
 import { problemsOfMarkup } from '../demo/markup.ts';
-import { week } from '../demo/story.ts';
+import { slotOf, week } from '../demo/story.ts';
 
 const project = fileURLToPath(new URL('../../', import.meta.url));
 const page = `${project}.cache/demo/lineage.html`;
@@ -62,7 +64,7 @@ describe('npm run demo', () => {
     const html = readFileSync(page, 'utf8');
     expect(problemsOfMarkup(html)).toEqual([]);
     for (const { date, expected } of week) {
-      const name = `odr-nightly-${date.replaceAll('-', '')}t020000z-1`;
+      const name = `odr-nightly-${compactTime(epochMs(slotOf(date).getTime()))}-1`;
       expect(html.includes(`<dd>${name}</dd>`)).toBe(expected.kind !== 'missed');
     }
   });
