@@ -124,7 +124,7 @@ export class ControlStack extends Stack {
     });
     const sweep = this.#handler('SweepOperations', {
       handler: 'sweep-operations',
-      description: 'Every minute: settles, keeps alive, sends again or ends what is open',
+      description: 'Every minute: settles, keeps alive or ends what is open',
       environment: { schema: SettleOperationEnv, values: settling },
       // Shorter than the pause between two sweeps.
       timeout: Duration.seconds(55),
