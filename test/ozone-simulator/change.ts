@@ -1,19 +1,9 @@
 import { createHash } from 'node:crypto';
+import type { Change, TreeEntry } from '../ozone-cluster/ozone-clusters.ts';
 import { childOf, type OfsPath, OzoneFileSystem, parsePath } from './fs/file-system.ts';
 import type { Session } from './session.ts';
 
-/** A change to a bucket; `path` is relative to the bucket. `put` writes reproducible bytes: same size and seed, same content. */
-export type Change =
-  | { readonly op: 'mkdir'; readonly path: string }
-  | { readonly op: 'put'; readonly path: string; readonly size: number; readonly seed: number }
-  | { readonly op: 'text'; readonly path: string; readonly content: string }
-  | { readonly op: 'rm'; readonly path: string }
-  | { readonly op: 'rmr'; readonly path: string }
-  | { readonly op: 'mv'; readonly path: string; readonly to: string };
-
-export type TreeEntry =
-  | { readonly type: 'directory' }
-  | { readonly type: 'file'; readonly length: number; readonly sha256: string };
+export type { Change, TreeEntry };
 
 /** Applies the operations in order through the file system client; throws at the first that does nothing. */
 export function applyChanges(session: Session, bucketUrl: string, changes: readonly Change[]): void {

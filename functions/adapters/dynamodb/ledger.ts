@@ -1,24 +1,20 @@
 import { GetCommand, PutCommand, QueryCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import * as z from 'zod';
-import { BackupRun, Lease, type PairPatch, PairState, RecoveryPoint, RunStep } from '../../core/domain/ledger.ts';
+import {
+  BackupRun,
+  emptyPair,
+  Lease,
+  type PairPatch,
+  PairState,
+  RecoveryPoint,
+  RunStep,
+} from '../../core/domain/ledger.ts';
 import type { PairId, RunId } from '../../core/domain/names.ts';
 import { DrError } from '../../core/errors.ts';
 import type { Ledger } from '../../core/ports.ts';
 import { keys, parseItem, type Table, unlessRefused } from './table.ts';
 
 const Row = z.object({ sk: z.string() });
-
-const empty = (pair: PairId): PairState => ({
-  pair,
-  lease: null,
-  fence: 0,
-  base: null,
-  previousBase: null,
-  dirtySince: null,
-  foreignChange: null,
-  owned: null,
-  pinned: null,
-});
 
 const leaseLost = (pair: PairId, token: number): DrError =>
   new DrError('LeaseLost', `lease ${token} of ${pair} is not held any more: another run works on this bucket`);
@@ -59,7 +55,7 @@ export const dynamoLedger = ({ client, name: TableName }: Table): Ledger => {
 
   const loadPair = async (pair: PairId): Promise<PairState> => {
     const found = await client.send(new GetCommand({ TableName, Key: keys.pair(pair), ConsistentRead: true }));
-    return found.Item ? parseItem(PairState, found.Item) : empty(pair);
+    return found.Item ? parseItem(PairState, found.Item) : emptyPair(pair);
   };
 
   return {

@@ -36,6 +36,19 @@ export const PairState = z.object({
 });
 export type PairState = z.infer<typeof PairState>;
 
+/** A pair that nobody has worked on yet. */
+export const emptyPair = (pair: PairId): PairState => ({
+  pair,
+  lease: null,
+  fence: 0,
+  base: null,
+  previousBase: null,
+  dirtySince: null,
+  foreignChange: null,
+  owned: null,
+  pinned: null,
+});
+
 /** What may change in a pair while its lease is held. */
 export type PairPatch = Partial<
   Pick<PairState, 'base' | 'previousBase' | 'dirtySince' | 'foreignChange' | 'owned' | 'pinned'>
