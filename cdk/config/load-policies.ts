@@ -124,7 +124,7 @@ function describe(issue: z.core.$ZodIssue, content: unknown): readonly Described
       return [
         {
           where,
-          text: `${what}, ${/^Invalid/.test(issue.message) ? `write a ${noun(issue.expected)}` : issue.message}`,
+          text: `${what}, ${/^Invalid/.test(issue.message) ? `write ${noun(issue.expected)}` : issue.message}`,
         },
       ];
     }
@@ -140,12 +140,13 @@ function describe(issue: z.core.$ZodIssue, content: unknown): readonly Described
 }
 
 const NOUNS: Readonly<Record<string, string>> = {
-  object: 'mapping',
-  record: 'mapping',
-  array: 'list',
-  int: 'whole number',
+  object: 'a mapping',
+  record: 'a mapping',
+  array: 'a list',
+  boolean: 'true or false',
+  int: 'a whole number',
 };
-const noun = (expected: string): string => NOUNS[expected] ?? expected;
+const noun = (expected: string): string => NOUNS[expected] ?? `a ${expected}`;
 const unit = (origin: string): string => (origin === 'array' ? ' entry' : origin === 'string' ? ' characters' : '');
 const sized = (value: unknown): string => (Array.isArray(value) ? `a list of ${value.length}` : shown(value));
 const shown = (value: unknown): string => {

@@ -3,18 +3,27 @@ import { readFileSync } from 'node:fs';
 import { CfnDeletionPolicy } from 'aws-cdk-lib';
 import { CfnDocument } from 'aws-cdk-lib/aws-ssm';
 import { Construct } from 'constructs';
+import { scriptLines } from './edge-script.ts';
 
 /** What a document may do to the clusters; each has its own starting function, role and identity on the host. */
-export type BlastRadius = 'observe' | 'protect';
+export type BlastRadius = 'observe' | 'protect' | 'destroy';
 
 const SERVICE = '[A-Za-z0-9][A-Za-z0-9.-]{0,61}(:[0-9]{2,5})?';
 const RESOURCE = '[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]';
 const BUCKET = `^$|^${SERVICE}/${RESOURCE}/${RESOURCE}$`;
 const SNAPSHOT = '^$|^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$';
-const UUID = '^$|^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$';
+const ID = '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}';
+const UUID = `^$|^${ID}$`;
 const YES_OR_NO = '^(yes|no)$';
+const OPERATION = 'op-[0-9a-f]{24}-[0-9]{3}';
+/** A temporary snapshot, as distcp or as this product names them, and its id. */
+const TEMPORARY = `(temp${ID}s[0-9]{8}-[0-9]{6}\\.[0-9]{3}|odr-tmp-[a-z0-9.-]{1,40})=${ID}`;
 
-const VERBS = { observe: '^(survey|diff|verify)$', protect: '^(snapshot|replicate)$' } as const;
+const VERBS = {
+  observe: '^(survey|diff|verify|probe)$',
+  protect: '^(snapshot|replicate|create-bucket)$',
+  destroy: '^(tidy)$',
+} as const;
 
 export type EdgeParameter = { readonly description: string; readonly pattern: string; readonly fallback?: string };
 
@@ -23,7 +32,7 @@ export type EdgeParameter = { readonly description: string; readonly pattern: st
  * `$` matches before a final line end in Java: the agent and the script, which check again, refuse that one.
  */
 export const edgeParameters = (radius: BlastRadius): Readonly<Record<string, EdgeParameter>> => ({
-  operation: { description: 'operation id', pattern: '^op-[0-9a-f]{24}-[0-9]{3}$' },
+  operation: { description: 'operation id', pattern: `^${OPERATION}$` },
   verb: { description: 'what to do', pattern: VERBS[radius] },
   source: { description: 'service/volume/bucket that is protected', pattern: BUCKET, fallback: '' },
   replica: { description: 'service/volume/bucket of the copy', pattern: BUCKET, fallback: '' },
@@ -45,6 +54,40 @@ export const edgeParameters = (radius: BlastRadius): Readonly<Record<string, Edg
   copySeconds: { description: 'time limit of the copy, seconds', pattern: '^[0-9]{1,6}$', fallback: '0' },
   maps: { description: 'distcp -m', pattern: '^[0-9]{1,4}$', fallback: '0' },
   bandwidth: { description: 'distcp -bandwidth, MB/s per map; 0: not given', pattern: '^[0-9]{1,6}$', fallback: '0' },
+  level: { description: 'what verify compares', pattern: '^(|listing|changed|rolling|full)$', fallback: '' },
+  part: { description: 'part of a rolling verification, from 1', pattern: '^[0-9]{1,4}$', fallback: '0' },
+  parts: { description: 'number of parts of a rolling verification', pattern: '^[0-9]{1,4}$', fallback: '0' },
+  brake: {
+    description: 'most deletes and renames that a copy may bring to the replica; empty: as many as there are',
+    pattern: '^[0-9]{0,9}$',
+    fallback: '',
+  },
+  supersedes: { description: 'older copy that this one may end', pattern: `^$|^${OPERATION}$`, fallback: '' },
+  detached: { description: 'the copy goes on without its command', pattern: YES_OR_NO, fallback: 'no' },
+  probed: { description: 'operation that probe looks for', pattern: `^$|^${OPERATION}$`, fallback: '' },
+  remove: {
+    description: 'temporary snapshots of the replica to delete: name=id, commas between',
+    pattern: `^$|^${TEMPORARY}(,${TEMPORARY}){0,9}$`,
+    fallback: '',
+  },
+  layout: { description: 'of a new bucket', pattern: '^(|FILE_SYSTEM_OPTIMIZED|LEGACY)$', fallback: '' },
+  replication: {
+    description: 'of a new bucket; empty: as the cluster has it',
+    pattern: '^$|^RATIS/(ONE|THREE)$|^EC/[a-z]{1,8}-[0-9]{1,2}-[0-9]{1,2}-[0-9]{1,5}k$',
+    fallback: '',
+  },
+  quotaBytes: { description: 'of a new bucket; 0: none', pattern: '^[0-9]{1,18}$', fallback: '0' },
+  quotaNamespace: { description: 'of a new bucket; 0: none', pattern: '^[0-9]{1,18}$', fallback: '0' },
+  encryptionKey: {
+    description: 'name of the key of a new bucket',
+    pattern: '^$|^[A-Za-z0-9][A-Za-z0-9._-]{0,254}$',
+    fallback: '',
+  },
+  narrow: {
+    description: 'snapshot of what a resync finds in the replica: name=id; only what changed is then compared',
+    pattern: `^$|^odr-tmp-[a-z0-9.-]{1,40}=${ID}$`,
+    fallback: '',
+  },
   executionTimeout: { description: 'time limit that the script keeps, seconds', pattern: '^[0-9]{1,6}$' },
   commandTimeout: {
     description: 'time limit that the agent keeps, seconds; at most 48 hours',
@@ -106,10 +149,7 @@ export class EdgeDocument extends Construct {
 export const documentPrefix = (prefix: string, radius: BlastRadius): string => `${prefix}-${radius}-`;
 
 function documentContent(radius: BlastRadius, script: string) {
-  // Systems Manager would read {{name}} as a parameter wherever it stands, and put its value into the script's text.
-  if (script.includes('{{')) throw new Error('the edge host script must not contain {{, write it another way');
-  const [shebang, ...rest] = script.trimEnd().split('\n');
-  if (shebang !== '#!/bin/bash') throw new Error('the edge host script must begin with #!/bin/bash');
+  const [shebang, ...rest] = scriptLines(script);
   return {
     schemaVersion: '2.2',
     description: `Ozone DR, ${radius}: one operation on an edge host`,
@@ -132,7 +172,8 @@ function documentContent(radius: BlastRadius, script: string) {
         precondition: { StringEquals: ['platformType', 'Linux'] },
         inputs: {
           timeoutSeconds: `{{ ${AGENT_TIMEOUT} }}`,
-          runCommand: [shebang, `OZONE_DR_DOCUMENT=${radius}`, ...rest],
+          // Comments are for readers of the script: lines of their own stay out of the 64 KB.
+          runCommand: [shebang, `OZONE_DR_DOCUMENT=${radius}`, ...rest.filter((line) => !/^\s*#/.test(line))],
         },
       },
     ],

@@ -39,7 +39,7 @@ export class ControlStack extends Stack {
     this.#prefix = props.prefix;
     this.#policies = props.policies;
 
-    const { backup, fleet, settle, sweep } = this.#workflows();
+    const { backup, fleet, decision, settle, sweep } = this.#workflows();
     const undelivered = this.#deadLetters('SchedulesUndelivered');
     const unheard = this.#deadLetters('EventsUndelivered');
     this.#policySchedules(fleet, undelivered);
@@ -47,12 +47,13 @@ export class ControlStack extends Stack {
     this.#commandEvents(settle, unheard);
     const topic = this.#alarmTopic();
     addAlarms(this, { prefix: props.prefix, topic, backup, fleet, sweep: sweep.function, undelivered, unheard });
-    this.#outputs(backup, topic);
+    this.#outputs(backup, decision, topic);
   }
 
   #workflows() {
     const names = stateNames(this, this.#prefix);
     const backupName = `${this.#prefix}-backup`;
+    const decisionName = `${this.#prefix}-decision`;
     const store = { TABLE_NAME: names.table };
     const settling = { ...store, OUTPUT_BUCKET: names.outputBucket };
     const files = { 'policies.json': JSON.stringify(this.#policies) };
@@ -68,13 +69,17 @@ export class ControlStack extends Stack {
     const backupMachine = machineArn(this, backupName);
     const answer = allow(['states:SendTaskSuccess', 'states:SendTaskFailure'], [backupMachine]);
     const describeRuns = allow(['states:DescribeExecution'], [executionsArn(this, backupName)]);
+    // A lease is held by a run or by a decision; whoever wants it asks whether the holder is still there.
+    const describeHolders = allow(
+      ['states:DescribeExecution'],
+      [executionsArn(this, backupName), executionsArn(this, decisionName)],
+    );
 
     const openRun = this.#handler('OpenRun', {
       handler: 'open-run',
       description: 'Opens or continues the run of a slot and takes the lease of its bucket',
       environment: { schema: StoreEnv, values: store },
-      // Asks whether the holder of a lease is still there.
-      permissions: [ledger, describeRuns],
+      permissions: [ledger, describeHolders],
       files,
     });
     const decideBackup = this.#handler('DecideBackup', {
@@ -97,6 +102,14 @@ export class ControlStack extends Stack {
     });
     const startObserve = this.#startOperation('StartObserve', 'observe', [ledger, answer]);
     const startProtect = this.#startOperation('StartProtect', 'protect', [ledger, answer]);
+    const startDestroy = this.#startOperation('StartDestroy', 'destroy', [ledger, answer]);
+    const recordDecision = this.#handler('RecordDecision', {
+      handler: 'record-decision',
+      description: 'Records what a person decided about a bucket',
+      environment: { schema: StoreEnv, values: store },
+      permissions: [this.#ledger('GetItem', 'PutItem', 'UpdateItem'), describeHolders],
+      files,
+    });
     const expandPolicy = this.#handler('ExpandPolicy', {
       handler: 'expand-policy',
       description: 'Lists the buckets of a policy that are due',
@@ -146,10 +159,15 @@ export class ControlStack extends Stack {
         [`AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:s3:::${this.#prefix}-output-<AWS::AccountId>-<AWS::Region>/op-*]`]:
           'Reads the output of any operation; their ids are not known at deployment.',
       });
-    for (const handler of [openRun, sweep])
+    for (const handler of [openRun, recordDecision, sweep])
       acknowledge(handler, {
         [iam5Finding('states', `execution:${backupName}:*`)]:
           'Asks whether a run of the backup machine is still going on; execution names are not known at deployment.',
+      });
+    for (const handler of [openRun, recordDecision])
+      acknowledge(handler, {
+        [iam5Finding('states', `execution:${decisionName}:*`)]:
+          'Asks whether a decision is still being recorded; execution names are not known at deployment.',
       });
 
     const backup = new Workflow(this, 'Backup', {
@@ -160,6 +178,7 @@ export class ControlStack extends Stack {
         DecideBackupFunction: decideBackup,
         StartObserveFunction: startObserve,
         StartProtectFunction: startProtect,
+        StartDestroyFunction: startDestroy,
         RecordOutcomeFunction: recordOutcome,
         RecordFailureFunction: recordFailure,
       },
@@ -189,7 +208,12 @@ export class ControlStack extends Stack {
       [iam5Finding('states', `execution:${backupName}:*`)]:
         'Follows and stops the backups that it started; their names hold the slot.',
     });
-    return { backup: backup.machine, fleet: fleet.machine, settle, sweep };
+    const decision = new Workflow(this, 'Decision', {
+      machineName: decisionName,
+      definition: project('statemachine/decision.asl.json'),
+      handlers: { RecordDecisionFunction: recordDecision },
+    });
+    return { backup: backup.machine, fleet: fleet.machine, decision: decision.machine, settle, sweep };
   }
 
   #tableArn(): string {
@@ -223,7 +247,10 @@ export class ControlStack extends Stack {
     });
   }
 
-  /** The one function that may send the document of a blast radius, to the hosts of the policies and no others. */
+  /**
+   * The one function that may send the document of a blast radius, to the hosts of the policies and no others; destroying
+   * is for the hosts of the replicas.
+   */
   #startOperation(id: string, radius: BlastRadius, common: readonly PolicyStatement[]) {
     const names = stateNames(this, this.#prefix);
     const document = new EdgeDocument(this, `${id}Document`, {
@@ -232,6 +259,7 @@ export class ControlStack extends Stack {
       script: project('functions/edge-host/ozone-dr.sh'),
     });
     const documents = `${documentPrefix(this.#prefix, radius)}*`;
+    const hosts = hostsOf(this.#policies, radius).map((host) => this.#hostArn(host));
     const handler = this.#handler(id, {
       handler: 'start-operation',
       description: `Sends one ${radius} command to an edge host`,
@@ -253,11 +281,8 @@ export class ControlStack extends Stack {
           ['ssm:SendCommand'],
           [this.formatArn({ service: 'ssm', resource: 'document', resourceName: documents })],
         ),
-        allowAs(
-          'HostsOfPolicies',
-          ['ssm:SendCommand'],
-          hostsOf(this.#policies).map((host) => this.#hostArn(host)),
-        ),
+        // Policies without a replica leave nothing to destroy, and nobody to do it.
+        ...(hosts.length > 0 ? [allowAs('HostsOfPolicies', ['ssm:SendCommand'], hosts)] : []),
         allow(['ssm:ListCommands'], ['*']),
       ],
     });
@@ -366,7 +391,7 @@ export class ControlStack extends Stack {
         source: ['aws.ssm'],
         detailType: ['EC2 Command Status-change Notification'],
         detail: {
-          'document-name': (['observe', 'protect'] as const).map((radius) => ({
+          'document-name': (['observe', 'protect', 'destroy'] as const).map((radius) => ({
             prefix: documentPrefix(this.#prefix, radius),
           })),
           status: [{ 'anything-but': ['Pending', 'InProgress', 'Delayed', 'Cancelling'] }],
@@ -406,9 +431,10 @@ export class ControlStack extends Stack {
     return topic;
   }
 
-  #outputs(backup: StateMachine, topic: Topic): void {
+  #outputs(backup: StateMachine, decision: StateMachine, topic: Topic): void {
     const output = (id: string, description: string, value: string) => new CfnOutput(this, id, { description, value });
     output('BackupMachineArn', 'State machine that backs up one bucket', backup.stateMachineArn);
+    output('DecisionMachineArn', 'State machine that records what a person decides', decision.stateMachineArn);
     output('LedgerTableName', 'Table with runs and recovery points', stateNames(this, this.#prefix).table);
     output('AlarmTopicArn', 'Subscribe to hear of failures', topic.topicArn);
     output(
@@ -421,8 +447,13 @@ export class ControlStack extends Stack {
 
 type Handler = HandlerFunction<Readonly<Record<string, string>>>;
 
-const hostsOf = (policies: readonly Policy[]): readonly HostId[] => [
-  ...new Set(policies.flatMap((policy) => [...policy.source.hosts, ...(policy.replica?.hosts ?? [])])),
+const hostsOf = (policies: readonly Policy[], radius: BlastRadius): readonly HostId[] => [
+  ...new Set(
+    policies.flatMap(({ source, replica }) => [
+      ...(radius === 'destroy' ? [] : source.hosts),
+      ...(replica?.hosts ?? []),
+    ]),
+  ),
 ];
 
 const kebab = (id: string): string => id.replace(/(?<=.)[A-Z]/g, '-$&').toLowerCase();

@@ -12,7 +12,17 @@ export const ERROR_FAMILIES = {
   /** Somebody else holds what is needed, or the work is done. */
   conflict: ['RunAlreadyOpen', 'LeaseLost', 'SlotAlreadyDone'],
   /** Going on could lose data: a person decides. */
-  safety: ['NoCommonPoint', 'ReplicaNotOurs', 'ReplicaChanged', 'EdgeRefused'],
+  safety: [
+    'NoCommonPoint',
+    'Diverged',
+    'ReplicaNotOurs',
+    'ReplicaChanged',
+    'SourceReplaced',
+    'AnomalousChange',
+    'BudgetExceeded',
+    'NotConfirmed',
+    'EdgeRefused',
+  ],
   /** A cluster does not have what the policy needs. */
   cluster: [
     'SourceMissing',

@@ -1,5 +1,14 @@
-import type { BackupRun, Lease, Observation, PairPatch, PairState, RecoveryPoint, RunStep } from './domain/ledger.ts';
-import type { OperationId, PairId, RunId } from './domain/names.ts';
+import type {
+  BackupRun,
+  Decision,
+  Lease,
+  Observation,
+  PairPatch,
+  PairState,
+  RecoveryPoint,
+  RunStep,
+} from './domain/ledger.ts';
+import type { ClusterName, OperationId, PairId, RunId } from './domain/names.ts';
 import type { EdgeParameters, Operation, OperationOutcome } from './domain/operation.ts';
 import type { EpochMs } from './domain/units.ts';
 
@@ -25,6 +34,21 @@ export interface Ledger {
   readonly changePair: (pair: PairId, token: number, patch: PairPatch) => Promise<PairState>;
   /** The next fencing token, with the doubt and the claim that go before a copy. @throws LeaseLost */
   readonly raiseFence: (pair: PairId, token: number, patch: (seen: PairState) => PairPatch) => Promise<PairState>;
+  /** Records what a person decided, beside the pair. */
+  readonly putDecision: (pair: PairId, decision: Decision) => Promise<void>;
+  /**
+   * One of the places for snapshot diffs that a cluster has, until a time. Taking it again prolongs it.
+   * @returns whether there was one, or the holder has one already
+   */
+  readonly takeDiffSlot: (
+    cluster: ClusterName,
+    holder: PairId,
+    places: number,
+    until: EpochMs,
+    now: EpochMs,
+  ) => Promise<boolean>;
+  /** Gives the place back; nothing happens when the holder has none. */
+  readonly releaseDiffSlot: (cluster: ClusterName, holder: PairId) => Promise<void>;
   readonly loadRun: (
     runId: RunId,
   ) => Promise<{ readonly run: BackupRun; readonly steps: readonly RunStep[] } | undefined>;

@@ -11,25 +11,34 @@ readonly BEGIN_MARK='-----BEGIN OZONE-DR REPLY-----' END_MARK='-----END OZONE-DR
 readonly SERVICE='[A-Za-z0-9][A-Za-z0-9.-]{0,61}(:[0-9]{2,5})?' NAME='[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]'
 readonly UUID='[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}'
 readonly BUCKET="^$|^${SERVICE}/${NAME}/${NAME}\$" SNAPSHOT='^$|^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$'
+readonly TEMPORARY="(temp${UUID}s[0-9]{8}-[0-9]{6}\.[0-9]{3}|odr-tmp-[a-z0-9.-]{1,40})=$UUID" # of distcp or ours, and its id
 readonly KEEP_DAYS=14 # how long the record of an operation answers a second delivery; Run Command gives up within hours
 
 # verb -> document that may run it, and the parameters that it cannot do without
-declare -rA DOCUMENT_OF=([survey]=observe [diff]=observe [verify]=observe [snapshot]=protect [replicate]=protect)
+declare -rA DOCUMENT_OF=([survey]=observe [diff]=observe [verify]=observe [probe]=observe [snapshot]=protect
+  [replicate]=protect [create-bucket]=protect [tidy]=destroy)
 declare -rA NEEDS=([survey]='source' [diff]='source base target' [snapshot]='source target'
-  [verify]='source replica target targetId sealId' [replicate]='source replica target targetId mode')
+  [verify]='source replica target targetId sealId level' [replicate]='source replica target targetId mode'
+  [probe]='probed' [tidy]='replica remove' [create-bucket]='replica layout')
 declare -rA PATTERN=(
-  [operation]='^op-[0-9a-f]{24}-[0-9]{3}$' [verb]='^[a-z]{1,20}$' [source]=$BUCKET [replica]=$BUCKET
+  [operation]='^op-[0-9a-f]{24}-[0-9]{3}$' [verb]='^[a-z-]{1,20}$' [source]=$BUCKET [replica]=$BUCKET
   [target]=$SNAPSHOT [base]=$SNAPSHOT [targetId]="^$|^$UUID\$" [baseSourceId]="^$|^$UUID\$"
   [baseReplicaId]="^$|^$UUID\$" [sealId]="^$|^$UUID\$"
   [replicaCreated]='^$|^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{5,15}Z$' [mode]='^(|bootstrap|resync|incremental)$'
   [empty]='^(yes|no)$' [fence]='^[0-9]{1,12}$' [fenceSeed]='^(yes|no)$' [copySeconds]='^[0-9]{1,6}$'
-  [maps]='^[0-9]{1,4}$' [bandwidth]='^[0-9]{1,6}$' [executionTimeout]='^[0-9]{1,6}$')
+  [maps]='^[0-9]{1,4}$' [bandwidth]='^[0-9]{1,6}$' [executionTimeout]='^[0-9]{1,6}$'
+  [level]='^(|listing|changed|rolling|full)$' [part]='^[0-9]{1,4}$' [parts]='^[0-9]{1,4}$' [brake]='^[0-9]{0,9}$'
+  [supersedes]='^$|^op-[0-9a-f]{24}-[0-9]{3}$' [detached]='^(yes|no)$' [probed]='^$|^op-[0-9a-f]{24}-[0-9]{3}$'
+  [remove]="^$|^$TEMPORARY(,$TEMPORARY){0,9}\$" [layout]='^(|FILE_SYSTEM_OPTIMIZED|LEGACY)$'
+  [replication]='^$|^RATIS/(ONE|THREE)$|^EC/[a-z]{1,8}-[0-9]{1,2}-[0-9]{1,2}-[0-9]{1,5}k$' [quotaBytes]='^[0-9]{1,18}$'
+  [quotaNamespace]='^[0-9]{1,18}$' [encryptionKey]='^$|^[A-Za-z0-9][A-Za-z0-9._-]{0,254}$'
+  [narrow]="^$|^odr-tmp-[a-z0-9.-]{1,40}=$UUID\$")
 
 declare -A P=()    # checked parameters
 declare -A CONF=([path]='' [java_home]='' [state]=/var/lib/ozone-dr [client_attempts]=10 [client_wait_ms]=1000)
 declare -i JVM_STARTS=0
-WORK='' JAVA_LOCALE='' DISTCP_GROUP='' FINISHED=''
-STARTED_AT=$(date +%s%3N)
+WORK='' RECORD=result JAVA_LOCALE='' DISTCP_GROUP='' FINISHED=''
+STARTED_AT=$(date +%s%3N) SELF=$(readlink -f "$0")
 
 # ---------------------------------------------------------------- reply
 
@@ -58,9 +67,9 @@ finish() {
   json="{\"version\":1,\"operation\":\"${P[operation]:-}\",\"verb\":\"${P[verb]:-}\",\"outcome\":\"$outcome\",\"code\":\"$code\",\"message\":$REPLY"
   json+=",\"host\":$host,\"startedAt\":$STARTED_AT,\"endedAt\":$(date +%s%3N),\"jvmStarts\":$JVM_STARTS,\"data\":$data}"
   if [[ -n $WORK ]]; then
-    printf '%s\n%s\n' "$exit_code" "$json" | dd of="$WORK/result.new" conv=fsync 2>/dev/null &&
-      mv -f "$WORK/result.new" "$WORK/result"
-    rm -rf "${WORK:?}/scratch"
+    printf '%s\n%s\n' "$exit_code" "$json" | dd of="$WORK/$RECORD.new" conv=fsync 2>/dev/null &&
+      mv -f "$WORK/$RECORD.new" "$WORK/$RECORD"
+    [[ $RECORD != result ]] || rm -rf "${WORK:?}/scratch"
   fi
   print_reply "$json" "$exit_code"
 }
@@ -116,22 +125,31 @@ read_parameters() {
     [[ -n ${P[$name]} ]] || refuse bad-parameter "${P[verb]} needs the parameter $name"
   done
   [[ ${P[verb]} != replicate ]] || check_replicate_parameters
+  [[ ${P[verb]} != verify ]] || check_verify_parameters
   [[ ${P[base]} != "${P[target]}" || -z ${P[base]} ]] || refuse bad-parameter "base and target are the same snapshot"
 }
 
 check_replicate_parameters() {
   local name
+  [[ ${P[supersedes]} != "${P[operation]}" ]] || refuse bad-parameter "an operation cannot supersede itself"
   ((10#${P[fence]} > 0 && 10#${P[copySeconds]} > 0 && 10#${P[maps]} > 0)) || refuse bad-parameter "fence, copySeconds and maps must not be 0"
   [[ ${P[source]} != "${P[replica]}" ]] || refuse bad-parameter "source and replica are the same bucket"
   [[ -n ${P[replicaCreated]} || ${P[empty]} == yes ]] || refuse bad-parameter "replicaCreated is needed for a bucket that was enrolled before"
-  [[ ${P[mode]} == incremental ]] || return 0
+  [[ -z ${P[narrow]} || ${P[mode]} == resync ]] || refuse bad-parameter "only a resync can be narrowed"
+  [[ ${P[mode]} == incremental || -n ${P[narrow]} ]] || return 0
   for name in base baseSourceId baseReplicaId; do
-    [[ -n ${P[$name]} ]] || refuse bad-parameter "an incremental copy needs the parameter $name"
+    [[ -n ${P[$name]} ]] || refuse bad-parameter "a copy from a base needs the parameter $name"
   done
+}
+
+check_verify_parameters() {
+  [[ ${P[level]} != rolling ]] || ((10#${P[part]} >= 1 && 10#${P[part]} <= 10#${P[parts]})) || refuse bad-parameter "part must be from 1 to parts"
+  [[ -z ${P[base]} || -n ${P[baseSourceId]} ]] || refuse bad-parameter "a comparison since a base needs the parameter baseSourceId"
 }
 
 read_host_config() {
   local file=${OZONE_DR_HOST_CONFIG:-/etc/ozone-dr/host.conf} line key value
+  HOST_CONFIG=$file
   unset OZONE_DR_HOST_CONFIG
   [[ -r $file ]] || refuse environment "cannot read $file: this host is not set up (see the edge host README)"
   while IFS= read -r line || [[ -n $line ]]; do
@@ -147,27 +165,34 @@ read_host_config() {
   [[ -z ${CONF[path]} ]] || PATH=${CONF[path]}:$PATH
   [[ -z ${CONF[java_home]} ]] || export JAVA_HOME=${CONF[java_home]}
   [[ -n $JAVA_LOCALE ]] || refuse environment 'this host has no UTF-8 locale (C.UTF-8 or en_US.UTF-8), which Java needs to read names'
-  for key in ozone $([[ ${P[verb]} != replicate ]] || echo hadoop) flock timeout setsid awk sort comm join sha256sum; do
+  for key in ozone $(needs_hadoop && echo hadoop) flock timeout setsid awk sort comm join sha256sum; do
     command -v "$key" >/dev/null || refuse environment "$key is not on PATH ($PATH)"
   done
 }
 
+needs_hadoop() { [[ ${P[verb]} == replicate || (${P[verb]} == verify && ${P[level]} != listing) ]]; }
+
 # ---------------------------------------------------------------- one operation, delivered once or more
 
-# The first delivery works. A later one waits for the first (a lock, no polling), then prints the same reply.
+# The first delivery works. A later one waits for the first, or until that is detached, then prints the same reply.
 open_operation() {
   local directory=${CONF[state]}/operations/${P[operation]}
   if ! mkdir -p "$directory" "${CONF[state]}/buckets" 2>/dev/null || ! exec 8>>"$directory/lock"; then
     refuse environment "cannot write below ${CONF[state]}"
   fi
-  flock -n 8 || flock -w "${P[executionTimeout]}" 8 || refuse operation-busy "another delivery of this operation is still running on this host"
+  until flock -n 8; do
+    if [[ -e $directory/detached ]]; then replay "$directory/detached"; fi
+    ((SECONDS < 10#${P[executionTimeout]})) || refuse operation-busy "another delivery of this operation is still running on this host"
+    ! flock -w 1 8 || break
+  done
   if [[ -e $directory/result ]]; then replay "$directory/result"; fi
   WORK=$directory
-  export OZONE_DR_OPERATION=${P[operation]} # proves later that a stray process is ours
   if [[ -e $WORK/started ]]; then
-    end_stray_copy
+    # The distcp of a delivery that died may live on.
+    if [[ ${P[verb]} == replicate ]] && exec 9>>"$(bucket_directory)/lock"; then end_processes "${P[operation]}"; fi
     finish interrupted delivery-died "an earlier delivery of this operation died half way; what it had done by then is not known"
   fi
+  export OZONE_DR_OPERATION=${P[operation]} # proves later whose a process is
   if ! printf '%s\n' "$STARTED_AT" >"$WORK/started" || ! mkdir -p "$WORK/scratch" || ! cd "$WORK/scratch"; then
     refuse environment "cannot write in $WORK"
   fi
@@ -175,32 +200,34 @@ open_operation() {
 }
 
 replay() {
-  local exit_code json
-  { read -r exit_code && IFS= read -r json; } <"$1"
-  [[ $exit_code =~ ^[0-9]{1,2}$ ]] || refuse environment "the recorded reply in $1 is damaged"
-  print_reply "$json" "$exit_code"
+  read_record "$1"
+  print_reply "$RECORDED" "$RECORDED_EXIT"
 }
 
-# Ends the distcp of a delivery that died. The bucket lock, which that distcp inherited, tells when it is gone.
-end_stray_copy() {
-  local group signal
-  group=$(cat "$WORK/group" 2>/dev/null)
-  [[ $group =~ ^[1-9][0-9]*$ ]] || return 0
-  exec 9>>"$(bucket_directory)/lock" || return 0
+# file: sets RECORDED and RECORDED_EXIT
+read_record() {
+  { read -r RECORDED_EXIT && IFS= read -r RECORDED; } <"$1"
+  [[ $RECORDED_EXIT =~ ^[0-9]{1,2}$ ]] || refuse environment "the recorded reply in $1 is damaged"
+}
+
+# operation: ends its processes on this host, first TERM, then KILL, until the bucket lock (descriptor 9), which distcp inherits, is
+# free. Two things prove whose a process is: the environment it was started with (the agent's for the script, ours for its
+# children), and the folder it works in. Nothing else is touched.
+end_processes() {
+  local signal pid pids known scratch
+  scratch=$(readlink -f "${CONF[state]}")/operations/$1/scratch # gone once its script has ended
   for signal in TERM KILL; do
-    is_our_group "$group" && kill "-$signal" -- "-$group" 2>/dev/null
-    flock -w 20 9 && return 0
+    known=$(compgen -G '/proc/[0-9]*/environ' | xargs grep -lzsx -e "OZONE_DR_OPERATION=$1" -e "SSM_operation=$1")
+    pids=''
+    for pid in ${known//[^0-9$'\n']/}; do
+      case $(readlink "/proc/$pid/cwd") in "$scratch" | "$scratch (deleted)") pids+=" $pid" ;; esac
+    done
+    [[ -n $pids ]] || break
+    # shellcheck disable=SC2086 # one word per process
+    kill "-$signal" $pids 2>/dev/null
+    flock -w 10 9 && return 0
   done
-}
-
-is_our_group() {
-  local process pgrp rest
-  for process in $(compgen -G '/proc/[0-9]*'); do
-    { read -r rest <"$process/stat"; } 2>/dev/null || continue
-    read -r _ _ pgrp _ <<<"${rest##*) }" # after the command name, which may hold blanks: state, parent, group
-    [[ $pgrp == "$1" ]] && tr '\0' '\n' <"$process/environ" 2>/dev/null | grep -qx "OZONE_DR_OPERATION=${P[operation]}" && return 0
-  done
-  return 1
+  flock -n 9
 }
 
 # ---------------------------------------------------------------- Ozone's shell
@@ -252,13 +279,15 @@ classify_error() {
     124:* | 137:*) ERROR_CODE=timeout ;;
     *TIMEOUT*'has not been flushed yet'*) ERROR_CODE=not-flushed ;;
     *PERMISSION_DENIED* | *'Client cannot authenticate'* | *'GSS initiate failed'* | *AccessControlException*) ERROR_CODE=permission-denied ;;
+    *BUCKET_ALREADY_EXISTS*) ERROR_CODE=exists ;;
     *BUCKET_NOT_FOUND*) ERROR_CODE='bucket-missing' ;;
     *VOLUME_NOT_FOUND*) ERROR_CODE=volume-missing ;;
     *FILE_NOT_FOUND*) ERROR_CODE=snapshot-missing ;;
     *FILE_ALREADY_EXISTS*) ERROR_CODE=exists ;;
     *TOO_MANY_SNAPSHOTS*) ERROR_CODE=snapshot-limit ;;
     *'Cannot resolve OM host'* | *UnknownHost*) ERROR_CODE=unknown-host ;;
-    *'Connection refused'* | *'No route to host'* | *'onnection reset'* | *'timed out'* | *ConnectTimeout* | *'is unreachable'*)
+    *'Connection refused'* | *'No route to host'* | *'onnection reset'* | *'timed out'* | *ConnectTimeout* | *'is unreachable'* | \
+      *'UNAVAILABLE: '* | *DEADLINE_EXCEEDED*) # the last two: a datanode
       ERROR_CODE=connection
       ;;
     *'Unknown option'*) ERROR_CODE=unknown-option ;;
@@ -328,14 +357,42 @@ records() {
 readonly BUCKET_FIELDS=(creationTime bucketLayout link usedBytes usedNamespace owner quotaInBytes quotaInNamespace)
 readonly SNAPSHOT_FIELDS=(name snapshotId creationTime snapshotStatus)
 
-# file: sets B_CREATED, B_LAYOUT, BUCKET_JSON
+# file: sets B_CREATED, B_LAYOUT, BUCKET_JSON (an object without its end: the ACLs come from another command)
 read_bucket() {
-  local row link bytes names owner quota_bytes quota_names
+  local row link bytes names owner quota_bytes quota_names key
   row=$(records object "$1" "${BUCKET_FIELDS[@]}") || return 1
   IFS=$'\t' read -r B_CREATED B_LAYOUT link bytes names owner quota_bytes quota_names <<<"$row"
   BUCKET_JSON="{\"created\":$B_CREATED,\"layout\":$B_LAYOUT,\"link\":$link,\"usedBytes\":$bytes,\"usedNamespace\":$names"
-  BUCKET_JSON+=",\"owner\":$owner,\"quotaInBytes\":$quota_bytes,\"quotaInNamespace\":$quota_names}"
+  read_replication "$1" || return 1
+  key=$(records object "$1" encryptionKeyName) || key=null
+  BUCKET_JSON+=",\"owner\":$owner,\"quotaInBytes\":$quota_bytes,\"quotaInNamespace\":$quota_names"
+  BUCKET_JSON+=",\"replication\":\"$REPLY\",\"encryptionKey\":$key"
   B_CREATED=${B_CREATED//\"/} B_LAYOUT=${B_LAYOUT//\"/}
+}
+
+# file: sets REPLY to the replication of a bucket, '' when it has none of its own
+read_replication() {
+  local row type factor data parity chunk
+  REPLY=''
+  grep -q '^  "replicationConfig" : ' "$1" || return 0
+  if row=$(records object "$1" replicationConfig.{replicationType,data,parity,ecChunkSize,codec}); then
+    IFS=$'\t' read -r type data parity chunk factor <<<"${row,,}"
+    [[ $chunk =~ ^[0-9]{1,9}$ ]] || return 1
+    REPLY="EC/${factor//\"/}-$data-$parity-$((chunk / 1024))k"
+  elif row=$(records object "$1" replicationConfig.{replicationType,replicationFactor}); then
+    IFS=$'\t' read -r type factor <<<"$row"
+    REPLY="${type//\"/}/${factor//\"/}"
+  fi
+  [[ $REPLY =~ ^[A-Za-z0-9/-]{1,100}$ ]]
+}
+
+# file: the ACLs of a bucket as a JSON list, in the order of bytes; null when there is no whole list of up to 100
+acl_list() {
+  records array "$1" type name aclScope aclList 2>/dev/null | awk -F '\t' '
+    { gsub(/[][ "]/, "", $4); line = substr($1, 2, length($1) - 2) ":" substr($2, 2, length($2) - 2) ":" $4 ":" substr($3, 2, length($3) - 2) }
+    length(line) > 300 || NR > 100 { exit 1 }
+    { print "\"" line "\"" }' | sort | paste -s -d ,
+  [[ "${PIPESTATUS[*]}" == '0 0 0 0' ]]
 }
 
 # file kind: JSON objects of snapshots, one per line
@@ -361,25 +418,26 @@ require_snapshot() {
 
 survey() {
   local source=o3://${P[source]} replica=o3://${P[replica]} left right=null commands
-  commands=("bucket info $source" "snapshot list --all $source")
-  [[ -z ${P[replica]} ]] || commands+=("bucket info $replica" "snapshot list --all $replica")
+  commands=("bucket info $source" "snapshot list --all $source" "bucket getacl $source")
+  [[ -z ${P[replica]} ]] || commands+=("bucket info $replica" "snapshot list --all $replica" "bucket getacl $replica")
   ozone_batch "${commands[@]}"
-  side 1 2
+  side 1
   left=$SIDE
   if [[ -n ${P[replica]} ]]; then
-    # A source that does not answer must not hide the replica, so the rest gets a JVM of its own.
-    if ((FAILED_AT == 1 || FAILED_AT == 2)); then ozone_batch "${commands[@]:2}"; side 1 2; else side 3 4; fi
+    # A source that does not answer, or not in full, must not hide the replica, so the rest gets a JVM of its own.
+    if ((FAILED_AT > 0 && FAILED_AT < 4)); then ozone_batch "${commands[@]:3}"; side 1; else side 4; fi
     right=$SIDE
   fi
   finish ok '' '' "{\"source\":$left,\"replica\":$right}"
 }
 
-# bucket-section list-section: sets SIDE
+# first-section: sets SIDE. ACLs that may not be read make no side unreadable.
 side() {
-  local snapshots state code=$ERROR_CODE message=$ERROR
-  if ((FAILED_AT == 0 || FAILED_AT > $2)); then
-    if read_bucket "section.$1" && snapshots=$(snapshot_objects "section.$2" array); then
-      SIDE="{\"state\":\"read\",\"bucket\":$BUCKET_JSON,\"snapshots\":[${snapshots//$'\n'/,}]}"
+  local snapshots state acls=null code=$ERROR_CODE message=$ERROR
+  if ((FAILED_AT == 0 || FAILED_AT > $1 + 1)); then
+    if read_bucket "section.$1" && snapshots=$(snapshot_objects "section.$(($1 + 1))" array); then
+      if ((FAILED_AT != $1 + 2)); then acls=$(acl_list "section.$(($1 + 2))") && acls="[$acls]" || acls=null; fi
+      SIDE="{\"state\":\"read\",\"bucket\":$BUCKET_JSON,\"acls\":$acls},\"snapshots\":[${snapshots//$'\n'/,}]}"
       return
     fi
     code=unreadable message='the output of ozone sh was not understood'
@@ -460,23 +518,31 @@ diff_missing() {
   esac
 }
 
-report_command() { echo "snapshot diff --get-report --json -p 1 o3://${P[source]} ${P[base]} ${P[target]}"; }
+# token: of the page. One entry tells whether there is a difference at all, whole pages (Ozone allows 1000) are for reading it.
+report_command() {
+  local size=1
+  [[ -z ${P[brake]}${P[narrow]} ]] || size=1000
+  echo "snapshot diff $DIFF_FORM -p $size ${1:+-t $1 }o3://${P[$DIFF_SIDE]} ${P[base]} ${DIFF_TO:-${P[target]}}"
+}
 
 # Ozone 2.1 has no --get-report: there the plain command both submits and reports.
 retry_report_for_2_1() {
   [[ -z $DIFF_STATUS && $ERROR_CODE == unknown-option ]] || return 0
-  ozone_batch "snapshot diff --json -p 1 o3://${P[source]} ${P[base]} ${P[target]}"
+  DIFF_FORM=--json
+  ozone_batch "$(report_command)"
   ((FAILED_AT == 0)) && read_report 1
 }
 
-DIFF_STATUS='' DIFF_EMPTY=null DIFF_REASON='""' DIFF_WAIT=null
+# DIFF_TO: snapshot that the report leads to, '' for the target
+DIFF_FORM='--get-report --json' DIFF_SIDE=source DIFF_TO='' DIFF_SECTION=1 DIFF_STATUS='' DIFF_EMPTY=null DIFF_REASON='""' DIFF_WAIT=null
 
 # section: sets DIFF_STATUS, DIFF_EMPTY (true/false only when done), DIFF_REASON (JSON), DIFF_WAIT; leaves the status '' when unreadable
 read_report() {
   local row status list
+  DIFF_SECTION=$1
   row=$(records object "section.$1" jobStatus snapshotDiffReport.diffList snapshotDiffReport.fromSnapshot snapshotDiffReport.toSnapshot) || return 1
   IFS=$'\t' read -r status list REPLY <<<"$row"
-  [[ $REPLY == "\"${P[base]}\""$'\t'"\"${P[target]}\"" ]] || return 1
+  [[ $REPLY == "\"${P[base]}\""$'\t'"\"${DIFF_TO:-${P[target]}}\"" ]] || return 1
   DIFF_REASON=$(records object "section.$1" reason)
   [[ $DIFF_REASON == '"'* ]] || DIFF_REASON='""'
   DIFF_WAIT=$(records object "section.$1" waitTimeInMs)
@@ -512,6 +578,34 @@ replicate() {
   if ! printf '%s\n' "${P[fence]}" | dd of="$directory/fence.new" conv=fsync 2>/dev/null || ! mv -f "$directory/fence.new" "$directory/fence"; then
     refuse environment "cannot write $directory/fence"
   fi
+  if [[ ${P[detached]} == yes ]]; then detach; fi
+  copy
+  seal
+}
+
+# Answers, while this script, started once more, goes on in a session of its own with both locks: neither the end of the command
+# nor its cancelling reaches it.
+detach() {
+  local name
+  trap : TERM INT HUP # what was started cannot be called back: it is said, whatever comes
+  printf '%s\n' "$STARTED_AT" "$JVM_STARTS" "$DIFF_STATUS" "$DIFF_EMPTY" "$REMOVALS" "$UNITS" >"$WORK/handover" || refuse environment "cannot write in $WORK"
+  for name in "${!P[@]}"; do export "SSM_$name=${P[$name]}"; done
+  export OZONE_DR_HOST_CONFIG=$HOST_CONFIG
+  setsid /bin/bash "$SELF" --detached </dev/null >/dev/null 2>&1 &
+  DETACHED=true RECORD=detached
+  finish ok '' '' "$(replicate_data null '""')"
+}
+
+# The other half. Run Command starts no script with an argument, and without the locks nothing is done.
+go_on() {
+  trap '' HUP
+  WORK=${CONF[state]}/operations/${P[operation]}
+  export OZONE_DR_OPERATION=${P[operation]}
+  if ! flock -n 8 || ! flock -n 9 || ! cd "$WORK/scratch" ||
+    ! { read -r STARTED_AT && read -r JVM_STARTS && read -r DIFF_STATUS && read -r DIFF_EMPTY && read -r REMOVALS && read -r UNITS; } <"$WORK/handover"; then
+    refuse environment "the copy could not be handed over in $WORK"
+  fi
+  P[executionTimeout]=$((10#${P[executionTimeout]} + 10#${P[copySeconds]}))
   copy
   seal
 }
@@ -519,8 +613,23 @@ replicate() {
 # distcp inherits the open lock: while any part of a copy lives, even without this script, no other copy starts here.
 lock_bucket() {
   exec 9>>"$1/lock" || refuse environment "cannot write in $1"
-  flock -n 9 || refuse bucket-busy "a copy into ${P[replica]} is running on this host: $(head -c 100 "$1/holder" 2>/dev/null)"
+  flock -n 9 || supersede "$1" || refuse bucket-busy "a copy into ${P[replica]} is running on this host: $HOLDER" "$(busy_data)"
   printf '%s\n' "${P[operation]}" >"$1/holder"
+}
+
+HOLDER=''
+
+# bucket-directory: ends the copy that holds the lock, if it is the one that this operation may end. Sets HOLDER.
+supersede() {
+  HOLDER=$(head -c 100 "$1/holder" 2>/dev/null)
+  [[ -n $HOLDER && $HOLDER == "${P[supersedes]}" ]] || return 1
+  check_fence "$1/fence"
+  end_processes "$HOLDER" && HOLDER=''
+}
+
+busy_data() {
+  [[ ${P[verb]} == replicate ]] || return 0
+  replicate_data null '""'
 }
 
 check_fence() {
@@ -536,30 +645,124 @@ check_fence() {
 
 # One JVM. Each command stands for the refusals of its failure.
 precheck() {
-  local source=o3://${P[source]} replica=o3://${P[replica]} commands missing incremental='' n=5
-  [[ ${P[mode]} != incremental ]] || incremental=yes
+  local source=o3://${P[source]} replica=o3://${P[replica]} commands missing based='' listed=0 n=5
+  if [[ ${P[mode]} == incremental || -n ${P[narrow]} ]]; then based=yes; fi
   commands=("bucket info $replica" "snapshot list --all -p ${P[target]} $replica" "bucket info $source" "snapshot info $source ${P[target]}")
   missing=(replica-missing replica-missing source-missing target-missing)
-  if [[ -n $incremental ]]; then
+  if [[ -n $based ]]; then
     commands+=("snapshot info $replica ${P[base]}" "snapshot info $source ${P[base]}")
     missing+=(base-missing base-missing)
     n=7
   fi
+  if [[ -n ${P[narrow]} ]]; then
+    commands+=("snapshot info $replica ${P[narrow]%=*}")
+    missing+=(temporary-missing)
+    n=8
+  fi
   if [[ ${P[empty]} == yes ]]; then commands+=("key list -l 1 $replica") missing+=(replica-missing); fi
-  if [[ -n $incremental ]]; then commands+=("$(report_command)") missing+=(diff-unknown); fi
+  if [[ ${P[mode]} != incremental && -n ${P[brake]}${P[narrow]} ]]; then
+    commands+=("key list --all $replica" "key list --all -p .snapshot/${P[target]}/ $source")
+    missing+=(replica-missing target-missing)
+    listed=${#commands[@]}
+  fi
+  if [[ -n $based ]]; then
+    commands+=("$(report_command)")
+    missing+=(diff-unknown)
+  fi
   ozone_batch "${commands[@]}"
-  if ((FAILED_AT > 0)) && [[ -z $incremental || $ERROR_CODE != unknown-option ]]; then stop_unchanged "${missing[FAILED_AT - 1]}"; fi
+  if ((FAILED_AT > 0)) && [[ -z $based || $ERROR_CODE != unknown-option ]]; then stop_unchanged "${missing[FAILED_AT - 1]}"; fi
 
   check_replica_bucket
   read_bucket section.3 || unreadable 'bucket info of the source'
   [[ $B_LAYOUT == FILE_SYSTEM_OPTIMIZED || $B_LAYOUT == LEGACY ]] || refuse layout "the source has the layout $B_LAYOUT, which distcp cannot read"
   require_snapshot section.4 "${P[targetId]}" target
-  if [[ -n $incremental ]]; then
+  if [[ -n $based ]]; then
     require_snapshot section.5 "${P[baseReplicaId]}" base
     require_snapshot section.6 "${P[baseSourceId]}" base
   fi
+  [[ -z ${P[narrow]} ]] || require_snapshot section.7 "${P[narrow]#*=}" temporary
   [[ ${P[empty]} == no ]] || claim_bucket "section.$n"
-  [[ -z $incremental ]] || require_diff "${#commands[@]}"
+  ((listed == 0)) || list_sides "$listed"
+  [[ -z $based ]] || require_diff "${#commands[@]}"
+  if [[ -n ${P[brake]} ]]; then
+    if [[ ${P[mode]} == incremental ]]; then count_difference; else count_extra; fi
+  fi
+  [[ -z ${P[narrow]} ]] || plan_units
+}
+
+# What the difference takes away. Its kinds come in the order "-", "R", "+", "M", also from page to page: 2.2.0 keeps them by
+# kind, the first digit of a token, and so reported 600 "-", 500 "R", 701 "+" and 8 "M" in two pages.
+count_difference() {
+  local deletes=0 renames=0 token last section
+  : >entries
+  while :; do
+    section=section.$DIFF_SECTION
+    awk '/^      "diffType" : / { kind = substr($3, 2, 1) }
+      match($0, /^      "sourcePath" : "\.\//) { $0 = substr($0, RLENGTH + 1); sub(/\/?",?$/, ""); print kind "\t" $0 }' "$section" >>entries
+    deletes=$((deletes + $(grep -cE '^ {6}"diffType" : "-",?$' "$section")))
+    renames=$((renames + $(grep -cE '^ {6}"diffType" : "R",?$' "$section")))
+    last=$(grep -E '^ {6}"diffType" : ' "$section" | tail -n 1)
+    token=$(records object "$section" snapshotDiffReport.nextToken) && [[ $token =~ ^\"([0-9]{1,40})\"$ && $last == *'"'[-R]'"'* ]] || break
+    token=${BASH_REMATCH[1]}
+    brake "$deletes" "$renames" false
+    next_page "$token"
+  done
+  brake "$deletes" "$renames" true
+  count_below
+  brake "$((deletes + BELOW))" "$renames" true
+}
+
+# Sets BELOW: what lies below the directories that are gone. Ozone reports a directory that was deleted as a whole as one entry
+# until its cleaner has followed into it (2.2.0, FSO). A path that is there again was overwritten.
+count_below() {
+  local at exit_code
+  BELOW=0
+  comm -23 <(sed -n 's/^-\t//p' entries | sort -u) <(sed -n 's/^+\t//p' entries | sort -u) >gone
+  not_below gone gone >tops
+  words "ofs://${P[source]}/.snapshot/${P[base]}/" <tops >counted.words || unreadable 'a name among what was deleted'
+  read_words counted.words || return 0
+  # What the report names itself is counted already.
+  BELOW=-$(wc -l <gone)
+  for ((at = 0; at < ${#WORDS[@]}; at += 500)); do
+    JVM_STARTS+=1
+    LC_ALL=$JAVA_LOCALE timeout -k 10 "$(seconds_left)" hadoop fs -D "ozone.client.failover.max.attempts=${CONF[client_attempts]}" \
+      -D "ozone.client.wait.between.retries.millis=${CONF[client_wait_ms]}" -count "${WORDS[@]:at:500}" >counted 2>batch.err 8>&- 9>&- </dev/null
+    exit_code=$?
+    ERROR=$(head -c 1000 batch.err)
+    classify_error "$exit_code"
+    ((exit_code == 0)) || stop_unchanged base-missing
+    BELOW=$((BELOW + $(awk '{ n += $1 + $2 } END { printf "%.0f", n }' counted)))
+    ((BELOW <= 10#${P[brake]})) || return 0
+  done
+}
+
+# token: reads the page of a report that was finished a moment ago
+next_page() {
+  ozone_batch "$(report_command "$1")"
+  ((FAILED_AT == 0)) || stop_unchanged diff-unknown
+  read_report 1 && [[ $DIFF_STATUS == 'done' ]] || refuse diff-unknown "the difference on the $DIFF_SIDE is $DIFF_STATUS, a moment ago it was done"
+}
+
+# section: of the target's listing, which follows that of the live replica
+list_sides() {
+  listing "section.$(($1 - 1))" '' >replica.list || unreadable 'key list of the replica'
+  listing "section.$1" ".snapshot/${P[target]}/" >target.list || unreadable 'key list of the source'
+}
+
+# What distcp -delete takes away: files that the live replica has and the target has not, and directories, but for distcp's own debris.
+count_extra() {
+  local extra
+  extra=$(comm -23 <(cut -f 1,2 replica.list | grep -v '^\.distcp\.') <(cut -f 1,2 target.list) | wc -l)
+  brake "$extra" 0 true
+}
+
+# deletes renames complete
+brake() {
+  local least='at least '
+  [[ $3 == false ]] || least=''
+  REMOVALS="{\"deletes\":$1,\"renames\":$2,\"complete\":$3}"
+  (($1 + $2 <= 10#${P[brake]})) ||
+    refuse anomalous-change "the copy would delete $least$1 and rename $least$2 paths of ${P[replica]}: more than ${P[brake]}" "$(replicate_data null '""')"
 }
 
 # section: the bucket must be empty, or this host must have found it so before: a first copy that died has left something in it.
@@ -590,38 +793,55 @@ require_diff() {
   retry_report_for_2_1
   case $DIFF_STATUS in
     'done') ;;
-    pending) refuse diff-pending 'the difference on the source is still being computed' ;;
-    failed | rejected | cancelled) refuse diff-failed "the difference on the source is $DIFF_STATUS: $DIFF_REASON" ;;
-    *) refuse diff-unknown "no finished difference from ${P[base]} to ${P[target]} on the source: ${DIFF_STATUS:-$ERROR}" ;;
+    pending) refuse diff-pending "the difference on the $DIFF_SIDE is still being computed" ;;
+    failed | rejected | cancelled) refuse diff-failed "the difference on the $DIFF_SIDE is $DIFF_STATUS: $DIFF_REASON" ;;
+    *) refuse diff-unknown "no finished difference from ${P[base]} to ${DIFF_TO:-${P[target]}} on the $DIFF_SIDE: ${DIFF_STATUS:-$ERROR}" ;;
   esac
 }
 
-COPY=null
+COPY=null REMOVALS=null UNITS=null DETACHED=false COPY_BEGUN=0 COUNTS=(0 0 0 0 0)
 
 copy() {
-  local source=ofs://${P[source]} begun=$SECONDS exit_code seconds arguments
-  # All -D first, all flags before the paths: distcp takes whatever follows a path as a path.
-  arguments=(-D "ozone.client.failover.max.attempts=${CONF[client_attempts]}"
-    -D "ozone.client.wait.between.retries.millis=${CONF[client_wait_ms]}" -D "mapreduce.job.tags=${P[operation]}")
-  if [[ ${P[mode]} == incremental ]]; then
+  COPY_BEGUN=$SECONDS
+  if [[ -n ${P[narrow]} ]]; then
+    copy_units
+  elif [[ ${P[mode]} == incremental ]]; then
     # Ozone's difference lists a new directory and its content (HDFS-17120): walking it too would list everything twice.
-    arguments+=(-D distcp.diff.copy.listing.traverse.directory=false -update -diff "${P[base]}" "${P[target]}")
+    distcp -D distcp.diff.copy.listing.traverse.directory=false -update -diff "${P[base]}" "${P[target]}" \
+      -- "ofs://${P[source]}" "ofs://${P[replica]}"
   else
-    arguments+=(-update -delete)
-    source+=/.snapshot/${P[target]}
+    distcp -update -delete -- "ofs://${P[source]}/.snapshot/${P[target]}" "ofs://${P[replica]}"
   fi
-  arguments+=(-direct -m "$((10#${P[maps]}))")
-  ((10#${P[bandwidth]} == 0)) || arguments+=(-bandwidth "$((10#${P[bandwidth]}))")
+}
+
+# option… -- path…: one distcp. All -D first, all flags before the paths: distcp takes whatever follows a path as a path.
+distcp() {
+  local options=(-D "mapreduce.job.tags=${P[operation]}") rates=(-direct -m "$((10#${P[maps]}))")
+  while [[ $1 != -- ]]; do options+=("$1") && shift; done
+  ((10#${P[bandwidth]} == 0)) || rates+=(-bandwidth "$((10#${P[bandwidth]}))")
+  hadoop_step distcp "${options[@]}" "${rates[@]}" "${@:2}"
+}
+
+# argument…: hadoop as a step of the copy, in a process group of its own, within what is left of the copy's time
+hadoop_step() {
+  local exit_code seconds n=0 count arguments left=$((10#${P[copySeconds]} - SECONDS + COPY_BEGUN))
+  arguments=("$1" -D "ozone.client.failover.max.attempts=${CONF[client_attempts]}"
+    -D "ozone.client.wait.between.retries.millis=${CONF[client_wait_ms]}" "${@:2}")
   JVM_STARTS+=1
-  LC_ALL=$JAVA_LOCALE setsid timeout -k 30 "${P[copySeconds]}" hadoop distcp "${arguments[@]}" "$source" "ofs://${P[replica]}" \
-    >"$WORK/distcp.log" 2>&1 8>&- </dev/null &
+  LC_ALL=$JAVA_LOCALE setsid timeout -k 30 "$((left > 0 ? left : 1))" hadoop "${arguments[@]}" >"$WORK/distcp.log" 2>&1 8>&- </dev/null &
   DISTCP_GROUP=$!
-  printf '%s\n' "$DISTCP_GROUP" >"$WORK/group"
   wait "$DISTCP_GROUP"
-  exit_code=$? seconds=$((SECONDS - begun))
+  exit_code=$? seconds=$((SECONDS - COPY_BEGUN))
   DISTCP_GROUP=''
-  COPY="{\"mode\":\"${P[mode]}\",\"exit\":$exit_code,\"seconds\":$seconds,$(copy_counters "$WORK/distcp.log")}"
-  judge_copy "$exit_code" "$seconds"
+  for count in $(copy_counters "$WORK/distcp.log"); do COUNTS[n]=$((COUNTS[n] + count)) && n=$((n + 1)); done
+  copied "$exit_code" "$seconds"
+  judge_copy "$exit_code" "$seconds" "${1/#fs/hadoop fs}"
+}
+
+# exit-code seconds: sets COPY
+copied() {
+  COPY="{\"mode\":\"${P[mode]}\",\"exit\":$1,\"seconds\":$2,\"filesCopied\":${COUNTS[0]},\"filesSkipped\":${COUNTS[1]}"
+  COPY+=",\"filesFailed\":${COUNTS[2]},\"bytesCopied\":${COUNTS[3]},\"dirsCopied\":${COUNTS[4]}}"
 }
 
 # The last group of that name: the local job runner prints the counters of the task and then of the job.
@@ -636,26 +856,24 @@ copy_counters() {
       next
     }
     { inside = 0 }
-    END {
-      printf "\"filesCopied\":%s,\"filesSkipped\":%s,\"filesFailed\":%s,", count("Files Copied"), count("Files Skipped"), count("Files Failed")
-      printf "\"bytesCopied\":%s,\"dirsCopied\":%s", count("Bytes Copied"), count("DIR_COPY")
-    }' "$1"
+    END { print count("Files Copied"), count("Files Skipped"), count("Files Failed"), count("Bytes Copied"), count("DIR_COPY") }' "$1"
 }
 
-# exit-code seconds. Exit 0 alone is no success: misplaced arguments and swallowed failures end with 0 too.
+# exit-code seconds program. Exit 0 alone is no success of distcp: misplaced arguments and swallowed failures end with 0 too.
 judge_copy() {
   local log=$WORK/distcp.log
-  if (($1 == 0)) && [[ $COPY == *'"filesFailed":0,'* ]] && grep -q ' completed successfully$' "$log"; then return 0; fi
+  if (($1 == 0)) && [[ $3 != distcp ]]; then return 0; fi
+  if (($1 == 0 && COUNTS[2] == 0)) && grep -q ' completed successfully$' "$log"; then return 0; fi
   case $1 in
-    124) copy_failed copy-timeout "distcp did not end within ${P[copySeconds]} s" ;;
-    137) (($2 < 10#${P[copySeconds]})) || copy_failed copy-timeout "distcp had to be killed after ${P[copySeconds]} s" ;;
+    124) copy_failed copy-timeout "$3 did not end within ${P[copySeconds]} s" ;;
+    137) (($2 < 10#${P[copySeconds]})) || copy_failed copy-timeout "$3 had to be killed after ${P[copySeconds]} s" ;;
     25)
       ! grep -q 'The target has been modified since snapshot' "$log" ||
         copy_failed target-modified "somebody wrote into ${P[replica]} since ${P[base]}"
       ;;
   esac
   ! grep -q 'TOO_MANY_SNAPSHOTS' "$log" || copy_failed snapshot-limit "$(grep -m 1 -o 'Snapshot limit of .*' "$log")"
-  copy_failed copy-failed "distcp ended with exit code $1"
+  copy_failed copy-failed "$3 ended with exit code $1"
 }
 
 copy_failed() {
@@ -664,9 +882,10 @@ copy_failed() {
 }
 
 replicate_data() {
-  local status=null empty=null
-  if [[ ${P[mode]} == incremental ]]; then status="\"$DIFF_STATUS\"" empty=$DIFF_EMPTY; fi
-  echo "{\"copy\":$COPY,\"diffStatus\":$status,\"diffEmpty\":$empty,\"seal\":$1,\"log\":$2}"
+  local status=null empty=null holder=null
+  if [[ ${P[mode]} == incremental && -n $DIFF_STATUS ]]; then status="\"$DIFF_STATUS\"" empty=$DIFF_EMPTY; fi
+  [[ ! $HOLDER =~ ${PATTERN[operation]} ]] || holder="\"$HOLDER\""
+  echo "{\"copy\":$COPY,\"diffStatus\":$status,\"diffEmpty\":$empty,\"seal\":$1,\"log\":$2,\"removals\":$REMOVALS,\"units\":$UNITS,\"holder\":$holder,\"detached\":$DETACHED}"
 }
 
 # At once after the copy, in the same command: little room for a foreign write, and verify compares what was frozen.
@@ -678,31 +897,173 @@ seal() {
   finish failed "$code" "the copy is complete, sealing it failed: $ERROR" "$(replicate_data null '""')"
 }
 
+# ---------------------------------------------------------------- narrowed resync
+
+readonly MOST_UNITS=24 MOST_PAGES=20 MOST_REMOVED=100
+
+# What may differ is what changed since the base, on the source until the target and on the replica until its temporary snapshot.
+# Each path of both reports stands for the directory that holds it, or at the root for itself; those directories and root entries
+# are the units. Writes what has to be done: `removed` (paths of the replica), `directories` (units), `files` (paths of the source).
+plan_units() {
+  : >changed
+  read_changes
+  DIFF_SIDE=replica DIFF_TO=${P[narrow]%=*} DIFF_STATUS=''
+  ozone_batch "$(report_command)"
+  ((FAILED_AT == 0)) || stop_unchanged diff-unknown
+  require_diff 1
+  read_changes
+
+  (set -o pipefail && compare_units) || refuse environment 'what changed could not be compared'
+  UNITS=$(wc -l <units)
+  [[ ! -s elsewhere ]] || too_wide "$(wc -l <elsewhere) paths differ that are in no report"
+  ((UNITS <= MOST_UNITS)) || too_wide "$UNITS places changed"
+  (($(wc -l <obstacles) <= MOST_REMOVED)) || too_wide "more than $MOST_REMOVED paths have to be removed one by one"
+  # Control characters; distcp takes the target as a pattern when it deletes, and Hadoop's configuration puts in values for ${}.
+  if cat units obstacles | grep -qE '(^|/)\.{0,2}(/|$)|(^|[^\])(\\\\)*\\[^"\]' || grep -q '/' single || grep -qE '\\\\|[][*?{}$]' whole; then
+    too_wide 'a name among what changed cannot be passed on safely'
+  fi
+  if ! words "ofs://${P[replica]}/" <obstacles >removed || ! words "ofs://${P[replica]}/" <absent >created ||
+    ! words "ofs://${P[source]}/.snapshot/${P[target]}/" <single >files || ! words '' <whole >directories; then
+    refuse environment 'the names of what changed could not be written'
+  fi
+}
+
+# From `changed` and both listings: the units; differences elsewhere (there are none, or the reports have left something out); what is
+# in the way, as neither distcp nor a removal by name replaces a file by a directory or the other way round; and the units by their
+# types in the target and in the replica ("-": not there).
+compare_units() {
+  local tab=$'\t'
+  sed 's|/[^/]*$||' changed | sort -u >parents &&
+    not_below parents parents >units &&
+    comm -3 replica.list target.list | sed 's/^\t//' | cut -f 1 | not_below units - itself >elsewhere &&
+    join -t "$tab" -a 1 -e - -o 0,2.2 units target.list | join -t "$tab" -a 1 -e - -o 0,1.2,2.2 - replica.list >types &&
+    [[ $(wc -l <types) == "$(wc -l <units)" ]] &&
+    join -t "$tab" -o 0,1.2,2.2 target.list replica.list | awk -F '\t' '$2 != $3 { print $1 }' >obstacles &&
+    awk -F '\t' '
+      $2 == "-" && $3 != "-" { print $1 >> "obstacles" }
+      $2 == "f" { print $1 > "single" }
+      $2 == "d" { print $1 > "whole" }
+      $2 == "d" && $3 != "d" { print $1 > "absent" }' types &&
+    touch single whole absent
+}
+
+too_wide() {
+  UNITS=null
+  refuse too-wide "a narrowed resync does not fit: $1"
+}
+
+# Adds the paths of the whole report, of which the first page was read, to `changed`, as Ozone escaped them.
+read_changes() {
+  local pages=1 token
+  while :; do
+    awk '
+      /^      "diffType" : / { entries++ }
+      /^      "diffType" : "R",?$/ { renames++ }
+      match($0, /^      "(source|target)Path" : "\.\//) {
+        if ($0 ~ /^ *"source/) sources++; else targets++
+        $0 = substr($0, RLENGTH + 1); sub(/\/?",?$/, ""); print
+      }
+      END { exit !(entries + 0 == sources + 0 && renames + 0 == targets + 0) }' "section.$DIFF_SECTION" >>changed || unreadable "snapshot diff of the $DIFF_SIDE"
+    # No unit is wider than an entry of the root.
+    (($(cut -d / -f 1 changed | sort -u | wc -l) <= MOST_UNITS)) || too_wide "more than $MOST_UNITS entries of the root changed"
+    token=$(records object "section.$DIFF_SECTION" snapshotDiffReport.nextToken) || return 0
+    [[ $token =~ ^\"([0-9]{1,40})\"$ ]] || unreadable "snapshot diff of the $DIFF_SIDE"
+    ((pages < MOST_PAGES)) || too_wide "the report of the $DIFF_SIDE has more than $MOST_PAGES pages"
+    pages=$((pages + 1))
+    next_page "${BASH_REMATCH[1]}"
+  done
+}
+
+# tops paths [itself]: of the paths, those of which no parent (nor the path itself) is among the tops
+not_below() {
+  awk -v itself="${3:-}" '
+    !judging { known[$0]; next }
+    { path = $0; if (itself && path in known) next }
+    { while (match(path, /\/[^\/]*$/)) { path = substr(path, 1, RSTART - 1); if (path in known) next } print }' "$1" judging=1 "$2"
+}
+
+# root: the paths below it as arguments, ended by NUL each
+words() { awk -v root="$1" "$AWK_NAMES"'{ printf "%s%s%c", root, literal(raw($0)), 0 } END { if (bad) exit 1 }'; }
+
+# Each step can be repeated: a copy that dies leaves a replica from which the next reports lead to the same target.
+copy_units() {
+  local unit
+  copied 0 0
+  ! read_words removed || hadoop_step fs -rm -r -f -skipTrash "${WORDS[@]}"
+  # distcp makes no target directory for an empty one, and then fails to look for what it has to delete (3.4.3).
+  ! read_words created || hadoop_step fs -mkdir -p "${WORDS[@]}"
+  if read_words directories; then
+    for unit in "${WORDS[@]}"; do
+      distcp -update -delete -- "ofs://${P[source]}/.snapshot/${P[target]}/$unit" "ofs://${P[replica]}/$unit"
+    done
+  fi
+  ! read_words files || distcp -update -- "${WORDS[@]}" "ofs://${P[replica]}"
+}
+
+# file: sets WORDS; whether there is any
+read_words() {
+  local word
+  WORDS=()
+  while IFS= read -r -d '' word; do WORDS+=("$word"); done <"$1"
+  ((${#WORDS[@]} > 0))
+}
+
+# ---------------------------------------------------------------- probe
+
+# How another operation of this host stands. Its lock is held by its script, or by what that detached.
+probe() {
+  local directory=${CONF[state]}/operations/${P[probed]} state=unknown reply=null
+  if [[ -e $directory/started ]]; then
+    exec 7<"$directory/lock" || refuse environment "cannot read $directory/lock"
+    state=running
+    ! flock -s -n 7 || state=died
+    if [[ -e $directory/result ]]; then
+      read_record "$directory/result"
+      state=ended reply=$RECORDED
+    fi
+  fi
+  finish ok '' '' "{\"state\":\"$state\",\"reply\":$reply}"
+}
+
 # ---------------------------------------------------------------- verify
 
-# Compares the two frozen listings: the same directories (empty ones too) and files with the same lengths. Content is not read.
+# Compares two frozen snapshots: the same directories (empty ones too), the same files with the same lengths, and above the
+# level listing the checksums of the files that the level asks for. Checksums of copies that differ anyway are not asked for.
 verify() {
-  local left=o3://${P[source]} right=o3://${P[replica]} missing prefix=.snapshot/${P[target]}/ equal=false
-  ozone_batch "snapshot info $left ${P[target]}" "snapshot info $right ${P[target]}" \
-    "key list --all -p $prefix $left" "key list --all -p $prefix $right"
+  local left=o3://${P[source]} right=o3://${P[replica]} prefix=.snapshot/${P[target]}/ base='' commands missing equal=false
+  commands=("snapshot info $left ${P[target]}" "snapshot info $right ${P[target]}"
+    "key list --all -p $prefix $left" "key list --all -p $prefix $right")
   missing=(target-missing seal-missing target-missing seal-missing)
+  if [[ ${P[level]} == changed || ${P[level]} == rolling ]]; then base=${P[base]}; fi
+  if [[ -n $base ]]; then
+    commands+=("snapshot info $left $base" "key list --all -p .snapshot/$base/ $left")
+    missing+=(base-missing base-missing)
+  fi
+  ozone_batch "${commands[@]}"
   ((FAILED_AT == 0)) || stop_unchanged "${missing[FAILED_AT - 1]}"
   require_snapshot section.1 "${P[targetId]}" target
   require_snapshot section.2 "${P[sealId]}" seal
-  listing section.3 "$prefix" >left || unreadable 'key list of the source'
+  [[ -z $base ]] || require_snapshot section.5 "${P[baseSourceId]}" base
+  listing section.3 "$prefix" left.times >left || unreadable 'key list of the source'
   listing section.4 "$prefix" >right || unreadable 'key list of the replica'
+  [[ -z $base ]] || listing section.6 ".snapshot/$base/" base.times >/dev/null || unreadable 'key list of the base'
   if ! comm -23 left right >left.differs || ! comm -13 left right >right.differs; then
     refuse environment 'the listings could not be compared'
   fi
+  if [[ ${P[level]} != listing ]]; then
+    CHECKSUMS='{"compared":0,"differ":0}'
+    [[ -s left.differs || -s right.differs ]] || compare_checksums "$base"
+  fi
   [[ -s left.differs || -s right.differs ]] || equal=true
-  finish ok '' '' "{\"level\":\"listing\",\"equal\":$equal,\"source\":$(summary left),\"replica\":$(summary right),$(differences)}"
+  finish ok '' '' "{\"level\":\"${P[level]}\",\"equal\":$equal,\"source\":$(summary left),\"replica\":$(summary right),\"checksums\":$CHECKSUMS,$(differences)}"
 }
 
-# section prefix: sorted lines "path TAB type TAB size", the path as Ozone escaped it. Ozone lists a directory as a key that
+# section prefix [times]: sorted lines "path TAB type TAB size", the path as Ozone escaped it; in the file times "path TAB size TAB time" of files. Ozone lists a directory as a key that
 # ends in "/" (FILE_SYSTEM_OPTIMIZED and LEGACY alike, run on 2.2.0). A LEGACY bucket may hold files whose directories
 # were never created; distcp creates them, so every ancestor of a key counts as a directory on both sides.
 listing() {
-  records array "$1" name dataSize file | awk -F '\t' -v prefix="\"$2" '
+  [[ -z ${3:-} ]] || : >"$3" || return 1
+  records array "$1" name dataSize file modificationTime | awk -F '\t' -v prefix="\"$2" -v times="${3:-}" '
     function parents(path) {
       while (match(path, /\/[^\/]*$/)) {
         path = substr(path, 1, RSTART - 1)
@@ -717,9 +1078,137 @@ listing() {
       if ($3 == "false") sub(/\/$/, "", path)
       if (path == "") exit 1
       print path "\t" ($3 == "true" ? "f\t" $2 : "d\t0")
+      if ($3 == "true" && times != "") print path "\t" $2 "\t" $4 > times
       first = ""; parents(path); if (first != "") before = first
     }' | sort -u -S 64M -T .
-  [[ "${PIPESTATUS[*]}" == '0 0 0' ]]
+  [[ "${PIPESTATUS[*]}" == '0 0 0' ]] && { [[ -z ${3:-} ]] || sort -S 64M -T . -o "$3" "$3"; }
+}
+
+CHECKSUMS=null
+
+# base: compares the checksums of both sides, as many batches at once as maps says. Those that differ go to left.differs and right.differs.
+compare_checksums() {
+  local batches workers=$((10#${P[maps]} > 0 ? 10#${P[maps]} : 1)) n
+  to_compare "$1" >paths || refuse environment 'the files to compare could not be listed'
+  batches=$(plan_batches paths) || unreadable 'a name in the key list of the source'
+  for ((n = 1; n <= workers && n <= batches; n++)); do checksum_worker "$n" "$workers" "$batches" >/dev/null 8>&- 9>&- & done
+  wait
+  JVM_STARTS+=$(compgen -G 'errors.*' | wc -l)
+  [[ -z $(compgen -G 'failed.*') ]] || checksums_failed
+  for ((n = 1; n <= batches; n++)); do cat "compared.$n"; done | awk -F '\t' '
+    $2 "" != $3 "" { print $1 "\tc\t" $2 > "left.differs"; print $1 "\tc\t" $3 > "right.differs" }
+    { split($2, left, " "); split($3, right, " "); if (left[1] != right[1]) { print left[1] " and " right[1] > "kinds"; exit } }'
+  [[ ! -s kinds ]] || refuse unreadable "checksums of different kinds cannot be compared: $(cat kinds); ozone.client.checksum.type and combine.mode must agree"
+  CHECKSUMS="{\"compared\":$(wc -l <paths),\"differ\":$(wc -l <left.differs)}"
+}
+
+# base: paths of the files to compare, sorted. With a base: what is new or of another length or time since then, at level rolling the part too.
+to_compare() {
+  if [[ ${P[level]} == full || -z $1 ]]; then
+    cut -f 1 left.times
+  else
+    { comm -23 left.times base.times | cut -f 1; [[ ${P[level]} != rolling ]] || in_part left.times; } | sort -u -S 64M -T .
+  fi
+}
+
+# file: the paths of the part, by a hash of the path alone, so that each path is in the same part of every run.
+in_part() {
+  awk -F '\t' -v part="$((10#${P[part]}))" -v parts="$((10#${P[parts]}))" '
+    BEGIN { for (i = 1; i < 256; i++) code[sprintf("%c", i)] = i }
+    {
+      hash = 0; n = length($1)
+      for (i = 1; i <= n; i++) hash = (hash * 131 + code[substr($1, i, 1)]) % 2147483647
+      if (hash % parts == part - 1) print $1
+    }' "$1"
+}
+
+# For awk: raw() undoes Ozone's escapes of a name, literal() keeps Hadoop from taking it as a pattern.
+# shellcheck disable=SC2016 # a program of awk
+readonly AWK_NAMES='
+  function raw(s,   out, i, c) {
+    while (i = index(s, "\\")) {
+      out = out substr(s, 1, i - 1); c = substr(s, i + 1, 1)
+      if (c == "u") { c = tolower(substr(s, i, 6)); i += 4 }
+      if (!(c in letter)) { bad = 1; exit }
+      out = out letter[c]; s = substr(s, i + 2)
+    }
+    return out s
+  }
+  function literal(s,   out) {
+    while (match(s, /[][*?{}\\]/)) { out = out substr(s, 1, RSTART - 1) "\\" substr(s, RSTART, 1); s = substr(s, RSTART + 1) }
+    return out s
+  }
+  BEGIN {
+    for (i = 1; i < 32; i++) letter[sprintf("\\u%04x", i)] = sprintf("%c", i)
+    letter["n"] = "\n"; letter["t"] = "\t"; letter["r"] = "\r"; letter["b"] = "\b"; letter["f"] = "\f"
+    letter["\""] = "\""; letter["\\"] = "\\"; letter["/"] = "/"
+  }'
+
+# paths: writes for each batch n arguments.n (ended by NUL each: a path of the source, of the replica, …) and names.n ("path TAB name
+# on one line"), prints the number of batches. Hadoop takes * ? [ ] { } \ in a path as a pattern: they are escaped (run on 3.4.3).
+plan_batches() {
+  awk -v left="$(snapshot_root source)" -v right="$(snapshot_root replica)" -v most=200000 "$AWK_NAMES"'
+    {
+      name = raw($0); word = literal(name)
+      size = length(left) + length(right) + 2 * length(word) + 2; bytes += size
+      if (batches == 0 || bytes > most) { close("arguments." batches); close("names." batches); batches++; bytes = size }
+      printf "%s%s%c%s%s%c", left, word, 0, right, word, 0 > ("arguments." batches)
+      gsub(/\\/, "&&", name); gsub(/\n/, "\\n", name)
+      print $0 "\t" name > ("names." batches)
+    }
+    END { if (bad) exit 1; print batches + 0 }' "$1"
+}
+
+# side: the target snapshot as the file system addresses it
+snapshot_root() { echo "ofs://${P[$1]}/.snapshot/${P[target]}/"; }
+
+# first step last: the batches first, first + step, …; stops at the first that fails
+checksum_worker() {
+  local n
+  for ((n = $1; n <= $3; n += $2)); do read_checksums "$n" || return; done
+}
+
+# batch: one JVM. Writes compared.n: "path TAB checksum of the source TAB of the replica"; if one is missing also failed.n with the exit code.
+read_checksums() {
+  local word words=() exit_code
+  while IFS= read -r -d '' word; do words+=("$word"); done <"arguments.$1"
+  LC_ALL=$JAVA_LOCALE timeout -k 10 "$(seconds_left)" hadoop fs -D "ozone.client.failover.max.attempts=${CONF[client_attempts]}" \
+    -D "ozone.client.wait.between.retries.millis=${CONF[client_wait_ms]}" -checksum "${words[@]}" >"checksums.$1" 2>"errors.$1" </dev/null
+  exit_code=$?
+  pair_checksums "$1" >"compared.$1" && ((exit_code == 0)) && rm "arguments.$1" "names.$1" "checksums.$1" && return 0
+  printf '%s\n' "$exit_code" >"failed.$1"
+  return 1
+}
+
+# batch: Hadoop prints "<path> TAB <algorithm> TAB <hex>" for each path that it could read (NONE: it has none); a name may hold line ends.
+pair_checksums() {
+  awk -v left="$(snapshot_root source)" -v right="$(snapshot_root replica)" '
+    FNR == 1 { file++ }
+    file == 1 { i = index($0, "\t"); path[++count] = substr($0, 1, i - 1); name[count] = substr($0, i + 1); next }
+    {
+      gsub(/\\/, "&&")
+      record = record $0
+      if (match(record, /\t[A-Za-z0-9-]+\t[0-9a-f]*$/)) {
+        value = substr(record, RSTART + 1); sub(/\t/, " ", value)
+        if (value !~ / $/) sum[substr(record, 1, RSTART - 1)] = value
+        record = ""
+      }
+      else record = record "\\n"
+    }
+    END {
+      for (i = 1; i <= count; i++) {
+        if (!((left name[i]) in sum) || !((right name[i]) in sum)) exit 1
+        print path[i] "\t" sum[left name[i]] "\t" sum[right name[i]]
+      }
+    }' "names.$1" "checksums.$1"
+}
+
+# Of whole logs only the lines of the command itself count: retries are logged there too.
+checksums_failed() {
+  ERROR=$(compgen -G 'errors.*' | xargs grep -ahE '^-?checksum: ' | head -c 1000)
+  [[ -n $ERROR ]] || ERROR='hadoop fs -checksum did not answer for every path'
+  classify_error "$(compgen -G 'failed.*' | xargs sort -n | tail -n 1)"
+  stop_unchanged unreadable
 }
 
 summary() {
@@ -732,7 +1221,7 @@ summary() {
 differences() {
   local tab=$'\t'
   join -t "$tab" -a 1 -a 2 -e - -o 0,1.2,1.3,2.2,2.3 left.differs right.differs | awk -F '\t' '
-    function shown(type, size) { return type == "-" ? "null" : type == "d" ? "\"directory\"" : "\"" size " bytes\"" }
+    function shown(type, size) { return type == "-" ? "null" : type == "d" ? "\"directory\"" : type == "c" ? "\"checksum " size "\"" : "\"" size " bytes\"" }
     function cut(s,   out) {
       while (s != "" && length(out) < 300) {
         match(s, /^(\\u....|\\.|[\300-\377][\200-\277]*|.)/)
@@ -745,6 +1234,71 @@ differences() {
     END { printf "\"onlySource\":%d,\"onlyReplica\":%d,\"changed\":%d,\"first\":[%s]", left, right, changed, first }'
 }
 
+# ---------------------------------------------------------------- create-bucket
+
+# The replica's bucket, and its volume, if they are missing.
+create_bucket() {
+  local bucket=o3://${P[replica]} command="bucket create -l ${P[layout]}" created=true last=2 commands
+  [[ -z ${P[replication]} ]] || command+=" -t ${P[replication]%%/*} -r ${P[replication]#*/}"
+  ((10#${P[quotaBytes]} == 0)) || command+=" --space-quota $((10#${P[quotaBytes]}))"
+  ((10#${P[quotaNamespace]} == 0)) || command+=" --namespace-quota $((10#${P[quotaNamespace]}))"
+  [[ -z ${P[encryptionKey]} ]] || command+=" -k ${P[encryptionKey]}"
+  commands=("$command $bucket" "bucket info $bucket")
+  ozone_batch "${commands[@]}"
+  case $FAILED_AT:$ERROR_CODE in
+    1:exists)
+      created=false last=1
+      ozone_batch "${commands[1]}"
+      ;;
+    1:volume-missing)
+      last=3
+      ozone_batch "volume create ${bucket%/*}" "${commands[@]}"
+      ;;
+    1:permission-denied | 1:unknown-host | 1:connection) stop_unchanged volume-missing ;;
+  esac
+  ((FAILED_AT == 0)) || finish failed create-failed "$ERROR"
+  read_bucket "section.$last" || finish failed unreadable 'the bucket could not be read back: the output was not understood'
+  finish ok '' '' "{\"created\":$created,\"bucket\":$BUCKET_JSON,\"acls\":null}}"
+}
+
+# ---------------------------------------------------------------- tidy
+
+# Deletes temporary snapshots of the replica. The bucket lock keeps copies out, whose temporaries are in use.
+tidy() {
+  local bucket=o3://${P[replica]} item known listed asked='' commands=() removed='' kept='' n=0
+  lock_bucket "$(bucket_directory)"
+  ozone_batch "snapshot list --all -p temp $bucket" "snapshot list --all -p odr-tmp- $bucket"
+  ((FAILED_AT == 0)) || stop_unchanged replica-missing
+  listed=$(snapshot_objects section.1 array && snapshot_objects section.2 array) || unreadable 'snapshot list of the replica'
+  for item in ${P[remove]//,/ }; do
+    known=$(grep -F "{\"name\":\"${item%=*}\"," <<<"$listed")
+    case $known in
+      '') keep "$item" 'not there' ;;
+      *"\"id\":\"${item#*=}\""*'"status":"ACTIVE"'*) asked+=" $item" commands+=("snapshot delete $bucket ${item%=*}") ;;
+      *"\"id\":\"${item#*=}\""*) keep "$item" 'deleted already' ;;
+      *) keep "$item" "another snapshot: $known" ;;
+    esac
+  done
+  ((${#commands[@]} == 0)) || ozone_batch "${commands[@]}"
+  for item in $asked; do
+    n=$((n + 1))
+    if ((FAILED_AT == 0 || n < FAILED_AT)); then
+      removed+=",{\"name\":\"${item%=*}\",\"id\":\"${item#*=}\"}"
+    else
+      keep "$item" "$( ((n == FAILED_AT)) && echo "$ERROR_CODE" || echo 'not tried')"
+    fi
+  done
+  removed="{\"removed\":[${removed#,}],\"kept\":[${kept#,}]}"
+  ((FAILED_AT == 0)) || finish failed "$ERROR_CODE" "$ERROR" "$removed"
+  finish ok '' '' "$removed"
+}
+
+# item why: into the list of tidy
+keep() {
+  json_string "$2"
+  kept+=",{\"name\":\"${1%=*}\",\"id\":\"${1#*=}\",\"why\":$REPLY}"
+}
+
 # ---------------------------------------------------------------- main
 
 main() {
@@ -753,11 +1307,12 @@ main() {
   trap on_signal TERM INT HUP
   read_parameters
   read_host_config
+  if [[ ${1:-} == --detached ]]; then go_on; fi
   open_operation
   case ${P[verb]} in
     diff) diff_verb ;;
-    *) "${P[verb]}" ;;
+    *) "${P[verb]//-/_}" ;;
   esac
 }
 
-main
+main "$@"

@@ -8,7 +8,7 @@ export const StoreEnv = z.object({ TABLE_NAME: Name });
 export const StartOperationEnv = StoreEnv.extend({
   /** The one SSM document that this function may send. */
   DOCUMENT_NAME: Name,
-  BLAST_RADIUS: z.enum(['observe', 'protect']),
+  BLAST_RADIUS: z.enum(['observe', 'protect', 'destroy']),
   /** Bucket that receives the whole output of each command. */
   OUTPUT_BUCKET: Name,
 });

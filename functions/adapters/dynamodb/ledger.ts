@@ -10,11 +10,17 @@ import {
   RunStep,
 } from '../../core/domain/ledger.ts';
 import type { PairId, RunId } from '../../core/domain/names.ts';
+import { EpochMs } from '../../core/domain/units.ts';
 import { DrError } from '../../core/errors.ts';
 import type { Ledger } from '../../core/ports.ts';
 import { keys, parseItem, type Table, unlessRefused } from './table.ts';
 
 const Row = z.object({ sk: z.string() });
+
+/** Pairs that have a place for a diff, and until when. */
+const DiffSlots = z.object({ version: z.number().int(), holders: z.record(z.string(), EpochMs) });
+/** Others may be taking places at the same moment; who loses so often waits like one who found none. */
+const DIFF_SLOT_ATTEMPTS = 5;
 
 const leaseLost = (pair: PairId, token: number): DrError =>
   new DrError('LeaseLost', `lease ${token} of ${pair} is not held any more: another run works on this bucket`);
@@ -130,6 +136,47 @@ export const dynamoLedger = ({ client, name: TableName }: Table): Ledger => {
     raiseFence: async (pair, token, patch) => {
       const seen = await loadPair(pair);
       return update(pair, token, { ...patch(seen), fence: seen.fence + 1 }, seen.fence);
+    },
+
+    putDecision: async (pair, decision) => {
+      await client.send(new PutCommand({ TableName, Item: { ...keys.decision(pair, decision.at), ...decision } }));
+    },
+
+    takeDiffSlot: async (cluster, holder, places, until, now) => {
+      const key = keys.diffSlots(cluster);
+      for (let attempt = 0; attempt < DIFF_SLOT_ATTEMPTS; attempt++) {
+        const found = await client.send(new GetCommand({ TableName, Key: key, ConsistentRead: true }));
+        const seen = found.Item ? parseItem(DiffSlots, found.Item) : { version: 0, holders: {} };
+        const others = Object.entries(seen.holders).filter(([name, end]) => name !== holder && end > now);
+        if (others.length >= places) return false;
+        const taken = await unlessRefused(
+          client.send(
+            new PutCommand({
+              TableName,
+              Item: { ...key, version: seen.version + 1, holders: { ...Object.fromEntries(others), [holder]: until } },
+              ConditionExpression: 'attribute_not_exists(pk) OR version = :seen',
+              ExpressionAttributeValues: { ':seen': seen.version },
+            }),
+          ),
+        );
+        if (taken) return true;
+      }
+      return false;
+    },
+
+    releaseDiffSlot: async (cluster, holder) => {
+      await unlessRefused(
+        client.send(
+          new UpdateCommand({
+            TableName,
+            Key: keys.diffSlots(cluster),
+            UpdateExpression: 'REMOVE holders.#holder ADD version :one',
+            ConditionExpression: 'attribute_exists(holders.#holder)',
+            ExpressionAttributeNames: { '#holder': holder },
+            ExpressionAttributeValues: { ':one': 1 },
+          }),
+        ),
+      );
     },
 
     loadRun: async (runId: RunId) => {

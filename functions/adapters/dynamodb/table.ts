@@ -2,7 +2,7 @@ import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb';
 import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import * as z from 'zod';
 import type { RecoveryPoint } from '../../core/domain/ledger.ts';
-import { type PairId, type RunId, splitRunId } from '../../core/domain/names.ts';
+import { type ClusterName, type PairId, type RunId, splitRunId } from '../../core/domain/names.ts';
 import { DrError } from '../../core/errors.ts';
 
 export interface Table {
@@ -25,6 +25,8 @@ export const keys = {
     pk: pairKey(splitRunId(run).pair),
     sk: `${runSortKey(run)}#STEP#${String(n).padStart(3, '0')}`,
   }),
+  decision: (pair: PairId, at: number) => ({ pk: pairKey(pair), sk: `DECISION#${new Date(at).toISOString()}` }),
+  diffSlots: (cluster: ClusterName) => ({ pk: `CLUSTER#${cluster}`, sk: 'DIFFS' }),
   operation: (id: string) => ({ pk: `OP#${id}`, sk: 'OP' }),
 } as const;
 

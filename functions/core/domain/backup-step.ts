@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { ERROR_NAMES } from '../errors.ts';
-import { HostId, SnapshotId, SnapshotName } from './names.ts';
+import { HostId, OperationId, SnapshotId, SnapshotName } from './names.ts';
 import { VerificationLevel } from './policy.ts';
 import { Bytes, DurationSeconds, EpochMs } from './units.ts';
 
@@ -39,9 +39,35 @@ export const BackupOutcome = z.discriminatedUnion('kind', [
     bytes: Bytes,
     bytesCopied: Bytes,
     level: VerificationLevel,
+    /** What an operator should know although the run succeeded. */
+    notes: z.array(z.string()).default([]),
   }),
 ]);
 export type BackupOutcome = z.infer<typeof BackupOutcome>;
+
+/** What a copy may have to list and to move, and how long that takes at the rates that were seen. */
+export const Estimate = z.object({
+  keys: z.number().int(),
+  bytesAtMost: Bytes,
+  seconds: DurationSeconds,
+});
+export type Estimate = z.infer<typeof Estimate>;
+
+/** Why a run cannot go on by itself. Each has evidence and a remedy; a run that is up to date needs none. */
+export const ConflictKind = z.enum([
+  'no-common-point',
+  'diverged',
+  'replica-changed',
+  'replica-not-ours',
+  'source-missing',
+  'source-replaced',
+  'replica-missing',
+  'layout-unsupported',
+  'diff-unusable',
+  'anomalous-change',
+  'budget-exceeded',
+]);
+export type ConflictKind = z.infer<typeof ConflictKind>;
 
 /**
  * What a backup run does next, and the evidence for it. The state machine has one state per `kind`; a new kind does
@@ -57,7 +83,15 @@ export const BackupStep = z.discriminatedUnion('kind', [
     base: Base.nullable(),
     ...operation,
   }),
-  z.object({ kind: z.literal('compute-diff'), base: Base, target: Target, ...operation }),
+  z.object({
+    kind: z.literal('compute-diff'),
+    base: Base,
+    target: Target,
+    side: z.enum(['source', 'replica']).default('source'),
+    ...operation,
+  }),
+  /** Freezes what the replica holds now under a temporary name, and asks for its diff since the base. */
+  z.object({ kind: z.literal('mark-replica'), name: SnapshotName, base: Base, ...operation }),
   z.object({
     kind: z.literal('replicate'),
     mode: CopyMode,
@@ -68,18 +102,60 @@ export const BackupStep = z.discriminatedUnion('kind', [
     /** The replica bucket is claimed by this copy: the host must find it empty. */
     claim: z.boolean(),
     copySeconds: DurationSeconds,
+    /** Most deletes and renames that it may bring to the replica; null: as many as there are. */
+    brake: z.number().int().nonnegative().nullable().default(null),
+    /** An older copy into this bucket that still lives on the host and is ended first. */
+    supersedes: OperationId.nullable().default(null),
+    /** It is started only: a command cannot live as long as it may take. */
+    detached: z.boolean().default(false),
+    /** A resync that looks only where the replica or the source changed since the base: the frozen state of the replica. */
+    narrow: Target.nullable().default(null),
+    estimate: Estimate.nullable().default(null),
     ...operation,
   }),
+  /** Asks the host how a copy stands that was detached, or whose command never answered. */
+  z.object({ kind: z.literal('probe'), copy: OperationId, ...operation }),
   z.object({
     kind: z.literal('verify'),
     target: Target,
     sealId: SnapshotId,
     level: VerificationLevel,
+    /** Only what changed since then is compared by checksum, unless the level asks for more. */
+    base: Base.nullable().default(null),
+    /** Which part of how many, from 1; 0 of 0 at other levels. */
+    part: z.number().int().nonnegative().default(0),
+    parts: z.number().int().nonnegative().default(0),
+    ...operation,
+  }),
+  z.object({
+    kind: z.literal('create-replica'),
+    layout: z.enum(['FILE_SYSTEM_OPTIMIZED', 'LEGACY']),
+    replication: z.string(),
+    /** 0: none. */
+    quotaBytes: z.number().int().nonnegative(),
+    quotaNamespace: z.number().int().nonnegative(),
+    encryptionKey: z.string().nullable(),
+    ...operation,
+  }),
+  /** Deletes temporary snapshots that copies of ours left on the replica. */
+  z.object({
+    kind: z.literal('tidy'),
+    remove: z
+      .array(z.object({ name: z.string(), id: SnapshotId, leftBy: z.string() }))
+      .min(1)
+      .max(10),
     ...operation,
   }),
   z.object({ kind: z.literal('wait'), seconds: DurationSeconds, reason }),
   z.object({ kind: z.literal('done'), outcome: BackupOutcome, reason }),
-  z.object({ kind: z.literal('fail'), error: z.enum(ERROR_NAMES), reason }),
+  z.object({
+    kind: z.literal('fail'),
+    error: z.enum(ERROR_NAMES),
+    conflict: ConflictKind.nullable().default(null),
+    reason,
+    /** What would make it go. */
+    remedy: z.string().default(''),
+  }),
 ]);
 export type BackupStep = z.infer<typeof BackupStep>;
 export type BackupStepKind = BackupStep['kind'];

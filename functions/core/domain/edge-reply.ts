@@ -25,6 +25,12 @@ export const SeenBucket = z.object({
   owner: z.string(),
   quotaInBytes: z.number().int(),
   quotaInNamespace: z.number().int(),
+  /** `RATIS/THREE`, `EC/rs-3-2-1024k`; empty when the bucket follows the default of its cluster. */
+  replication: z.string().max(100).default(''),
+  /** Name of the key in the cluster's KMS; null when the bucket is not encrypted. */
+  encryptionKey: z.string().max(255).nullable().default(null),
+  /** `USER:bob:READ,WRITE:ACCESS`, sorted; null when they may not be read. */
+  acls: z.array(z.string().max(300)).max(100).nullable().default(null),
 });
 export type SeenBucket = z.infer<typeof SeenBucket>;
 
@@ -82,19 +88,37 @@ export const ReplicateData = z.object({
   diffEmpty: z.boolean().nullable(),
   seal: SeenSnapshot.nullable(),
   log: z.string(),
+  /** What the copy would take away from the replica, where the anomaly brake counted it; `complete`: to the end. */
+  removals: z.object({ deletes: Count, renames: Count, complete: z.boolean() }).nullable().default(null),
+  /** Directories, and entries of the root, that a narrowed resync brings to the target; null: not narrowed, or not planned yet. */
+  units: Count.nullable().default(null),
+  /** The operation that holds the lock of the bucket on the host (`bucket-busy`). */
+  holder: OperationId.nullable().default(null),
+  /** The copy goes on without its command: `probe` tells how it ended. */
+  detached: z.boolean().default(false),
 });
+export type ReplicateData = z.infer<typeof ReplicateData>;
 const Listing = z.object({ files: Count, dirs: Count, bytes: Bytes, digest: z.string().regex(/^[0-9a-f]{64}$/) });
 export const VerifyData = z.object({
-  level: z.literal('listing'),
+  level: z.enum(['listing', 'changed', 'rolling', 'full']),
   equal: z.boolean(),
   source: Listing,
   replica: Listing,
   onlySource: Count,
   onlyReplica: Count,
   changed: Count,
+  /** Files whose checksums of both sides were compared, how many differ (counted in `changed` too); null at level listing. */
+  checksums: z.object({ compared: Count, differ: Count }).nullable().default(null),
   first: z.array(z.object({ path: z.string(), source: z.string().nullable(), replica: z.string().nullable() })).max(20),
 });
 export type VerifyData = z.infer<typeof VerifyData>;
+export const CreateBucketData = z.object({ created: z.boolean(), bucket: SeenBucket });
+export const TidyData = z.object({
+  removed: z.array(z.object({ name: SeenName, id: SnapshotId })),
+  /** What was asked for and is still there, and why. */
+  kept: z.array(z.object({ name: SeenName, id: SnapshotId, why: z.string() })),
+});
+export type TidyData = z.infer<typeof TidyData>;
 
 const common = {
   version: z.literal(1),
@@ -112,13 +136,25 @@ const common = {
 const reply = <V extends string, D extends z.ZodType>(verb: V, data: D) =>
   z.object({ ...common, verb: z.literal(verb), data: data.nullable() });
 
+const ReplicateReply = reply('replicate', ReplicateData);
+
+/** How a detached copy stands: `died` when nothing of it is left on its host and it never said how it ended. */
+export const ProbeData = z.object({
+  state: z.enum(['running', 'ended', 'died', 'unknown']),
+  /** The copy's own reply, once it has ended. */
+  reply: ReplicateReply.nullable(),
+});
+
 /** What the script on an edge host answers, by verb. */
 export const EdgeReply = z.discriminatedUnion('verb', [
   reply('survey', SurveyData),
   reply('snapshot', SnapshotData),
   reply('diff', DiffData),
-  reply('replicate', ReplicateData),
+  ReplicateReply,
   reply('verify', VerifyData),
+  reply('probe', ProbeData),
+  reply('create-bucket', CreateBucketData),
+  reply('tidy', TidyData),
 ]);
 export type EdgeReply = z.infer<typeof EdgeReply>;
 export type EdgeVerb = EdgeReply['verb'];

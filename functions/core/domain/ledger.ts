@@ -1,6 +1,15 @@
 import * as z from 'zod';
 import { BackupOutcome, BackupStep, Base, CopyMode } from './backup-step.ts';
-import { DiffStatus, ReplicateData, type SeenBucket, SeenSide, SeenSnapshot, VerifyData } from './edge-reply.ts';
+import {
+  DiffStatus,
+  ProbeData,
+  ReplicateData,
+  SeenBucket,
+  SeenSide,
+  SeenSnapshot,
+  TidyData,
+  VerifyData,
+} from './edge-reply.ts';
 import { BucketRef, HostId, OperationId, PairId, PolicyName, RunId, SnapshotId, SnapshotName } from './names.ts';
 import { Policy, VerificationLevel } from './policy.ts';
 import { Bytes, EpochMs } from './units.ts';
@@ -13,6 +22,49 @@ export const Lease = z.object({
   expires: EpochMs,
 });
 export type Lease = z.infer<typeof Lease>;
+
+/** A copy that was begun, with the time in which temporary snapshots that it leaves behind were made. */
+export const Copy = z.object({
+  operation: OperationId,
+  point: SnapshotName,
+  mode: CopyMode,
+  base: SnapshotName.nullable(),
+  host: HostId,
+  from: EpochMs,
+  /** Until when its command may live, every time-out included. */
+  deadline: EpochMs,
+  /** When its end was known; null while it may still be going on. */
+  to: EpochMs.nullable(),
+});
+export type Copy = z.infer<typeof Copy>;
+
+/** What a person decided, and why. */
+export const Verdict = z.object({ by: z.string(), reason: z.string(), at: EpochMs });
+
+/** A person's recorded decision about one bucket. No option overrides a refusal, only this. */
+export const Decision = z.object({
+  decision: z.enum(['adopt', 'accept', 'reject']),
+  /** The words that the person typed; they name what was decided on. */
+  confirmation: z.string(),
+  execution: z.string(),
+  ...Verdict.shape,
+});
+export type Decision = z.infer<typeof Decision>;
+
+/** A change that is too large to follow unasked. Replication waits for a person to accept it. */
+export const Hold = z.object({
+  target: SnapshotName,
+  base: SnapshotName.nullable(),
+  deletes: z.number().int(),
+  renames: z.number().int(),
+  /** False when the host stopped to count at the limit. */
+  complete: z.boolean(),
+  limit: z.number().int(),
+  at: EpochMs,
+  accepted: Verdict.nullable(),
+  rejected: Verdict.nullable(),
+});
+export type Hold = z.infer<typeof Hold>;
 
 /** Everything about a pair that has to be true at once: one item, changed by conditional writes only. */
 export const PairState = z.object({
@@ -33,6 +85,15 @@ export const PairState = z.object({
   owned: z.object({ created: z.string(), at: EpochMs, proved: z.boolean() }).nullable(),
   /** Mutating operations run here; `seeded` once the host has answered one, so that a lost fence file is noticed. */
   pinned: z.object({ host: HostId, seeded: z.boolean() }).nullable(),
+  /** The last copies, oldest first. */
+  copies: z.array(Copy).default([]),
+  hold: Hold.nullable().default(null),
+  /** Temporary snapshots of ours on the replica. */
+  marks: z.array(z.object({ name: SnapshotName, id: SnapshotId, operation: OperationId })).default([]),
+  /** Creation time of the source bucket that the lineage is of; a namesake is another bucket. */
+  sourceCreated: z.string().nullable().default(null),
+  /** Verified comparisons at level rolling: the next one takes the part after. */
+  rolled: z.number().int().nonnegative().default(0),
 });
 export type PairState = z.infer<typeof PairState>;
 
@@ -47,12 +108,42 @@ export const emptyPair = (pair: PairId): PairState => ({
   foreignChange: null,
   owned: null,
   pinned: null,
+  copies: [],
+  hold: null,
+  marks: [],
+  sourceCreated: null,
+  rolled: 0,
 });
 
 /** What may change in a pair while its lease is held. */
 export type PairPatch = Partial<
-  Pick<PairState, 'base' | 'previousBase' | 'dirtySince' | 'foreignChange' | 'owned' | 'pinned'>
+  Pick<
+    PairState,
+    | 'base'
+    | 'previousBase'
+    | 'dirtySince'
+    | 'foreignChange'
+    | 'owned'
+    | 'pinned'
+    | 'copies'
+    | 'hold'
+    | 'marks'
+    | 'sourceCreated'
+    | 'rolled'
+  >
 >;
+
+/** What a bucket is besides its content. Replication carries none of it; a restore needs all of it. */
+export const Envelope = SeenBucket.pick({
+  layout: true,
+  replication: true,
+  encryptionKey: true,
+  quotaInBytes: true,
+  quotaInNamespace: true,
+  owner: true,
+  acls: true,
+});
+export type Envelope = z.infer<typeof Envelope>;
 
 export const PointState = z.enum(['taken', 'sealed', 'verified', 'differs']);
 export type PointState = z.infer<typeof PointState>;
@@ -72,6 +163,12 @@ export const RecoveryPoint = z.object({
   changed: z.boolean().nullable(),
   bytesCopied: Bytes.nullable(),
   filesCopied: z.number().int().nullable(),
+  /** What distcp took. */
+  copySeconds: z.number().int().nullable().default(null),
+  /** The properties of the source bucket when the snapshot was taken. */
+  envelope: Envelope.nullable().default(null),
+  /** Why nothing may delete this point; null when nothing is in the way. */
+  pinned: z.string().nullable().default(null),
   verification: z
     .object({
       level: VerificationLevel,
@@ -80,6 +177,8 @@ export const RecoveryPoint = z.object({
       files: z.number().int(),
       dirs: z.number().int(),
       bytes: Bytes,
+      /** Files compared by checksum; null when none were asked for. */
+      checksums: z.number().int().nullable().default(null),
       /** Counts and the first differing paths when it differed. */
       differences: z.string().nullable(),
     })
@@ -106,8 +205,12 @@ export const Observation = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('diff'), status: DiffStatus, reason: z.string() }),
   z.object({ kind: z.literal('replicate'), data: ReplicateData }),
   z.object({ kind: z.literal('verify'), data: VerifyData }),
+  z.object({ kind: z.literal('bucket'), created: z.boolean(), bucket: SeenBucket }),
+  z.object({ kind: z.literal('tidy'), data: TidyData }),
+  /** A detached copy that has not ended; one that has is observed as what it answered. */
+  z.object({ kind: z.literal('probe'), state: ProbeData.shape.state.exclude(['ended']) }),
   /** The host answered that it did not do it. */
-  z.object({ kind: z.literal('not-done'), ...answered }),
+  z.object({ kind: z.literal('not-done'), ...answered, data: ReplicateData.nullable().default(null) }),
   /** No answer: the state machine or Run Command says why. What was changed is not known. */
   z.object({ kind: z.literal('no-answer'), error: z.string(), cause: z.string() }),
   /** A wait is over. */
@@ -146,6 +249,8 @@ export const BackupRun = z.object({
   startedAt: EpochMs,
   /** A failed run that is started again goes on from here: earlier attempts do not count. */
   firstStep: z.number().int().nonnegative(),
+  /** What earlier steps saw is out of date: others may have had the lease since. */
+  factsFrom: z.number().int().nonnegative().optional(),
   endedAt: EpochMs.nullable(),
   outcome: BackupOutcome.nullable(),
   failure: z.object({ error: z.string(), cause: z.string() }).nullable(),

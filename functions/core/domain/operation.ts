@@ -5,13 +5,16 @@ import { EpochMs, seconds } from './units.ts';
 /** Run Command's own time to deliver a command to a host. */
 export const DELIVERY = seconds(300);
 
-export const BlastRadius = z.enum(['observe', 'protect']);
+export const BlastRadius = z.enum(['observe', 'protect', 'destroy']);
 export type BlastRadius = z.infer<typeof BlastRadius>;
 
-/** Parameters of the edge host documents, all text; the document refuses what does not match its patterns. */
+/**
+ * Parameters of the edge host documents, all text; the document refuses what does not match its patterns. Those with a
+ * default are not in the operations of earlier versions, which settling and sweeping must still read.
+ */
 export const EdgeParameters = z.strictObject({
   operation: OperationId,
-  verb: z.enum(['survey', 'snapshot', 'diff', 'replicate', 'verify']),
+  verb: z.enum(['survey', 'snapshot', 'diff', 'replicate', 'verify', 'probe', 'create-bucket', 'tidy']),
   source: z.string(),
   replica: z.string(),
   target: z.string(),
@@ -28,6 +31,27 @@ export const EdgeParameters = z.strictObject({
   copySeconds: z.string(),
   maps: z.string(),
   bandwidth: z.string(),
+  /** Verification: level, and which part of how many (from 1) at level rolling. */
+  level: z.enum(['', 'listing', 'changed', 'rolling', 'full']).default(''),
+  part: z.string().default('0'),
+  parts: z.string().default('0'),
+  /** Deletes and renames that a copy may bring to the replica; empty: as many as there are. */
+  brake: z.string().default(''),
+  /** An older copy into this bucket that this one may end. */
+  supersedes: z.string().default(''),
+  detached: z.enum(['yes', 'no']).default('no'),
+  /** The copy that `probe` looks for. */
+  probed: z.string().default(''),
+  /** Snapshots that `tidy` deletes: `name=id`, with commas between. */
+  remove: z.string().default(''),
+  /** Of the bucket that `create-bucket` makes; empty or 0: not given. */
+  layout: z.string().default(''),
+  replication: z.string().default(''),
+  quotaBytes: z.string().default('0'),
+  quotaNamespace: z.string().default('0'),
+  encryptionKey: z.string().default(''),
+  /** Of a resync that compares only what changed: the temporary snapshot of the replica, `name=id`. */
+  narrow: z.string().default(''),
   /** Seconds that the script keeps to, and the longer time after which the agent ends it. */
   executionTimeout: z.string(),
   commandTimeout: z.string(),

@@ -1,34 +1,50 @@
 import * as z from 'zod';
 import { CronFields } from './cron.ts';
 import { BucketRef, ClusterName, HostId, OzoneService, PolicyName } from './names.ts';
+import { Retention } from './retention.ts';
+import { TimeZone } from './time-zone.ts';
 import { Duration, DurationSeconds } from './units.ts';
 
 /** What may happen unasked when an increment is not possible. */
 export const PolicyMode = z.enum(['incremental', 'incremental-or-resync', 'resync']);
 export type PolicyMode = z.infer<typeof PolicyMode>;
 
-/** `listing`: every path, type and length of both frozen snapshots is equal. */
-export const VerificationLevel = z.enum(['listing']);
+/**
+ * What a comparison of two frozen snapshots has proved. Each includes those before it. `listing`: every path, type and
+ * length; `changed`: the checksum of every file that is new or was changed since the base (after a first copy or a
+ * resync: of every file); `rolling`: the checksums of one of so many parts of all files; `full`: of all files.
+ */
+export const VerificationLevel = z.enum(['listing', 'changed', 'rolling', 'full']);
 export type VerificationLevel = z.infer<typeof VerificationLevel>;
 
-const isTimeZone = (name: string): boolean => {
-  try {
-    new Intl.DateTimeFormat('en', { timeZone: name });
-    return name !== '' && !/^[+-]/.test(name);
-  } catch {
-    return false;
-  }
+const VERIFICATION_FORM = 'write listing, changed, full, or rolling/<parts> with 2 to 999 parts';
+
+/** How a policy asks for it: `rolling/30` compares another thirtieth in each run, all of them within 30 runs. */
+export const Verification = z
+  .string(VERIFICATION_FORM)
+  .regex(/^(listing|changed|full|rolling\/([2-9]|[1-9][0-9]{1,2}))$/, VERIFICATION_FORM)
+  .brand<'Verification'>();
+export type Verification = z.infer<typeof Verification>;
+
+export const verificationOf = (
+  verification: Verification,
+): { readonly level: VerificationLevel; readonly parts: number } => {
+  const [level, parts] = verification.split('/');
+  return { level: VerificationLevel.parse(level), parts: Number(parts ?? 0) };
 };
 
 export const Schedule = z.strictObject({
   cron: CronFields.meta({ description: 'minute hour day-of-month month day-of-week year, as EventBridge Scheduler' }),
-  zone: z.string().refine(isTimeZone, 'write an IANA time zone such as Europe/Berlin'),
+  zone: TimeZone,
 });
 export type Schedule = z.infer<typeof Schedule>;
 
 const ClusterEntry = z.strictObject({
   service: OzoneService.meta({ description: 'Ozone service id as the edge hosts know it, or host:port of one OM' }),
   hosts: z.array(HostId).min(1).max(50).meta({ description: 'edge hosts of this cluster, managed by Systems Manager' }),
+  diffJobs: z.number().int().min(1).max(100).default(4).meta({
+    description: 'snapshot diffs of ours at a time on its Ozone Manager (it computes 10 by default)',
+  }),
 });
 
 const Objectives = z.strictObject({
@@ -40,14 +56,35 @@ const Limits = z
   .strictObject({
     maps: z.number().int().min(1).max(1000).default(4).meta({ description: 'distcp -m' }),
     bandwidthMBps: z.number().int().min(1).max(100_000).optional().meta({ description: 'distcp -bandwidth, per map' }),
-    copyTimeout: Duration.default(DurationSeconds.parse(6 * 3600)).meta({ description: 'one copy, at most 47h' }),
+    copyTimeout: Duration.default(DurationSeconds.parse(6 * 3600)).meta({
+      description: 'one copy, at most 6d; one that is expected to take less is ended sooner',
+    }),
     diffTimeout: Duration.default(DurationSeconds.parse(3600)).meta({ description: 'one snapshot diff job' }),
+    diffMaxAge: Duration.default(DurationSeconds.parse(30 * 86_400)).meta({
+      description: 'oldest base that a diff is asked from: Ozone keeps what makes diffs fast for 30 days',
+    }),
+    diffMaxKeys: z.number().int().min(1).default(10_000_000).meta({
+      description:
+        'most changed keys that a diff is asked for; as ozone.om.snapshot.diff.max.allowed.keys.changed.per.job',
+    }),
+    narrowAbove: z.number().int().min(0).default(200_000).meta({
+      description: 'a resync of more keys than these first finds out by snapshot diffs where it has to look',
+    }),
     attempts: z.number().int().min(1).max(10).default(3).meta({ description: 'tries of one step within a run' }),
   })
-  .refine((limits) => limits.copyTimeout <= 47 * 3600, {
+  .refine((limits) => limits.copyTimeout <= 6 * 86_400, {
     path: ['copyTimeout'],
-    error: 'write at most 47h: Run Command ends every command after 48 hours',
+    error: 'write at most 6d: an execution ends after a week',
   });
+
+/** When a change is so large that a person has to say that it is meant before the replica follows. */
+const Brake = z.strictObject({
+  percent: z.number().int().min(1).max(100).default(50).meta({
+    description: 'deletes and renames in percent of the keys that there were; an overwritten file counts as a delete',
+  }),
+  atLeast: z.number().int().min(0).default(1000).meta({ description: 'fewer deletes and renames never hold a copy' }),
+  atMost: z.number().int().min(1).optional().meta({ description: 'more always hold it' }),
+});
 
 const PolicyEntry = z.strictObject({
   source: ClusterName,
@@ -55,8 +92,15 @@ const PolicyEntry = z.strictObject({
   buckets: z.array(BucketRef).min(1).max(100),
   schedules: z.array(Schedule).max(20),
   mode: PolicyMode.default('incremental-or-resync'),
-  verification: VerificationLevel.default('listing'),
+  verification: Verification.default(Verification.parse('listing')),
+  createReplica: z.boolean().default(false).meta({
+    description: 'make a missing replica bucket with the properties of the source bucket',
+  }),
+  brake: Brake.prefault({}),
   objectives: Objectives,
+  retention: Retention.optional().meta({
+    description: 'what each side keeps. So far it only says which points that an outage left out are brought over',
+  }),
   limits: Limits.prefault({}),
 });
 
@@ -76,6 +120,11 @@ export const PolicyFile = z
       if (policy.replica && !Object.hasOwn(file.clusters, policy.replica))
         refuse('replica', `name a cluster of this file, not ${policy.replica}`);
       if (policy.replica === policy.source) refuse('replica', 'name another cluster than the source');
+      if (policy.retention && !policy.replica !== !policy.retention.replica)
+        refuse(
+          'retention.replica',
+          policy.replica ? 'say what the replica keeps too' : 'this policy has no replica to keep anything on',
+        );
       policy.buckets.forEach((bucket, index) => {
         if (policy.buckets.indexOf(bucket) !== index) refuse(`buckets.${index}`, `write ${bucket} once`);
       });
@@ -87,7 +136,12 @@ export const PolicyFile = z
   });
 export type PolicyFile = z.infer<typeof PolicyFile>;
 
-const Cluster = z.object({ name: ClusterName, service: OzoneService, hosts: z.array(HostId).min(1) });
+const Cluster = z.object({
+  name: ClusterName,
+  service: OzoneService,
+  hosts: z.array(HostId).min(1),
+  diffJobs: z.number().int().default(4),
+});
 export type Cluster = z.infer<typeof Cluster>;
 
 /** One policy with its clusters resolved: what handlers read, and what a run keeps as it was when the run began. */
@@ -98,13 +152,22 @@ export const Policy = z.object({
   buckets: z.array(BucketRef),
   schedules: z.array(Schedule),
   mode: PolicyMode,
-  verification: VerificationLevel,
+  verification: Verification,
+  createReplica: z.boolean().default(false),
+  brake: z
+    .object({ percent: z.number().int(), atLeast: z.number().int(), atMost: z.number().int().nullable() })
+    .default({ percent: 50, atLeast: 1000, atMost: null }),
   objectives: z.object({ rpo: DurationSeconds, rto: DurationSeconds }),
+  /** Null: nothing is ever deleted. Runs of before there was retention have none. */
+  retention: Retention.nullable().default(null),
   limits: z.object({
     maps: z.number().int(),
     bandwidthMBps: z.number().int().nullable(),
     copyTimeout: DurationSeconds,
     diffTimeout: DurationSeconds,
+    diffMaxAge: DurationSeconds.default(DurationSeconds.parse(30 * 86_400)),
+    diffMaxKeys: z.number().int().default(10_000_000),
+    narrowAbove: z.number().int().default(200_000),
     attempts: z.number().int(),
   }),
 });
@@ -121,7 +184,10 @@ export const resolvePolicies = (file: PolicyFile): readonly Policy[] =>
       schedules: entry.schedules,
       mode: entry.mode,
       verification: entry.verification,
+      createReplica: entry.createReplica,
+      brake: { ...entry.brake, atMost: entry.brake.atMost ?? null },
       objectives: entry.objectives,
+      retention: entry.retention ?? null,
       limits: { ...entry.limits, bandwidthMBps: entry.limits.bandwidthMBps ?? null },
     }),
   );

@@ -1,10 +1,11 @@
-import type { CopyMode } from '../domain/backup-step.ts';
-import type { SeenSide, SeenSnapshot, VerifyData } from '../domain/edge-reply.ts';
-import type { Observation, PairPatch, RecoveryPoint, RunStep } from '../domain/ledger.ts';
-import { type OperationId, SnapshotName } from '../domain/names.ts';
-import type { EpochMs } from '../domain/units.ts';
-import { activeNamed } from './facts.ts';
-import { pointNamed, pointsOfRun, type RunHistory, unansweredCreate, unansweredSeal } from './history.ts';
+import type { ReplicateData, SeenSide, SeenSnapshot, VerifyData } from '../domain/edge-reply.ts';
+import type { Copy, Observation, PairPatch, RecoveryPoint, RunStep } from '../domain/ledger.ts';
+import { type OperationId, type SnapshotId, SnapshotName } from '../domain/names.ts';
+import { DELIVERY } from '../domain/operation.ts';
+import { type EpochMs, later, seconds } from '../domain/units.ts';
+import { envelopeOf } from './envelope.ts';
+import { activeNamed, clusterFacts } from './facts.ts';
+import { pointNamed, type RunHistory, unansweredCreate } from './history.ts';
 
 /** What an answer changes in the ledger. Applying it twice changes nothing more. */
 export interface LedgerChange {
@@ -12,12 +13,20 @@ export interface LedgerChange {
   readonly pair: PairPatch;
 }
 
+/** After this long Run Command does not deliver a command any more, with a margin. */
+const UNDELIVERED = seconds(2 * DELIVERY);
+
 const NOTHING: LedgerChange = { points: [], pair: {} };
 
 /** Clocks of clusters and of this account may differ; a snapshot older than this before its intent is not ours. */
-const CLOCK_SKEW_MS = 10 * 60_000;
+export const CLOCK_SKEW_MS = 10 * 60_000;
 
-const taken = (history: RunHistory, attempt: number, snapshot: SeenSnapshot): RecoveryPoint => ({
+const taken = (
+  history: RunHistory,
+  attempt: number,
+  snapshot: SeenSnapshot,
+  source: SeenSide | null,
+): RecoveryPoint => ({
   name: SnapshotName.parse(snapshot.name),
   policy: history.run.policy.name,
   slot: history.run.slot,
@@ -31,39 +40,68 @@ const taken = (history: RunHistory, attempt: number, snapshot: SeenSnapshot): Re
   changed: null,
   bytesCopied: null,
   filesCopied: null,
+  copySeconds: null,
+  envelope: source?.state === 'read' ? envelopeOf(source.bucket) : null,
+  pinned: null,
   verification: null,
 });
+
+type Begun = Pick<Copy, 'operation' | 'point' | 'mode' | 'base'>;
 
 const sealed = (
   point: RecoveryPoint,
   seal: SeenSnapshot,
-  copy: Pick<RecoveryPoint, 'mode' | 'base' | 'changed' | 'bytesCopied' | 'filesCopied'>,
+  { mode, base }: Begun,
+  data: Pick<ReplicateData, 'copy' | 'diffEmpty'>,
 ): RecoveryPoint => ({
   ...point,
-  ...copy,
+  mode,
+  base,
+  changed: data.diffEmpty === null ? null : !data.diffEmpty,
+  bytesCopied: data.copy ? data.copy.bytesCopied : null,
+  filesCopied: data.copy ? data.copy.filesCopied : null,
+  copySeconds: data.copy ? data.copy.seconds : null,
   state: 'sealed',
   replica: { id: seal.id, created: seal.created, condemned: false },
 });
 
-/** What steps of ours that were never answered have left on the clusters, found by a survey. */
-const adopt = (history: RunHistory, source: SeenSide, replica: SeenSide | null): LedgerChange => {
+/** The copy that a step is about: its own, or the one that it asked for. */
+const copyOf = (history: RunHistory, { decision }: RunStep, operation: OperationId): Begun | undefined => {
+  if (decision.kind === 'replicate')
+    return { operation, point: decision.target.name, mode: decision.mode, base: decision.base?.name ?? null };
+  return decision.kind === 'probe' ? history.pair.copies.find((it) => it.operation === decision.copy) : undefined;
+};
+
+/** The copies with one of them known to be over. */
+const ended = (copies: readonly Copy[], operation: OperationId, to: EpochMs): Copy[] =>
+  copies.map((copy) => (copy.operation === operation ? { ...copy, to: copy.to ?? to } : copy));
+
+/** A temporary snapshot of ours, so that it can be deleted by its id. */
+const marked = (history: RunHistory, name: SnapshotName, id: SnapshotId, operation: OperationId): LedgerChange => {
+  const others = history.pair.marks.filter((it) => it.name !== name);
+  return { points: [], pair: { marks: [...others.slice(-7), { name, id, operation }] } };
+};
+
+/** What was never answered has left these on the clusters: snapshots that this run meant to take, the seal of the last copy. */
+const adopt = (history: RunHistory, source: SeenSide, replica: SeenSide | null, at: EpochMs): LedgerChange => {
   const created = history.steps.flatMap((step): RecoveryPoint[] => {
     if (step.decision.kind !== 'create-snapshot' || pointNamed(history, step.decision.name)) return [];
     const seen = activeNamed(source, step.decision.name);
     if (!seen || !unansweredCreate(history, seen.name) || seen.created < step.decidedAt - CLOCK_SKEW_MS) return [];
-    return [taken(history, step.decision.attempt, seen)];
+    return [taken(history, step.decision.attempt, seen, source)];
   });
-  const copied = pointsOfRun(history).flatMap((point): RecoveryPoint[] => {
-    const step = unansweredSeal(history, point.name);
-    const seen = activeNamed(replica, point.name);
-    if (point.state !== 'taken' || step?.decision.kind !== 'replicate' || !seen) return [];
-    if (seen.created < step.decidedAt - CLOCK_SKEW_MS) return [];
-    const { mode, base } = step.decision;
-    return [
-      sealed(point, seen, { mode, base: base?.name ?? null, changed: null, bytesCopied: null, filesCopied: null }),
-    ];
-  });
-  return { points: [...created, ...copied], pair: {} };
+  const { copies, sourceCreated } = history.pair;
+  const last = copies.at(-1);
+  const point = last && pointNamed(history, last.point);
+  const seal = last && activeNamed(replica, last.point);
+  const isOurs = last && seal && point?.state === 'taken' && seal.created >= last.from - CLOCK_SKEW_MS;
+  return {
+    points: isOurs ? [...created, sealed(point, seal, last, { copy: null, diffEmpty: null })] : created,
+    pair: {
+      ...(isOurs ? { copies: ended(copies, last.operation, at) } : {}),
+      ...(sourceCreated === null && source.state === 'read' ? { sourceCreated: source.bucket.created } : {}),
+    },
+  };
 };
 
 const describe = (data: VerifyData): string =>
@@ -88,6 +126,7 @@ const verified = (
     files: data.source.files,
     dirs: data.source.dirs,
     bytes: data.source.bytes,
+    checksums: data.checksums?.compared ?? null,
     differences: data.equal ? null : describe(data).slice(0, 2000),
   };
   if (!data.equal) {
@@ -95,15 +134,23 @@ const verified = (
     return { points: [{ ...point, state: 'differs', replica, verification }], pair: {} };
   }
   const base = { name, created: point.source.created, sourceId: point.source.id, replicaId: point.replica.id };
-  const { owned } = history.pair;
+  const { owned, copies, hold, rolled } = history.pair;
   const isKnown = history.pair.base?.replicaId === base.replicaId;
+  const [newest = base, previous = null] = [base, history.pair.base, history.pair.previousBase]
+    .filter((it) => it !== null)
+    .filter((it, at, all) => all.findIndex((other) => other.replicaId === it.replicaId) === at)
+    .toSorted((one, other) => other.created - one.created);
+  // A later copy would have changed the replica again after this snapshot of it.
+  const isLastCopy = copies.length === 0 || copies.at(-1)?.point === name;
+  const held = hold?.base ? pointNamed(history, hold.base) : undefined;
   return {
-    points: [{ ...point, state: 'verified', verification }],
+    points: [{ ...point, state: 'verified', verification }, ...(held ? [{ ...held, pinned: null }] : [])],
     pair: {
-      base,
-      previousBase: isKnown ? history.pair.previousBase : history.pair.base,
-      dirtySince: null,
-      foreignChange: null,
+      base: newest,
+      previousBase: previous,
+      ...(isLastCopy ? { dirtySince: null, foreignChange: null } : {}),
+      ...(hold?.accepted ? { hold: null } : {}),
+      ...(data.level === 'rolling' && !isKnown ? { rolled: rolled + 1 } : {}),
       // The answer to the first copy may have been lost: what it left is a copy of ours all the same.
       ...(owned ? { owned: { ...owned, proved: true } } : {}),
     },
@@ -113,23 +160,35 @@ const verified = (
 /** A copy that was not done, or not known to be done. */
 const notCopied = (
   history: RunHistory,
-  operation: OperationId,
+  { operation, point, base }: Begun,
   observed: Extract<Observation, { kind: 'not-done' }>,
+  limit: number,
   at: EpochMs,
-): PairPatch => {
-  const { dirtySince, pinned, owned } = history.pair;
+): LedgerChange => {
+  const { dirtySince, pinned, owned, copies, hold } = history.pair;
   const isFirstDoubt = dirtySince?.operation === operation;
   const changedNothing = observed.outcome === 'refused' || observed.outcome === 'unreachable';
   // The host writes its fence when all checks are done, and then starts distcp: no earlier answer proves that it has one.
   const begun = observed.outcome === 'failed' && observed.code !== 'internal';
-  return {
-    // The host has proved that this operation changed nothing, so the doubt that it raised is gone.
+  const removals = observed.code === 'anomalous-change' ? observed.data?.removals : undefined;
+  const lastGood = base ?? history.pair.base?.name ?? null;
+  const good = removals && lastGood ? pointNamed(history, lastGood) : undefined;
+  const pair: PairPatch = {
+    // What changed nothing was no copy, and the doubt that it raised is gone.
+    copies: changedNothing ? copies.filter((it) => it.operation !== operation) : ended(copies, operation, at),
     ...(isFirstDoubt && changedNothing ? { dirtySince: null } : {}),
     ...(isFirstDoubt && observed.code === 'target-modified' ? { foreignChange: { operation, at } } : {}),
     // distcp was started, so the host had found the bucket empty; or it found that the bucket is not.
     ...(owned && !owned.proved && begun ? { owned: { ...owned, proved: true } } : {}),
     ...(owned && !owned.proved && observed.code === 'replica-not-empty' ? { owned: null } : {}),
     ...(pinned && begun ? { pinned: { ...pinned, seeded: true } } : {}),
+    ...(removals && !hold
+      ? { hold: { ...removals, limit, target: point, base: lastGood, at, accepted: null, rejected: null } }
+      : {}),
+  };
+  return {
+    points: good ? [{ ...good, pinned: `the last good point before the anomalous change of ${point}` }] : [],
+    pair,
   };
 };
 
@@ -147,44 +206,54 @@ export const absorb = (
   const { decision } = step;
   switch (observed.kind) {
     case 'survey':
-      return adopt(history, observed.source, observed.replica);
+      return adopt(history, observed.source, observed.replica, now);
     case 'snapshot': {
+      if (decision.kind === 'mark-replica') return marked(history, decision.name, observed.snapshot.id, operation);
       if (decision.kind !== 'create-snapshot' || pointNamed(history, decision.name)) return NOTHING;
       const before = { ...history, steps: history.steps.filter((it) => it.n < step.n) };
       // A snapshot that was there already is ours only if an earlier, unanswered step of this run meant to create it.
       if (!observed.created && !unansweredCreate(before, decision.name)) return NOTHING;
-      return { points: [taken(history, decision.attempt, observed.snapshot)], pair: {} };
+      const { source } = clusterFacts(history);
+      return { points: [taken(history, decision.attempt, observed.snapshot, source)], pair: {} };
     }
     case 'replicate': {
-      if (decision.kind !== 'replicate' || !observed.data.seal) return NOTHING;
-      const point = pointNamed(history, decision.target.name);
-      const { pinned, owned } = history.pair;
+      const copy = copyOf(history, step, operation);
+      const { pinned, owned, copies } = history.pair;
+      const { seal, detached } = observed.data;
+      if (!copy || !(seal || detached)) return NOTHING;
       const pair = {
         ...(pinned ? { pinned: { ...pinned, seeded: true } } : {}),
         ...(owned ? { owned: { ...owned, proved: true } } : {}),
+        ...(seal ? { copies: ended(copies, copy.operation, now) } : {}),
       };
-      if (point?.state !== 'taken') return { points: [], pair };
-      const { copy, diffEmpty, seal } = observed.data;
-      const mode: CopyMode = decision.mode;
-      return {
-        points: [
-          sealed(point, seal, {
-            mode,
-            base: decision.base?.name ?? null,
-            changed: diffEmpty === null ? null : !diffEmpty,
-            bytesCopied: copy ? copy.bytesCopied : null,
-            filesCopied: copy ? copy.filesCopied : null,
-          }),
-        ],
-        pair,
-      };
+      const point = pointNamed(history, copy.point);
+      return { points: seal && point?.state === 'taken' ? [sealed(point, seal, copy, observed.data)] : [], pair };
     }
     case 'verify':
       if (decision.kind !== 'verify') return NOTHING;
       return verified(history, decision.target.name, decision.sealId, observed.data, now);
-    case 'not-done':
-      if (decision.kind !== 'replicate') return NOTHING;
-      return { points: [], pair: notCopied(history, operation, observed, now) };
+    case 'not-done': {
+      const copy = copyOf(history, step, operation);
+      const limit = decision.kind === 'replicate' ? (decision.brake ?? 0) : 0;
+      return copy ? notCopied(history, copy, observed, limit, now) : NOTHING;
+    }
+    case 'probe': {
+      const copy = history.pair.copies.find((it) => decision.kind === 'probe' && it.operation === decision.copy);
+      // A host that does not know it may still be sent it.
+      const isOver =
+        observed.state === 'died' || (observed.state === 'unknown' && copy && now > later(copy.from, UNDELIVERED));
+      return copy && isOver
+        ? { points: [], pair: { copies: ended(history.pair.copies, copy.operation, now) } }
+        : NOTHING;
+    }
+    case 'tidy': {
+      const gone = new Set(observed.data.removed.map(({ id }) => id));
+      const { marks } = history.pair;
+      return marks.some(({ id }) => gone.has(id))
+        ? { points: [], pair: { marks: marks.filter(({ id }) => !gone.has(id)) } }
+        : NOTHING;
+    }
+    case 'bucket':
     case 'diff':
     case 'no-answer':
     case 'elapsed':

@@ -7,18 +7,25 @@ const spread = (text: string): number =>
 
 /**
  * The host of the next operation. The replica pulls: only the snapshot of the source is made on the source's hosts.
- * Copies stay on the host that the pair is pinned to, whose lock and fence guard the replica bucket. Other work moves
- * on to the next host after an operation that got no answer.
+ * Copies stay on the host that the pair is pinned to, whose lock and fence guard the replica bucket, and are asked for
+ * there; they move on when it gave no answer, which is decided only when no copy can be alive there any more. Other
+ * work moves on to the next host after an operation that got no answer.
  */
 export const chooseHost = (history: RunHistory, kind: OperationStep['kind']): HostId => {
   const { policy, pair } = history.run;
-  const { pinned } = history.pair;
+  const { pinned, copies } = history.pair;
   const hosts = kind === 'create-snapshot' || !policy.replica ? policy.source.hosts : policy.replica.hosts;
-  if (kind === 'replicate' && pinned && hosts.includes(pinned.host)) return pinned.host;
+  const last = copies.at(-1);
+  if (kind === 'probe' && last) return last.host;
   const silent = currentSteps(history).filter(
-    (step) => step.decision.kind === kind && step.observed?.kind === 'no-answer',
-  ).length;
-  const host = hosts[(spread(pair) + silent) % hosts.length];
+    ({ decision, observed }) => decision.kind === kind && observed?.kind === 'no-answer',
+  );
+  if (kind === 'replicate' && pinned && hosts.includes(pinned.host)) {
+    const isSilent = silent.some(({ decision }) => 'host' in decision && decision.host === pinned.host);
+    if (!isSilent || hosts.length === 1) return pinned.host;
+    return hosts[(hosts.indexOf(pinned.host) + 1) % hosts.length] ?? pinned.host;
+  }
+  const host = hosts[(spread(pair) + silent.length) % hosts.length];
   if (!host) throw new Error('a policy names at least one host');
   return host;
 };

@@ -15,11 +15,11 @@ export interface RunHistory {
 export const currentSteps = (history: RunHistory): readonly RunStep[] =>
   history.steps.filter((step) => step.n >= history.run.firstStep);
 
-/** Refusals that say "not yet": they are no failure of the step. */
-const NOT_YET: ReadonlySet<string> = new Set(['diff-pending', 'diff-unknown', 'diff-failed']);
+/** Refusals that are answers: the diff is not there yet, or the change is one that a person has to look at. */
+const ANSWERS: ReadonlySet<string> = new Set(['diff-pending', 'diff-unknown', 'diff-failed', 'anomalous-change']);
 
 export const isFailure = (observed: Observation): boolean =>
-  observed.kind === 'no-answer' || (observed.kind === 'not-done' && !NOT_YET.has(observed.code));
+  observed.kind === 'no-answer' || (observed.kind === 'not-done' && !ANSWERS.has(observed.code));
 
 /** Failures of one kind of step in this run. A re-attachment to one operation counts by its last answer only. */
 export const failuresOf = (history: RunHistory, kind: BackupStepKind): number =>
@@ -38,12 +38,6 @@ export const isUnanswered = (step: RunStep): boolean =>
 export const unansweredCreate = (history: RunHistory, name: string): RunStep | undefined =>
   history.steps.find(
     (step) => step.decision.kind === 'create-snapshot' && step.decision.name === name && isUnanswered(step),
-  );
-
-/** The step of this run that meant to copy and seal this snapshot and was never answered. */
-export const unansweredSeal = (history: RunHistory, name: string): RunStep | undefined =>
-  history.steps.findLast(
-    (step) => step.decision.kind === 'replicate' && step.decision.target.name === name && isUnanswered(step),
   );
 
 export const pointsOfRun = (history: RunHistory): readonly RecoveryPoint[] =>

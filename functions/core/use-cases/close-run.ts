@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import type { BackupOutcome } from '../domain/backup-step.ts';
+import type { BackupRun } from '../domain/ledger.ts';
 import { RunId } from '../domain/names.ts';
 import { DrError } from '../errors.ts';
 import type { Clock, Ledger } from '../ports.ts';
@@ -7,7 +8,7 @@ import { TaskFailure } from './decide-next.ts';
 import { parseEvent } from './parse-event.ts';
 
 export interface CloseDependencies {
-  readonly ledger: Pick<Ledger, 'loadRun' | 'closeRun' | 'releaseLease'>;
+  readonly ledger: Pick<Ledger, 'loadRun' | 'closeRun' | 'releaseLease' | 'releaseDiffSlot'>;
   readonly clock: Clock;
 }
 
@@ -35,9 +36,15 @@ export const recordOutcome =
       failure: null,
       endedAt: deps.clock.now(),
     });
-    await deps.ledger.releaseLease(known.run.pair, lease);
+    await giveBack(deps, known.run, lease);
     return { ...outcome, runId };
   };
+
+/** What the run held that others may wait for. */
+const giveBack = async ({ ledger }: CloseDependencies, { pair, policy }: BackupRun, lease: number): Promise<void> => {
+  for (const cluster of [policy.source, policy.replica]) if (cluster) await ledger.releaseDiffSlot(cluster.name, pair);
+  await ledger.releaseLease(pair, lease);
+};
 
 const FailureEvent = z.object({
   runId: RunId.nullable(),
@@ -72,7 +79,8 @@ export const recordFailure =
     const { runId, lease, failure } = parseEvent(FailureEvent, event);
     const known = runId ? await deps.ledger.loadRun(runId) : undefined;
     const last = known?.steps.at(-1)?.decision;
-    const decided = last?.kind === 'fail' ? { error: last.error, cause: last.reason } : undefined;
+    const decided =
+      last?.kind === 'fail' ? { error: last.error, cause: `${last.reason}. ${last.remedy}`.trim() } : undefined;
     const why = failure ? readable(failure) : (decided ?? { error: 'EventInvalid', cause: 'failed without a reason' });
     if (known && why.error !== 'LeaseLost') {
       await deps.ledger.closeRun(known.run, lease, {
@@ -81,7 +89,7 @@ export const recordFailure =
         failure: { error: why.error, cause: why.cause.slice(0, 4000) },
         endedAt: deps.clock.now(),
       });
-      await deps.ledger.releaseLease(known.run.pair, lease);
+      await giveBack(deps, known.run, lease);
     }
     return { error: why.error, cause: why.cause.slice(0, 8000) };
   };

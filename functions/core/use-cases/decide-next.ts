@@ -1,14 +1,16 @@
 import * as z from 'zod';
-import { isOperation, type NumberedStep } from '../domain/backup-step.ts';
-import { parseEdgeReply, type SeenSide } from '../domain/edge-reply.ts';
+import { type BackupStep, isOperation, type NumberedStep } from '../domain/backup-step.ts';
+import { type EdgeReply, parseEdgeReply, type SeenSide } from '../domain/edge-reply.ts';
 import type { Observation, RunStep } from '../domain/ledger.ts';
 import { RunId, snapshotName, splitRunId } from '../domain/names.ts';
 import type { Operation } from '../domain/operation.ts';
-import { later } from '../domain/units.ts';
+import { type EpochMs, later } from '../domain/units.ts';
 import { DrError } from '../errors.ts';
 import { absorb } from '../planner/absorb.ts';
 import { decideBackup } from '../planner/decide-backup.ts';
+import { diffSlotOf, withoutDiffSlot } from '../planner/diff-slots.ts';
 import type { RunHistory } from '../planner/history.ts';
+import { TEMPORARY } from '../planner/leaks.ts';
 import type { Clock, Ledger, OperationStore } from '../ports.ts';
 import { LEASE } from './open-run.ts';
 import { operationId } from './operation-id.ts';
@@ -31,7 +33,8 @@ export interface DecideDependencies {
   readonly clock: Clock;
 }
 
-const RECENT_POINTS = 20;
+/** Enough for the points of an outage that are brought over one by one. */
+const RECENT_POINTS = 30;
 
 /**
  * State machine step: notes what came of the step before, decides the next one, records the decision and returns it.
@@ -54,7 +57,7 @@ export const decideNext =
     if (recorded) return { ...recorded.decision, operationStep: recorded.operationStep };
 
     const history = await noteAnswers(deps, { ...known, pair, points }, lease, failure);
-    const decision = decideBackup(history, now);
+    const decision = await admitted(deps, history, decideBackup(history, now), now);
     // An operation that is still open is attached to: the decision is that of its own step.
     const open = history.steps.findLast((it) => it.observed === null);
     const made = await deps.ledger.recordStep(runId, {
@@ -68,6 +71,23 @@ export const decideNext =
     });
     return { ...made.decision, operationStep: made.operationStep };
   };
+
+/** A step that makes an Ozone Manager compute a diff needs one of the places that the cluster has for that. */
+const admitted = async (
+  deps: DecideDependencies,
+  history: RunHistory,
+  step: BackupStep,
+  now: EpochMs,
+): Promise<BackupStep> => {
+  const { pair, policy } = history.run;
+  // A copy begins when the diff of the source is done.
+  if (step.kind === 'replicate') await deps.ledger.releaseDiffSlot(policy.source.name, pair);
+  const slot = diffSlotOf(history, step);
+  if (!slot) return step;
+  const { cluster, holdFor } = slot;
+  const isAdmitted = await deps.ledger.takeDiffSlot(cluster.name, pair, cluster.diffJobs, later(now, holdFor), now);
+  return isAdmitted ? step : withoutDiffSlot(step, slot);
+};
 
 /** Gives every unanswered step of the open operation its answer, if there is one by now, and applies it to the ledger. */
 const noteAnswers = async (
@@ -131,38 +151,45 @@ const answerTo = (
   const parsed = parseEdgeReply(operation.outcome.reply, operation.id);
   if ('problem' in parsed) return none('EdgeReplyInvalid', parsed.problem);
   const { reply } = parsed;
-  const jvmStarts = reply.jvmStarts;
+  // A probe that ended answers for the copy that it asked for.
+  const asked = reply.verb === 'probe' && reply.outcome === 'ok' ? reply.data?.reply : null;
+  if (reply.verb === 'probe' && reply.outcome !== 'ok') return none('EdgeFailed', `${reply.code} ${reply.message}`);
+  return { observed: observationOf(asked ?? reply, history), jvmStarts: reply.jvmStarts };
+};
+
+const observationOf = (reply: EdgeReply, history: RunHistory): Observation => {
   if (reply.outcome !== 'ok' || reply.data === null)
     return {
-      observed: {
-        kind: 'not-done',
-        outcome: reply.outcome === 'ok' ? 'failed' : reply.outcome,
-        code: reply.code,
-        message: reply.message.slice(0, 1500),
-      },
-      jvmStarts,
+      kind: 'not-done',
+      outcome: reply.outcome === 'ok' ? 'failed' : reply.outcome,
+      code: reply.code,
+      message: reply.message.slice(0, 1500),
+      data: reply.verb === 'replicate' && reply.data ? { ...reply.data, log: '' } : null,
     };
   switch (reply.verb) {
     case 'survey':
       return {
-        observed: {
-          kind: 'survey',
-          source: bounded(reply.data.source, history),
-          replica: reply.data.replica && bounded(reply.data.replica, history),
-          active: { source: countActive(reply.data.source), replica: countActive(reply.data.replica) },
-        },
-        jvmStarts,
+        kind: 'survey',
+        source: bounded(reply.data.source, history),
+        replica: reply.data.replica && bounded(reply.data.replica, history),
+        active: { source: countActive(reply.data.source), replica: countActive(reply.data.replica) },
       };
     case 'snapshot': {
       const { created, snapshot, diff } = reply.data;
-      return { observed: { kind: 'snapshot', created, snapshot, diff }, jvmStarts };
+      return { kind: 'snapshot', created, snapshot, diff };
     }
     case 'diff':
-      return { observed: { kind: 'diff', status: reply.data.status, reason: reply.data.reason }, jvmStarts };
+      return { kind: 'diff', status: reply.data.status, reason: reply.data.reason };
     case 'replicate':
-      return { observed: { kind: 'replicate', data: { ...reply.data, log: '' } }, jvmStarts };
+      return { kind: 'replicate', data: { ...reply.data, log: '' } };
     case 'verify':
-      return { observed: { kind: 'verify', data: reply.data }, jvmStarts };
+      return { kind: 'verify', data: reply.data };
+    case 'create-bucket':
+      return { kind: 'bucket', ...reply.data };
+    case 'tidy':
+      return { kind: 'tidy', data: reply.data };
+    case 'probe':
+      return { kind: 'probe', state: reply.data.state === 'ended' ? 'unknown' : reply.data.state };
   }
 };
 
@@ -177,6 +204,8 @@ const bounded = (side: SeenSide, { run, pair, points }: RunHistory): SeenSide =>
   const slotPrefix = snapshotName(run.policy.name, run.slot, 1).slice(0, -1);
   return {
     ...side,
-    snapshots: side.snapshots.filter((it) => known.has(it.name) || it.name.startsWith(slotPrefix)),
+    snapshots: side.snapshots.filter(
+      ({ name }) => known.has(name) || name.startsWith(slotPrefix) || TEMPORARY.test(name),
+    ),
   };
 };

@@ -1,8 +1,8 @@
 import * as z from 'zod';
 import type { BackupRun, Lease } from '../domain/ledger.ts';
-import { BucketRef, PolicyName, pairId, type RunId, runId, Slot } from '../domain/names.ts';
+import { BucketRef, type PairId, PolicyName, pairId, type RunId, runId, Slot } from '../domain/names.ts';
 import type { Policy } from '../domain/policy.ts';
-import { later, seconds } from '../domain/units.ts';
+import { type EpochMs, later, seconds } from '../domain/units.ts';
 import { DrError } from '../errors.ts';
 import type { Clock, Ledger, Workflow } from '../ports.ts';
 import { parseEvent } from './parse-event.ts';
@@ -40,13 +40,17 @@ export interface OpenRunDependencies {
   readonly clock: Clock;
 }
 
-const findPolicy = (policies: readonly Policy[], name: string): Policy => {
+/** The policy of a bucket. @throws PolicyInvalid, EventInvalid */
+export const findPolicy = (policies: readonly Policy[], name: string, bucket: BucketRef): Policy => {
   const policy = policies.find((it) => it.name === name);
-  if (policy) return policy;
-  throw new DrError(
-    'PolicyInvalid',
-    `there is no policy ${name}; there are: ${policies.map((it) => it.name).join(', ')}`,
-  );
+  if (!policy)
+    throw new DrError(
+      'PolicyInvalid',
+      `there is no policy ${name}; there are: ${policies.map((it) => it.name).join(', ')}`,
+    );
+  if (!policy.buckets.includes(bucket))
+    throw new DrError('EventInvalid', `policy ${name} has no bucket ${bucket}: ${policy.buckets.join(', ')}`);
+  return policy;
 };
 
 /**
@@ -58,12 +62,7 @@ export const openRun =
   (deps: OpenRunDependencies) =>
   async (event: unknown): Promise<Opened> => {
     const { request, execution, startedAt } = parseEvent(OpenRunEvent, event);
-    const policy = findPolicy(deps.policies, request.policy);
-    if (!policy.buckets.includes(request.bucket))
-      throw new DrError(
-        'EventInvalid',
-        `policy ${policy.name} has no bucket ${request.bucket}: ${policy.buckets.join(', ')}`,
-      );
+    const policy = findPolicy(deps.policies, request.policy, request.bucket);
     const now = deps.clock.now();
     const slot = request.slot ?? startedAt;
     if (slot > later(now, MAX_AHEAD))
@@ -79,7 +78,7 @@ export const openRun =
       reason,
     });
 
-    const lease = await takeLease(deps, id, pair, execution);
+    const lease = await takeLease(deps, id, pair, execution, later(now, LEASE));
     if (!('token' in lease)) return skipped('RunAlreadyOpen', `${request.bucket} is in the hands of ${lease.heldBy}`);
     const known = await deps.ledger.loadRun(id);
     if (known?.run.status === 'succeeded') {
@@ -99,28 +98,31 @@ export const openRun =
       lease: lease.token,
       startedAt: now,
       firstStep: steps,
+      factsFrom: steps,
       endedAt: null,
       outcome: null,
       failure: null,
     };
     // An open run goes on under the policy that it began with; a failed one is tried anew under today's.
-    await deps.ledger.putRun(known?.run.status === 'open' ? { ...known.run, execution, lease: lease.token } : fresh);
+    await deps.ledger.putRun(
+      known?.run.status === 'open' ? { ...known.run, execution, lease: lease.token, factsFrom: steps } : fresh,
+    );
     return { kind: 'open', runId: id, lease: lease.token, step: steps };
   };
 
 /** The lease of a holder whose execution is over, or that showed no sign of life, may be taken. */
-const takeLease = async (
-  deps: OpenRunDependencies,
+export const takeLease = async (
+  deps: Pick<OpenRunDependencies, 'ledger' | 'workflow' | 'clock'>,
   id: RunId,
-  pair: Parameters<Ledger['loadPair']>[0],
+  pair: PairId,
   execution: string,
+  expires: EpochMs,
 ): Promise<Lease | { readonly heldBy: string }> => {
   const seen = await deps.ledger.loadPair(pair);
-  const now = deps.clock.now();
   const holder = seen.lease;
   if (holder?.execution === execution) return holder;
-  if (holder && holder.expires > now && (await deps.workflow.isRunning(holder.execution)))
+  if (holder && holder.expires > deps.clock.now() && (await deps.workflow.isRunning(holder.execution)))
     return { heldBy: holder.execution };
-  const taken = await deps.ledger.takeLease(seen, { runId: id, execution }, later(now, LEASE));
+  const taken = await deps.ledger.takeLease(seen, { runId: id, execution }, expires);
   return taken ?? { heldBy: 'an execution that was a moment earlier' };
 };

@@ -35,7 +35,8 @@ export const outcomeOf = (state: Extract<CommandState, { kind: 'ended' }>, id: O
   const detail = `Run Command says ${state.status}; ${parsed.problem}: ${state.output.slice(-800)}`;
   if (NOT_DELIVERED.has(state.status)) return { kind: 'lost', error: 'EdgeUnreachable', detail };
   if (state.status === 'AccessDenied') return { kind: 'lost', error: 'EdgeRefused', detail };
-  if (state.status === 'Success' || state.status === 'Failed')
+  // The script always ends with a reply: one that failed without beginning it was killed.
+  if (state.status === 'Success' || (state.status === 'Failed' && state.output.includes('-----BEGIN')))
     return { kind: 'lost', error: 'EdgeReplyInvalid', detail };
   return { kind: 'lost', error: 'EdgeInterrupted', detail };
 };

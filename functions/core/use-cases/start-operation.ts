@@ -7,7 +7,7 @@ import { type BlastRadius, DELIVERY, type EdgeParameters, type Operation } from 
 import type { Cluster } from '../domain/policy.ts';
 import { type EpochMs, later, seconds } from '../domain/units.ts';
 import { DrError, isDrError } from '../errors.ts';
-import { executionSeconds } from '../planner/decide-backup.ts';
+import { copyLifetime, executionSeconds } from '../planner/steps.ts';
 import type { Clock, EdgeHost, Ledger, OperationStore, TaskCallbacks } from '../ports.ts';
 import { operationId } from './operation-id.ts';
 import { parseEvent } from './parse-event.ts';
@@ -33,8 +33,12 @@ const VERBS = {
   survey: { verb: 'survey', blastRadius: 'observe' },
   'create-snapshot': { verb: 'snapshot', blastRadius: 'protect' },
   'compute-diff': { verb: 'diff', blastRadius: 'observe' },
+  'mark-replica': { verb: 'snapshot', blastRadius: 'protect' },
   replicate: { verb: 'replicate', blastRadius: 'protect' },
+  probe: { verb: 'probe', blastRadius: 'observe' },
   verify: { verb: 'verify', blastRadius: 'observe' },
+  'create-replica': { verb: 'create-bucket', blastRadius: 'protect' },
+  tidy: { verb: 'tidy', blastRadius: 'destroy' },
 } as const satisfies Record<
   OperationStep['kind'],
   { readonly verb: EdgeParameters['verb']; readonly blastRadius: BlastRadius }
@@ -46,12 +50,12 @@ const path = (cluster: Cluster | null, run: BackupRun): string => (cluster ? `${
 export const edgeParameters = (
   run: BackupRun,
   step: OperationStep,
-  id: OperationId,
+  operationId: OperationId,
   pair: PairState | null,
 ): EdgeParameters => {
   const { limits } = run.policy;
   const common: EdgeParameters = {
-    operation: id,
+    operation: operationId,
     verb: VERBS[step.kind].verb,
     source: path(run.policy.source, run),
     replica: path(run.policy.replica, run),
@@ -69,6 +73,20 @@ export const edgeParameters = (
     copySeconds: '0',
     maps: String(limits.maps),
     bandwidth: String(limits.bandwidthMBps ?? 0),
+    level: '',
+    part: '0',
+    parts: '0',
+    brake: '',
+    supersedes: '',
+    detached: 'no',
+    probed: '',
+    remove: '',
+    layout: '',
+    replication: '',
+    quotaBytes: '0',
+    quotaNamespace: '0',
+    encryptionKey: '',
+    narrow: '',
     executionTimeout: String(executionSeconds(step)),
     commandTimeout: String(executionSeconds(step) + 60),
   };
@@ -78,7 +96,14 @@ export const edgeParameters = (
     case 'create-snapshot':
       return { ...common, target: step.name, base: step.base?.name ?? '' };
     case 'compute-diff':
-      return { ...common, base: step.base.name, target: step.target.name };
+      return {
+        ...common,
+        ...(step.side === 'replica' ? { source: common.replica, replica: '' } : {}),
+        base: step.base.name,
+        target: step.target.name,
+      };
+    case 'mark-replica':
+      return { ...common, source: common.replica, replica: '', target: step.name, base: step.base.name };
     case 'replicate':
       return {
         ...common,
@@ -91,11 +116,41 @@ export const edgeParameters = (
         replicaCreated: step.replicaCreated,
         empty: step.claim ? 'yes' : 'no',
         copySeconds: String(step.copySeconds),
+        brake: step.brake === null ? '' : String(step.brake),
+        supersedes: step.supersedes ?? '',
+        detached: step.detached ? 'yes' : 'no',
+        narrow: step.narrow ? `${step.narrow.name}=${step.narrow.id}` : '',
       };
+    case 'probe':
+      return { ...common, probed: step.copy };
     case 'verify':
-      return { ...common, target: step.target.name, targetId: step.target.id, sealId: step.sealId };
+      return {
+        ...common,
+        target: step.target.name,
+        targetId: step.target.id,
+        sealId: step.sealId,
+        base: step.base?.name ?? '',
+        baseSourceId: step.base?.sourceId ?? '',
+        level: step.level,
+        part: String(step.part),
+        parts: String(step.parts),
+      };
+    case 'create-replica':
+      return {
+        ...common,
+        layout: step.layout,
+        replication: step.replication,
+        quotaBytes: String(step.quotaBytes),
+        quotaNamespace: String(step.quotaNamespace),
+        encryptionKey: step.encryptionKey ?? '',
+      };
+    case 'tidy':
+      return { ...common, remove: step.remove.map(({ name, id }) => `${name}=${id}`).join(',') };
   }
 };
+
+/** Copies whose leftovers can still be proved to be ours. */
+const KEPT_COPIES = 8;
 
 /** What has to be in the ledger before the replica is touched: the doubt, the claim, and the host that does it. */
 const beforeCopy = (
@@ -105,6 +160,19 @@ const beforeCopy = (
   at: EpochMs,
 ): PairPatch => ({
   dirtySince: pair.dirtySince ?? { operation: id, at },
+  copies: [
+    ...pair.copies.filter(({ operation }) => operation !== id).slice(1 - KEPT_COPIES),
+    {
+      operation: id,
+      point: step.target.name,
+      mode: step.mode,
+      base: step.base?.name ?? null,
+      host: step.host,
+      from: at,
+      deadline: later(at, copyLifetime(step)),
+      to: null,
+    },
+  ],
   ...(step.claim && pair.owned?.created !== step.replicaCreated
     ? { owned: { created: step.replicaCreated, at, proved: false } }
     : {}),

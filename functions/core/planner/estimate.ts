@@ -1,0 +1,52 @@
+import type { Estimate } from '../domain/backup-step.ts';
+import { Bytes, type DurationSeconds, seconds } from '../domain/units.ts';
+import type { ClusterFacts } from './facts.ts';
+import type { RunHistory } from './history.ts';
+
+/** Per file listed and compared or copied, and per map: distcp of Hadoop 3.4 to Ozone 2.2 on one small machine took 20 to 40 ms. */
+const SECONDS_PER_FILE = 0.04;
+/** Until a copy of this pair was measured. */
+const BYTES_PER_SECOND = 20_000_000;
+/** A copy that takes so many times longer than expected does not go on by itself any more. */
+const PATIENCE = 4;
+const SHORTEST_LIMIT = seconds(900);
+
+/** The slowest of the measured copies that moved enough to tell: estimates err on the long side. */
+const measuredRate = (history: RunHistory): number =>
+  Math.min(
+    ...history.points.flatMap(({ bytesCopied, copySeconds }) =>
+      bytesCopied !== null && copySeconds !== null && bytesCopied > 1e9 ? [bytesCopied / Math.max(1, copySeconds)] : [],
+    ),
+    Infinity,
+  );
+
+/**
+ * What a copy of the whole bucket costs at most: an increment moves less, a resync compares all and moves what differs.
+ * Bytes are as the source counts them, its own replicas included.
+ */
+export const estimateCopy = (history: RunHistory, facts: ClusterFacts): Estimate => {
+  const bucket = facts.source?.state === 'read' ? facts.source.bucket : { usedNamespace: 0, usedBytes: 0 };
+  const { maps, bandwidthMBps } = history.run.policy.limits;
+  const measured = measuredRate(history);
+  const allowed = bandwidthMBps === null ? Infinity : bandwidthMBps * 1_000_000 * maps;
+  const rate = Math.min(Number.isFinite(measured) ? measured : BYTES_PER_SECOND, allowed);
+  return {
+    keys: bucket.usedNamespace,
+    bytesAtMost: Bytes.parse(bucket.usedBytes),
+    seconds: seconds(Math.ceil(bucket.usedNamespace * SECONDS_PER_FILE + bucket.usedBytes / rate)),
+  };
+};
+
+/** The time limit of a copy: what it is expected to take and much more, but never more than the policy allows. */
+export const copyLimit = (history: RunHistory, estimate: Estimate): DurationSeconds =>
+  seconds(Math.min(history.run.policy.limits.copyTimeout, Math.max(SHORTEST_LIMIT, PATIENCE * estimate.seconds)));
+
+const size = (bytes: number): string => {
+  const units = ['bytes', 'KB', 'MB', 'GB', 'TB', 'PB'];
+  const power = bytes < 1 ? 0 : Math.min(units.length - 1, Math.floor(Math.log10(bytes) / 3));
+  return `${Math.round(bytes / 1000 ** power)} ${units[power]}`;
+};
+
+/** `lists 1000 keys on each side, moves at most 3 GB, about 4 min`. */
+export const describeEstimate = ({ keys, bytesAtMost, seconds: time }: Estimate): string =>
+  `lists ${keys} keys on each side, moves at most ${size(bytesAtMost)}, about ${time < 120 ? `${time} s` : `${Math.ceil(time / 60)} min`}`;

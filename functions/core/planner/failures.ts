@@ -1,0 +1,101 @@
+import type { BackupStep, OperationStep } from '../domain/backup-step.ts';
+import type { Observation, RunStep } from '../domain/ledger.ts';
+import { ERROR_NAMES, type ErrorName } from '../errors.ts';
+import { failuresOf, isFailure, type RunHistory } from './history.ts';
+import { backoff, conflict, fail, wait } from './steps.ts';
+
+const SEE_HOST = 'See the message; the edge host guide says what a host needs. Then redrive this run.';
+
+/** Answers after which trying again changes nothing. */
+const FINAL_CODES: Readonly<Record<string, { readonly error: ErrorName; readonly remedy: string }>> = {
+  'permission-denied': {
+    error: 'AccessDenied',
+    remedy: 'Grant the user of the edge host what the message names, then redrive this run.',
+  },
+  'bad-parameter': { error: 'EdgeRefused', remedy: SEE_HOST },
+  environment: { error: 'EdgeRefused', remedy: SEE_HOST },
+  'verb-not-allowed': { error: 'EdgeRefused', remedy: SEE_HOST },
+  'fence-missing': {
+    error: 'EdgeRefused',
+    remedy: 'Follow the message: prove that no copy runs, then write the fence file.',
+  },
+  'fence-stale': { error: 'LeaseLost', remedy: 'Nothing: a newer run works on this bucket.' },
+  layout: { error: 'LayoutUnsupported', remedy: 'Use FILE_SYSTEM_OPTIMIZED or LEGACY on both sides.' },
+};
+
+const EXHAUSTED: Readonly<Record<OperationStep['kind'], ErrorName>> = {
+  survey: 'EdgeFailed',
+  'create-snapshot': 'SnapshotFailed',
+  'compute-diff': 'DiffFailed',
+  'mark-replica': 'SnapshotFailed',
+  replicate: 'CopyFailed',
+  probe: 'EdgeFailed',
+  verify: 'EdgeFailed',
+  'create-replica': 'EdgeFailed',
+  tidy: 'EdgeFailed',
+};
+
+const NEXT_RUN =
+  'The next run goes on from what it finds. If this repeats, look at the log of the operation on its host.';
+
+const asErrorName = (text: string, otherwise: ErrorName): ErrorName =>
+  ERROR_NAMES.find((name) => name === text) ?? otherwise;
+
+/** Guards that say what a person has to decide. */
+const guarded = (
+  history: RunHistory,
+  observed: Extract<Observation, { kind: 'not-done' }>,
+  why: string,
+): BackupStep | undefined => {
+  const { bucket, policy } = history.run;
+  switch (observed.code) {
+    case 'replica-not-empty':
+      return conflict(
+        'replica-not-ours',
+        why,
+        `Empty ${bucket} on ${policy.replica?.name}, name another cluster, or adopt the bucket as it is.`,
+      );
+    case 'snapshot-limit':
+      return conflict(
+        'budget-exceeded',
+        why,
+        'Delete snapshots that nobody needs on that cluster, keep fewer by the policies, or raise ozone.om.fs.snapshot.max.limit.',
+      );
+    default: {
+      const final = FINAL_CODES[observed.code];
+      return final && fail(final.error, why, final.remedy);
+    }
+  }
+};
+
+/** What the failure of the last step means: give up, wait, or nothing (the facts are stale and will be looked at). */
+export const afterFailure = (history: RunHistory, last: RunStep | undefined): BackupStep | undefined => {
+  if (!last?.observed || !isFailure(last.observed)) return undefined;
+  const { decision, observed } = last;
+  if (!('host' in decision)) return undefined;
+  // What a copy left behind is not worth a failed backup: it stays in the survey of every run until it can be removed.
+  if (decision.kind === 'tidy') return undefined;
+  const tries = failuresOf(history, decision.kind);
+  const isLastTry = tries >= history.run.policy.limits.attempts;
+  const tried = `${decision.kind} was tried ${tries} times`;
+  if (observed.kind === 'no-answer') {
+    const why = `${decision.kind} got no answer: ${observed.error} ${observed.cause}`.slice(0, 900);
+    if (observed.error === 'EdgeReplyInvalid' || observed.error === 'EdgeRefused')
+      return fail(observed.error, why, SEE_HOST);
+    if (isLastTry) return fail(asErrorName(observed.error, EXHAUSTED[decision.kind]), `${why} (${tried})`, NEXT_RUN);
+    return wait(backoff(tries), why);
+  }
+  if (observed.kind !== 'not-done') return undefined;
+  const why = `${decision.kind} on ${decision.host}: ${observed.code} ${observed.message}`.slice(0, 900);
+  const guard = guarded(history, observed, why);
+  if (guard) return guard;
+  if (isLastTry)
+    return fail(
+      observed.outcome === 'unreachable' ? 'EdgeUnreachable' : EXHAUSTED[decision.kind],
+      `${why} (${tried})`,
+      NEXT_RUN,
+    );
+  const mayPass =
+    observed.outcome === 'unreachable' || observed.code === 'bucket-busy' || observed.code === 'not-flushed';
+  return mayPass ? wait(backoff(tries), why) : undefined;
+};

@@ -1,0 +1,95 @@
+import type { BackupStep, ConflictKind, OperationStep } from '../domain/backup-step.ts';
+import { DELIVERY } from '../domain/operation.ts';
+import { type DurationSeconds, seconds } from '../domain/units.ts';
+import type { ErrorName } from '../errors.ts';
+import { chooseHost } from './choose-host.ts';
+import type { RunHistory } from './history.ts';
+
+/** Several periods of the sweeper, which sends the heartbeats. */
+const HEARTBEAT = seconds(600);
+const SHORT_COMMAND = seconds(300);
+/** What a copy may take besides distcp itself: the checks before it and the seal after it. */
+const AROUND_COPY = seconds(900);
+/** Run Command ends every command after 48 hours (SendCommand, API reference of Systems Manager). */
+const LONGEST_COMMAND = seconds(47 * 3600);
+/** What waits for a command allows for besides its delivery and its work. */
+const MARGIN = seconds(300);
+
+const time = (execution: DurationSeconds) => ({
+  timeoutSeconds: seconds(execution + DELIVERY + MARGIN),
+  heartbeatSeconds: HEARTBEAT,
+});
+
+/** How long the host may work on a step: what Run Command is told. */
+export const executionSeconds = (step: OperationStep): DurationSeconds =>
+  seconds(step.timeoutSeconds - DELIVERY - MARGIN);
+
+/** Until when the copy of a step may live, counted from its start, wherever it was detached to. */
+export const copyLifetime = (step: Extract<OperationStep, { kind: 'replicate' }>): DurationSeconds =>
+  seconds(step.copySeconds + AROUND_COPY + DELIVERY + 2 * MARGIN);
+
+type Plain<K extends OperationStep['kind']> = K extends OperationStep['kind']
+  ? Omit<Extract<OperationStep, { kind: K }>, 'host' | 'timeoutSeconds' | 'heartbeatSeconds'>
+  : never;
+
+/** Adds where a step runs and for how long. */
+export const operation = (history: RunHistory, step: Plain<OperationStep['kind']>): BackupStep => {
+  const host = chooseHost(history, step.kind);
+  switch (step.kind) {
+    case 'survey':
+    case 'create-snapshot':
+    case 'compute-diff':
+    case 'mark-replica':
+    case 'create-replica':
+    case 'probe':
+    case 'tidy':
+      return { ...step, host, ...time(SHORT_COMMAND) };
+    case 'replicate':
+      return { ...step, host, ...time(step.detached ? AROUND_COPY : seconds(step.copySeconds + AROUND_COPY)) };
+    case 'verify': {
+      const limit = Math.min(history.run.policy.limits.copyTimeout, LONGEST_COMMAND);
+      return { ...step, host, ...time(seconds(limit)) };
+    }
+  }
+};
+
+/** The run ends: something was tried and did not work. */
+export const fail = (error: ErrorName, reason: string, remedy: string): BackupStep => ({
+  kind: 'fail',
+  error,
+  conflict: null,
+  reason: reason.slice(0, 1000),
+  remedy,
+});
+
+const CONFLICTS = {
+  'no-common-point': 'NoCommonPoint',
+  diverged: 'Diverged',
+  'replica-changed': 'ReplicaChanged',
+  'replica-not-ours': 'ReplicaNotOurs',
+  'source-missing': 'SourceMissing',
+  'source-replaced': 'SourceReplaced',
+  'replica-missing': 'ReplicaMissing',
+  'layout-unsupported': 'LayoutUnsupported',
+  'diff-unusable': 'DiffFailed',
+  'anomalous-change': 'AnomalousChange',
+  'budget-exceeded': 'BudgetExceeded',
+} as const satisfies Record<ConflictKind, ErrorName>;
+
+/** The run ends: what the clusters show does not fit what the ledger knows, and going on is not for us to decide. */
+export const conflict = (kind: ConflictKind, evidence: string, remedy: string): BackupStep => ({
+  kind: 'fail',
+  error: CONFLICTS[kind],
+  conflict: kind,
+  reason: evidence.slice(0, 1000),
+  remedy,
+});
+
+export const wait = (forSeconds: DurationSeconds, reason: string): BackupStep => ({
+  kind: 'wait',
+  seconds: forSeconds,
+  reason: reason.slice(0, 1000),
+});
+
+/** Longer after each try, from a quarter of a minute to five. */
+export const backoff = (tries: number): DurationSeconds => seconds(Math.min(300, 15 * 2 ** Math.max(0, tries - 1)));
