@@ -1,48 +1,9 @@
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { EdgeHost, ended, operationId, type Variables } from './edge-host.ts';
-import { bucketInfo, distcpLog, id, snapshotInfo, snapshotList } from './ozone-output.ts';
-
-const resync: Variables = {
-  mode: 'resync',
-  target: 'snap-2',
-  targetId: id(2),
-  replicaCreated: '2026-11-20T18:22:04.605Z',
-  fence: '7',
-  fenceSeed: 'yes',
-};
-
-/** Its distcp says "copying" with a file, then lasts until a file `go` appears. */
-function aSlowHost(): EdgeHost {
-  const host = new EdgeHost();
-  host.ozone({
-    'bucket info o3://dr/vol/bkt': { out: bucketInfo() },
-    'snapshot list --all -p snap-2 o3://dr/vol/bkt': { out: snapshotList() },
-    'bucket info o3://prod/vol/bkt': { out: bucketInfo() },
-    'snapshot info o3://prod/vol/bkt snap-2': { out: snapshotInfo('snap-2', 2) },
-    'snapshot create o3://dr/vol/bkt snap-2': {},
-    'snapshot info o3://dr/vol/bkt snap-2': { out: snapshotInfo('snap-2', 12) },
-  });
-  writeFileSync(host.file('log'), distcpLog({ 'Files Copied': 6 }));
-  host.hadoop(
-    `echo $$ > ${host.file('copying')}; while [ ! -e ${host.file('go')} ]; do sleep 0.02; done; cat ${host.file('log')}`,
-  );
-  return host;
-}
-
-async function appears(file: string): Promise<void> {
-  while (!existsSync(file) || readFileSync(file, 'utf8') === '') await sleep(10);
-}
-
-const lives = (pid: number): boolean => {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
-};
+import { EdgeHost, ended, operationId } from './edge-host.ts';
+import { appears, aSlowHost, lives, resync } from './slow-host.ts';
 
 describe.concurrent('an operation that is delivered again', () => {
   it('after its end: prints the same reply with the same exit code, and starts nothing', async () => {
@@ -104,9 +65,9 @@ describe.concurrent('an operation that is delivered again', () => {
     const host = aSlowHost();
     const directory = host.file('state', 'operations', operationId());
     mkdirSync(directory, { recursive: true });
-    const other = spawn('sleep', ['60'], { detached: true });
+    const env = { OZONE_DR_OPERATION: operationId(2), OTHER: `OZONE_DR_OPERATION=${operationId()}` };
+    const other = spawn('/usr/bin/sleep', ['60'], { env });
     writeFileSync(`${directory}/started`, '1\n');
-    writeFileSync(`${directory}/group`, `${other.pid}\n`);
     const { reply } = await host.run('replicate', resync);
     expect(reply.outcome).toBe('interrupted');
     expect(lives(other.pid ?? 0)).toBe(true);
@@ -131,6 +92,7 @@ describe.concurrent('one bucket', () => {
     const busy = await host.run('replicate', { ...resync, operation: operationId(2), fence: '8' });
     expect([busy.reply.outcome, busy.reply.code, busy.exit]).toEqual(['refused', 'bucket-busy', 10]);
     expect(busy.reply.message).toContain(operationId());
+    expect(busy.reply.data).toMatchObject({ copy: null, seal: null, holder: operationId() });
     first.kill('SIGKILL');
     await sleep(50);
     const still = await host.run('replicate', { ...resync, operation: operationId(3), fence: '9' });

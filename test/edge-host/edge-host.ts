@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll } from 'vitest';
+import { scriptLines } from '../../cdk/constructs/edge-script.ts';
+import type { BlastRadius } from '../../functions/core/domain/operation.ts';
 
 const source = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'functions', 'edge-host', 'ozone-dr.sh');
 
@@ -62,15 +64,33 @@ const defaults: Readonly<Record<string, string>> = {
   copySeconds: '60',
   maps: '2',
   bandwidth: '0',
+  level: '',
+  part: '0',
+  parts: '0',
+  brake: '',
+  supersedes: '',
+  detached: 'no',
+  probed: '',
+  remove: '',
+  layout: '',
+  replication: '',
+  quotaBytes: '0',
+  quotaNamespace: '0',
+  encryptionKey: '',
+  narrow: '',
   executionTimeout: '120',
 };
 
-const documentOf: Readonly<Record<string, string>> = {
+/** Which document runs a verb. */
+export const documentOf: Readonly<Record<string, BlastRadius>> = {
   survey: 'observe',
   diff: 'observe',
   verify: 'observe',
+  probe: 'observe',
   snapshot: 'protect',
   replicate: 'protect',
+  'create-bucket': 'protect',
+  tidy: 'destroy',
 };
 
 const quote = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
@@ -154,13 +174,14 @@ done`,
   start(
     verb: string,
     parameters: Variables = {},
-    document = documentOf[verb] ?? 'observe',
+    document: string = documentOf[verb] ?? 'observe',
     more: Variables = {},
+    words: readonly string[] = [],
   ): ChildProcess {
     const script = this.file(`document-${document}.sh`);
-    const [first, ...rest] = readFileSync(source, 'utf8').split('\n');
-    writeFileSync(script, [first, `OZONE_DR_DOCUMENT=${document}`, ...rest].join('\n'));
-    return spawn('/bin/bash', [script], {
+    const [first, ...rest] = scriptLines(readFileSync(source, 'utf8'));
+    writeFileSync(script, [first, `OZONE_DR_DOCUMENT=${document}`, ...rest, ''].join('\n'));
+    return spawn('/bin/bash', [script, ...words], {
       env: this.environment(verb, parameters, more),
       stdio: ['ignore', 'pipe', 'pipe'],
     });

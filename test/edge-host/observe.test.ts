@@ -1,11 +1,15 @@
-import { readdirSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { type Answers, EdgeHost, type Variables } from './edge-host.ts';
-import { bucketInfo, diffReport, id, keyList, snapshotInfo, snapshotList } from './ozone-output.ts';
+import { type Acl, aclList, bucketInfo, diffReport, id, snapshotList } from './ozone-output.ts';
 
 const source = 'o3://prod/vol/bkt';
 const replica = 'o3://dr/vol/bkt';
 const down = { err: 'Connection refused\n', exit: 255 };
+
+const owners: readonly Acl[] = [
+  ['USER', 'root', 'ACCESS', 'ALL'],
+  ['GROUP', 'root', 'ACCESS', 'READ', 'LIST'],
+];
 
 const pair: Answers = {
   [`bucket info ${source}`]: { out: bucketInfo() },
@@ -14,6 +18,8 @@ const pair: Answers = {
     out: bucketInfo({ bucketLayout: 'LEGACY', owner: 'o"w\\n', quotaInBytes: 1099511627776 }),
   },
   [`snapshot list --all ${replica}`]: { out: snapshotList() },
+  [`bucket getacl ${source}`]: { out: aclList(...owners) },
+  [`bucket getacl ${replica}`]: { out: aclList() },
 };
 
 const run = (answers: Answers, verb: string, parameters: Variables = {}) => {
@@ -41,6 +47,9 @@ describe.concurrent('survey', () => {
           owner: 'root',
           quotaInBytes: -1,
           quotaInNamespace: -1,
+          replication: '',
+          encryptionKey: null,
+          acls: ['GROUP:root:READ,LIST:ACCESS', 'USER:root:ALL:ACCESS'],
         },
         snapshots: [
           { name: 'snap-1', id: id(1), created: 1795198944926, status: 'ACTIVE' },
@@ -49,7 +58,7 @@ describe.concurrent('survey', () => {
       },
       replica: {
         state: 'read',
-        bucket: expect.objectContaining({ layout: 'LEGACY', owner: 'o"w\\n', quotaInBytes: 1099511627776 }),
+        bucket: expect.objectContaining({ layout: 'LEGACY', owner: 'o"w\\n', quotaInBytes: 1099511627776, acls: [] }),
         snapshots: [],
       },
     });
@@ -57,6 +66,73 @@ describe.concurrent('survey', () => {
 
   it('says null for a policy without a replica', async () => {
     expect((await run(pair, 'survey', { replica: '' })).reply.data.replica).toBeNull();
+  });
+
+  const bucketOf = async (side: 'source' | 'replica', answers: Answers) => {
+    const { reply } = await run({ ...pair, ...answers }, 'survey');
+    expect([reply.data.source.state, reply.data.replica.state]).toEqual(['read', 'read']);
+    return { jvmStarts: reply.jvmStarts, ...reply.data[side].bucket };
+  };
+  const ratis = (replicationFactor: string) => ({
+    replicationConfig: { replicationFactor, requiredNodes: 1, minimumNodes: 1, replicationType: 'RATIS' },
+  });
+
+  it.each([
+    [{ ...ratis('ONE'), encryptionKeyName: 'key-1' }, 'RATIS/ONE', 'key-1'],
+    [ratis('THREE'), 'RATIS/THREE', null],
+    [
+      {
+        replicationConfig: {
+          ...{ data: 6, parity: 3, ecChunkSize: 2097152, codec: 'RS', replicationType: 'EC' },
+          ...{ requiredNodes: 9, minimumNodes: 6 },
+        },
+      },
+      'EC/rs-6-3-2048k',
+      null,
+    ],
+  ])('reads the replication and the key of a bucket: %j', async (shown, replication, encryptionKey) => {
+    const answers = { [`bucket info ${replica}`]: { out: bucketInfo(shown) } };
+    expect(await bucketOf('replica', answers)).toMatchObject({ replication, encryptionKey, jvmStarts: 1 });
+  });
+
+  it.each([
+    ['a replication that nobody knows', { replicationConfig: { kind: 'x' } }],
+    ['a factor with a quote', ratis('O"NE')],
+    [
+      'a chunk that is an expression',
+      { replicationConfig: { data: 3, parity: 2, ecChunkSize: 'a[$(id)]', codec: 'RS', replicationType: 'EC' } },
+    ],
+  ])('does not read a bucket with %s', async (_sentence, shown) => {
+    const { reply } = await run({ ...pair, [`bucket info ${replica}`]: { out: bucketInfo(shown) } }, 'survey');
+    expect(reply.data.replica).toMatchObject({ state: 'unreadable', code: 'unreadable' });
+  });
+
+  const denied = { err: "PERMISSION_DENIED User x doesn't have READ_ACL permission\n", exit: 255 };
+  it.each([
+    ['the source', 'source', { [`bucket getacl ${source}`]: denied }, 2],
+    ['the replica', 'replica', { [`bucket getacl ${replica}`]: denied }, 1],
+    ['the source, cut short,', 'source', { [`bucket getacl ${source}`]: { out: aclList(...owners).slice(0, -4) } }, 1],
+    [
+      'the source, more than 100,',
+      'source',
+      {
+        [`bucket getacl ${source}`]: {
+          out: aclList(...Array.from({ length: 101 }, (): Acl => ['USER', 'x', 'ACCESS', 'READ'])),
+        },
+      },
+      1,
+    ],
+  ] as const)(
+    'reads a bucket without the ACLs when those of %s cannot be read',
+    async (_, side, answers, jvmStarts) => {
+      expect(await bucketOf(side, answers)).toMatchObject({ acls: null, jvmStarts });
+    },
+  );
+
+  it('keeps names in ACLs as they are', async () => {
+    const acls: readonly Acl[] = [['USER', 'a b"c\\', 'DEFAULT', 'WRITE', 'READ_ACL']];
+    const answers = { [`bucket getacl ${source}`]: { out: aclList(...acls) } };
+    expect((await bucketOf('source', answers)).acls).toEqual(['USER:a b"c\\:WRITE,READ_ACL:DEFAULT']);
   });
 
   const sides: readonly (readonly [
@@ -348,195 +424,5 @@ describe.concurrent('diff', () => {
       null,
       outcome === 'refused' ? 10 : 12,
     ]);
-  });
-});
-
-describe.concurrent('verify', () => {
-  const parameters = { target: 'snap-2', targetId: id(2), sealId: id(12) };
-  const world = (left: Parameters<typeof keyList>[1], right: Parameters<typeof keyList>[1]): Answers => ({
-    [`snapshot info ${source} snap-2`]: { out: snapshotInfo('snap-2', 2) },
-    [`snapshot info ${replica} snap-2`]: { out: snapshotInfo('snap-2', 12) },
-    [`key list --all -p .snapshot/snap-2/ ${source}`]: { out: keyList('snap-2', left) },
-    [`key list --all -p .snapshot/snap-2/ ${replica}`]: { out: keyList('snap-2', right) },
-  });
-  const content = [['a/'], ['a/b/'], ['a/b/f', 10], ['a/ü "q" \\ %20', 5], ['zero', 0]] as const;
-
-  it('calls two equal listings equal, in one JVM, whatever their order', async () => {
-    const { exit, reply } = await run(world(content, content.toReversed()), 'verify', parameters);
-    expect(exit).toBe(0);
-    expect(reply).toMatchObject({
-      outcome: 'ok',
-      jvmStarts: 1,
-      data: { level: 'listing', equal: true, onlySource: 0, onlyReplica: 0, changed: 0, first: [] },
-    });
-    expect(reply.data.source).toEqual({
-      files: 3,
-      dirs: 2,
-      bytes: 15,
-      digest: expect.stringMatching(/^[0-9a-f]{64}$/),
-    });
-    expect(reply.data.replica).toEqual(reply.data.source);
-  });
-
-  it('calls two empty snapshots equal', async () => {
-    const { reply } = await run(world([], []), 'verify', parameters);
-    expect(reply.data).toMatchObject({ equal: true, source: { files: 0, dirs: 0, bytes: 0 } });
-  });
-
-  it('counts the ancestors of a key as directories, listed or not', async () => {
-    const { reply } = await run(
-      world(
-        [
-          ['a/b/c/f', 1],
-          ['a/b/g', 1],
-          ['x', 1],
-        ],
-        [['a/'], ['a/b/'], ['a/b/c/'], ['a/b/c/f', 1], ['a/b/g', 1], ['x', 1]],
-      ),
-      'verify',
-      parameters,
-    );
-    expect(reply.data).toMatchObject({ equal: true, source: { files: 3, dirs: 3 } });
-  });
-
-  const different: readonly (readonly [sentence: string, right: Parameters<typeof keyList>[1], data: object])[] = [
-    [
-      'a file that the replica lacks',
-      content.slice(0, 4),
-      { onlySource: 1, first: [{ path: 'zero', source: '0 bytes', replica: null }] },
-    ],
-    [
-      'a file that only the replica has',
-      [...content, ['extra/x', 3]],
-      {
-        onlyReplica: 2,
-        first: [
-          { path: 'extra', source: null, replica: 'directory' },
-          { path: 'extra/x', source: null, replica: '3 bytes' },
-        ],
-      },
-    ],
-    [
-      'another size',
-      content.map(([name, size]) => [name, size === 10 ? 11 : (size ?? 0)] as const),
-      { changed: 1, first: [{ path: 'a/b/f', source: '10 bytes', replica: '11 bytes' }] },
-    ],
-    ['an empty directory that is missing', content.filter(([name]) => !name.startsWith('a/b/')), { onlySource: 2 }],
-    ['a file where a directory was', [['a', 1]], { changed: 1, onlySource: 4 }],
-    [
-      'another non-ASCII letter',
-      content.map(([name, size]) => [name.replace('ü', 'ä'), size ?? 0] as const),
-      { onlySource: 1, onlyReplica: 1 },
-    ],
-  ];
-  it.each(different)('finds %s', async (_sentence, right, data) => {
-    const { exit, reply } = await run(world(content, right), 'verify', parameters);
-    expect(exit).toBe(0);
-    expect(reply).toMatchObject({
-      outcome: 'ok',
-      data: { equal: false, onlySource: 0, onlyReplica: 0, changed: 0, ...data },
-    });
-    expect(reply.data.source.digest).not.toBe(reply.data.replica.digest);
-  });
-
-  it('keeps the reply small and valid when thousands of long names differ', async () => {
-    const long = Array.from(
-      { length: 3000 },
-      (_, i) => [`${'ü"\\'.repeat(150)}/${String(i).padStart(5, '0')}`, i] as const,
-    );
-    const { reply, stdout } = await run(world(long, []), 'verify', parameters);
-    expect(stdout.length).toBeLessThan(20_000);
-    expect(reply.data).toMatchObject({ onlySource: 3001, source: { files: 3000, dirs: 1 } });
-    expect(reply.data.first).toHaveLength(20);
-    expect(reply.data.first[1].path).toMatch(/^ü"\\.*\.\.\.$/);
-  });
-
-  it('leaves no listing behind', async () => {
-    const { host } = await run(world(content, content), 'verify', parameters);
-    const [operation = ''] = readdirSync(`${host.state}/operations`);
-    expect(readdirSync(`${host.state}/operations/${operation}`).sort()).toEqual(['lock', 'result', 'started']);
-  });
-
-  const good = world(content, content);
-  const refused: readonly (readonly [sentence: string, answers: Answers, outcome: string, code: string])[] = [
-    [
-      'a source snapshot that is gone',
-      {
-        [`snapshot info ${source} snap-2`]: {
-          err: "FILE_NOT_FOUND Snapshot '/vol/bkt/snap-2' is not found.\n",
-          exit: 255,
-        },
-      },
-      'refused',
-      'target-missing',
-    ],
-    [
-      'a source snapshot that is deleted',
-      { [`snapshot info ${source} snap-2`]: { out: snapshotInfo('snap-2', 2, 'SNAPSHOT_DELETED') } },
-      'refused',
-      'target-missing',
-    ],
-    [
-      'a source snapshot of that name with another id',
-      { [`snapshot info ${source} snap-2`]: { out: snapshotInfo('snap-2', 3) } },
-      'refused',
-      'target-other',
-    ],
-    [
-      'a seal that is gone',
-      {
-        [`snapshot info ${replica} snap-2`]: {
-          err: "FILE_NOT_FOUND Snapshot '/vol/bkt/snap-2' is not found.\n",
-          exit: 255,
-        },
-      },
-      'refused',
-      'seal-missing',
-    ],
-    [
-      'a seal with another id',
-      { [`snapshot info ${replica} snap-2`]: { out: snapshotInfo('snap-2', 2) } },
-      'refused',
-      'seal-other',
-    ],
-    [
-      'a listing that is cut short',
-      { [`key list --all -p .snapshot/snap-2/ ${replica}`]: { out: keyList('snap-2', content).slice(0, -4) } },
-      'refused',
-      'unreadable',
-    ],
-    ['no listing', { [`key list --all -p .snapshot/snap-2/ ${replica}`]: { out: '' } }, 'refused', 'unreadable'],
-    [
-      'a listing of another snapshot',
-      { [`key list --all -p .snapshot/snap-2/ ${replica}`]: { out: keyList('snap-1', content) } },
-      'refused',
-      'unreadable',
-    ],
-    [
-      'a size that is no number',
-      {
-        [`key list --all -p .snapshot/snap-2/ ${replica}`]: {
-          out: keyList('snap-2', content).replace('"dataSize" : 10', '"dataSize" : "10"'),
-        },
-      },
-      'refused',
-      'unreadable',
-    ],
-    [
-      'a snapshot that is not flushed yet',
-      {
-        [`key list --all -p .snapshot/snap-2/ ${replica}`]: {
-          err: 'TIMEOUT Unable to load snapshot. It has not been flushed yet.\n',
-          exit: 255,
-        },
-      },
-      'refused',
-      'not-flushed',
-    ],
-    ['a replica that does not answer', { [`snapshot info ${replica} snap-2`]: down }, 'unreachable', 'connection'],
-  ];
-  it.each(refused)('does not compare with %s', async (_sentence, answers, outcome, code) => {
-    const { reply } = await run({ ...good, ...answers }, 'verify', parameters);
-    expect([reply.outcome, reply.code, reply.data]).toEqual([outcome, code, null]);
   });
 });

@@ -25,6 +25,13 @@ export const bucketInfo = (over: Readonly<Record<string, unknown>> = {}): string
     ...over,
   })}\n`;
 
+export type Acl = readonly [type: string, name: string, scope: string, ...rights: readonly string[]];
+
+export const aclList = (...acls: readonly Acl[]): string =>
+  `${pretty(
+    acls.map(([type, name, aclScope, ...rights]) => ({ type, name, aclScope, aclList: rights, aclSet: rights })),
+  )}\n`;
+
 const snapshotFields = (name: string, n: number, status: string): Readonly<Record<string, unknown>> => ({
   volumeName: 'vol',
   bucketName: 'bkt',
@@ -46,13 +53,13 @@ export const snapshotInfo = (name: string, n: number, status = 'SNAPSHOT_ACTIVE'
 export const snapshotList = (...snapshots: readonly (readonly [name: string, n: number, status?: string])[]): string =>
   `${pretty(snapshots.map(([name, n, status = 'SNAPSHOT_ACTIVE']) => snapshotFields(name, n, status)))}\n`;
 
-/** Keys of a snapshot: a name that ends in "/" is a directory; `size` of a file in bytes. */
+/** Keys of a snapshot, or of the live bucket when its name is empty: a name that ends in "/" is a directory; `size` of a file in bytes. */
 export const keyList = (snapshot: string, keys: readonly (readonly [name: string, size?: number])[]): string =>
   `${pretty(
     keys.map(([name, size = 0]) => ({
       volumeName: 'vol',
       bucketName: 'bkt',
-      name: `.snapshot/${snapshot}/${name}`,
+      name: snapshot === '' ? name : `.snapshot/${snapshot}/${name}`,
       owner: 'root',
       dataSize: size,
       creationTime: '2026-11-20T18:33:07.503Z',
@@ -64,12 +71,21 @@ export const keyList = (snapshot: string, keys: readonly (readonly [name: string
     })),
   )}\n`;
 
+const diffLines = (kinds: string) =>
+  [...kinds].map((diffType, i) => ({
+    diffType,
+    sourcePath: `./f${i}`,
+    ...(diffType === 'R' ? { targetPath: `./g${i}` } : {}),
+  }));
+
+/** `paths`: how many, or the kind of each (`-`, `R`, `+`, `M`); `token`: of the next page. */
 export const diffReport = (
   from: string,
   to: string,
   status: string,
   more: Readonly<Record<string, unknown>> = {},
-  paths = 1,
+  paths: number | string = 1,
+  token = '',
 ): string =>
   `${pretty({
     snapshotDiffReport: {
@@ -77,10 +93,34 @@ export const diffReport = (
       bucketName: 'bkt',
       fromSnapshot: from,
       toSnapshot: to,
-      diffList: Array.from({ length: paths }, (_, i) => ({ diffType: 'ADD', sourcePath: `./f${i}` })),
+      diffList: typeof paths === 'number' ? diffLines('+'.repeat(paths)) : diffLines(paths),
+      ...(token === '' ? {} : { nextToken: token }),
     },
     jobStatus: status,
     ...more,
+  })}\n`;
+
+/** A finished report with these entries; `token`: of the next page. */
+export const diffOf = (
+  from: string,
+  to: string,
+  entries: readonly (readonly [kind: string, path: string, target?: string])[],
+  token = '',
+): string =>
+  `${pretty({
+    snapshotDiffReport: {
+      volumeName: 'vol',
+      bucketName: 'bkt',
+      fromSnapshot: from,
+      toSnapshot: to,
+      diffList: entries.map(([diffType, sourcePath, targetPath]) => ({
+        diffType,
+        sourcePath,
+        ...(targetPath === undefined ? {} : { targetPath }),
+      })),
+      ...(token === '' ? {} : { nextToken: token }),
+    },
+    jobStatus: 'DONE',
   })}\n`;
 
 export const distcpLog = (

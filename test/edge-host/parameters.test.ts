@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { EdgeHost, ended, operationId, type Variables } from './edge-host.ts';
-import { bucketInfo, id, snapshotList } from './ozone-output.ts';
+import { documentOf, EdgeHost, ended, operationId, type Variables } from './edge-host.ts';
+import { aclList, bucketInfo, id, snapshotList } from './ozone-output.ts';
 
 const replicate: Variables = {
   mode: 'resync',
@@ -18,6 +18,7 @@ const incremental: Variables = {
   baseSourceId: id(1),
   baseReplicaId: id(11),
 };
+const verify: Variables = { target: 'snap-2', targetId: id(2), sealId: id(12) };
 const pwned = '$(touch /tmp/pwned)';
 
 describe.concurrent('a parameter that does not fit is refused before anything runs', () => {
@@ -72,15 +73,34 @@ describe.concurrent('a parameter that does not fit is refused before anything ru
     ['an increment without a base', 'replicate', { ...incremental, base: '' }],
     ['an increment without the id of the source base', 'replicate', { ...incremental, baseSourceId: '' }],
     ['an increment without the id of the replica base', 'replicate', { ...incremental, baseReplicaId: '' }],
-    ['a verification without the id of the seal', 'verify', { target: 'snap-2', targetId: id(2) }],
+    ['a narrowed increment', 'replicate', { ...incremental, narrow: `odr-tmp-1=${id(4)}` }],
+    ['a narrowed resync without a base', 'replicate', { ...replicate, narrow: `odr-tmp-1=${id(4)}` }],
+    [
+      'a narrowed resync by a recovery point',
+      'replicate',
+      { ...incremental, mode: 'resync', narrow: `snap-3=${id(4)}` },
+    ],
+    ['a verification without the id of the seal', 'verify', { target: 'snap-2', targetId: id(2), level: 'full' }],
+    ['a verification without a level', 'verify', { ...verify, level: '' }],
+    ['a rolling verification without a part', 'verify', { ...verify, level: 'rolling', parts: '4' }],
+    ['a part beyond the parts', 'verify', { ...verify, level: 'rolling', part: '5', parts: '4' }],
+    ['a verification since a base without its id', 'verify', { ...verify, level: 'changed', base: 'snap-1' }],
+    ['a level that does not exist', 'survey', { level: 'all' }],
+    ['a part that is no number', 'survey', { part: '1/4' }],
+    ['parts with a blank', 'survey', { parts: '4 ' }],
+    ['a brake that is negative', 'replicate', { ...replicate, brake: '-1' }],
+    ['a superseded operation with a path', 'replicate', { ...replicate, supersedes: '../op' }],
+    ['detached neither yes nor no', 'replicate', { ...replicate, detached: '' }],
+    ['a probed operation with a path', 'survey', { probed: 'op-../../etc' }],
+    ['an object store as layout', 'survey', { layout: 'OBJECT_STORE' }],
+    ['a replication with a blank', 'survey', { replication: 'RATIS/ONE -k x' }],
+    ['a quota with a unit', 'survey', { quotaBytes: '5GB' }],
+    ['a quota of names that is no number', 'survey', { quotaNamespace: 'x' }],
+    ['an encryption key like an option', 'survey', { encryptionKey: '-u' }],
   ];
   it.each(rows)('%s', async (_sentence, verb, parameters) => {
     const host = new EdgeHost();
-    const { exit, reply } = await host.run(
-      verb,
-      parameters,
-      verb === 'snapshot' || verb === 'replicate' ? 'protect' : 'observe',
-    );
+    const { exit, reply } = await host.run(verb, parameters, documentOf[verb] ?? 'observe');
     expect(reply).toMatchObject({ version: 1, outcome: 'refused', jvmStarts: 0, data: null });
     expect(['bad-parameter', 'verb-not-allowed']).toContain(reply.code);
     expect(exit).toBe(14);
@@ -92,7 +112,7 @@ describe.concurrent('a parameter that does not fit is refused before anything ru
 
 describe.concurrent('an SSM agent that does not pass parameters in the environment is refused', () => {
   const names =
-    'operation verb source replica target base targetId baseSourceId baseReplicaId replicaCreated mode empty fence fenceSeed sealId copySeconds maps bandwidth executionTimeout';
+    'operation verb source replica target base targetId baseSourceId baseReplicaId replicaCreated mode empty fence fenceSeed sealId copySeconds maps bandwidth level part parts brake supersedes detached probed remove layout replication quotaBytes quotaNamespace encryptionKey narrow executionTimeout';
   it.each(names.split(' '))('without %s', async (name) => {
     const { exit, reply } = await new EdgeHost().run('survey', { [name]: undefined });
     expect(reply).toMatchObject({ outcome: 'refused', code: 'bad-parameter' });
@@ -102,16 +122,26 @@ describe.concurrent('an SSM agent that does not pass parameters in the environme
 });
 
 describe.concurrent('a document runs its own verbs only', () => {
+  const more = {
+    sealId: id(3),
+    base: 'snap-1',
+    remove: `odr-tmp-x=${id(4)}`,
+    probed: operationId(9),
+    layout: 'LEGACY',
+  };
   it.each([
     ['snapshot', 'observe'],
     ['replicate', 'observe'],
     ['survey', 'protect'],
     ['verify', 'protect'],
     ['diff', 'protect'],
+    ['tidy', 'protect'],
+    ['tidy', 'observe'],
+    ['replicate', 'destroy'],
     ['survey', ''],
     ['survey', 'none'],
   ])('%s is not a verb of the document "%s"', async (verb, document) => {
-    const { exit, reply } = await new EdgeHost().run(verb, { ...replicate, sealId: id(3), base: 'snap-1' }, document);
+    const { exit, reply } = await new EdgeHost().run(verb, { ...replicate, ...more }, document);
     expect(reply).toMatchObject({ outcome: 'refused', code: 'verb-not-allowed' });
     expect(exit).toBe(14);
   });
@@ -184,10 +214,11 @@ describe.concurrent('the host', () => {
     host.ozone({
       'bucket info o3://prod/vol/bkt': { out: bucketInfo() },
       'snapshot list --all o3://prod/vol/bkt': { out: snapshotList() },
+      'bucket getacl o3://prod/vol/bkt': { out: aclList() },
     });
     await host.run('survey', { replica: '' });
     expect(host.calls('ozone')).toEqual([
-      'sh -D ozone.client.failover.max.attempts=3 -D ozone.client.wait.between.retries.millis=200 --execute bucket info o3://prod/vol/bkt --execute snapshot list --all o3://prod/vol/bkt',
+      'sh -D ozone.client.failover.max.attempts=3 -D ozone.client.wait.between.retries.millis=200 --execute bucket info o3://prod/vol/bkt --execute snapshot list --all o3://prod/vol/bkt --execute bucket getacl o3://prod/vol/bkt',
     ]);
   });
 });

@@ -185,6 +185,10 @@ describe.concurrent('replicate', () => {
       diffEmpty: false,
       seal: { name: 'snap-2', id: id(12), created: 1795198944937, status: 'ACTIVE' },
       log: '',
+      removals: null,
+      units: null,
+      holder: null,
+      detached: false,
     });
     expect(exit).toBe(0);
     expect(host.calls('hadoop')).toEqual([

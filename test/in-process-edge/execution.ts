@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import * as z from 'zod';
 import type { NumberedStep } from '../../functions/core/domain/backup-step.ts';
 import type { RunId } from '../../functions/core/domain/names.ts';
 import type { BlastRadius } from '../../functions/core/domain/operation.ts';
@@ -31,7 +33,43 @@ export type Moment =
   | { readonly kind: 'wait'; readonly seconds: number }
   | { readonly kind: 'token'; readonly token: string };
 
+/** The part of statemachine/backup.asl.json that is played from the file itself: what a Task tries again, and when. */
+const Definition = z.object({
+  States: z.record(
+    z.string(),
+    z.object({
+      Choices: z.array(z.object({ Condition: z.string(), Next: z.string() })).default([]),
+      Retry: z
+        .array(
+          z.object({
+            ErrorEquals: z.array(z.string()),
+            IntervalSeconds: z.number(),
+            BackoffRate: z.number(),
+            MaxAttempts: z.number(),
+            MaxDelaySeconds: z.number(),
+          }),
+        )
+        .default([]),
+    }),
+  ),
+});
+const { States } = Definition.parse(
+  JSON.parse(readFileSync(new URL('../../statemachine/backup.asl.json', import.meta.url), 'utf8')),
+);
+
+/** The Task behind a kind of step. */
+const stateOf = (kind: string): string =>
+  States.WhatNext?.Choices.find(({ Condition }) => Condition.includes(`'${kind}'`))?.Next ?? kind;
+
+/** Seconds until a Task is tried again; undefined when its error goes to the Catch. Without the jitter. */
+const retryAfter = (state: string, error: string, tries: number): number | undefined => {
+  const retry = States[state]?.Retry.find(({ ErrorEquals }) => ErrorEquals.includes(error));
+  if (!retry || tries >= retry.MaxAttempts) return undefined;
+  return Math.min(retry.MaxDelaySeconds, retry.IntervalSeconds * retry.BackoffRate ** tries);
+};
+
 interface Waiting {
+  readonly execution: string;
   answer: { readonly failure: ErrorOutput | null } | undefined;
   heartbeat: number;
 }
@@ -64,6 +102,17 @@ export class Executions implements TaskCallbacks, Workflow {
   };
   readonly isRunning: Workflow['isRunning'] = async (execution) => this.#running.has(execution);
 
+  /** A person stops an execution. Its generator is either thrown away (`return`), or goes on after `redrive`. */
+  stop(execution: string): void {
+    this.#running.delete(execution);
+    for (const [token, waiting] of this.#waiting) if (waiting.execution === execution) this.#waiting.delete(token);
+  }
+
+  /** A stopped execution is to go on in the state in which it was: a Task that waited begins again with a new token. */
+  redrive(execution: string): void {
+    this.#running.add(execution);
+  }
+
   /** Plays one execution; stopped (`return`) it is over like one that a person stopped. */
   async *play(functions: Functions, name: string, request: object): AsyncGenerator<Moment, Ended> {
     this.#running.add(name);
@@ -77,7 +126,7 @@ export class Executions implements TaskCallbacks, Workflow {
   async *#states(functions: Functions, execution: string, request: object): AsyncGenerator<Moment, Ended> {
     const startedAt = new Date(this.#now()).toISOString();
     yield { kind: 'entered', state: 'OpenRun' };
-    const opened = await attempt(functions.openRun({ request, execution, startedAt }));
+    const opened = yield* invoke('OpenRun', () => functions.openRun({ request, execution, startedAt }));
     if ('failure' in opened) return yield* this.#recordFailure(functions, null, 0, opened.failure);
     const { runId, lease } = opened.value;
     if (opened.value.kind === 'skipped') return { status: 'SUCCEEDED', output: opened.value, runId };
@@ -86,7 +135,8 @@ export class Executions implements TaskCallbacks, Workflow {
     let failure: ErrorOutput | null = null;
     for (;;) {
       yield { kind: 'entered', state: 'Decide' };
-      const decided: Attempt<NumberedStep> = await attempt(functions.decide({ runId, lease, step, failure }));
+      const noted: object = { runId, lease, step, failure };
+      const decided: Attempt<NumberedStep> = yield* invoke('Decide', () => functions.decide(noted));
       if ('failure' in decided) return yield* this.#recordFailure(functions, runId, lease, decided.failure);
       const next: NumberedStep = decided.value;
       step += 1;
@@ -95,23 +145,32 @@ export class Executions implements TaskCallbacks, Workflow {
         case 'survey':
         case 'compute-diff':
         case 'verify':
-          failure = yield* this.#operation(functions.start.observe, runId, lease, next);
+        case 'probe':
+          failure = yield* this.#operation(functions.start.observe, execution, runId, lease, next);
           break;
         case 'create-snapshot':
         case 'replicate':
-          failure = yield* this.#operation(functions.start.protect, runId, lease, next);
+        case 'create-replica':
+        case 'mark-replica':
+          failure = yield* this.#operation(functions.start.protect, execution, runId, lease, next);
+          break;
+        case 'tidy':
+          failure = yield* this.#operation(functions.start.destroy, execution, runId, lease, next);
           break;
         case 'wait':
           yield { kind: 'wait', seconds: next.seconds };
           break;
         case 'done': {
           yield { kind: 'entered', state: 'RecordOutcome' };
-          const recorded = await attempt(functions.recordOutcome({ runId, lease, step: step - 1 }));
+          const last = { runId, lease, step: step - 1 };
+          const recorded = yield* invoke('RecordOutcome', () => functions.recordOutcome(last));
           if ('failure' in recorded) return yield* this.#recordFailure(functions, runId, lease, recorded.failure);
           return { status: 'SUCCEEDED', output: recorded.value, runId };
         }
         case 'fail':
           return yield* this.#recordFailure(functions, runId, lease, null);
+        default:
+          next satisfies never;
       }
     }
   }
@@ -119,17 +178,36 @@ export class Executions implements TaskCallbacks, Workflow {
   /** A Task that waits for its token. @returns what its Catch hands to Decide */
   async *#operation(
     start: Handler<unknown>,
+    execution: string,
     runId: RunId,
     lease: number,
     step: Extract<NumberedStep, { timeoutSeconds: number }>,
   ): AsyncGenerator<Moment, ErrorOutput | null> {
+    for (let tries = 0; ; ) {
+      const ended = yield* this.#attempt(start, execution, runId, lease, step);
+      if (ended === 'stopped') continue;
+      const delay = ended ? retryAfter(stateOf(step.kind), ended.Error, tries) : undefined;
+      if (delay === undefined) return ended;
+      tries += 1;
+      yield { kind: 'wait', seconds: delay };
+    }
+  }
+
+  /** One attempt of such a Task; each has a token and time-outs of its own. */
+  async *#attempt(
+    start: Handler<unknown>,
+    execution: string,
+    runId: RunId,
+    lease: number,
+    step: Extract<NumberedStep, { timeoutSeconds: number }>,
+  ): AsyncGenerator<Moment, ErrorOutput | null | 'stopped'> {
+    yield { kind: 'entered', state: step.kind };
     this.#tokens += 1;
     const token = `token-${this.#tokens}`;
     const begun = this.#now();
-    const waiting: Waiting = { answer: undefined, heartbeat: begun };
+    const waiting: Waiting = { execution, answer: undefined, heartbeat: begun };
     this.#waiting.set(token, waiting);
     try {
-      yield { kind: 'entered', state: step.kind };
       const started = await attempt(start({ runId, lease, operationStep: step.operationStep, taskToken: token }));
       if ('failure' in started) return started.failure;
       for (;;) {
@@ -138,6 +216,7 @@ export class Executions implements TaskCallbacks, Workflow {
         if (this.#now() - waiting.heartbeat > step.heartbeatSeconds * 1000)
           return { Error: 'States.HeartbeatTimeout', Cause: '' };
         yield { kind: 'token', token };
+        if (!this.#waiting.has(token)) return 'stopped';
       }
     } finally {
       this.#waiting.delete(token);
@@ -151,7 +230,7 @@ export class Executions implements TaskCallbacks, Workflow {
     failure: ErrorOutput | null,
   ): AsyncGenerator<Moment, Ended> {
     yield { kind: 'entered', state: 'RecordFailure' };
-    const recorded = await attempt(functions.recordFailure({ runId, lease, failure }));
+    const recorded = yield* invoke('RecordFailure', () => functions.recordFailure({ runId, lease, failure }));
     return 'failure' in recorded
       ? { status: 'FAILED', error: 'RecordingFailed', cause: recorded.failure.Cause, runId }
       : { status: 'FAILED', ...recorded.value, runId };
@@ -169,3 +248,13 @@ const attempt = async <R>(call: Promise<R>): Promise<Attempt<R>> => {
     return { failure: { Error: name, Cause: JSON.stringify({ errorType: name, errorMessage: message }) } };
   }
 };
+
+/** A Task that calls a function, tried again as its Retry says. */
+async function* invoke<R>(state: string, call: () => Promise<R>): AsyncGenerator<Moment, Attempt<R>> {
+  for (let tries = 0; ; tries += 1) {
+    const tried = await attempt(call());
+    const delay = 'failure' in tried ? retryAfter(state, tried.failure.Error, tries) : undefined;
+    if (delay === undefined) return tried;
+    yield { kind: 'wait', seconds: delay };
+  }
+}

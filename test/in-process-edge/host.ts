@@ -3,7 +3,7 @@ import * as z from 'zod';
 import type { BlastRadius } from '../../functions/core/domain/operation.ts';
 import type { SimulatedOzone } from '../ozone-simulator/simulator.ts';
 import { type Parameters, readParameters, type Verb } from './parameters.ts';
-import { type Batch, clientProperties, jsonOf, runBatch } from './shell.ts';
+import { type Batch, classify, clientProperties, jsonOf, runBatch } from './shell.ts';
 
 type Outcome = 'ok' | 'refused' | 'failed' | 'unreachable' | 'interrupted';
 
@@ -34,6 +34,19 @@ interface Recorded {
 interface BucketRecord {
   fence?: number;
   claimed?: string;
+  /** The detached copy that holds the lock. */
+  holder?: Detached;
+}
+
+/** A copy that was answered and has not gone on yet. */
+interface Detached {
+  readonly operation: string;
+  readonly answer: Recorded;
+  readonly bucket: BucketRecord;
+  /** Does the rest. @returns the final reply */
+  readonly goOn: () => Recorded;
+  /** What the rest records when a newer copy ends it. */
+  readonly end: () => void;
 }
 
 export interface HostOptions {
@@ -47,13 +60,14 @@ export interface HostOptions {
 
 /**
  * The edge host script inside this process, over simulated clusters in memory: the same verbs, guards, outcomes, codes
- * and data as functions/edge-host/ozone-dr.sh, held to it by test/contract/edge-host. What a script alone can meet (locks
- * of a copy that lives on, signals, a host that is not set up) is not here.
+ * and data as functions/edge-host/ozone-dr.sh, held to it by test/contract/edge-host. A detached copy waits for `goOn`.
+ * What a script alone can meet (locks of a distcp that lives on, signals, a host that is not set up) is not here.
  */
 export class InProcessHost {
   readonly #options: HostOptions;
   readonly #results = new Map<string, Recorded | 'started'>();
   readonly #buckets = new Map<string, BucketRecord>();
+  readonly #detached = new Map<string, Detached>();
 
   constructor(options: HostOptions) {
     this.#options = options;
@@ -68,8 +82,9 @@ export class InProcessHost {
     const read = readParameters(document, given);
     const { checked } = read;
     const id = checked.operation ?? '';
-    const work = new Work(this.#options, checked, this.#bucket(checked.replica ?? ''));
-    const known = 'verb' in read ? this.#results.get(id) : undefined;
+    const bucket = this.#bucket(checked.replica ?? '');
+    const work = new Work(this.#options, checked, bucket, (probed) => this.#stateOf(probed));
+    const known = 'verb' in read ? (this.#detached.get(id)?.answer ?? this.#results.get(id)) : undefined;
     if (known && known !== 'started') return print(known);
     const finished = end(() => {
       if (!('verb' in read)) throw new Finish('refused', read.code, read.message);
@@ -82,7 +97,7 @@ export class InProcessHost {
       this.#results.set(id, 'started');
       work.do(read.verb);
     });
-    const result: Recorded = {
+    const record = (finished: Finish): Recorded => ({
       exit: exitOf(finished),
       json: JSON.stringify({
         version: 1,
@@ -97,9 +112,43 @@ export class InProcessHost {
         jvmStarts: work.jvmStarts,
         data: finished.data,
       }),
-    };
-    if ('verb' in read) this.#results.set(id, result);
-    return print(result);
+    });
+    const answer = record(finished);
+    const { rest } = work;
+    if (rest) {
+      const goOn = () => record(end(rest));
+      const ended = () => {
+        work.jvmStarts += 1; // its distcp
+        this.#results.set(id, record(new Finish('interrupted', 'cancelled', 'the command was ended by a signal')));
+        this.#forget(id);
+      };
+      bucket.holder = { operation: id, answer, bucket, goOn, end: ended };
+      this.#detached.set(id, bucket.holder);
+    } else if ('verb' in read) this.#results.set(id, answer);
+    return print(answer);
+  }
+
+  /**
+   * Lets the detached copies go on to their ends.
+   * @throws HostDied in the middle of one, which then has died
+   */
+  goOn(): void {
+    for (const [id, { goOn }] of [...this.#detached]) {
+      this.#forget(id);
+      this.#results.set(id, goOn());
+    }
+  }
+
+  #forget(detached: string): void {
+    delete this.#detached.get(detached)?.bucket.holder;
+    this.#detached.delete(detached);
+  }
+
+  /** What `probe` says of an operation. */
+  #stateOf(id: string): object {
+    const known = this.#detached.has(id) ? 'running' : (this.#results.get(id) ?? 'unknown');
+    if (typeof known === 'object') return { state: 'ended', reply: JSON.parse(known.json) };
+    return { state: known === 'started' ? 'died' : known, reply: null };
   }
 
   #bucket(replica: string): BucketRecord {
@@ -152,6 +201,16 @@ const refuse = (code: string, message: string): never => {
 };
 const unreadable = (what: string): never => refuse('unreadable', `the output of ozone sh was not understood: ${what}`);
 
+const SeenReplication = z.union([
+  z
+    .object({ data: z.number(), parity: z.number(), ecChunkSize: z.number(), codec: z.string() })
+    .transform(
+      ({ data, parity, ecChunkSize, codec }) => `EC/${codec.toLowerCase()}-${data}-${parity}-${ecChunkSize / 1024}k`,
+    ),
+  z
+    .object({ replicationType: z.string(), replicationFactor: z.string() })
+    .transform(({ replicationType, replicationFactor }) => `${replicationType}/${replicationFactor}`),
+]);
 const SeenBucket = z.object({
   creationTime: z.string(),
   bucketLayout: z.string(),
@@ -161,13 +220,22 @@ const SeenBucket = z.object({
   owner: z.string(),
   quotaInBytes: z.number(),
   quotaInNamespace: z.number(),
+  replicationConfig: SeenReplication.optional(),
+  encryptionKeyName: z.string().optional(),
 });
 const bucketOf = (section: string | undefined) => {
   const read = SeenBucket.safeParse(jsonOf(section));
   if (!read.success) return undefined;
-  const { creationTime: created, bucketLayout: layout, ...rest } = read.data;
-  return { created, layout, ...rest };
+  const { creationTime: created, bucketLayout: layout, replicationConfig, encryptionKeyName, ...rest } = read.data;
+  return { created, layout, ...rest, replication: replicationConfig ?? '', encryptionKey: encryptionKeyName ?? null };
 };
+
+const SeenAcls = z.array(
+  z
+    .object({ type: z.string(), name: z.string(), aclScope: z.string(), aclList: z.array(z.string()) })
+    .transform(({ type, name, aclScope, aclList }) => `${type}:${name}:${aclList.join()}:${aclScope}`),
+);
+const aclsOf = (section: string | undefined) => SeenAcls.safeParse(jsonOf(section)).data?.sort() ?? null;
 
 const SeenSnapshot = z
   .object({
@@ -187,7 +255,12 @@ const snapshotsOf = (section: string | undefined) => z.array(SeenSnapshot).safeP
 
 const Report = z.object({
   jobStatus: z.string(),
-  snapshotDiffReport: z.object({ diffList: z.array(z.unknown()), fromSnapshot: z.string(), toSnapshot: z.string() }),
+  snapshotDiffReport: z.object({
+    diffList: z.array(z.object({ diffType: z.string(), sourcePath: z.string(), targetPath: z.string().optional() })),
+    fromSnapshot: z.string(),
+    toSnapshot: z.string(),
+    nextToken: z.string().optional(),
+  }),
   reason: z.string().optional(),
   waitTimeInMs: z.number().optional(),
 });
@@ -206,8 +279,42 @@ interface Diff {
   readonly reason: string;
   readonly waitMs: number | null;
 }
+/** One page of a report; no token: the last. */
+interface Page {
+  readonly kinds: readonly string[];
+  readonly sources: readonly (readonly [kind: string, path: string])[];
+  /** Both paths of renames. */
+  readonly paths: readonly string[];
+  readonly token: string | undefined;
+}
 
-const Keys = z.array(z.object({ name: z.string(), dataSize: z.number(), file: z.boolean() }));
+/** What both listings say: `f<TAB>size` or `d<TAB>0` by escaped path. */
+interface Sides {
+  readonly replica: ReadonlyMap<string, string>;
+  readonly target: ReadonlyMap<string, string>;
+}
+/** What a narrowed resync has to do; names. */
+interface Plan {
+  readonly units: number;
+  readonly removed: readonly string[];
+  readonly created: readonly string[];
+  readonly directories: readonly string[];
+  readonly files: readonly string[];
+}
+const MOST_UNITS = 24;
+const MOST_PAGES = 20;
+const MOST_REMOVED = 100;
+const tooWide = (why: string): never => refuse('too-wide', `a narrowed resync does not fit: ${why}`);
+const typeOf = (entry = '-'): string => entry.slice(0, 1);
+const isBelow = (path: string, tops: ReadonlySet<string>): boolean => {
+  for (let at = path.lastIndexOf('/'); at > 0; at = path.lastIndexOf('/', at - 1))
+    if (tops.has(path.slice(0, at))) return true;
+  return false;
+};
+
+const Keys = z.array(
+  z.object({ name: z.string(), dataSize: z.number(), file: z.boolean(), modificationTime: z.string() }),
+);
 
 const submission = (text: string): string => {
   if (text.startsWith('Submitting a new job.')) return 'submitted';
@@ -225,10 +332,26 @@ class Work {
   readonly #bucket: BucketRecord;
   #batch: Batch = { sections: [], failedAt: 0, error: '', code: '' };
   #diff: Diff | undefined;
+  /** What a detached copy has still to do. */
+  rest: (() => void) | undefined;
+  readonly #stateOf: (operation: string) => object;
+  #page: Page = { kinds: [], sources: [], paths: [], token: undefined };
+  /** What a report is of; the snapshot it leads to is the target when it has no name. */
+  #reportOf: { readonly side: 'source' | 'replica'; readonly to: string } = { side: 'source', to: '' };
+  #form = '--get-report --json';
+  #plan: Plan | undefined;
   #copy: object | null = null;
+  #counters = countersOf('');
+  #removals: object | null = null;
 
-  constructor(options: HostOptions, parameters: Parameters, bucket: BucketRecord) {
+  constructor(
+    options: HostOptions,
+    parameters: Parameters,
+    bucket: BucketRecord,
+    stateOf: (operation: string) => object,
+  ) {
     this.#options = options;
+    this.#stateOf = stateOf;
     this.#p = parameters;
     this.#bucket = bucket;
   }
@@ -245,6 +368,12 @@ class Work {
         return this.#replicate();
       case 'verify':
         return this.#verify();
+      case 'tidy':
+        return this.#tidy();
+      case 'create-bucket':
+        return this.#createBucket();
+      case 'probe':
+        throw new Finish('ok', '', '', this.#stateOf(this.#p.probed ?? ''));
     }
   }
 
@@ -278,16 +407,20 @@ class Work {
   // ---------------------------------------------------------------- survey
 
   #survey(): never {
-    const commands = [`bucket info ${this.#source}`, `snapshot list --all ${this.#source}`];
-    if (this.#p.replica) commands.push(`bucket info ${this.#replica}`, `snapshot list --all ${this.#replica}`);
+    const look = (bucket: string) => [
+      `bucket info ${bucket}`,
+      `snapshot list --all ${bucket}`,
+      `bucket getacl ${bucket}`,
+    ];
+    const commands = [...look(this.#source), ...(this.#p.replica ? look(this.#replica) : [])];
     const { failedAt } = this.#run(...commands);
     const source = this.#side(0);
     const data = (replica: object | null): never => {
       throw new Finish('ok', '', '', { source, replica });
     };
     if (!this.#p.replica) return data(null);
-    if (failedAt !== 1 && failedAt !== 2) return data(this.#side(2));
-    this.#run(...commands.slice(2));
+    if (failedAt === 0 || failedAt > 3) return data(this.#side(3));
+    this.#run(...commands.slice(3));
     return data(this.#side(0));
   }
 
@@ -297,7 +430,8 @@ class Work {
     if (failedAt === 0 || failedAt > first + 2) {
       const bucket = bucketOf(sections[first]);
       const snapshots = snapshotsOf(sections[first + 1]);
-      if (bucket && snapshots) return { state: 'read', bucket, snapshots };
+      const acls = failedAt === first + 3 ? null : aclsOf(sections[first + 2]);
+      if (bucket && snapshots) return { state: 'read', bucket: { ...bucket, acls }, snapshots };
       code = 'unreadable';
       error = 'the output of ozone sh was not understood';
     }
@@ -360,23 +494,31 @@ class Work {
     return this.#stopUnchanged(`${missing ?? 'source'}-missing`);
   }
 
-  #reportCommand(): string {
-    return `snapshot diff --get-report --json -p 1 ${this.#source} ${this.#p.base} ${this.#p.target}`;
+  #reportCommand(token = ''): string {
+    const { base, target, brake, narrow } = this.#p;
+    const { side, to } = this.#reportOf;
+    const page = `-p ${`${brake}${narrow}` === '' ? 1 : 1000}${token === '' ? '' : ` -t ${token}`}`;
+    return `snapshot diff ${this.#form} ${page} o3://${this.#p[side]} ${base} ${to || target}`;
   }
 
   #retryReportFor21(): void {
     if (this.#diff || this.#batch.code !== 'unknown-option') return;
-    const { failedAt, sections } = this.#run(
-      `snapshot diff --json -p 1 ${this.#source} ${this.#p.base} ${this.#p.target}`,
-    );
+    this.#form = '--json';
+    const { failedAt, sections } = this.#run(this.#reportCommand());
     if (failedAt === 0) this.#readReport(sections[0]);
   }
 
   #readReport(section: string | undefined): void {
     const { data } = Report.safeParse(jsonOf(section));
     if (!data) return;
-    const { fromSnapshot, toSnapshot, diffList } = data.snapshotDiffReport;
-    if (fromSnapshot !== this.#p.base || toSnapshot !== this.#p.target) return;
+    const { fromSnapshot, toSnapshot, diffList, nextToken } = data.snapshotDiffReport;
+    if (fromSnapshot !== this.#p.base || toSnapshot !== (this.#reportOf.to || this.#p.target)) return;
+    this.#page = {
+      kinds: diffList.map(({ diffType }) => diffType),
+      sources: diffList.map(({ diffType, sourcePath }) => [diffType, sourcePath]),
+      paths: diffList.flatMap(({ sourcePath, targetPath }) => [sourcePath, ...(targetPath ? [targetPath] : [])]),
+      token: nextToken,
+    };
     const status = JOB_STATES[data.jobStatus] ?? 'unknown';
     this.#diff = {
       status,
@@ -389,6 +531,40 @@ class Work {
   // ---------------------------------------------------------------- replicate
 
   #replicate(): never {
+    this.#lock();
+    this.#checkFence();
+    this.#precheck();
+    this.#bucket.fence = Number(this.#p.fence);
+    if (this.#p.detached === 'yes') {
+      this.rest = () => this.#copyAndSeal();
+      throw new Finish('ok', '', '', { ...this.#replicateData(null, ''), detached: true });
+    }
+    return this.#copyAndSeal();
+  }
+
+  #copyAndSeal(): never {
+    if (this.#plan) this.#copyUnits(this.#plan);
+    else this.#copyWhole();
+    return this.#seal();
+  }
+
+  #lock(): void {
+    const { holder } = this.#bucket;
+    if (!holder) return;
+    if (holder.operation === this.#p.supersedes) {
+      this.#checkFence();
+      holder.end();
+      return;
+    }
+    throw new Finish(
+      'refused',
+      'bucket-busy',
+      `a copy into ${this.#p.replica} is running on this host: ${holder.operation}`,
+      this.#p.verb === 'replicate' ? { ...this.#replicateData(null, ''), holder: holder.operation } : null,
+    );
+  }
+
+  #checkFence(): void {
     const fence = Number(this.#p.fence);
     const { fence: last } = this.#bucket;
     if (last === undefined && this.#p.fenceSeed !== 'yes')
@@ -398,44 +574,193 @@ class Work {
         'fence-stale',
         `the token ${this.#p.fence} is older than ${last}, the last that changed ${this.#p.replica} from this host`,
       );
-    this.#precheck();
-    this.#bucket.fence = fence;
-    this.#distcp();
-    return this.#seal();
   }
 
   #precheck(): void {
-    const { target = '', base = '', mode, empty } = this.#p;
+    const { target = '', base = '', mode, empty, brake, narrow = '' } = this.#p;
     const isIncremental = mode === 'incremental';
+    const isBased = isIncremental || narrow !== '';
     const commands: (readonly [command: string, missing: string])[] = [
       [`bucket info ${this.#replica}`, 'replica-missing'],
       [`snapshot list --all -p ${target} ${this.#replica}`, 'replica-missing'],
       [`bucket info ${this.#source}`, 'source-missing'],
       [`snapshot info ${this.#source} ${target}`, 'target-missing'],
     ];
-    if (isIncremental)
+    if (isBased)
       commands.push(
         [`snapshot info ${this.#replica} ${base}`, 'base-missing'],
         [`snapshot info ${this.#source} ${base}`, 'base-missing'],
       );
+    const [temporary = '', temporaryId] = narrow.split('=');
+    if (narrow) commands.push([`snapshot info ${this.#replica} ${temporary}`, 'temporary-missing']);
     const claimed = commands.length;
     if (empty === 'yes') commands.push([`key list -l 1 ${this.#replica}`, 'replica-missing']);
-    if (isIncremental) commands.push([this.#reportCommand(), 'diff-unknown']);
+    const listed = commands.length;
+    if (!isIncremental && `${brake}${narrow}` !== '')
+      commands.push(
+        [`key list --all ${this.#replica}`, 'replica-missing'],
+        [`key list --all -p .snapshot/${target}/ ${this.#source}`, 'target-missing'],
+      );
+    const sides = commands.length > listed;
+    if (isBased) commands.push([this.#reportCommand(), 'diff-unknown']);
     const { failedAt, sections, code } = this.#run(...commands.map(([command]) => command));
-    if (failedAt > 0 && !(isIncremental && code === 'unknown-option'))
-      this.#stopUnchanged(commands[failedAt - 1]?.[1] ?? '');
+    if (failedAt > 0 && !(isBased && code === 'unknown-option')) this.#stopUnchanged(commands[failedAt - 1]?.[1] ?? '');
 
     const replica = this.#checkReplicaBucket(sections);
     const source = bucketOf(sections[2]) ?? unreadable('bucket info of the source');
     if (!isCopyable(source.layout))
       refuse('layout', `the source has the layout ${source.layout}, which distcp cannot read`);
     requireSnapshot(sections[3], this.#p.targetId, 'target');
-    if (isIncremental) {
+    if (isBased) {
       requireSnapshot(sections[4], this.#p.baseReplicaId, 'base');
       requireSnapshot(sections[5], this.#p.baseSourceId, 'base');
     }
+    if (narrow) requireSnapshot(sections[6], temporaryId, 'temporary');
     if (empty === 'yes') this.#claim(sections[claimed] ?? '', replica);
-    if (isIncremental) this.#requireDiff(sections[commands.length - 1]);
+    const lists = sides ? this.#readSides(sections.slice(listed)) : undefined;
+    if (isBased) this.#requireDiff(sections[commands.length - 1]);
+    if (brake && isIncremental) this.#countDifference();
+    else if (brake && lists) this.#countExtra(lists);
+    if (narrow && lists) this.#plan = this.#planUnits(lists, temporary);
+  }
+
+  #countDifference(): void {
+    let deletes = 0;
+    let renames = 0;
+    const entries: (readonly [kind: string, path: string])[] = [];
+    for (;;) {
+      const { kinds, sources, token } = this.#page;
+      entries.push(...sources);
+      deletes += kinds.filter((kind) => kind === '-').length;
+      renames += kinds.filter((kind) => kind === 'R').length;
+      const complete = token === undefined || !['-', 'R'].includes(kinds.at(-1) ?? '');
+      this.#brake(deletes, renames, complete);
+      if (complete) break;
+      this.#nextPage(token);
+    }
+    this.#brake(deletes + this.#countBelow(entries), renames, true);
+  }
+
+  /** What lies below the directories that are gone. */
+  #countBelow(entries: readonly (readonly [kind: string, path: string])[]): number {
+    const there = new Set(entries.flatMap(([kind, path]) => (kind === '+' ? [path] : [])));
+    const root = `ofs://${this.#p.source}/.snapshot/${this.#p.base}/`;
+    const gone = new Set(
+      entries.flatMap(([kind, path]) => (kind === '-' && !there.has(path) ? [path.replace(/\/$/, '')] : [])),
+    );
+    const isBelowOther = (path: string): boolean => {
+      for (let at = path.lastIndexOf('/'); at > 0; at = path.lastIndexOf('/', at - 1))
+        if (gone.has(path.slice(0, at))) return true;
+      return false;
+    };
+    const tops = [...gone]
+      .filter((path) => !isBelowOther(path))
+      .map((path) => `${root}${pattern(path.slice('./'.length))}`);
+    // What the report names itself is counted already.
+    let below = -gone.size;
+    for (let at = 0; at < tops.length && below <= Number(this.#p.brake); at += 500) {
+      const words = tops.slice(at, at + 500);
+      const { exit, stdout, stderr } = this.#start('hadoop', () =>
+        this.#options.ozone.run('hadoop', ['fs', ...clientProperties, '-count', ...words]),
+      );
+      this.#batch = { sections: [], failedAt: 1, error: stderr, code: classify(exit, stderr) };
+      if (exit !== 0) this.#stopUnchanged('base-missing');
+      below += stdout
+        .split('\n')
+        .filter((line) => line !== '')
+        .reduce((sum, line) => {
+          const [dirs, files] = line.trim().split(/\s+/);
+          return sum + Number(dirs) + Number(files);
+        }, 0);
+    }
+    return gone.size === 0 ? 0 : below;
+  }
+
+  #nextPage(token: string | undefined): void {
+    if (this.#run(this.#reportCommand(token)).failedAt > 0) this.#stopUnchanged('diff-unknown');
+    this.#readReport(this.#batch.sections[0]);
+  }
+
+  #readSides([live, frozen]: readonly string[]): Sides {
+    return {
+      replica: listing(live, '')?.entries ?? unreadable('key list of the replica'),
+      target: listing(frozen, `.snapshot/${this.#p.target}/`)?.entries ?? unreadable('key list of the source'),
+    };
+  }
+
+  #countExtra({ replica, target }: Sides): void {
+    const extra = [...replica].filter(
+      ([path, entry]) => !path.startsWith('.distcp.') && typeOf(target.get(path)) !== typeOf(entry),
+    );
+    this.#brake(extra.length, 0, true);
+  }
+
+  /** `plan_units` of the script. */
+  #planUnits({ replica, target }: Sides, temporary: string): Plan {
+    const changed = new Set<string>();
+    this.#readChanges(changed);
+    this.#reportOf = { side: 'replica', to: temporary };
+    this.#diff = undefined;
+    if (this.#run(this.#reportCommand()).failedAt > 0) this.#stopUnchanged('diff-unknown');
+    this.#requireDiff(this.#batch.sections[0]);
+    this.#readChanges(changed);
+
+    const parents = new Set([...changed].map((path) => path.replace(/\/[^/]*$/, '')));
+    const units = [...parents].filter((path) => !isBelow(path, parents)).sort();
+    const tops = new Set(units);
+    const paths = [...new Set([...replica.keys(), ...target.keys()])].sort();
+    const elsewhere = paths.filter(
+      (path) => replica.get(path) !== target.get(path) && !tops.has(path) && !isBelow(path, tops),
+    ).length;
+    if (elsewhere > 0) tooWide(`${elsewhere} paths differ that are in no report`);
+    if (units.length > MOST_UNITS) tooWide(`${units.length} places changed`);
+    const there = (side: ReadonlyMap<string, string>) => (path: string) => typeOf(side.get(path));
+    const [inTarget, inReplica] = [there(target), there(replica)];
+    const removed = [
+      ...paths.filter((path) => replica.has(path) && target.has(path) && inReplica(path) !== inTarget(path)),
+      ...units.filter((path) => replica.has(path) && !target.has(path)),
+    ];
+    const files = units.filter((path) => inTarget(path) === 'f');
+    const directories = units.filter((path) => inTarget(path) === 'd');
+    if (removed.length > MOST_REMOVED) tooWide(`more than ${MOST_REMOVED} paths have to be removed one by one`);
+    if (
+      [...units, ...removed].some((path) => /(^|\/)\.{0,2}(\/|$)|(^|[^\\])(\\\\)*\\[^"\\]/.test(path)) ||
+      files.some((path) => path.includes('/')) ||
+      directories.some((path) => /[\][*?{}$]|\\\\/.test(path))
+    )
+      tooWide('a name among what changed cannot be passed on safely');
+    return {
+      units: units.length,
+      removed: removed.map(named),
+      created: directories.filter((path) => inReplica(path) !== 'd').map(named),
+      directories: directories.map(named),
+      files: files.map(named),
+    };
+  }
+
+  #readChanges(changed: Set<string>): void {
+    const { side } = this.#reportOf;
+    for (let pages = 1; ; pages += 1) {
+      const { paths, token } = this.#page;
+      for (const path of paths) changed.add(escaped(path.slice('./'.length).replace(/\/$/, '')));
+      if (new Set([...changed].map((path) => path.split('/')[0])).size > MOST_UNITS)
+        tooWide(`more than ${MOST_UNITS} entries of the root changed`);
+      if (token === undefined) return;
+      if (pages >= MOST_PAGES) tooWide(`the report of the ${side} has more than ${MOST_PAGES} pages`);
+      this.#nextPage(token);
+    }
+  }
+
+  #brake(deletes: number, renames: number, complete: boolean): void {
+    this.#removals = { deletes, renames, complete };
+    if (deletes + renames <= Number(this.#p.brake)) return;
+    const least = complete ? '' : 'at least ';
+    throw new Finish(
+      'refused',
+      'anomalous-change',
+      `the copy would delete ${least}${deletes} and rename ${least}${renames} paths of ${this.#p.replica}: more than ${this.#p.brake}`,
+      this.#replicateData(null, ''),
+    );
   }
 
   #checkReplicaBucket(sections: readonly string[]): string {
@@ -464,55 +789,86 @@ class Work {
     this.#retryReportFor21();
     const { status = '', reason = '' } = this.#diff ?? {};
     if (status === 'done') return;
-    if (status === 'pending') refuse('diff-pending', 'the difference on the source is still being computed');
+    const { side, to } = this.#reportOf;
+    if (status === 'pending') refuse('diff-pending', `the difference on the ${side} is still being computed`);
     if (['failed', 'rejected', 'cancelled'].includes(status))
-      refuse('diff-failed', `the difference on the source is ${status}: ${JSON.stringify(reason)}`);
+      refuse('diff-failed', `the difference on the ${side} is ${status}: ${JSON.stringify(reason)}`);
     refuse(
       'diff-unknown',
-      `no finished difference from ${this.#p.base} to ${this.#p.target} on the source: ${status || this.#batch.error}`,
+      `no finished difference from ${this.#p.base} to ${to || this.#p.target} on the ${side}: ${status || this.#batch.error}`,
     );
   }
 
-  #distcp(): void {
-    const { mode, base = '', target = '', operation, source, replica } = this.#p;
-    const copySeconds = Number(this.#p.copySeconds);
+  #copyWhole(): void {
+    const { mode, base = '', target = '', source, replica } = this.#p;
+    if (mode === 'incremental')
+      this.#distcp(
+        ['-D', 'distcp.diff.copy.listing.traverse.directory=false', '-update', '-diff', base, target],
+        [`ofs://${source}`, `ofs://${replica}`],
+      );
+    else this.#distcp(['-update', '-delete'], [`ofs://${source}/.snapshot/${target}`, `ofs://${replica}`]);
+  }
+
+  #copyUnits({ removed, created, directories, files }: Plan): void {
+    const from = `ofs://${this.#p.source}/.snapshot/${this.#p.target}`;
+    const to = `ofs://${this.#p.replica}`;
+    this.#copy = { mode: this.#p.mode, exit: 0, seconds: 0, ...this.#counters };
+    const inReplica = (path: string) => `${to}/${pattern(path)}`;
+    if (removed.length > 0) this.#step('fs', ['-rm', '-r', '-f', '-skipTrash', ...removed.map(inReplica)]);
+    if (created.length > 0) this.#step('fs', ['-mkdir', '-p', ...created.map(inReplica)]);
+    for (const path of directories) this.#distcp(['-update', '-delete'], [`${from}/${path}`, `${to}/${path}`]);
+    if (files.length > 0) this.#distcp(['-update'], [...files.map((path) => `${from}/${pattern(path)}`), to]);
+  }
+
+  #distcp(options: readonly string[], paths: readonly string[]): void {
     const bandwidth = Number(this.#p.bandwidth);
-    const isIncremental = mode === 'incremental';
+    this.#step('distcp', [
+      '-D',
+      `mapreduce.job.tags=${this.#p.operation}`,
+      ...options,
+      '-direct',
+      '-m',
+      `${Number(this.#p.maps)}`,
+      ...(bandwidth === 0 ? [] : ['-bandwidth', `${bandwidth}`]),
+      ...paths,
+    ]);
+  }
+
+  #step(command: 'distcp' | 'fs', words: readonly string[]): void {
+    const { mode, base = '', replica } = this.#p;
     const { exit, stdout, stderr } = this.#start('hadoop', () =>
-      this.#options.ozone.run('hadoop', [
-        'distcp',
-        ...clientProperties,
-        '-D',
-        `mapreduce.job.tags=${operation}`,
-        ...(isIncremental
-          ? ['-D', 'distcp.diff.copy.listing.traverse.directory=false', '-update', '-diff', base, target]
-          : ['-update', '-delete']),
-        '-direct',
-        '-m',
-        `${Number(this.#p.maps)}`,
-        ...(bandwidth === 0 ? [] : ['-bandwidth', `${bandwidth}`]),
-        `ofs://${source}${isIncremental ? '' : `/.snapshot/${target}`}`,
-        `ofs://${replica}`,
-      ]),
+      this.#options.ozone.run('hadoop', [command, ...clientProperties, ...words]),
     );
     const log = `${stderr}${stdout}`;
-    const counters = countersOf(log);
-    this.#copy = { mode, exit, seconds: exit === 124 ? copySeconds : 0, ...counters };
-    if (exit === 0 && counters.filesFailed === 0 && / completed successfully$/m.test(log)) return;
+    this.#counters = sum(this.#counters, countersOf(log));
+    this.#copy = { mode, exit, seconds: exit === 124 ? Number(this.#p.copySeconds) : 0, ...this.#counters };
+    const isDone = command === 'fs' || (this.#counters.filesFailed === 0 && / completed successfully$/m.test(log));
+    if (exit === 0 && isDone) return;
+    const program = command === 'fs' ? 'hadoop fs' : 'distcp';
     const failed = (code: string, message: string): never => {
       const lines = log.replace(/\n$/, '').split('\n').slice(-40).join('\n');
       throw new Finish('failed', code, message, this.#replicateData(null, printable(lines.slice(-4000))));
     };
-    if (exit === 124) failed('copy-timeout', `distcp did not end within ${this.#p.copySeconds} s`);
+    if (exit === 124) failed('copy-timeout', `${program} did not end within ${this.#p.copySeconds} s`);
     if (exit === 25 && log.includes('The target has been modified since snapshot'))
       failed('target-modified', `somebody wrote into ${replica} since ${base}`);
     if (log.includes('TOO_MANY_SNAPSHOTS')) failed('snapshot-limit', /Snapshot limit of .*/.exec(log)?.[0] ?? '');
-    failed('copy-failed', `distcp ended with exit code ${exit}`);
+    failed('copy-failed', `${program} ended with exit code ${exit}`);
   }
 
-  #replicateData(seal: object | null, log: string): object {
+  #replicateData(seal: object | null, log: string) {
     const diff = this.#p.mode === 'incremental' ? this.#diff : undefined;
-    return { copy: this.#copy, diffStatus: diff?.status ?? null, diffEmpty: diff?.empty ?? null, seal, log };
+    return {
+      copy: this.#copy,
+      diffStatus: diff?.status ?? null,
+      diffEmpty: diff?.empty ?? null,
+      seal,
+      log,
+      removals: this.#removals,
+      units: this.#plan?.units ?? null,
+      holder: null,
+      detached: false,
+    };
   }
 
   #seal(): never {
@@ -534,34 +890,167 @@ class Work {
   // ---------------------------------------------------------------- verify
 
   #verify(): never {
-    const { target, targetId, sealId } = this.#p;
+    const { target = '', targetId, sealId, level = '', baseSourceId } = this.#p;
     const prefix = `.snapshot/${target}/`;
+    const base = level === 'changed' || level === 'rolling' ? (this.#p.base ?? '') : '';
     const { failedAt, sections } = this.#run(
       `snapshot info ${this.#source} ${target}`,
       `snapshot info ${this.#replica} ${target}`,
       `key list --all -p ${prefix} ${this.#source}`,
       `key list --all -p ${prefix} ${this.#replica}`,
+      ...(base
+        ? [`snapshot info ${this.#source} ${base}`, `key list --all -p .snapshot/${base}/ ${this.#source}`]
+        : []),
     );
-    if (failedAt > 0) this.#stopUnchanged(failedAt % 2 === 1 ? 'target-missing' : 'seal-missing');
+    if (failedAt > 0)
+      this.#stopUnchanged(failedAt > 4 ? 'base-missing' : failedAt % 2 === 1 ? 'target-missing' : 'seal-missing');
     requireSnapshot(sections[0], targetId, 'target');
     requireSnapshot(sections[1], sealId, 'seal');
+    if (base) requireSnapshot(sections[4], baseSourceId, 'base');
     const source = listing(sections[2], prefix) ?? unreadable('key list of the source');
     const replica = listing(sections[3], prefix) ?? unreadable('key list of the replica');
-    const paths = [...new Set([...source.keys(), ...replica.keys()])]
-      .filter((path) => source.get(path) !== replica.get(path))
-      .sort();
+    const before = base
+      ? (listing(sections[5], `.snapshot/${base}/`)?.times ?? unreadable('key list of the base'))
+      : undefined;
+    const listed = differences(source.entries, replica.entries);
+    const sums =
+      level === 'listing' || listed.length > 0 ? undefined : this.#checksums(this.#toCompare(source.times, before));
+    const differing = [...(sums ?? [])].filter(([, [left, right]]) => left !== right);
+    const all = [...listed, ...differing.map(([path, [left, right]]) => [path, `c\t${left}`, `c\t${right}`] as const)];
     throw new Finish('ok', '', '', {
-      level: 'listing',
-      equal: paths.length === 0,
-      source: summary(source),
-      replica: summary(replica),
-      onlySource: paths.filter((path) => !replica.has(path)).length,
-      onlyReplica: paths.filter((path) => !source.has(path)).length,
-      changed: paths.filter((path) => source.has(path) && replica.has(path)).length,
-      first: paths
+      level,
+      equal: all.length === 0,
+      source: summary(source.entries),
+      replica: summary(replica.entries),
+      checksums: level === 'listing' ? null : { compared: sums?.size ?? 0, differ: differing.length },
+      onlySource: all.filter(([, , right]) => right === undefined).length,
+      onlyReplica: all.filter(([, left]) => left === undefined).length,
+      changed: all.filter(([, left, right]) => left !== undefined && right !== undefined).length,
+      first: all
         .slice(0, 20)
-        .map((path) => ({ path: cut(path), source: shown(source.get(path)), replica: shown(replica.get(path)) })),
+        .map(([path, left, right]) => ({ path: cut(path), source: shown(left), replica: shown(right) })),
     });
+  }
+
+  /** Paths of the files to compare, sorted: all of them, or those that are not in the base as they are now, and the part. */
+  #toCompare(times: ReadonlyMap<string, string>, base: ReadonlyMap<string, string> | undefined): readonly string[] {
+    const part = Number(this.#p.part);
+    const parts = Number(this.#p.parts);
+    return [...times]
+      .filter(
+        ([path, time]) =>
+          !base || base.get(path) !== time || (this.#p.level === 'rolling' && hashOf(path) % parts === part - 1),
+      )
+      .map(([path]) => path)
+      .sort();
+  }
+
+  /** The checksums of both sides by path, in batches that fit on a command line. */
+  #checksums(paths: readonly string[]): ReadonlyMap<string, readonly [source: string, replica: string]> {
+    const root = (bucket: string | undefined) => `ofs://${bucket}/.snapshot/${this.#p.target}/`;
+    const [left, right] = [root(this.#p.source), root(this.#p.replica)];
+    const sums = new Map<string, readonly [string, string]>();
+    for (const batch of batchesOf(paths, left, right)) {
+      const { exit, stdout, stderr } = this.#start('hadoop', () =>
+        this.#options.ozone.run('hadoop', [
+          ...['fs', ...clientProperties, '-checksum'],
+          ...batch.flatMap((path) => [`${left}${pattern(named(path))}`, `${right}${pattern(named(path))}`]),
+        ]),
+      );
+      const printed = checksumsOf(stdout);
+      const read = batch.map((path): readonly [string, readonly (string | undefined)[]] => [
+        path,
+        [printed.get(`${left}${named(path)}`), printed.get(`${right}${named(path)}`)],
+      ]);
+      for (const [path, [source, replica]] of read) {
+        if (exit !== 0 || source === undefined || replica === undefined) return this.#checksumsFailed(exit, stderr);
+        sums.set(path, [source, replica]);
+      }
+    }
+    const kinds = [...sums.values()]
+      .map(([source, replica]) => [source, replica].map((it) => it.split(' ')[0]))
+      .find(([source, replica]) => source !== replica);
+    if (kinds)
+      refuse(
+        'unreadable',
+        `checksums of different kinds cannot be compared: ${kinds.join(' and ')}; ozone.client.checksum.type and combine.mode must agree`,
+      );
+    return sums;
+  }
+
+  #checksumsFailed(exit: number, stderr: string): never {
+    const told = stderr.split('\n').filter((line) => /^-?checksum: /.test(line));
+    const error =
+      told.length === 0
+        ? 'hadoop fs -checksum did not answer for every path'
+        : Buffer.from(told.join('\n')).subarray(0, 1000).toString();
+    this.#batch = { sections: [], failedAt: 1, error, code: classify(exit, error) };
+    return this.#stopUnchanged('unreadable');
+  }
+
+  // ---------------------------------------------------------------- create-bucket
+
+  #createBucket(): never {
+    const { replica = '', layout, replication = '', encryptionKey } = this.#p;
+    const [type, kind] = replication.split('/');
+    const [bytes, names] = [Number(this.#p.quotaBytes), Number(this.#p.quotaNamespace)];
+    const create = [
+      `bucket create -l ${layout}`,
+      ...(replication ? [`-t ${type} -r ${kind}`] : []),
+      ...(bytes > 0 ? [`--space-quota ${bytes}`] : []),
+      ...(names > 0 ? [`--namespace-quota ${names}`] : []),
+      ...(encryptionKey ? [`-k ${encryptionKey}`] : []),
+      this.#replica,
+    ].join(' ');
+    const info = `bucket info ${this.#replica}`;
+    const first = this.#run(create, info);
+    const isThere = first.failedAt === 1 && first.code === 'exists';
+    if (isThere) this.#run(info);
+    else if (first.failedAt === 1 && first.code === 'volume-missing')
+      this.#run(`volume create o3://${replica.replace(/\/[^/]*$/, '')}`, create, info);
+    else if (first.failedAt === 1 && ['permission-denied', 'unknown-host', 'connection'].includes(first.code))
+      this.#stopUnchanged('volume-missing');
+    const { failedAt, sections, error } = this.#batch;
+    if (failedAt > 0) throw new Finish('failed', 'create-failed', error);
+    const bucket = bucketOf(sections.at(-1));
+    if (!bucket)
+      throw new Finish('failed', 'unreadable', 'the bucket could not be read back: the output was not understood');
+    throw new Finish('ok', '', '', { created: !isThere, bucket: { ...bucket, acls: null } });
+  }
+
+  // ---------------------------------------------------------------- tidy
+
+  #tidy(): never {
+    this.#lock();
+    const { failedAt, sections } = this.#run(
+      ...['temp', 'odr-tmp-'].map((prefix) => `snapshot list --all -p ${prefix} ${this.#replica}`),
+    );
+    if (failedAt > 0) this.#stopUnchanged('replica-missing');
+    const unread = () => unreadable('snapshot list of the replica');
+    const listed = [0, 1].flatMap((n) => snapshotsOf(sections[n]) ?? unread());
+    const items = (this.#p.remove ?? '').split(',').map((item) => {
+      const [name = '', id = ''] = item.split('=');
+      const known = listed.find((it) => it.name === name);
+      const why = !known
+        ? 'not there'
+        : known.id !== id
+          ? `another snapshot: ${JSON.stringify(known)}`
+          : known.status === 'ACTIVE'
+            ? ''
+            : 'deleted already';
+      return { name, id, why };
+    });
+    const kept = items.filter(({ why }) => why !== '');
+    const asked = items.flatMap(({ name, id, why }) => (why === '' ? [{ name, id }] : []));
+    const ran =
+      asked.length === 0
+        ? this.#batch
+        : this.#run(...asked.map(({ name }) => `snapshot delete ${this.#replica} ${name}`));
+    const done = ran.failedAt === 0 ? asked.length : ran.failedAt - 1;
+    const left = asked.slice(done).map((item, n) => ({ ...item, why: n === 0 ? ran.code : 'not tried' }));
+    const data = { removed: asked.slice(0, done), kept: [...kept, ...left] };
+    if (ran.failedAt > 0) throw new Finish('failed', ran.code, ran.error, data);
+    throw new Finish('ok', '', '', data);
   }
 }
 
@@ -602,27 +1091,92 @@ const countersOf = (log: string) => {
   };
 };
 
-/**
- * A listing by path: `f<TAB>size` or `d<TAB>0`; every ancestor of a key counts as a directory. Paths are as JSON escapes
- * them, one character per byte of UTF-8, so that they sort as the script's `sort` sorts them.
- */
-const listing = (section: string | undefined, prefix: string): ReadonlyMap<string, string> | undefined => {
+type Counters = ReturnType<typeof countersOf>;
+const sum = (a: Counters, b: Counters): Counters => ({
+  filesCopied: a.filesCopied + b.filesCopied,
+  filesSkipped: a.filesSkipped + b.filesSkipped,
+  filesFailed: a.filesFailed + b.filesFailed,
+  bytesCopied: a.bytesCopied + b.bytesCopied,
+  dirsCopied: a.dirsCopied + b.dirsCopied,
+});
+
+interface Listed {
+  /** `f<TAB>size` or `d<TAB>0` by path; every ancestor of a key counts as a directory. */
+  readonly entries: ReadonlyMap<string, string>;
+  /** Length and modification time of each file. */
+  readonly times: ReadonlyMap<string, string>;
+}
+
+/** A listing by path. Paths are as JSON escapes them, one character per byte of UTF-8, so that they sort as the script's `sort` sorts them. */
+const listing = (section: string | undefined, prefix: string): Listed | undefined => {
   const { data } = Keys.safeParse(jsonOf(section));
   if (!data) return undefined;
   const entries = new Map<string, string>();
-  for (const { name, dataSize, file } of data) {
+  const times = new Map<string, string>();
+  for (const { name, dataSize, file, modificationTime } of data) {
     if (!name.startsWith(prefix)) return undefined;
     const key = file ? name : name.replace(/\/$/, '');
-    const path = Buffer.from(JSON.stringify(key.slice(prefix.length)).slice(1, -1)).toString('latin1');
+    const path = escaped(key.slice(prefix.length));
     if (path === '') return undefined;
     entries.set(path, file ? `f\t${dataSize}` : 'd\t0');
+    if (file) times.set(path, `${dataSize}\t${modificationTime}`);
     for (let at = path.lastIndexOf('/'); at > 0; at = path.lastIndexOf('/', at - 1)) {
       if (entries.has(path.slice(0, at))) break;
       entries.set(path.slice(0, at), 'd\t0');
     }
   }
-  return entries;
+  return { entries, times };
 };
+
+type Difference = readonly [path: string, source: string | undefined, replica: string | undefined];
+
+const differences = (
+  source: ReadonlyMap<string, string>,
+  replica: ReadonlyMap<string, string>,
+): readonly Difference[] =>
+  [...new Set([...source.keys(), ...replica.keys()])]
+    .filter((path) => source.get(path) !== replica.get(path))
+    .sort()
+    .map((path) => [path, source.get(path), replica.get(path)]);
+
+/** A name as a path of a {@link listing}. */
+const escaped = (name: string): string => Buffer.from(JSON.stringify(name).slice(1, -1)).toString('latin1');
+
+/** The name that a path of a {@link listing} stands for. */
+const named = (path: string): string => JSON.parse(`"${Buffer.from(path, 'latin1').toString()}"`);
+
+/** Hadoop takes a path as a pattern. */
+const pattern = (name: string): string => name.replace(/[\][*?{}\\]/g, '\\$&');
+
+/** Where a path falls in a rolling comparison, by its bytes. */
+const hashOf = (path: string): number =>
+  [...Buffer.from(path, 'latin1')].reduce((hash, byte) => (hash * 131 + byte) % 2_147_483_647, 0);
+
+/** Bytes of a command line that a batch may fill. */
+const MOST_BYTES = 200_000;
+
+const batchesOf = (paths: readonly string[], left: string, right: string): readonly (readonly string[])[] => {
+  const batches: string[][] = [];
+  let filled = 0;
+  for (const path of paths) {
+    const size = left.length + right.length + 2 * Buffer.byteLength(pattern(named(path))) + 2;
+    filled += size;
+    if (batches.length === 0 || filled > MOST_BYTES) {
+      batches.push([]);
+      filled = size;
+    }
+    batches.at(-1)?.push(path);
+  }
+  return batches;
+};
+
+/** What `-checksum` printed, by URI: algorithm and value. */
+const checksumsOf = (stdout: string): ReadonlyMap<string, string> =>
+  new Map(
+    [...stdout.matchAll(/(.*?)\t([A-Za-z0-9-]+)\t([0-9a-f]*)\n/gs)]
+      .filter(([, , , value]) => value !== '')
+      .map(([, uri = '', algorithm, value]) => [uri, `${algorithm} ${value}`]),
+  );
 
 const summary = (entries: ReadonlyMap<string, string>) => {
   const lines = [...entries].map(([path, entry]) => `${path}\t${entry}\n`).sort();
@@ -637,8 +1191,19 @@ const summary = (entries: ReadonlyMap<string, string>) => {
   };
 };
 
-const shown = (entry: string | undefined): string | null =>
-  entry === undefined ? null : entry.startsWith('d') ? 'directory' : `${entry.slice(2)} bytes`;
+const shown = (entry: string | undefined): string | null => {
+  const [type, value] = entry?.split('\t') ?? [];
+  switch (type) {
+    case undefined:
+      return null;
+    case 'd':
+      return 'directory';
+    case 'c':
+      return `checksum ${value}`;
+    default:
+      return `${value} bytes`;
+  }
+};
 
 /** The first 300 bytes or so of an escaped path, cut between characters and escapes. */
 const cut = (path: string): string => {

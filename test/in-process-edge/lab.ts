@@ -13,6 +13,7 @@ import { sweepOperations } from '../../functions/core/use-cases/sweep-operations
 import { memoryLedger, memoryOperations } from '../fixtures/memory-store.ts';
 import type { Change, TreeEntry } from '../ozone-simulator/change.ts';
 import { type SimulatedOzone, simulateInMemory } from '../ozone-simulator/simulator.ts';
+import type { Watch } from '../ozone-simulator/universe.ts';
 import { type Ended, Executions, type Functions, type Moment } from './execution.ts';
 import { type HostOptions, InProcessHost } from './host.ts';
 import { type Command, eventOf, InProcessRunCommand } from './run-command.ts';
@@ -32,7 +33,20 @@ export interface LabOptions {
   /** Epoch milliseconds. */
   readonly from?: number;
   readonly around?: HostOptions['around'];
+  /** The policy's level, `listing` by default. */
+  readonly verification?: string;
+  /** False: the policy takes snapshots and copies nothing. */
+  readonly hasReplica?: boolean;
+  /** Other limits than the usual ones, as a policy has them. */
+  readonly limits?: Partial<Policy['limits']>;
+  /** Stands between the use cases and what they call (ports, hosts, clusters), to see it or to let it fail. */
+  readonly between?: Between;
+  /** Sees every effect inside `ozone` and `hadoop`, and may let the program die there. */
+  readonly watch?: Watch;
 }
+
+/** @param name of the dependency, such as `ledger`. @returns what takes the place of `port` */
+export type Between = <P extends object>(name: string, port: P) => P;
 
 export type Side = 'source' | 'replica';
 
@@ -56,7 +70,10 @@ export class Lab {
   readonly functions: Functions;
   readonly settle: (event: unknown) => Promise<unknown>;
   readonly sweep: () => Promise<unknown>;
+  /** What runs that begin from now on prove of a copy. */
+  verification: string;
   readonly #bucket: string;
+  readonly #pairOf: (bucket: string) => PairId;
   #now: EpochMs;
   #started = 0;
 
@@ -66,10 +83,17 @@ export class Lab {
     layout = 'FILE_SYSTEM_OPTIMIZED',
     from = Date.UTC(2030, 0, 1),
     around,
+    hasReplica = true,
+    verification = 'listing',
+    between = (_, port) => port,
+    watch,
+    limits = {},
   }: LabOptions = {}) {
     this.#now = epochMs(from);
+    this.verification = verification;
     this.#bucket = buckets[0] ?? '';
-    this.ozone = simulateInMemory();
+    this.#pairOf = (bucket) => PairId.parse(`prod/${bucket}#${hasReplica ? 'dr' : 'local'}`);
+    this.ozone = between('ozone', simulateInMemory(undefined, watch));
     this.advance(0);
     for (const service of ['prod', 'dr']) {
       for (const bucket of buckets) {
@@ -80,7 +104,10 @@ export class Lab {
     }
     const clock = { now: () => this.#now };
     const host = (name: string) =>
-      new InProcessHost({ ozone: this.ozone, name, now: () => this.#now, ...(around ? { around } : {}) });
+      between(
+        'host',
+        new InProcessHost({ ozone: this.ozone, name, now: () => this.#now, ...(around ? { around } : {}) }),
+      );
     this.runCommand = new InProcessRunCommand({
       [SOURCE_HOST]: host('source-edge'),
       [REPLICA_HOST]: host('replica-edge'),
@@ -92,13 +119,19 @@ export class Lab {
     this.source = content('prod');
     this.replica = content('dr');
 
-    const { ledger, operations, runCommand: edge, executions: callbacks } = this;
+    const ledger = between('ledger', this.ledger);
+    const operations = between('operations', this.operations);
+    const edge = between('edge', this.runCommand);
+    const callbacks = between('callbacks', this.executions);
     const start = (blastRadius: BlastRadius) =>
       startOperation({ ledger, operations, edge, callbacks, clock, document: { name: blastRadius, blastRadius } });
     this.functions = {
-      openRun: openRun({ policies: [policyOf(mode, buckets)], ledger, workflow: callbacks, clock }),
+      openRun: (event) => {
+        const policies = [policyOf(mode, buckets, hasReplica, this.verification, limits)];
+        return openRun({ policies, ledger, workflow: callbacks, clock })(event);
+      },
       decide: decideNext({ ledger, operations, clock }),
-      start: { observe: start('observe'), protect: start('protect') },
+      start: { observe: start('observe'), protect: start('protect'), destroy: start('destroy') },
       recordOutcome: recordOutcome({ ledger, clock }),
       recordFailure: recordFailure({ ledger, clock }),
     };
@@ -138,7 +171,12 @@ export class Lab {
   /** An execution of the state machine that somebody else drives. */
   start(slot: string, bucket = this.#bucket, functions = this.functions): AsyncGenerator<Moment, Ended> {
     this.#started += 1;
-    return this.executions.play(functions, `execution-${this.#started}`, { policy: 'nightly', bucket, slot });
+    return this.executions.play(functions, this.newestExecution, { policy: 'nightly', bucket, slot });
+  }
+
+  /** Name of the execution that was started last. */
+  get newestExecution(): string {
+    return `execution-${this.#started}`;
   }
 
   /** Plays a whole execution, alone; events arrive at once, and the sweeper finds what they did not tell. */
@@ -179,25 +217,29 @@ export class Lab {
   }
 
   pair(bucket = this.#bucket): Promise<PairState> {
-    return this.ledger.loadPair(pairOf(bucket));
+    return this.ledger.loadPair(this.#pairOf(bucket));
   }
 
   points(bucket = this.#bucket): Promise<readonly RecoveryPoint[]> {
-    return this.ledger.recentPoints(pairOf(bucket), 100);
+    return this.ledger.recentPoints(this.#pairOf(bucket), 100);
   }
 }
 
-const pairOf = (bucket: string): PairId => PairId.parse(`prod/${bucket}#dr`);
-
-const policyOf = (mode: PolicyMode, buckets: readonly string[]): Policy =>
+const policyOf = (
+  mode: PolicyMode,
+  buckets: readonly string[],
+  hasReplica: boolean,
+  verification: string,
+  limits: object,
+): Policy =>
   Policy.parse({
     name: 'nightly',
     source: { name: 'prod', service: 'prod', hosts: [SOURCE_HOST] },
-    replica: { name: 'dr', service: 'dr', hosts: [REPLICA_HOST] },
+    replica: hasReplica ? { name: 'dr', service: 'dr', hosts: [REPLICA_HOST] } : null,
     buckets,
     schedules: [],
     mode,
-    verification: 'listing',
+    verification,
     objectives: { rpo: 26 * 3600, rto: 4 * 3600 },
-    limits: { maps: 4, bandwidthMBps: null, copyTimeout: 6 * 3600, diffTimeout: 3600, attempts: 3 },
+    limits: { maps: 4, bandwidthMBps: null, copyTimeout: 6 * 3600, diffTimeout: 3600, attempts: 3, ...limits },
   });

@@ -5,14 +5,17 @@ export type Parameters = Readonly<Record<string, string>>;
 
 const service = '[A-Za-z0-9][A-Za-z0-9.-]{0,61}(:[0-9]{2,5})?';
 const name = '[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]';
-const uuid = '^$|^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$';
 const bucket = `^$|^${service}/${name}/${name}$`;
+const operation = 'op-[0-9a-f]{24}-[0-9]{3}';
+const id = '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}';
+const temporary = `(temp${id}s[0-9]{8}-[0-9]{6}\\.[0-9]{3}|odr-tmp-[a-z0-9.-]{1,40})=${id}`;
+const uuid = `^$|^${id}$`;
 const snapshot = '^$|^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$';
 
 /** The script's patterns; `operation` and `verb` are read first. */
 const PATTERNS: Readonly<Record<string, string>> = {
-  operation: '^op-[0-9a-f]{24}-[0-9]{3}$',
-  verb: '^[a-z]{1,20}$',
+  operation: `^${operation}$`,
+  verb: '^[a-z-]{1,20}$',
   source: bucket,
   replica: bucket,
   target: snapshot,
@@ -30,14 +33,31 @@ const PATTERNS: Readonly<Record<string, string>> = {
   maps: '^[0-9]{1,4}$',
   bandwidth: '^[0-9]{1,6}$',
   executionTimeout: '^[0-9]{1,6}$',
+  level: '^(|listing|changed|rolling|full)$',
+  part: '^[0-9]{1,4}$',
+  parts: '^[0-9]{1,4}$',
+  brake: '^[0-9]{0,9}$',
+  supersedes: `^$|^${operation}$`,
+  detached: '^(yes|no)$',
+  probed: `^$|^${operation}$`,
+  remove: `^$|^${temporary}(,${temporary}){0,9}$`,
+  layout: '^(|FILE_SYSTEM_OPTIMIZED|LEGACY)$',
+  replication: '^$|^RATIS/(ONE|THREE)$|^EC/[a-z]{1,8}-[0-9]{1,2}-[0-9]{1,2}-[0-9]{1,5}k$',
+  quotaBytes: '^[0-9]{1,18}$',
+  quotaNamespace: '^[0-9]{1,18}$',
+  encryptionKey: '^$|^[A-Za-z0-9][A-Za-z0-9._-]{0,254}$',
+  narrow: `^$|^odr-tmp-[a-z0-9.-]{1,40}=${id}$`,
 };
 
 const VERBS: Readonly<Record<Verb, { readonly document: BlastRadius; readonly needs: readonly string[] }>> = {
   survey: { document: 'observe', needs: ['source'] },
   diff: { document: 'observe', needs: ['source', 'base', 'target'] },
-  verify: { document: 'observe', needs: ['source', 'replica', 'target', 'targetId', 'sealId'] },
+  verify: { document: 'observe', needs: ['source', 'replica', 'target', 'targetId', 'sealId', 'level'] },
   snapshot: { document: 'protect', needs: ['source', 'target'] },
   replicate: { document: 'protect', needs: ['source', 'replica', 'target', 'targetId', 'mode'] },
+  'create-bucket': { document: 'protect', needs: ['replica', 'layout'] },
+  probe: { document: 'observe', needs: ['probed'] },
+  tidy: { document: 'destroy', needs: ['replica', 'remove'] },
 };
 
 const isVerb = (text: string): text is Verb => Object.hasOwn(VERBS, text);
@@ -64,13 +84,22 @@ export const readParameters = (document: BlastRadius, given: Parameters): Read =
   const needed = missing(VERBS[verb].needs);
   if (needed) return bad(`${verb} needs the parameter ${needed}`);
   if (verb === 'replicate') {
+    if (checked.supersedes === checked.operation) return bad('an operation cannot supersede itself');
     if (['fence', 'copySeconds', 'maps'].some((it) => Number(checked[it]) === 0))
       return bad('fence, copySeconds and maps must not be 0');
     if (checked.source === checked.replica) return bad('source and replica are the same bucket');
     if (replicaCreated === '' && empty !== 'yes')
       return bad('replicaCreated is needed for a bucket that was enrolled before');
-    const unnamed = mode === 'incremental' ? missing(['base', 'baseSourceId', 'baseReplicaId']) : undefined;
-    if (unnamed) return bad(`an incremental copy needs the parameter ${unnamed}`);
+    if (checked.narrow !== '' && mode !== 'resync') return bad('only a resync can be narrowed');
+    const isBased = mode === 'incremental' || checked.narrow !== '';
+    const unnamed = isBased ? missing(['base', 'baseSourceId', 'baseReplicaId']) : undefined;
+    if (unnamed) return bad(`a copy from a base needs the parameter ${unnamed}`);
+  }
+  if (verb === 'verify') {
+    const [part, parts] = [Number(checked.part), Number(checked.parts)];
+    if (checked.level === 'rolling' && !(part >= 1 && part <= parts)) return bad('part must be from 1 to parts');
+    if (base !== '' && missing(['baseSourceId']))
+      return bad('a comparison since a base needs the parameter baseSourceId');
   }
   if (base !== '' && base === target) return bad('base and target are the same snapshot');
   return { verb, checked };

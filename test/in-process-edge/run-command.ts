@@ -1,4 +1,4 @@
-import type { BlastRadius, EdgeParameters } from '../../functions/core/domain/operation.ts';
+import { BlastRadius, type EdgeParameters } from '../../functions/core/domain/operation.ts';
 import type { CommandCanceller, CommandState, EdgeHost } from '../../functions/core/ports.ts';
 import { HostDied, type InProcessHost } from './host.ts';
 
@@ -14,8 +14,6 @@ export interface Command {
 export const eventOf = (command: Command): unknown => ({
   detail: { 'command-id': command.id, parameters: { operation: [command.parameters.operation] } },
 });
-
-const blastRadius = (document: string): BlastRadius => (document === 'protect' ? 'protect' : 'observe');
 
 /**
  * Run Command over hosts in this process. A document is named like its blast radius. Commands wait until `deliver` lets
@@ -55,7 +53,7 @@ export class InProcessRunCommand implements EdgeHost, CommandCanceller {
   /** Lets the host do a command; what dies with its host ends without output. */
   deliver(command: Command): void {
     try {
-      const ran = this.#hosts[command.host]?.run(blastRadius(command.document), command.parameters);
+      const ran = this.#hosts[command.host]?.run(BlastRadius.parse(command.document), command.parameters);
       command.state = ran
         ? { kind: 'ended', status: ran.exit === 0 ? 'Success' : 'Failed', output: ran.stdout }
         : { kind: 'ended', status: 'Undeliverable', output: '' };

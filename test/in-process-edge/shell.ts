@@ -54,17 +54,22 @@ const splitSections = (stdout: string, commands: readonly string[]): readonly st
 const ERROR_TEXTS: readonly (readonly [RegExp, string])[] = [
   [/TIMEOUT.*has not been flushed yet/s, 'not-flushed'],
   [/PERMISSION_DENIED|Client cannot authenticate|GSS initiate failed|AccessControlException/, 'permission-denied'],
+  [/BUCKET_ALREADY_EXISTS/, 'exists'],
   [/BUCKET_NOT_FOUND/, 'bucket-missing'],
   [/VOLUME_NOT_FOUND/, 'volume-missing'],
   [/FILE_NOT_FOUND/, 'snapshot-missing'],
   [/FILE_ALREADY_EXISTS/, 'exists'],
   [/TOO_MANY_SNAPSHOTS/, 'snapshot-limit'],
   [/Cannot resolve OM host|UnknownHost/, 'unknown-host'],
-  [/Connection refused|No route to host|onnection reset|timed out|ConnectTimeout|is unreachable/, 'connection'],
+  [
+    /Connection refused|No route to host|onnection reset|timed out|ConnectTimeout|is unreachable|UNAVAILABLE: |DEADLINE_EXCEEDED/,
+    'connection',
+  ],
   [/Unknown option/, 'unknown-option'],
 ];
 
-const classify = (exit: number, error: string): string =>
+/** The script's word for how a client ended. */
+export const classify = (exit: number, error: string): string =>
   exit === 124 || exit === 137 ? 'timeout' : (ERROR_TEXTS.find(([text]) => text.test(error))?.[1] ?? 'unreadable');
 
 /** JSON of a section; undefined when it is none. */

@@ -83,7 +83,7 @@ const canConnect = (port: number): Promise<boolean> =>
   });
 
 /** The pid on record, if that process lives and its command line proves it ours: it names this run's folder. */
-async function ourPid(directory: string, name: string): Promise<number | undefined> {
+export async function ourPid(directory: string, name: string): Promise<number | undefined> {
   const file = join(folders(directory).pids, name);
   if (!existsSync(file)) return undefined;
   const pid = Number(await readFile(file, 'utf8'));

@@ -13,7 +13,7 @@ import {
   services,
   writeConfiguration,
 } from './configuration.ts';
-import { accepts, end, initialise, recorded, start } from './daemons.ts';
+import { accepts, end, initialise, ourPid, recorded, start } from './daemons.ts';
 import {
   archiveOptions,
   cacheDirectory,
@@ -54,11 +54,26 @@ export interface OzoneClusters {
   createBucket(bucketUrl: string): Promise<void>;
   /** Applies the operations in order; rejects at the first that fails. One JVM, about 1 s + some ms per operation. */
   change(bucketUrl: string, operations: readonly Change[]): Promise<void>;
+  /** The same, many at once and in any order: for making many keys. */
+  fill(bucketUrl: string, operations: readonly Change[]): Promise<void>;
   /**
    * Every directory and every file below a bucket or a `…/.snapshot/<name>` (ofs URL), with length and SHA-256 of the full
    * content as read. Independent of the product's own verification.
    */
   tree(url: string): Promise<ReadonlyMap<string, TreeEntry>>;
+  /** {@link tree} of several URLs, in their order, by one JVM. */
+  trees(urls: readonly string[]): Promise<readonly ReadonlyMap<string, TreeEntry>[]>;
+  /**
+   * Resolves with the name of an entry of the directory `url` that begins with `prefix` as soon as it holds `count`
+   * entries; looks every few ms, from about 1 s after the call on. Rejects after two minutes.
+   */
+  appears(url: string, prefix: string, count: number): Promise<string>;
+  /** The process of a daemon; undefined when it does not run. */
+  pid(service: Service, daemon: Daemon): Promise<number | undefined>;
+  /** Port on which clients reach the ozone manager of a service. */
+  managerPort(service: Service): number;
+  /** Waits until each of these services takes a write; at most a minute once its managers answer. */
+  ready(...services: readonly Service[]): Promise<void>;
   /** SIGKILL; resolves when the process has gone. */
   kill(service: Service, daemon: Daemon): Promise<void>;
   /** Ends the daemon if it runs and starts it again, same data, same ports; resolves when its port accepts. */
@@ -107,7 +122,10 @@ export async function startOzoneClusters(options: StartOptions = {}): Promise<Oz
     }),
   );
   const helper = clusterFiles(directory, software);
-  await helper(['ready', ...services.map((service) => `ofs://${service}/`)]);
+  const ready = async (...wanted: readonly Service[]): Promise<void> => {
+    await helper(['ready', ...wanted.map((service) => `ofs://${service}/`)]);
+  };
+  await ready(...services);
   await recordArchives(directory, software, Object.entries(clientProperties(ports)), log);
 
   const bin = folders(directory).bin;
@@ -122,8 +140,16 @@ export async function startOzoneClusters(options: StartOptions = {}): Promise<Oz
     logs: folders(directory).logs,
     ozone,
     change,
+    fill: async (bucketUrl, operations) => {
+      await helper(['fill', bucketUrl], operations.map(changeLine).join(''));
+    },
     createBucket: (bucketUrl) => change(bucketUrl, [{ op: 'mkdir', path: '' }]),
     tree: async (url) => readTree(await helper(['tree', url])),
+    trees: async (urls) => readTrees(await helper(['tree', ...urls]), urls.length),
+    appears: async (url, prefix, count) => (await helper(['await', url, prefix, String(count)], '', '\n')).trim(),
+    pid: (service, daemon) => ourPid(directory, `${service}-${daemon}`),
+    managerPort: (service) => portOf(service, 'om'),
+    ready,
     hostConfig: async (path, more = {}) => {
       const settings = { path: bin, java_home: software.javaHome, state: `${path}.state`, ...more };
       await writeFile(
@@ -169,6 +195,12 @@ const changeLine = (change: Change): string => {
   }
 };
 
+function readTrees(output: string, count: number): readonly ReadonlyMap<string, TreeEntry>[] {
+  const trees = output.match(/(.*\n)*?END\t\d+\n/g) ?? [];
+  if (trees.length !== count) throw new Error(`${trees.length} of ${count} trees came`);
+  return trees.map(readTree);
+}
+
 function readTree(output: string): ReadonlyMap<string, TreeEntry> {
   const lines = output.trimEnd().split('\n');
   const [mark, count] = lines.pop()?.split('\t') ?? [];
@@ -183,10 +215,13 @@ function readTree(output: string): ReadonlyMap<string, TreeEntry> {
   );
 }
 
-/** Runs our Java helper with the edge host's configuration; resolves with its stdout. */
+/**
+ * Runs our Java helper with the edge host's configuration; resolves with its stdout, or with what is there of it as soon
+ * as `enough` is in it.
+ */
 const clusterFiles =
   (directory: string, software: Software) =>
-  (args: readonly string[], input = ''): Promise<string> =>
+  (args: readonly string[], input = '', enough?: string): Promise<string> =>
     new Promise((resolve, reject) => {
       const at = folders(directory);
       const classPath = [join(software.clientJars, '*'), software.classes, at.clientConf].join(':');
@@ -202,6 +237,7 @@ const clusterFiles =
       let stderr = '';
       child.stdout.setEncoding('utf8').on('data', (text: string) => {
         stdout += text;
+        if (enough !== undefined && stdout.includes(enough)) resolve(stdout);
       });
       child.stderr.setEncoding('utf8').on('data', (text: string) => {
         stderr += text;

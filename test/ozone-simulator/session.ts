@@ -79,7 +79,7 @@ export class Session {
     const times = (this.reached.get(point) ?? 0) + 1;
     this.reached.set(point, times);
     const struck = this.effects.some((e) => e.kind === 'crash' && e.point === point && (e.nth ?? 1) === times);
-    if (struck) this.runtime.kill();
+    if (struck || this.universe.watch?.(point)) this.runtime.kill();
   }
 
   private of<K extends FaultEffect['kind']>(kind: K, service: string): Extract<FaultEffect, { kind: K }> | undefined {

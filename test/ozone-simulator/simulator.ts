@@ -7,7 +7,14 @@ import type { FaultRule } from './faults/rules.ts';
 import { type Finished, runInProcess } from './runtime.ts';
 import { Session } from './session.ts';
 import type { Settings } from './store/model.ts';
-import { type Clock, folderUniverse, type MutableUniverse, memoryUniverse, prepareFolder } from './universe.ts';
+import {
+  type Clock,
+  folderUniverse,
+  type MutableUniverse,
+  memoryUniverse,
+  prepareFolder,
+  type Watch,
+} from './universe.ts';
 
 /** The environment and the working folder of a command. */
 export interface Where {
@@ -54,8 +61,8 @@ export interface SimulatorOptions {
 const defaultServices = ['prod', 'dr'];
 
 /** Clusters in memory only: for many short histories. */
-export const simulateInMemory = (services: readonly string[] = defaultServices): SimulatedOzone =>
-  simulated(memoryUniverse(services), '/');
+export const simulateInMemory = (services: readonly string[] = defaultServices, watch?: Watch): SimulatedOzone =>
+  simulated(memoryUniverse(services, watch), '/');
 
 /** Makes (or opens) the clusters of a folder and its `bin`. Clusters that are there are kept. */
 export async function createSimulator(options: SimulatorOptions): Promise<OzoneSimulator> {

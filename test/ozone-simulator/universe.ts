@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { CrashPoint } from './faults/points.ts';
 import { type FaultCounts, type FaultEffect, type FaultRule, strike } from './faults/rules.ts';
 import { type BlobStore, folderBlobs, memoryBlobs } from './store/blobs.ts';
 import { withLock } from './store/lock.ts';
@@ -22,7 +23,11 @@ export interface Universe {
   now(service?: string): number;
   /** The faults that strike this command; counted once per command. */
   strike(program: 'ozone' | 'hadoop', argv: readonly string[]): readonly FaultEffect[];
+  /** Sees every crash point that a command reaches. @returns whether the command dies there */
+  readonly watch?: Watch;
 }
+
+export type Watch = (point: `before:${CrashPoint}` | `after:${CrashPoint}`) => boolean;
 
 export interface MutableUniverse extends Universe {
   setClock(clock: Clock): void;
@@ -39,7 +44,7 @@ const settingsOf = (all: Readonly<Record<string, Partial<Settings>>>, service: s
   ...all[service],
 });
 
-export function memoryUniverse(services: readonly string[]): MutableUniverse {
+export function memoryUniverse(services: readonly string[], watch: Watch = () => false): MutableUniverse {
   const stores = new Map(services.map((service) => [service, memoryStore()]));
   let clock: Clock = { now: null, skewMs: {} };
   let settings: Readonly<Record<string, Partial<Settings>>> = {};
@@ -47,6 +52,7 @@ export function memoryUniverse(services: readonly string[]): MutableUniverse {
   let counts: FaultCounts = {};
   return {
     services,
+    watch,
     blobs: memoryBlobs(),
     store: (service) => stores.get(service) ?? memoryStore(),
     settings: (service) => settingsOf(settings, service),

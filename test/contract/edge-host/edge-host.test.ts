@@ -19,8 +19,16 @@ const summaryOf = ({ verb, outcome, code, data }: Answer): string => {
       return `${words} | ${data.created ? 'created' : 'there'} ${data.diff}`;
     case 'diff':
       return `${words} | ${data.status} ${data.empty}`;
-    default:
-      return `${words} | ${data.equal ? 'equal' : 'differs'}`;
+    case 'create-bucket':
+      return `${words} | ${data.created ? 'created' : 'there'}`;
+    case 'probe':
+      return `${words} | ${data.state} ${data.reply?.outcome ?? ''} ${data.reply?.code ?? ''}`;
+    case 'tidy':
+      return `${words} | removed ${data.removed.length} kept ${data.kept.length}`;
+    default: {
+      const { compared, differ } = data.checksums ?? {};
+      return [words, '|', data.equal ? 'equal' : 'differs', compared, differ].join(' ').trimEnd();
+    }
   }
 };
 
@@ -45,11 +53,10 @@ describe.concurrent('the edge host in this process answers what the script answe
 
 /** What needs more than simulated clusters: a second process, a signal, a host that is not set up, a bug. Held in test/edge-host. */
 const BEYOND_THE_SIMULATOR = [
-  'bucket-busy',
   'operation-busy',
+  'cancelled',
   'environment',
   'internal',
-  'cancelled',
   'delivery-died',
   'not-flushed',
   // Words for causes that answers carry under another code, or inside `data`.
@@ -67,7 +74,7 @@ describe('the scenarios', () => {
     const script = readFileSync(new URL('../../../functions/edge-host/ozone-dr.sh', import.meta.url), 'utf8');
     const known = [
       ...script.matchAll(/\b(?:refuse |copy_failed |finish [a-z]+ |code=|ERROR_CODE=)'?([a-z]+(?:-[a-z]+)*)\b/g),
-      ...script.matchAll(/\b((?:target|seal|base|source|replica)-(?:missing|other))\b/g),
+      ...script.matchAll(/\b((?:target|seal|base|source|replica|temporary)-(?:missing|other))\b/g),
     ].map(([, code]) => code ?? '');
     const expected = scenarios.map(({ expects }) => expects.split(' |')[0]?.split(' ').at(-1));
     const missing = new Set(known.filter((it) => !expected.includes(it) && !BEYOND_THE_SIMULATOR.includes(it)));

@@ -1,7 +1,10 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { BlastRadius } from '../../../functions/core/domain/operation.ts';
 import type { Variables } from '../../edge-host/edge-host.ts';
 import type { Change } from '../../ozone-simulator/change.ts';
+import type { CrashPoint } from '../../ozone-simulator/faults/points.ts';
 import type { FaultEffect, FaultMatch } from '../../ozone-simulator/faults/rules.ts';
-import type { Answer, Stage } from './stage.ts';
+import { type Answer, NOW, type Stage } from './stage.ts';
 
 export interface Scenario {
   readonly title: string;
@@ -42,12 +45,26 @@ class Setting {
     this.#stage.ozone.change(`ofs://${service}/vol/bkt`, changes);
   }
 
+  /** Of a snapshot, or of the live bucket. */
+  tree(bucket: string, snapshot = ''): ReturnType<Stage['ozone']['tree']> {
+    return this.#stage.ozone.tree(`${bucket.replace('o3:', 'ofs:')}${snapshot === '' ? '' : `/.snapshot/${snapshot}`}`);
+  }
+
+  /** Lets time pass on the clusters. */
+  later(ms: number): void {
+    this.#stage.ozone.setClock({ now: NOW + ms, skewMs: {} });
+  }
+
   snapshot(bucket: string, name: string): void {
     this.ozone('sh', 'snapshot', 'create', bucket, name);
   }
 
   id(bucket: string, name: string): string {
     return JSON.parse(this.ozone('sh', 'snapshot', 'info', bucket, name)).snapshotId;
+  }
+
+  goOn(): Promise<void> {
+    return this.#stage.goOn();
   }
 
   fault(effect: FaultEffect, match: FaultMatch = {}): void {
@@ -62,7 +79,7 @@ class Setting {
     this.#stage.ozone.setFaults([]);
   }
 
-  async run(verb: string, parameters: Variables = {}, document?: string): Promise<void> {
+  async run(verb: string, parameters: Variables = {}, document?: BlastRadius): Promise<void> {
     this.#calls += 1;
     this.answers.push(await this.#stage.run(verb, { operation: op(this.#calls), ...parameters }, document));
   }
@@ -81,6 +98,21 @@ class Setting {
     this.snapshot(REPLICA, 's-1');
     this.change('prod', put('a/file', 30, 2), put('new/file', 40), { op: 'mv', path: 'b', to: 'c' });
     this.snapshot(SOURCE, 's-2');
+  }
+
+  /** The same with ten files and two directories that are gone in `s-2`, its diff done, in pages of four. */
+  emptied(): void {
+    this.bucket('prod');
+    this.bucket('dr');
+    const paths = Array.from({ length: 10 }, (_, n) => `d${n % 2}/f${n}`);
+    for (const service of ['prod', 'dr']) this.change(service, ...paths.map((path) => put(path)));
+    this.snapshot(SOURCE, 's-1');
+    this.snapshot(REPLICA, 's-1');
+    this.change('prod', ...paths.map((path): Change => ({ op: 'rm', path })), { op: 'rmr', path: 'd0' });
+    this.change('prod', { op: 'rmr', path: 'd1' }, put('new'));
+    this.snapshot(SOURCE, 's-2');
+    this.settings({ '*': { diffPageSize: 4 } });
+    this.diff();
   }
 
   diff(): void {
@@ -124,6 +156,7 @@ class Setting {
       target: name,
       targetId: this.id(SOURCE, name),
       sealId: this.id(REPLICA, name),
+      level: 'listing',
       ...more,
     });
   }
@@ -197,6 +230,58 @@ const surveys: readonly Scenario[] = [
     s.replicated();
     s.fault({ kind: 'log-line', text: '26/01/01 00:00:00 WARN util.Shell: hello' });
     await s.run('survey');
+  }),
+];
+
+const envelopes: readonly Scenario[] = [
+  scenario('a survey of buckets with properties of their own', 'survey ok | read read', async (s) => {
+    s.ozone('sh', 'volume', 'create', 'o3://prod/vol');
+    const quotas = ['--space-quota', '5GB', '--namespace-quota', '9'];
+    s.ozone('sh', 'bucket', 'create', '-l', 'LEGACY', '-t', 'RATIS', '-r', 'THREE', ...quotas, SOURCE);
+    s.ozone('sh', 'bucket', 'addacl', '-a', 'user:zoe:rwcld,user:bob:rl[DEFAULT],world::r', SOURCE);
+    s.ozone('sh', 'volume', 'create', 'o3://dr/vol');
+    s.ozone('sh', 'bucket', 'create', '-l', 'fso', '-t', 'EC', '-r', 'rs-6-3-2048k', REPLICA);
+    await s.run('survey');
+  }),
+  scenario('a survey of buckets whose ACLs are cut off', 'survey ok | read read', async (s) => {
+    s.replicated();
+    s.fault({ kind: 'cut-output', bytes: 5200 });
+    await s.run('survey');
+  }),
+  scenario('a bucket', 'create-bucket ok | created', async (s) => {
+    s.ozone('sh', 'volume', 'create', 'o3://dr/vol');
+    await s.run('create-bucket', { layout: 'LEGACY' });
+  }),
+  scenario('a bucket and its volume', 'create-bucket ok | created', async (s) => {
+    await s.run('create-bucket', {
+      layout: 'FILE_SYSTEM_OPTIMIZED',
+      replication: 'EC/rs-3-2-1024k',
+      quotaBytes: '01000000',
+      quotaNamespace: '50',
+    });
+    await s.run('create-bucket', { layout: 'FILE_SYSTEM_OPTIMIZED' });
+    s.ozone('sh', 'bucket', 'delete', REPLICA);
+    await s.run('create-bucket', { layout: 'LEGACY', replication: 'RATIS/ONE' });
+  }),
+  scenario('a bucket that is there', 'create-bucket ok | there', async (s) => {
+    s.bucket('dr');
+    await s.run('create-bucket', { layout: 'LEGACY' });
+  }),
+  scenario('a bucket with a replication that Ozone does not allow', 'create-bucket failed create-failed', async (s) => {
+    await s.run('create-bucket', { layout: 'LEGACY', replication: 'EC/xor-2-1-512k' });
+  }),
+  scenario('a bucket with a key where there is no KMS', 'create-bucket failed create-failed', async (s) => {
+    await s.run('create-bucket', { layout: 'LEGACY', encryptionKey: 'key-1' });
+  }),
+  scenario('a bucket while the replica is away', 'create-bucket unreachable connection', async (s) => {
+    s.fault({ kind: 'unreachable', service: 'dr' });
+    await s.run('create-bucket', { layout: 'LEGACY' });
+  }),
+  scenario('a bucket whose answer is cut', 'create-bucket failed unreadable', async (s) => {
+    s.bucket('prod');
+    s.ozone('sh', 'volume', 'create', 'o3://dr/vol');
+    s.fault({ kind: 'cut-output', bytes: 200 });
+    await s.run('create-bucket', { layout: 'LEGACY' });
   }),
 ];
 
@@ -590,6 +675,130 @@ const failures: readonly Scenario[] = [
   }),
 ];
 
+/** Names that are patterns to Hadoop's shell, or hard to print, or no ASCII. */
+const NAMES = [
+  'with blank/a b',
+  'star*q?',
+  'starXqY',
+  '[1]{x,y}',
+  'back\\slash',
+  'quote"s\'t',
+  'ünï/😀',
+  'tab\there',
+  'new\nline',
+  'per%20cent+plus',
+  'ctrl\u0001x',
+  '^caret',
+  '-dash',
+  'hash#frag',
+];
+
+/** The same files on both sides but for the content of some, all as long as each other; `s-1` on both. */
+const twins = (s: Setting, different: readonly string[] = [], paths: readonly string[] = NAMES): void => {
+  s.bucket('prod');
+  s.bucket('dr');
+  s.change('prod', ...paths.map((path) => put(path)), put('empty', 0));
+  s.change('dr', ...paths.map((path) => put(path, 10, different.includes(path) ? 2 : 1)), put('empty', 0));
+  s.snapshot(SOURCE, 's-1');
+  s.snapshot(REPLICA, 's-1');
+};
+
+/** As {@link twins}, with a base `s-0` on the source that some files came after. */
+const since = (s: Setting, changed: readonly Change[], different: readonly string[]): Variables => {
+  s.bucket('prod');
+  s.bucket('dr');
+  s.change('prod', put('old', 10), put('kept', 10), put('gone', 10), put('d/moved', 10));
+  s.snapshot(SOURCE, 's-0');
+  s.later(1000);
+  s.change('prod', ...changed);
+  s.snapshot(SOURCE, 's-1');
+  for (const [path, entry] of s.tree(SOURCE, 's-1'))
+    if (entry.type === 'file') s.change('dr', put(path, entry.length, different.includes(path) ? 9 : 1));
+  s.snapshot(REPLICA, 's-1');
+  return { base: 's-0', baseSourceId: s.id(SOURCE, 's-0') };
+};
+
+const levels: readonly Scenario[] = [
+  scenario('equal checksums under every name', 'verify ok | equal 15 0', async (s) => {
+    twins(s);
+    await s.verify('s-1', { level: 'full' });
+  }),
+  scenario('other content under every name', 'verify ok | differs 15 14', async (s) => {
+    twins(s, NAMES);
+    await s.verify('s-1', { level: 'full' });
+  }),
+  scenario('other content that a listing cannot see', 'verify ok | equal', async (s) => {
+    twins(s, NAMES);
+    await s.verify('s-1');
+  }),
+  scenario('all files of a first copy at level changed', 'verify ok | differs 15 1', async (s) => {
+    twins(s, ['star*q?']);
+    await s.verify('s-1', { level: 'changed' });
+  }),
+  scenario('more differing checksums than are shown', 'verify ok | differs 31 30', async (s) => {
+    const paths = Array.from({ length: 30 }, (_, n) => `d/f-${n}`);
+    twins(s, paths, paths);
+    await s.verify('s-1', { level: 'full' });
+  }),
+  scenario('more files than one command line holds', 'verify ok | differs 131 1', async (s) => {
+    const long = Array.from({ length: 4 }, () => 'a long name '.repeat(18)).join('/');
+    const paths = Array.from({ length: 130 }, (_, n) => `${long}/${n}*`);
+    twins(s, [paths[125] ?? ''], paths);
+    await s.verify('s-1', { level: 'full' });
+  }),
+  scenario('listings that differ already, whose checksums nobody needs', 'verify ok | differs 0 0', async (s) => {
+    twins(s, NAMES);
+    s.change('prod', put('more'));
+    s.snapshot(SOURCE, 's-2');
+    s.snapshot(REPLICA, 's-2');
+    await s.verify('s-2', { level: 'full' });
+  }),
+  scenario('only what was written since the base', 'verify ok | differs 2 1', async (s) => {
+    const base = since(s, [put('new', 5), put('old', 10), { op: 'rm', path: 'gone' }], ['old', 'kept']);
+    await s.verify('s-1', { level: 'changed', ...base });
+  }),
+  scenario('what was renamed since the base, with its directory', 'verify ok | differs 1 1', async (s) => {
+    const base = since(s, [{ op: 'mv', path: 'd', to: 'e' }], ['e/moved']);
+    await s.verify('s-1', { level: 'changed', ...base });
+  }),
+  scenario('a base that nothing was written since', 'verify ok | equal 0 0', async (s) => {
+    const base = since(s, [], ['kept']);
+    await s.verify('s-1', { level: 'changed', ...base });
+  }),
+  scenario('every file in one of the parts, and what changed in each', 'verify ok', async (s) => {
+    const base = since(s, [put('new', 5)], ['kept', 'old', 'new']);
+    for (const part of ['1', '2', '3']) await s.verify('s-1', { level: 'rolling', part, parts: '3', ...base });
+  }),
+  scenario('all of a first copy at level rolling', 'verify ok | differs 15 14', async (s) => {
+    twins(s, NAMES);
+    await s.verify('s-1', { level: 'rolling', part: '1', parts: '30' });
+  }),
+  scenario('everything at level full, with a base too', 'verify ok | differs 4 1', async (s) => {
+    const base = since(s, [], ['kept']);
+    await s.verify('s-1', { level: 'full', ...base });
+  }),
+  scenario('a base that is gone at the comparison', 'verify refused base-missing', async (s) => {
+    twins(s);
+    await s.verify('s-1', { level: 'changed', base: 's-0', baseSourceId: OTHER_ID });
+  }),
+  scenario('another base of that name at the comparison', 'verify refused base-other', async (s) => {
+    since(s, [], []);
+    await s.verify('s-1', { level: 'changed', base: 's-0', baseSourceId: OTHER_ID });
+  }),
+  scenario('checksums while the replica has gone away', 'verify unreachable connection', async (s) => {
+    twins(s);
+    const ids = { targetId: s.id(SOURCE, 's-1'), sealId: s.id(REPLICA, 's-1') };
+    s.fault({ kind: 'unreachable', service: 'dr' }, { program: 'hadoop' });
+    await s.run('verify', { target: 's-1', level: 'full', ...ids });
+  }),
+  scenario('checksums that were cut off', 'verify refused unreadable', async (s) => {
+    twins(s);
+    const ids = { targetId: s.id(SOURCE, 's-1'), sealId: s.id(REPLICA, 's-1') };
+    s.fault({ kind: 'cut-output', bytes: 300 }, { program: 'hadoop' });
+    await s.run('verify', { target: 's-1', level: 'full', ...ids });
+  }),
+];
+
 const verifications: readonly Scenario[] = [
   scenario('equal copies', 'verify ok | equal', async (s) => {
     s.replicated();
@@ -635,17 +844,17 @@ const verifications: readonly Scenario[] = [
   }),
   scenario('a target that is gone', 'verify refused target-missing', async (s) => {
     s.replicated();
-    await s.run('verify', { target: 's-9', targetId: OTHER_ID, sealId: OTHER_ID });
+    await s.run('verify', { target: 's-9', targetId: OTHER_ID, sealId: OTHER_ID, level: 'listing' });
   }),
   scenario('a seal that is gone', 'verify refused seal-missing', async (s) => {
     s.replicated();
-    await s.run('verify', { target: 's-2', targetId: s.id(SOURCE, 's-2'), sealId: OTHER_ID });
+    await s.run('verify', { target: 's-2', targetId: s.id(SOURCE, 's-2'), sealId: OTHER_ID, level: 'listing' });
   }),
   scenario('a seal that was deleted', 'verify refused seal-missing', async (s) => {
     s.replicated();
     const sealId = s.id(REPLICA, 's-1');
     s.ozone('sh', 'snapshot', 'delete', REPLICA, 's-1');
-    await s.run('verify', { target: 's-1', targetId: s.id(SOURCE, 's-1'), sealId });
+    await s.run('verify', { target: 's-1', targetId: s.id(SOURCE, 's-1'), sealId, level: 'listing' });
   }),
   scenario('another target of that name', 'verify refused target-other', async (s) => {
     s.replicated();
@@ -657,19 +866,465 @@ const verifications: readonly Scenario[] = [
   }),
   scenario('a comparison while the replica is away', 'verify unreachable connection', async (s) => {
     s.replicated();
-    const ids = { targetId: s.id(SOURCE, 's-1'), sealId: s.id(REPLICA, 's-1') };
+    const ids = { targetId: s.id(SOURCE, 's-1'), sealId: s.id(REPLICA, 's-1'), level: 'listing' };
     s.fault({ kind: 'unreachable', service: 'dr' });
     await s.run('verify', { target: 's-1', ...ids });
   }),
   scenario('a listing that is cut', 'verify refused unreadable', async (s) => {
     s.replicated();
-    const ids = { targetId: s.id(SOURCE, 's-1'), sealId: s.id(REPLICA, 's-1') };
+    const ids = { targetId: s.id(SOURCE, 's-1'), sealId: s.id(REPLICA, 's-1'), level: 'listing' };
     s.fault({ kind: 'cut-output', bytes: 2500 });
     await s.run('verify', { target: 's-1', ...ids });
   }),
 ];
 
+const brakes: readonly Scenario[] = [
+  scenario('an increment below its brake', 'replicate ok | incremental 0', async (s) => {
+    s.replicated();
+    s.diff();
+    await s.increment({ brake: '1' });
+  }),
+  scenario('an increment above its brake', 'replicate refused anomalous-change', async (s) => {
+    s.replicated();
+    s.diff();
+    await s.increment({ brake: '0' });
+  }),
+  scenario('a long increment above its brake', 'replicate refused anomalous-change', async (s) => {
+    s.emptied();
+    await s.increment({ brake: '6' });
+  }),
+  scenario('a long increment below its brake', 'replicate ok | incremental 0', async (s) => {
+    s.emptied();
+    await s.increment({ brake: '12' });
+  }),
+  scenario('a long increment while its source goes away', 'replicate unreachable connection', async (s) => {
+    s.emptied();
+    s.fault({ kind: 'unreachable', service: 'prod' }, { command: '-t 1' });
+    await s.increment({ brake: '12' });
+  }),
+  scenario('a first copy with a brake', 'replicate ok | bootstrap 0', async (s) => {
+    s.bucket('prod');
+    s.bucket('dr');
+    s.change('prod', put('a/file'));
+    s.snapshot(SOURCE, 's-2');
+    await s.full('bootstrap', { brake: '0' });
+  }),
+  scenario('a resync below its brake', 'replicate ok | resync 0', async (s) => {
+    s.replicated();
+    s.change('dr', put('.distcp.diff.tmp1/x'), put('extra/.distcp.x'));
+    await s.full('resync', { brake: '4' });
+  }),
+  scenario('a resync above its brake', 'replicate refused anomalous-change', async (s) => {
+    s.replicated();
+    s.change('dr', put('.distcp.diff.tmp1/x'), put('extra/.distcp.x'));
+    await s.full('resync', { brake: '3' });
+  }),
+  scenario('a resync of LEGACY buckets above its brake', 'replicate refused anomalous-change', async (s) => {
+    s.replicated('LEGACY');
+    s.change('dr', put('x/y/z'));
+    await s.full('resync', { brake: '3' });
+  }),
+];
+
+const detached = { detached: 'yes', operation: op(50) };
+const probe = (s: Setting) => s.run('probe', { probed: op(50) });
+
+const detachments: readonly Scenario[] = [
+  scenario('a detached copy, until its end', 'probe ok | ended ok ', async (s) => {
+    s.replicated();
+    s.diff();
+    await s.increment({ ...detached, brake: '9' });
+    await probe(s);
+    await s.increment({ ...detached, brake: '9' });
+    await s.goOn();
+    await probe(s);
+    await s.increment(detached);
+    await s.verify('s-2');
+    await probe(s);
+  }),
+  scenario('a detached copy that fails', 'probe ok | ended failed copy-failed', async (s) => {
+    s.replicated();
+    s.fault({ kind: 'unreachable', service: 'prod' }, { program: 'hadoop' });
+    await s.full('resync', detached);
+    await s.goOn();
+    await probe(s);
+  }),
+  scenario('a detached copy whose checks refuse', 'probe ok | ended refused replica-other', async (s) => {
+    s.replicated();
+    await s.full('resync', { ...detached, replicaCreated: '2001-01-01T00:00:00.000Z' });
+    await probe(s);
+  }),
+  scenario('a detached copy that is superseded', 'probe ok | ended interrupted cancelled', async (s) => {
+    s.replicated();
+    s.diff();
+    await s.increment(detached);
+    await s.full('resync', { fence: '6', supersedes: op(50) });
+    await probe(s);
+  }),
+  scenario('a copy while a detached one runs', 'replicate refused bucket-busy', async (s) => {
+    s.replicated();
+    await s.full('resync', detached);
+    await s.full('resync', { fence: '6' });
+    await s.goOn();
+  }),
+  scenario('a copy that may end another one than runs', 'replicate refused bucket-busy', async (s) => {
+    s.replicated();
+    s.diff();
+    await s.increment(detached);
+    await s.increment({ fence: '6', supersedes: op(51) });
+    await s.goOn();
+  }),
+  scenario('an older copy that may end the one that runs', 'replicate refused fence-stale', async (s) => {
+    s.replicated();
+    await s.full('resync', detached);
+    await s.full('resync', { fence: '4', supersedes: op(50) });
+    await s.goOn();
+  }),
+  scenario('tidying while a detached copy runs', 'tidy refused bucket-busy', async (s) => {
+    s.replicated();
+    s.snapshot(REPLICA, OURS);
+    await s.full('resync', detached);
+    await s.run('tidy', { remove: `${OURS}=${s.id(REPLICA, OURS)}` });
+    await s.goOn();
+  }),
+  scenario('a probe of what never came', 'probe ok | unknown', (s) => probe(s)),
+  scenario('a probe of a copy that was not detached', 'probe ok | ended ok ', async (s) => {
+    s.replicated();
+    await s.full('resync', { operation: op(50) });
+    await probe(s);
+  }),
+];
+
+const OURS = 'odr-tmp-dirty';
+
+/** A copy whose distcp was killed between making and removing its temporary snapshot of the replica. @returns its name */
+const leak = async (s: Setting): Promise<string> => {
+  s.replicated();
+  s.diff();
+  s.fault({ kind: 'crash', point: 'after:distcp-temp-snapshot-create' }, { program: 'hadoop' });
+  await s.increment();
+  s.healthy();
+  const listed: readonly { readonly name: string }[] = JSON.parse(
+    s.ozone('sh', 'snapshot', 'list', '--all', '-p', 'temp', REPLICA),
+  );
+  return listed[0]?.name ?? '';
+};
+
+const tidying: readonly Scenario[] = [
+  scenario(
+    'the temporary snapshot of a distcp that was killed, and one of ours',
+    'tidy ok | removed 2 kept 0',
+    async (s) => {
+      const leaked = await leak(s);
+      s.snapshot(REPLICA, OURS);
+      await s.run('tidy', { remove: `${leaked}=${s.id(REPLICA, leaked)},${OURS}=${s.id(REPLICA, OURS)}` });
+    },
+  ),
+  scenario('temporaries that are gone, deleted or another snapshot', 'tidy ok | removed 1 kept 3', async (s) => {
+    s.replicated();
+    for (const name of ['odr-tmp-1', 'odr-tmp-2', 'odr-tmp-3']) s.snapshot(REPLICA, name);
+    const ids = ['odr-tmp-1', 'odr-tmp-2'].map((name) => `${name}=${s.id(REPLICA, name)}`);
+    s.ozone('sh', 'snapshot', 'delete', REPLICA, 'odr-tmp-2');
+    await s.run('tidy', { remove: [...ids, `odr-tmp-3=${OTHER_ID}`, `odr-tmp-4=${OTHER_ID}`].join() });
+  }),
+  scenario('temporaries of which all are gone', 'tidy ok | removed 0 kept 1', async (s) => {
+    s.replicated();
+    await s.run('tidy', { remove: `${OURS}=${OTHER_ID}` });
+  }),
+  scenario('temporaries that may not be deleted', 'tidy failed permission-denied', async (s) => {
+    s.replicated();
+    s.snapshot(REPLICA, OURS);
+    const remove = `${OURS}=${s.id(REPLICA, OURS)},odr-tmp-9=${OTHER_ID}`;
+    s.fault({ kind: 'permission-denied', service: 'dr' }, { command: 'snapshot delete' });
+    await s.run('tidy', { remove });
+  }),
+  scenario('temporaries of which the second is not reached', 'tidy failed timeout', async (s) => {
+    s.replicated();
+    for (const name of ['odr-tmp-1', 'odr-tmp-2', 'odr-tmp-3']) s.snapshot(REPLICA, name);
+    const remove = ['odr-tmp-1', 'odr-tmp-2', 'odr-tmp-3'].map((name) => `${name}=${s.id(REPLICA, name)}`).join();
+    s.fault({ kind: 'crash', point: 'before:snapshot-delete', nth: 2 });
+    await s.run('tidy', { remove });
+  }),
+  scenario('temporaries of a bucket that is not there', 'tidy refused replica-missing', async (s) => {
+    await s.run('tidy', { remove: `${OURS}=${OTHER_ID}` });
+  }),
+  scenario('temporaries while the replica is away', 'tidy unreachable connection', async (s) => {
+    s.replicated();
+    s.fault({ kind: 'unreachable', service: 'dr' });
+    await s.run('tidy', { remove: `${OURS}=${OTHER_ID}` });
+  }),
+];
+
+/** What both sides have in the base of a narrowed resync. */
+const BASE: readonly Change[] = [
+  ...['a/b/one', 'a/b/two', 'a/c/three', 'd/e/four', 'd/five', 'root file', 'other'].map((path) => put(path)),
+  ...['old/x', 'old/deep/y', 'gone/z', 'gone/deeper/z'].map((path, n) => put(path, 20 + n)),
+  { op: 'mkdir', path: 'a/empty' },
+];
+/** An increment with everything in it. */
+const EVERYTHING: readonly Change[] = [
+  put('a/b/one', 30, 2),
+  { op: 'rm', path: 'a/b/two' },
+  put('a/c/new', 5),
+  { op: 'mv', path: 'old', to: 'a/renamed' },
+  { op: 'rmr', path: 'gone' },
+  put('root file', 31, 3),
+  { op: 'mv', path: 'other', to: 'd/other' },
+  { op: 'mkdir', path: 'd/e/empty' },
+];
+
+interface Narrow {
+  readonly base?: readonly Change[];
+  /** What happens on the source between base and target. */
+  readonly source?: readonly Change[];
+  /** Where the increment's distcp is killed; it is not tried without. */
+  readonly killed?: `after:${CrashPoint}`;
+  readonly nth?: number;
+  /** What then happens on the replica. */
+  readonly replica?: readonly Change[];
+  readonly layout?: string;
+  /** What happens to the difference on either side. */
+  readonly diff?: FaultEffect;
+  /** Just before the narrowed resync. */
+  readonly before?: (s: Setting) => void;
+  readonly more?: Variables | ((s: Setting) => Variables);
+}
+
+const TEMPORARY = 'odr-tmp-narrow';
+const changed = (s: Setting, name = TEMPORARY) =>
+  s.run('snapshot', { source: 'dr/vol/bkt', replica: '', target: name, base: 's-1' });
+const narrow = (s: Setting, more: Variables = {}): Promise<void> =>
+  s.full('resync', {
+    ...{ base: 's-1', baseSourceId: s.id(SOURCE, 's-1'), baseReplicaId: s.id(REPLICA, 's-1') },
+    ...{ narrow: `${TEMPORARY}=${s.id(REPLICA, TEMPORARY)}`, fence: '6' },
+    ...more,
+  });
+
+const narrowable = async (s: Setting, it: Narrow): Promise<void> => {
+  for (const [service, bucket] of [
+    ['prod', SOURCE],
+    ['dr', REPLICA],
+  ] as const) {
+    s.bucket(service, it.layout);
+    s.change(service, ...(it.base ?? BASE));
+    s.snapshot(bucket, 's-1');
+  }
+  s.change('prod', ...(it.source ?? []));
+  s.snapshot(SOURCE, 's-2');
+  if (it.diff) s.fault(it.diff);
+  s.diff();
+  if (it.killed) {
+    s.fault({ kind: 'crash', point: it.killed, nth: it.nth ?? 1 }, distcp);
+    await s.increment();
+    s.healthy();
+  }
+  s.change('dr', ...(it.replica ?? []));
+  await changed(s);
+  s.healthy();
+  it.before?.(s);
+};
+
+const compare = async (s: Setting): Promise<void> => {
+  await s.verify('s-2', { level: 'full' });
+  if (!isDeepStrictEqual(s.tree(REPLICA, 's-2'), s.tree(SOURCE, 's-2'))) throw new Error('not equal');
+};
+
+/** A narrowed resync, and the comparison of everything if it copied; what it refuses must leave the replica alone. */
+const narrowed = async (s: Setting, it: Narrow): Promise<void> => {
+  await narrowable(s, it);
+  const before = s.tree(REPLICA);
+  await narrow(s, typeof it.more === 'function' ? it.more(s) : it.more);
+  if (s.answers.at(-1)?.outcome === 'ok') await compare(s);
+  else if (!isDeepStrictEqual(s.tree(REPLICA), before)) throw new Error('a refusal has changed the replica');
+};
+
+/** A narrowed resync that fails while `fault` lasts, then another with a new temporary. */
+const narrowedTwice = async (s: Setting, it: Narrow, fault: FaultEffect, match = distcp): Promise<void> => {
+  await narrowable(s, it);
+  const [id, created] = [s.id(REPLICA, TEMPORARY), s.created('dr')];
+  s.fault(fault, match);
+  await narrow(s, { narrow: `${TEMPORARY}=${id}`, replicaCreated: created });
+  s.healthy();
+  await changed(s, 'odr-tmp-2');
+  await narrow(s, { narrow: `odr-tmp-2=${s.id(REPLICA, 'odr-tmp-2')}`, fence: '7', fenceSeed: 'no' });
+  await compare(s);
+};
+
+const HARD_NAMES = ['with blanks', 'ünï 日本', `it's "quoted"`, '100%20 +,;&=#', '-dash', '~tilde'];
+
+const pagesOf = (diffPageSize: number) => (s: Setting) => s.settings({ '*': { diffPageSize } });
+
+const equal: readonly (readonly [title: string, it: Narrow])[] = [
+  ['of nothing', {}],
+  ['of everything that changed on the source', { source: EVERYTHING }],
+  ['after an increment killed in its first move', { source: EVERYTHING, killed: 'after:distcp-sync-move-to-tmp' }],
+  ['after an increment killed in its moves', { source: EVERYTHING, killed: 'after:distcp-sync-move-to-tmp', nth: 4 }],
+  ['after an increment killed moving back', { source: EVERYTHING, killed: 'after:distcp-sync-move-to-target' }],
+  ['after an increment killed between its phases', { source: EVERYTHING, killed: 'after:distcp-sync-delete-tmp' }],
+  ['after an increment killed in its copy', { source: EVERYTHING, killed: 'after:distcp-copy-file', nth: 2 }],
+  [
+    'of debris, foreign files and foreign deletions',
+    {
+      source: [put('a/c/new', 5)],
+      replica: [
+        put('.distcp.tmp.attempt_x', 3),
+        put('.distcp.diff.tmp77/d/e', 3),
+        put('foreign/er/file', 4),
+        put('a/b/foreign', 4),
+        put('d/five', 10, 9),
+        { op: 'rmr', path: 'old' },
+        { op: 'mv', path: 'gone', to: 'd/gone' },
+        { op: 'rm', path: 'root file' },
+      ],
+    },
+  ],
+  [
+    'of files that became directories, and directories that became files',
+    {
+      source: [
+        { op: 'rm', path: 'root file' },
+        put('root file/is now/a directory', 7),
+        { op: 'rmr', path: 'old' },
+        put('old', 8),
+        { op: 'rm', path: 'a/b/one' },
+        put('a/b/one/more', 9),
+        { op: 'rmr', path: 'd/e' },
+        put('d/e', 11),
+      ],
+      replica: [{ op: 'rmr', path: 'a/empty' }, put('a/empty', 12)],
+    },
+  ],
+  [
+    'of a directory that was emptied, and of one that is empty and new',
+    {
+      source: [
+        { op: 'rm', path: 'old/x' },
+        { op: 'rmr', path: 'old/deep' },
+        { op: 'mkdir', path: 'fresh' },
+      ],
+      replica: [{ op: 'rmr', path: 'old' }],
+    },
+  ],
+  [
+    'of names that are hard to pass on',
+    {
+      base: HARD_NAMES.flatMap((name) => [put(`${name}/${name}`), put(`${name}.root`)]),
+      source: HARD_NAMES.flatMap((name) => [put(`${name}/${name}`, 11, 2), put(`${name}.root`, 12, 2)]),
+      replica: [{ op: 'rmr', path: HARD_NAMES[1] ?? '' }, put('[1]{x} *?\\.foreign')],
+    },
+  ],
+  [
+    'of single files whose names are patterns',
+    { base: [put('[1]{x} *?\\'), put('1')], source: [put('[1]{x} *?\\', 11, 2)] },
+  ],
+  ['of LEGACY buckets', { layout: 'LEGACY', source: EVERYTHING, killed: 'after:distcp-copy-file' }],
+  ['with the brake', { source: EVERYTHING, more: { brake: '99' } }],
+  ['of more than a page', { source: Array.from({ length: 7 }, (_, n) => put(`a/b/n${n}`)), before: pagesOf(2) }],
+];
+const REPLICATE = 'replicate refused';
+const refused: readonly (readonly [title: string, expects: string, it: Narrow])[] = [
+  [
+    'beside what no report names',
+    `${REPLICATE} too-wide`,
+    { source: [put('a/c/new', 5)], before: (s) => s.change('dr', put('d/later')) },
+  ],
+  [
+    'beside what its report leaves out',
+    `${REPLICATE} too-wide`,
+    { source: [put('a/c/new', 5), put('d/e/new', 6)], diff: { kind: 'diff-omits', service: 'prod', entry: 1 } },
+  ],
+  [
+    'while the difference of the replica is computed',
+    `${REPLICATE} diff-pending`,
+    { diff: { kind: 'diff-slow', service: 'dr', ms: 60_000 } },
+  ],
+  [
+    'whose replica has no difference',
+    `${REPLICATE} diff-failed`,
+    { diff: { kind: 'diff-fails', service: 'dr', reason: 'RocksDB' } },
+  ],
+  [
+    'while the replica goes away',
+    'replicate unreachable connection',
+    { before: (s) => s.fault({ kind: 'unreachable', service: 'dr' }, { command: 'snapshot diff .*o3://dr' }) },
+  ],
+  [
+    'of 25 places',
+    `${REPLICATE} too-wide`,
+    {
+      base: Array.from({ length: 25 }, (_, n) => put(`a/${n}/file`)),
+      source: Array.from({ length: 25 }, (_, n) => put(`a/${n}/file`, 11)),
+    },
+  ],
+  [
+    'of 25 entries of the root',
+    `${REPLICATE} too-wide`,
+    { source: Array.from({ length: 25 }, (_, n) => put(`r${n}`)) },
+  ],
+  [
+    'of 21 pages',
+    `${REPLICATE} too-wide`,
+    {
+      source: Array.from({ length: 21 }, (_, n) => put(`a/b/n${n}`)),
+      before: pagesOf(1),
+    },
+  ],
+  [
+    'of a directory whose name is a pattern',
+    `${REPLICATE} too-wide`,
+    { base: [put('d/[e]*/file')], source: [put('d/[e]*/file', 11)] },
+  ],
+  ['of a name with a line end', `${REPLICATE} too-wide`, { source: [put('two\nlines')] }],
+  ['above its brake', `${REPLICATE} anomalous-change`, { source: [{ op: 'rmr', path: 'gone' }], more: { brake: '3' } }],
+  ['whose temporary is gone', `${REPLICATE} temporary-missing`, { more: { narrow: `odr-tmp-x=${OTHER_ID}` } }],
+  ['with another temporary', `${REPLICATE} temporary-other`, { more: { narrow: `${TEMPORARY}=${OTHER_ID}` } }],
+  ['from another base', `${REPLICATE} base-other`, { more: { baseReplicaId: OTHER_ID } }],
+  [
+    'whose replica diff nobody asked for',
+    `${REPLICATE} diff-unknown`,
+    {
+      more: (s) => {
+        s.snapshot(REPLICA, 'odr-tmp-2');
+        return { narrow: `odr-tmp-2=${s.id(REPLICA, 'odr-tmp-2')}` };
+      },
+    },
+  ],
+];
+
+const TANGLED: Narrow = {
+  source: [...EVERYTHING, { op: 'rmr', path: 'a/empty' }, put('a/empty', 4)],
+  replica: [put('foreign/file', 4), put('a/c/foreign', 4), put('d/e/foreign', 4)],
+};
+const narrowings: readonly Scenario[] = [
+  ...(
+    [
+      ['killed in its removals', { kind: 'crash', point: 'after:key-delete', nth: 2 }],
+      ['killed in its copies', { kind: 'crash', point: 'after:distcp-copy-file', nth: 3 }],
+      ['killed in its deletions', { kind: 'crash', point: 'before:distcp-delete-extra', nth: 2 }],
+      ['into a full replica', { kind: 'quota-full', service: 'dr' }],
+    ] satisfies readonly (readonly [string, FaultEffect])[]
+  ).map(([title, fault]) =>
+    scenario(`a narrowed resync ${title}, and another`, 'verify ok | equal', (s) => narrowedTwice(s, TANGLED, fault)),
+  ),
+  scenario('a detached narrowed resync', 'verify ok | equal', async (s) => {
+    await narrowable(s, TANGLED);
+    await narrow(s, detached);
+    await s.goOn();
+    await probe(s);
+    await compare(s);
+  }),
+  scenario('a narrowed resync with the command line of 2.1', 'verify ok | equal', async (s) => {
+    await narrowable(s, TANGLED);
+    s.settings({ '*': { cli: '2.1' } });
+    await narrow(s);
+    await compare(s);
+  }),
+  ...equal.map(([title, it]) => scenario(`a narrowed resync ${title}`, 'verify ok | equal', (s) => narrowed(s, it))),
+  ...refused.map(([title, expects, it]) => scenario(`a narrowed resync ${title}`, expects, (s) => narrowed(s, it))),
+];
+
 const full = { mode: 'resync', target: 's-2', targetId: OTHER_ID, fence: '5' };
+const compared = { target: 's-1', targetId: OTHER_ID, sealId: OTHER_ID };
 const inputs: readonly Scenario[] = (
   [
     ['a parameter that was not passed', 'bad-parameter', 'survey', { maps: undefined }],
@@ -678,7 +1333,28 @@ const inputs: readonly Scenario[] = (
     ['a verb that the document does not run', 'verb-not-allowed', 'snapshot', { target: 's-1' }, 'observe'],
     ['a verb that nobody runs', 'verb-not-allowed', 'destroy', {}],
     ['a verb without what it needs', 'bad-parameter', 'verify', { target: 's-1' }],
+    ['a comparison without a level', 'bad-parameter', 'verify', compared],
+    ['a part beyond the parts', 'bad-parameter', 'verify', { ...compared, level: 'rolling', part: '3', parts: '2' }],
+    ['part 0', 'bad-parameter', 'verify', { ...compared, level: 'rolling', part: '0', parts: '2' }],
+    [
+      'a base of a comparison without its id',
+      'bad-parameter',
+      'verify',
+      { ...compared, level: 'changed', base: 's-0' },
+    ],
     ['a diff with itself', 'bad-parameter', 'diff', { base: 's-1', target: 's-1' }],
+    ['nothing to tidy', 'bad-parameter', 'tidy', {}],
+    ['a recovery point to tidy', 'bad-parameter', 'tidy', { remove: `s-1=${OTHER_ID}` }],
+    [
+      'tidying by a document that may not delete',
+      'verb-not-allowed',
+      'tidy',
+      { remove: `${OURS}=${OTHER_ID}` },
+      'protect',
+    ],
+    ['a copy that supersedes itself', 'bad-parameter', 'replicate', { ...full, operation: op(1), supersedes: op(1) }],
+    ['a bucket without a layout', 'bad-parameter', 'create-bucket', {}],
+    ['a probe of nothing', 'bad-parameter', 'probe', {}],
     ['a copy without a token', 'bad-parameter', 'replicate', { ...full, fence: '0' }],
     ['a copy into its own source', 'bad-parameter', 'replicate', { ...full, replica: 'prod/vol/bkt' }],
     ['a copy into an unknown bucket', 'bad-parameter', 'replicate', full],
@@ -690,11 +1366,17 @@ const inputs: readonly Scenario[] = (
 
 export const scenarios: readonly Scenario[] = [
   ...surveys,
+  ...envelopes,
   ...snapshots,
   ...diffs,
   ...copies,
   ...guards,
   ...failures,
+  ...brakes,
+  ...detachments,
   ...verifications,
+  ...levels,
+  ...tidying,
+  ...narrowings,
   ...inputs,
 ];

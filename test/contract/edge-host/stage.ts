@@ -1,6 +1,8 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { EdgeHost, type Reply, type Variables } from '../../edge-host/edge-host.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { BlastRadius } from '../../../functions/core/domain/operation.ts';
+import { documentOf, EdgeHost, type Reply, type Variables } from '../../edge-host/edge-host.ts';
 import { InProcessHost } from '../../in-process-edge/host.ts';
 import { createSimulator, type SimulatedOzone, simulateInMemory } from '../../ozone-simulator/simulator.ts';
 
@@ -11,28 +13,50 @@ export type Answer = Omit<Reply, 'host' | 'startedAt' | 'endedAt'> & { readonly 
 export interface Stage {
   /** The clusters, for preparing; no fault strikes what is done through it but by `faults`. */
   readonly ozone: SimulatedOzone;
-  run(verb: string, parameters?: Variables, document?: string): Promise<Answer>;
+  run(verb: string, parameters?: Variables, document?: BlastRadius): Promise<Answer>;
+  /** Lets the detached copies, which wait for this, go on to their ends. */
+  goOn(): Promise<void>;
   close(): void;
 }
 
-const NOW = Date.UTC(2030, 0, 1);
-const DOCUMENT_OF: Readonly<Record<string, 'observe' | 'protect'>> = { snapshot: 'protect', replicate: 'protect' };
+/** When every stage begins, epoch milliseconds. */
+export const NOW = Date.UTC(2030, 0, 1);
 
 /** The real script, its programs the simulator's executables. */
 export const scriptStage = async (): Promise<Stage> => {
   const host = new EdgeHost();
   const clusters = await createSimulator({ directory: mkdtempSync(join(host.directory, 'clusters-')) });
-  host.configure(`path=${clusters.bin}\njava_home=/usr\nstate=${host.state}\nclient_attempts=3\nclient_wait_ms=200\n`);
+  const path = `${waitingHadoop(host, clusters.bin)}:${clusters.bin}`;
+  host.configure(`path=${path}\njava_home=/usr\nstate=${host.state}\nclient_attempts=3\nclient_wait_ms=200\n`);
   clusters.inProcess.setClock({ now: NOW, skewMs: {} });
   const normal = normalizer();
   return {
     ozone: clusters.inProcess,
     run: async (verb, parameters, document) => {
+      if (parameters?.detached === 'yes') writeFileSync(host.file('waiting', `${parameters.operation}`), '');
       const { exit, reply } = await host.run(verb, parameters, document);
       return normal(exit, reply);
     },
+    goOn: async () => {
+      const waiting = readdirSync(host.file('waiting'));
+      for (const operation of waiting) rmSync(host.file('waiting', operation));
+      for (const operation of waiting)
+        while (!existsSync(join(host.state, 'operations', operation, 'result'))) await sleep(20);
+    },
     close: () => rmSync(host.directory, { recursive: true, force: true }),
   };
+};
+
+/** A `hadoop` in front of the other one, whose distcp waits while its operation has a file in `waiting`. @returns its folder */
+const waitingHadoop = (host: EdgeHost, bin: string): string => {
+  for (const folder of ['front', 'waiting']) mkdirSync(host.file(folder));
+  const text = `#!/bin/bash
+[[ $* =~ mapreduce.job.tags=(op-[0-9a-f-]*) ]]
+while [ -e '${host.file('waiting')}'/"\${BASH_REMATCH[1]:-none}" ]; do sleep 0.02; done
+exec '${bin}/hadoop' "$@"
+`;
+  writeFileSync(host.file('front', 'hadoop'), text, { mode: 0o755 });
+  return host.file('front');
 };
 
 /** The host in this process; its parameters are those that Run Command would give the script. */
@@ -43,13 +67,14 @@ export const inProcessStage = (parametersOf: EdgeHost): Stage => {
   const normal = normalizer();
   return {
     ozone,
-    run: async (verb, parameters = {}, document = DOCUMENT_OF[verb] ?? 'observe') => {
+    run: async (verb, parameters = {}, document = documentOf[verb] ?? 'observe') => {
       const given = Object.entries(parametersOf.environment(verb, parameters))
         .filter(([name]) => name.startsWith('SSM_'))
         .map(([name, value]) => [name.slice('SSM_'.length), value]);
-      const { exit, stdout } = host.run(document === 'protect' ? 'protect' : 'observe', Object.fromEntries(given));
+      const { exit, stdout } = host.run(document, Object.fromEntries(given));
       return normal(exit, JSON.parse(stdout.split('\n')[1] ?? ''));
     },
+    goOn: async () => host.goOn(),
     close: () => undefined,
   };
 };
@@ -71,7 +96,7 @@ const normalizer = () => {
     names.set(random, name);
     return name;
   };
-  return (exit: number | null, { host: _, startedAt: _s, endedAt: _e, ...reply }: Reply): Answer => {
+  const normal = (exit: number | null, { host: _, startedAt: _s, endedAt: _e, ...reply }: Reply): Answer => {
     const text = RANDOM.reduce((all, random) => all.replace(random, named), JSON.stringify({ exit, ...reply }));
     const answer = JSON.parse(text);
     if (answer.data?.copy) {
@@ -80,6 +105,8 @@ const normalizer = () => {
       if (answer.data.copy.exit === 255) answer.data.log = '';
     }
     if (ABOUT_FILES.has(answer.code)) answer.message = '';
+    if (answer.verb === 'probe' && answer.data?.reply) answer.data.reply = normal(null, answer.data.reply);
     return answer;
   };
+  return normal;
 };

@@ -1,4 +1,5 @@
 import type { Scenario } from './scenario.ts';
+import { bucketScenarios } from './scenarios/buckets.ts';
 import { copyScenarios } from './scenarios/copy.ts';
 import { diffContentScenarios } from './scenarios/diff-content.ts';
 import { diffJobScenarios } from './scenarios/diff-jobs.ts';
@@ -16,6 +17,7 @@ export const scenarios: readonly Scenario[] = [
   ...fileSystemScenarios,
   ...copyScenarios,
   ...incrementalScenarios,
+  ...bucketScenarios,
 ];
 
 export const bucketOf = (index: number): string => `bkt-${String(index).padStart(3, '0')}`;

@@ -1,23 +1,29 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { RunStep } from '../../../functions/core/domain/ledger.ts';
+import type { Decision, RunStep } from '../../../functions/core/domain/ledger.ts';
 import { BucketRef, ClusterName, type PairId, pairId, RunId } from '../../../functions/core/domain/names.ts';
 import { EdgeParameters, type Operation } from '../../../functions/core/domain/operation.ts';
-import { epochMs } from '../../../functions/core/domain/units.ts';
+import { type EpochMs, epochMs } from '../../../functions/core/domain/units.ts';
 import type { Ledger, OperationStore } from '../../../functions/core/ports.ts';
+import type { DecisionLog } from '../../fixtures/memory-store.ts';
 import { historyOf, operationOf, slot } from '../../unit/planner/world.ts';
 
-export interface Stores {
+export interface Stores extends DecisionLog {
   readonly ledger: Ledger;
   readonly operations: OperationStore;
 }
+
+const cluster = ClusterName.parse('prod');
+const holder = (n: number): PairId => pairId(cluster, BucketRef.parse(`sales/orders-${n}`), ClusterName.parse('dr'));
+const at = (minutes: number): EpochMs => epochMs(slot + minutes * 60_000);
 
 /** What the ledger and the operation store promise, wherever they keep it. */
 export const describeStores = (engine: string, open: () => Promise<Stores>): void => {
   let ledger: Ledger;
   let operations: OperationStore;
+  let decisions: Stores['decisions'];
   let count = 0;
   beforeAll(async () => {
-    ({ ledger, operations } = await open());
+    ({ ledger, operations, decisions } = await open());
   });
 
   const freshPair = (): PairId => {
@@ -161,6 +167,99 @@ export const describeStores = (engine: string, open: () => Promise<Stores>): voi
     });
   });
 
+  describe(`places for snapshot diffs on ${engine}`, () => {
+    let clusters = 0;
+    const freshCluster = (): ClusterName => {
+      clusters += 1;
+      return ClusterName.parse(`cluster-${clusters}`);
+    };
+
+    it('there are as many as the cluster has, and one more is refused', async () => {
+      const on = freshCluster();
+      const taken = [];
+      for (const n of [1, 2, 3]) taken.push(await ledger.takeDiffSlot(on, holder(n), 2, at(10), at(0)));
+      expect(taken).toEqual([true, true, false]);
+    });
+
+    it('of many that come at once as many get one as there are', async () => {
+      const on = freshCluster();
+      const all = [1, 2, 3, 4, 5, 6];
+      const taken = await Promise.all(all.map((n) => ledger.takeDiffSlot(on, holder(n), 2, at(10), at(0))));
+      expect(taken.filter((it) => it)).toHaveLength(2);
+      const again = [];
+      for (const n of all) again.push(await ledger.takeDiffSlot(on, holder(n), 2, at(10), at(0)));
+      expect(again).toEqual(taken);
+    });
+
+    it('another cluster has places of its own', async () => {
+      expect(await ledger.takeDiffSlot(freshCluster(), holder(1), 1, at(10), at(0))).toBe(true);
+      expect(await ledger.takeDiffSlot(freshCluster(), holder(2), 1, at(10), at(0))).toBe(true);
+    });
+
+    it('a place is free again when its time is over', async () => {
+      const on = freshCluster();
+      await ledger.takeDiffSlot(on, holder(1), 1, at(10), at(0));
+      expect(await ledger.takeDiffSlot(on, holder(2), 1, at(20), epochMs(at(10) - 1))).toBe(false);
+      expect(await ledger.takeDiffSlot(on, holder(2), 1, at(20), at(10))).toBe(true);
+      expect(await ledger.takeDiffSlot(on, holder(1), 1, at(20), at(10))).toBe(false);
+    });
+
+    it('who takes its place again prolongs it and needs no second one', async () => {
+      const on = freshCluster();
+      await ledger.takeDiffSlot(on, holder(1), 2, at(10), at(0));
+      expect(await ledger.takeDiffSlot(on, holder(1), 2, at(20), at(5))).toBe(true);
+      expect(await ledger.takeDiffSlot(on, holder(2), 2, at(25), at(5))).toBe(true);
+      expect(await ledger.takeDiffSlot(on, holder(3), 2, at(25), at(15))).toBe(false);
+      expect(await ledger.takeDiffSlot(on, holder(3), 2, at(25), at(20))).toBe(true);
+    });
+
+    it('fewer places than are taken let nobody in until enough are free', async () => {
+      const on = freshCluster();
+      for (const n of [1, 2]) await ledger.takeDiffSlot(on, holder(n), 2, at(10 * n), at(0));
+      expect(await ledger.takeDiffSlot(on, holder(3), 1, at(30), at(10))).toBe(false);
+      expect(await ledger.takeDiffSlot(on, holder(3), 1, at(30), at(20))).toBe(true);
+    });
+
+    it('a place that is given back can be taken, and giving it back again changes nothing', async () => {
+      const on = freshCluster();
+      await ledger.releaseDiffSlot(on, holder(1));
+      await ledger.takeDiffSlot(on, holder(1), 1, at(10), at(0));
+      await ledger.releaseDiffSlot(on, holder(1));
+      expect(await ledger.takeDiffSlot(on, holder(2), 1, at(10), at(0))).toBe(true);
+      await ledger.releaseDiffSlot(on, holder(1));
+      expect(await ledger.takeDiffSlot(on, holder(3), 1, at(10), at(0))).toBe(false);
+    });
+  });
+
+  describe(`decisions of people on ${engine}`, () => {
+    const decision = (minutes: number, verdict: Decision['decision']): Decision => ({
+      decision: verdict,
+      confirmation: `${verdict} sales/orders odr-nightly-20261120t020000z-1`,
+      execution: 'arn:decision',
+      by: 'Ada',
+      reason: 'quarterly clean-up',
+      at: at(minutes),
+    });
+
+    it('are kept beside the pair, each of them, in their order', async () => {
+      const pair = freshPair();
+      const other = freshPair();
+      await ledger.putDecision(pair, decision(0, 'reject'));
+      await ledger.putDecision(pair, decision(1, 'accept'));
+      await ledger.putDecision(other, decision(0, 'adopt'));
+      expect(await decisions(pair)).toEqual([decision(0, 'reject'), decision(1, 'accept')]);
+      expect(await decisions(other)).toEqual([decision(0, 'adopt')]);
+    });
+
+    it('are neither points nor runs nor the state of the pair', async () => {
+      const pair = freshPair();
+      await ledger.putDecision(pair, decision(0, 'accept'));
+      expect(await ledger.recentPoints(pair, 10)).toEqual([]);
+      expect(await ledger.loadRun(runOf(pair))).toBeUndefined();
+      expect(await ledger.loadPair(pair)).toMatchObject({ lease: null, hold: null });
+    });
+  });
+
   const operationFor = (n: number): Operation => ({
     id: operationOf(n),
     runId: RunId.parse('prod/sales/orders#dr#nightly#20261120t020000z'),
@@ -176,6 +275,7 @@ export const describeStores = (engine: string, open: () => Promise<Stores>): voi
       verb: 'survey',
       empty: 'no',
       fenceSeed: 'no',
+      detached: 'no',
     }),
     token: 'token-1',
     state: 'sending',
@@ -240,6 +340,55 @@ export const describeStores = (engine: string, open: () => Promise<Stores>): voi
       await operations.ended(operationOf(105), lostOutcome);
       await operations.sent(operationOf(105), 'late');
       expect(await operations.load(operationOf(105))).toMatchObject({ state: 'ended', commandId: null });
+    });
+  });
+};
+
+export interface InterleavedLedger {
+  readonly ledger: Ledger;
+  /** The same table, for the others. */
+  readonly others: Ledger;
+  /** Runs once, between the next reading of `ledger` and the write that follows from it. */
+  readonly beforeNextPut: (work: () => Promise<void>) => void;
+}
+
+/** What holds when somebody else is faster between a reading and the write that follows from it. */
+export const describeInterleavedWrites = (engine: string, open: () => Promise<InterleavedLedger>): void => {
+  describe(`places for snapshot diffs on ${engine}, taken from what was read a moment too early`, () => {
+    let store: InterleavedLedger;
+    beforeAll(async () => {
+      store = await open();
+    });
+    const take = (ledger: Ledger, on: ClusterName, n: number, places: number) =>
+      ledger.takeDiffSlot(on, holder(n), places, at(10), at(0));
+
+    it('the last place goes to the faster one alone, also when it is the first ever', async () => {
+      for (const taken of [0, 1]) {
+        const on = ClusterName.parse(`last-${taken}`);
+        if (taken > 0) await take(store.others, on, 9, 2);
+        store.beforeNextPut(async () => {
+          expect(await take(store.others, on, 1, taken + 1)).toBe(true);
+        });
+        expect(await take(store.ledger, on, 2, taken + 1)).toBe(false);
+        expect(await take(store.others, on, 1, taken + 1)).toBe(true);
+      }
+    });
+
+    it('who loses a race for one of several places gets the next one', async () => {
+      const on = ClusterName.parse('several');
+      store.beforeNextPut(async () => {
+        await take(store.others, on, 1, 2);
+      });
+      expect(await take(store.ledger, on, 2, 2)).toBe(true);
+      expect(await take(store.others, on, 3, 2)).toBe(false);
+    });
+
+    it('a place that was given back meanwhile does not come back', async () => {
+      const on = ClusterName.parse('given-back');
+      await take(store.others, on, 1, 2);
+      store.beforeNextPut(() => store.others.releaseDiffSlot(on, holder(1)));
+      expect(await take(store.ledger, on, 2, 2)).toBe(true);
+      expect(await take(store.others, on, 3, 2)).toBe(true);
     });
   });
 };

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll } from 'vitest';
-import { dynamoStores, startDynalite } from '../../fixtures/table.ts';
-import { describeStores } from './contract.ts';
+import { dynamoStores, interleavedLedger, startDynalite } from '../../fixtures/table.ts';
+import { describeInterleavedWrites, describeStores } from './contract.ts';
 
 let engine: Awaited<ReturnType<typeof startDynalite>>;
 beforeAll(async () => {
@@ -9,3 +9,4 @@ beforeAll(async () => {
 afterAll(() => engine.stop());
 
 describeStores('dynalite', () => dynamoStores(engine.endpoint));
+describeInterleavedWrites('dynalite', () => interleavedLedger(engine.endpoint));

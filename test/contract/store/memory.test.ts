@@ -1,4 +1,7 @@
 import { memoryLedger, memoryOperations } from '../../fixtures/memory-store.ts';
 import { describeStores } from './contract.ts';
 
-describeStores('memory', async () => ({ ledger: memoryLedger(), operations: memoryOperations() }));
+describeStores('memory', async () => {
+  const ledger = memoryLedger();
+  return { ledger, operations: memoryOperations(), decisions: ledger.decisions };
+});

@@ -1,4 +1,5 @@
 import java.io.BufferedReader;
+import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.InputStreamReader;
 import java.io.PrintStream;
@@ -7,8 +8,13 @@ import java.net.URLDecoder;
 import java.net.URLEncoder;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Random;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FSDataInputStream;
 import org.apache.hadoop.fs.FSDataOutputStream;
@@ -23,12 +29,15 @@ import org.apache.hadoop.fs.Path;
  *   ready  URL...    waits until a file can be written into bucket "ready" of volume "ready" of each service (60 s at most)
  *   change URL       operations on the bucket URL from stdin, one per line, fields split by a tab, names URL-encoded:
  *                    mkdir NAME | put NAME SIZE SEED | text NAME CONTENT | rm NAME | rmr NAME | mv FROM TO
- *   tree   URL       every directory and file below URL: "D - - NAME" | "F LENGTH SHA256 NAME" (tabs), then "END COUNT";
- *                    the digest is taken from all bytes of the file, as read
+ *   fill   URL       the same operations, many at once and in any order
+ *   tree   URL...    for each URL every directory and file below it: "D - - NAME" | "F LENGTH SHA256 NAME" (tabs), then
+ *                    "END COUNT"; the digest is taken from all bytes of the file, as read
+ *   await  URL PREFIX COUNT   waits (120 s at most) until an entry of the directory URL whose name begins with PREFIX holds
+ *                    COUNT entries; prints its name
  * </pre>
  */
 public final class ClusterFiles {
-  private static final byte[] BUFFER = new byte[1 << 16];
+  private static final ThreadLocal<byte[]> BUFFER = ThreadLocal.withInitial(() -> new byte[1 << 16]);
 
   public static void main(String[] args) throws Exception {
     PrintStream out = new PrintStream(System.out, false, "UTF-8");
@@ -39,8 +48,14 @@ public final class ClusterFiles {
       case "change":
         change(URI.create(args[1]));
         break;
+      case "fill":
+        fill(URI.create(args[1]));
+        break;
       case "tree":
-        tree(URI.create(args[1]), out);
+        for (String url : Arrays.asList(args).subList(1, args.length)) tree(URI.create(url), out);
+        break;
+      case "await":
+        await(URI.create(args[1]), args[2], Integer.parseInt(args[3]), out);
         break;
       default:
         throw new IllegalArgumentException("unknown command " + args[0]);
@@ -76,6 +91,22 @@ public final class ClusterFiles {
     }
   }
 
+  /** Ozone writes what arrives together in one go: many keys cost little more than one. */
+  private static void fill(URI bucket) throws Exception {
+    ExecutorService threads = Executors.newFixedThreadPool(64);
+    try (FileSystem fs = fileSystem(bucket);
+        BufferedReader operations = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8))) {
+      List<Future<Boolean>> answers = new ArrayList<>();
+      for (String line = operations.readLine(); line != null; line = operations.readLine()) {
+        String[] field = line.split("\t", -1);
+        answers.add(threads.submit(() -> apply(fs, bucket, field)));
+      }
+      for (Future<Boolean> answer : answers) if (!answer.get()) throw new IOException("the file system answered false");
+    } finally {
+      threads.shutdownNow();
+    }
+  }
+
   private static boolean apply(FileSystem fs, URI bucket, String[] field) throws IOException {
     Path path = path(bucket, field[1]);
     switch (field[0]) {
@@ -103,10 +134,11 @@ public final class ClusterFiles {
   /** The same size and seed give the same bytes; another seed gives other bytes of the same size. */
   private static void put(FileSystem fs, Path path, long size, long seed) throws IOException {
     Random random = new Random(seed);
+    byte[] buffer = BUFFER.get();
     try (FSDataOutputStream out = fs.create(path, true)) {
-      for (long left = size; left > 0; left -= BUFFER.length) {
-        random.nextBytes(BUFFER);
-        out.write(BUFFER, 0, (int) Math.min(left, BUFFER.length));
+      for (long left = size; left > 0; left -= buffer.length) {
+        random.nextBytes(buffer);
+        out.write(buffer, 0, (int) Math.min(left, buffer.length));
       }
     }
   }
@@ -138,15 +170,42 @@ public final class ClusterFiles {
 
   private static String digest(FileSystem fs, Path file, long[] length) throws Exception {
     MessageDigest sha256 = MessageDigest.getInstance("SHA-256");
+    byte[] buffer = BUFFER.get();
     try (FSDataInputStream in = fs.open(file)) {
-      for (int n = in.read(BUFFER); n >= 0; n = in.read(BUFFER)) {
-        sha256.update(BUFFER, 0, n);
+      for (int n = in.read(buffer); n >= 0; n = in.read(buffer)) {
+        sha256.update(buffer, 0, n);
         length[0] += n;
       }
     }
     StringBuilder hex = new StringBuilder();
     for (byte b : sha256.digest()) hex.append(String.format("%02x", b));
     return hex.toString();
+  }
+
+  private static void await(URI url, String prefix, int count, PrintStream out) throws Exception {
+    long deadline = System.nanoTime() + 120_000_000_000L;
+    try (FileSystem fs = fileSystem(url)) {
+      while (System.nanoTime() < deadline) {
+        for (FileStatus entry : fs.listStatus(new Path(url))) {
+          if (entry.getPath().getName().startsWith(prefix) && entriesOf(fs, entry.getPath()) >= count) {
+            out.println(entry.getPath().getName());
+            out.flush();
+            return;
+          }
+        }
+        Thread.sleep(5);
+      }
+    }
+    throw new IOException("no " + prefix + "* with " + count + " entries appeared in " + url);
+  }
+
+  /** 0 for one that has gone since it was listed. */
+  private static int entriesOf(FileSystem fs, Path directory) throws IOException {
+    try {
+      return fs.listStatus(directory).length;
+    } catch (FileNotFoundException gone) {
+      return 0;
+    }
   }
 
   private static Path path(URI bucket, String encodedName) throws IOException {

@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { childOf, FsError, type OfsPath, OzoneFileSystem, parsePath, type Status } from '../fs/file-system.ts';
+import { expand } from '../fs/glob.ts';
 import { ClientError, OmError, UnreachableError } from '../om/errors.ts';
 import type { Session } from '../session.ts';
 import { copyAll, deleteExtra, type Item } from './copy.ts';
@@ -91,10 +92,16 @@ function run(session: Session, log: Log, options: DistCpOptions): number {
   log.jobStarted(items.length);
   copyAll(session, fs, log, options, items, counters);
   if (items.length > 0) log.taskDone(counters, items.length);
-  if (options.remove) deleteExtra(session, fs, log, target, items);
+  if (options.remove) {
+    // The target of an empty directory is not made; the commit of the job then cannot list it.
+    if (!fs.status(target)) throw new DistCpFailure(exits.unknown, 'Exception encountered ', jobFailure(log.job));
+    deleteExtra(session, fs, log, target, items);
+  }
   log.jobDone(counters, items.length);
   return exits.success;
 }
+
+const jobFailure = (job: string): string => `java.io.IOException: DistCp failure: Job job_${job} has failed: NA`;
 
 function targetOf(session: Session, fs: OzoneFileSystem, options: DistCpOptions): OfsPath {
   try {
@@ -226,8 +233,12 @@ function listAll(
   options: DistCpOptions,
   target: OfsPath,
 ): readonly Item[] {
-  const items = options.sources.flatMap((text): readonly Item[] => {
-    const source = parsePath(session, text);
+  const sources = options.sources.flatMap((text) => {
+    const path = parsePath(session, text);
+    const matching = expand(fs, path);
+    return matching.length === 0 ? [path] : matching;
+  });
+  const items = sources.flatMap((source): readonly Item[] => {
     const status = sourceStatus(fs, source);
     log.info('tools.SimpleCopyListing', `Starting: Building listing using multi threaded approach for ${source.uri}`);
     const into = options.update || options.overwrite || (options.sources.length === 1 && !fs.status(target));
@@ -247,7 +258,7 @@ function listAll(
   log.info('tools.SimpleCopyListing', `Paths (files+dirs) cnt = ${items.length}; dirCnt = ${dirs}`);
   log.info('tools.SimpleCopyListing', 'Build file listing completed.');
   log.info('tools.DistCp', `Number of paths in the copy list: ${items.length}`);
-  if (!fs.status(target)) fs.mkdirs(target);
+  if (items.length > 0 && !fs.status(target)) fs.mkdirs(target);
   return items;
 }
 

@@ -3,6 +3,7 @@ export const crashPoints = [
   'volume-create',
   'bucket-create',
   'bucket-delete',
+  'bucket-acl',
   'key-put',
   'key-delete',
   'key-rename',

@@ -19,8 +19,8 @@ export type FaultEffect =
   | { readonly kind: 'log-line'; readonly text: string }
   /** SIGKILL when the point is reached for the n-th time (1 by default). */
   | { readonly kind: 'crash'; readonly point: `before:${CrashPoint}` | `after:${CrashPoint}`; readonly nth?: number }
-  /** Diff jobs submitted now leave out the n-th entry (counted from 1, modulo the length). */
-  | { readonly kind: 'diff-omits'; readonly service: string; readonly entry: number }
+  /** Diff jobs submitted now leave out the n-th entry (counted from 1, modulo the length), or all that name a path (`./a/b`). */
+  | { readonly kind: 'diff-omits'; readonly service: string; readonly entry: number | string }
   | { readonly kind: 'diff-fails'; readonly service: string; readonly reason: string }
   | { readonly kind: 'diff-rejected'; readonly service: string }
   | { readonly kind: 'diff-slow'; readonly service: string; readonly ms: number }

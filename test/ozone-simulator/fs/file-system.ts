@@ -149,6 +149,7 @@ export class OzoneFileSystem {
         owner: this.session.user,
         quotaInBytes: -1,
         quotaInNamespace: -1,
+        replication: '',
       });
     }
     if (colon) throw new OmError('INVALID_KEY_NAME', `Invalid KeyPath ${path.key}`);

@@ -4,7 +4,7 @@ import { ClientError, OmError, UnreachableError } from '../om/errors.ts';
 import { generatedName } from '../om/names.ts';
 import type { Session } from '../session.ts';
 import { childOf, FsError, type OfsPath, OzoneFileSystem, parsePath, type Status } from './file-system.ts';
-import { expand } from './glob.ts';
+import { expand, withoutEscapes } from './glob.ts';
 
 /** Hadoop's file system shell: `ozone fs …` and `hadoop fs …`. Errors are per path, the exit code is 1 if there was any. */
 interface Shell {
@@ -24,7 +24,7 @@ const minute = (ms: number): string => new Date(ms).toISOString().slice(0, 16).r
 const found = (shell: Shell, word: string): readonly Status[] => {
   const paths = expand(shell.fs, parsePath(shell.session, word));
   const statuses = paths.map((path) => shell.fs.status(path)).filter((status) => status !== undefined);
-  if (statuses.length === 0) throw missing(word);
+  if (statuses.length === 0) throw missing(withoutEscapes(word));
   return statuses;
 };
 
@@ -199,11 +199,16 @@ const get: FsCommand = (shell) => {
   });
 };
 
+/** A file without blocks has no checksum to compose: the client prints that of nothing. */
+const emptyChecksum = 'MD5-of-0MD5-of-0CRC32\t00000000000000000000000070bc8f4b72a86921468bf8e8441dce51';
+
 const checksum: FsCommand = (shell) =>
   each(shell, 'checksum', shell.words, (word) => {
     for (const status of found(shell, word)) {
       if (status.dir) throw new FsError('refused', `\`${status.path.uri}': Is a directory`);
-      shell.session.runtime.out(`${status.path.uri}\tCOMPOSITE-CRC32\t${status.crc}\n`);
+      shell.session.runtime.out(
+        `${status.path.uri}\t${status.size === 0 ? emptyChecksum : `COMPOSITE-CRC32\t${status.crc}`}\n`,
+      );
     }
   });
 

@@ -111,11 +111,14 @@ export function readDiff(
 function entriesOf(om: Om, job: DiffJob, bucket: Bucket): readonly DiffEntry[] {
   const result = snapshotDiff(bucket, activeSnapshot(bucket, job.from).table, activeSnapshot(bucket, job.to).table);
   const entries = 'failure' in result ? [] : result.entries;
-  const kept = job.omit > 0 ? entries.filter((_, index) => index !== (job.omit - 1) % entries.length) : entries;
+  const kept = entries.filter((entry, index) => !isOmitted(job.omit, entry, index, entries.length));
   if (om.has('diff-forgets-renames')) return kept.filter((entry) => entry.type !== 'R');
   if (om.has('diff-leaves-out-directories')) return kept.filter((entry) => entry.type !== 'M');
   return kept;
 }
+
+const isOmitted = (omit: DiffJob['omit'], { source, target }: DiffEntry, index: number, length: number): boolean =>
+  typeof omit === 'string' ? omit === source || omit === target : omit > 0 && index === (omit - 1) % length;
 
 const typeDigit = { '-': 1, R: 2, '+': 3, M: 4 } as const;
 

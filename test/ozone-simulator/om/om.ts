@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Bug, CrashPoint } from '../faults/points.ts';
 import type { BlobStore, Content } from '../store/blobs.ts';
-import type { Bucket, ClusterState, DiffJob, Layout, Settings, Snapshot, Table, Volume } from '../store/model.ts';
+import type { Acl, Bucket, ClusterState, DiffJob, Layout, Settings, Snapshot, Table, Volume } from '../store/model.ts';
 import type { ClusterStore } from '../store/store.ts';
 import { OmError, UnreachableError } from './errors.ts';
 import { whyIllegal } from './names.ts';
@@ -22,7 +22,7 @@ export interface Circumstances {
   diffFault(service: string): {
     readonly failure: string;
     readonly rejected: boolean;
-    readonly omit: number;
+    readonly omit: number | string;
     readonly ms: number;
   };
 }
@@ -32,6 +32,7 @@ export interface NewBucket {
   readonly owner: string;
   readonly quotaInBytes: number;
   readonly quotaInNamespace: number;
+  readonly replication: string;
 }
 
 /** One cluster's Ozone Manager as its clients see it: requests in, results or {@link OmError} out, one at a time. */
@@ -98,7 +99,8 @@ export class Om {
     this.apply('bucket-create', (state) => {
       const why = whyIllegal(name, 'bucket');
       if (why !== null) throw new OmError('INVALID_BUCKET_NAME', why);
-      if (!state.volumes.some((v) => v.name === volume)) throw new OmError('VOLUME_NOT_FOUND', "Volume doesn't exist");
+      if (!state.volumes.some((v) => v.name === volume))
+        throw new OmError('VOLUME_NOT_FOUND', `Volume ${volume} is not found`);
       if (state.buckets.some((b) => b.volume === volume && b.name === name))
         throw new OmError('BUCKET_ALREADY_EXISTS', 'Bucket already exist');
       const bucket: Bucket = {
@@ -107,12 +109,21 @@ export class Om {
         name,
         id: state.nextId,
         created: this.now(),
+        acls: [],
         table: new Map(),
         detached: [],
         snapshots: [],
         jobs: [],
       };
       return [{ ...state, nextId: state.nextId + 1, buckets: [...state.buckets, bucket] }, undefined];
+    });
+  }
+
+  addAcls(volume: string, name: string, acls: readonly Acl[]): void {
+    this.deny('WRITE_ACL', volume, name);
+    this.apply('bucket-acl', (state) => {
+      const bucket = bucketIn(state, volume, name);
+      return [replaceBucket(state, bucket, { ...bucket, acls: [...bucket.acls, ...acls] }), undefined];
     });
   }
 

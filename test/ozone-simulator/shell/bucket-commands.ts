@@ -1,9 +1,11 @@
-import { ClientError } from '../om/errors.ts';
+import { ClientError, OmError } from '../om/errors.ts';
 import { usedBytes } from '../om/om.ts';
 import type { Bucket, Layout, Volume } from '../store/model.ts';
+import { aclJson, aclText, ownersAcls, parseAcl } from './acls.ts';
 import { UsageError } from './arguments.ts';
 import type { Command } from './command.ts';
 import { jackson } from './json.ts';
+import { replicationJson, replicationOf } from './replication.ts';
 
 const iso = (ms: number): string => new Date(ms).toISOString();
 
@@ -15,17 +17,14 @@ const layouts: Readonly<Record<string, Layout>> = {
   object_store: 'OBJECT_STORE',
 };
 
-const acls = (owner: string) =>
-  [
-    ['USER', ['ALL']],
-    ['GROUP', ['READ', 'LIST']],
-  ].map(([type, list]) => ({
-    type: `${type}`,
-    name: owner,
-    aclScope: 'ACCESS',
-    aclList: [...(list ?? [])],
-    aclSet: [...(list ?? [])],
-  }));
+/** `1000000`, `1000000B`, `5GB` */
+function quotaOf(text: string | undefined): number {
+  if (text === undefined) return -1;
+  const [, digits = '', unit = 'B'] = /^(\d+)(B|KB|MB|GB|TB)?$/.exec(text) ?? [];
+  const bytes = Number(digits) * 1024 ** ['B', 'KB', 'MB', 'GB', 'TB'].indexOf(unit);
+  if (digits === '' || bytes === 0) throw new ClientError(`Invalid value for space quota: ${text}`);
+  return bytes;
+}
 
 const volumeJson = (volume: Volume, buckets: number) => ({
   metadata: {},
@@ -37,7 +36,7 @@ const volumeJson = (volume: Volume, buckets: number) => ({
   usedNamespace: buckets,
   creationTime: iso(volume.created),
   modificationTime: iso(volume.created),
-  acls: acls(volume.owner),
+  acls: ownersAcls(volume.owner).map(aclJson),
   refCount: 0,
 });
 
@@ -59,6 +58,7 @@ const bucketJson = (bucket: Bucket) => ({
   owner: bucket.owner,
   pendingDeleteBytes: 0,
   pendingDeleteNamespace: 0,
+  ...(bucket.replication === '' ? {} : { replicationConfig: replicationJson(bucket.replication) }),
   link: false,
 });
 
@@ -124,6 +124,7 @@ export const bucketCommands: readonly Command[] = [
         '--replication',
         '-t',
         '--type',
+        '--replication-type',
         '-k',
         '--bucketkey',
       ],
@@ -139,12 +140,22 @@ export const bucketCommands: readonly Command[] = [
           `Invalid value for option '--layout': cannot convert '${asked}' to BucketLayout (java.lang.IllegalArgumentException: Unknown bucket layout: ${asked})`,
         );
       }
-      session.om(address.service).createBucket(address.volume, address.bucket, {
+      const bucket = {
         layout,
         owner: parsed.value('-u', '--user') ?? session.user,
-        quotaInBytes: Number(parsed.value('--quota', '--space-quota') ?? -1),
+        quotaInBytes: quotaOf(parsed.value('--quota', '--space-quota')),
         quotaInNamespace: Number(parsed.value('--namespace-quota') ?? -1),
-      });
+        replication: replicationOf(
+          parsed.value('-t', '--type', '--replication-type'),
+          parsed.value('-r', '--replication'),
+        ),
+      };
+      if (parsed.value('-k', '--bucketkey') !== undefined)
+        throw new OmError(
+          'INVALID_KMS_PROVIDER',
+          'Invalid KMS provider, check configuration hadoop.security.key.provider.path',
+        );
+      session.om(address.service).createBucket(address.volume, address.bucket, bucket);
     },
   },
   {
@@ -162,6 +173,37 @@ export const bucketCommands: readonly Command[] = [
       if (!om.hasVolume(address.volume))
         throw new ClientError(`VOLUME_NOT_FOUND Volume ${address.volume} is not found`);
       print(`${jackson(bucketJson(om.bucket(address.volume, address.bucket)))}\n`);
+    },
+  },
+  {
+    spec: { path: 'bucket getacl', about: 'List all acls.', flags: [], valued: [], parameters: ['<value>'] },
+    names: ['getacl'],
+    takes: 'bucket',
+    run({ session, address, print }) {
+      const found = session.om(address.service).findBucket(address.volume, address.bucket);
+      if (!found) throw new OmError('BUCKET_NOT_FOUND', `Bucket ${address.bucket} is not found`);
+      const { owner, acls } = session.om(address.service).bucket(address.volume, address.bucket);
+      print(`${jackson([...ownersAcls(owner), ...acls].map(aclJson))}\n`);
+    },
+  },
+  {
+    spec: {
+      path: 'bucket addacl',
+      about: 'Add a list of new Acls.',
+      flags: [],
+      valued: ['-a', '--acls', '--acl'],
+      parameters: ['<value>'],
+    },
+    names: ['addacl'],
+    takes: 'bucket',
+    run({ session, parsed, address, print }) {
+      const acls = (parsed.value('-a', '--acls', '--acl') ?? '').split(',').map((text) => {
+        const acl = parseAcl(text);
+        if (!acl) throw new UsageError(`Invalid acl: ${text}`);
+        return acl;
+      });
+      session.om(address.service).addAcls(address.volume, address.bucket, acls);
+      for (const acl of acls) print(`ACL ${aclText(acl)} added successfully.\n`);
     },
   },
   {

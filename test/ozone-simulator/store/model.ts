@@ -43,7 +43,16 @@ export interface DiffJob {
   readonly status: 'RUNNING' | 'REJECTED' | 'CANCELLED' | 'FAILED';
   readonly readyAt: number;
   readonly failure: string;
-  readonly omit: number;
+  /** Which entry its report leaves out: see the fault `diff-omits`; 0: none. */
+  readonly omit: number | string;
+}
+
+/** `rights` are Ozone's letters, `scope` ACCESS or DEFAULT. */
+export interface Acl {
+  readonly type: string;
+  readonly name: string;
+  readonly scope: string;
+  readonly rights: string;
 }
 
 export interface Bucket {
@@ -55,6 +64,10 @@ export interface Bucket {
   readonly created: number;
   readonly quotaInBytes: number;
   readonly quotaInNamespace: number;
+  /** `RATIS/ONE`, `EC/rs-3-2-1024k`; empty: the cluster's default. */
+  readonly replication: string;
+  /** Those that were added to the owner's. */
+  readonly acls: readonly Acl[];
   readonly table: Table;
   /** Directories whose removal the background cleaner has not followed into their children yet. */
   readonly detached: readonly { readonly id: number; readonly at: number }[];

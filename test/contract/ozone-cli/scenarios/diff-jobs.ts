@@ -1,4 +1,5 @@
 import { expect } from 'vitest';
+import type { Change } from '../driver.ts';
 import type { Scenario } from '../scenario.ts';
 import { inTime, withoutWaits } from '../stage.ts';
 
@@ -6,6 +7,29 @@ const submitted = 'Submitting a new job. Please retry after N ms using --get-rep
 const done = 'Previous snapshot diff attempt found. Status: DONE.\nPlease get the report using --get-report option.';
 
 export const diffJobScenarios: readonly Scenario[] = [
+  {
+    name: 'the kinds of a report come in the same order from page to page',
+    async play(stage) {
+      const names = ['a', 'b', 'c', 'd', 'e', 'f'];
+      await stage.change('prod', ...names.map((name): Change => ({ op: 'text', path: `d/${name}`, content: name })));
+      await stage.snapshots('prod', 's-1');
+      await stage.changed(
+        ...['a', 'b'].map((name): Change => ({ op: 'rm', path: `d/${name}` })),
+        ...['c', 'd'].map((name): Change => ({ op: 'mv', path: `d/${name}`, to: `d/${name}-moved` })),
+        ...['g', 'h'].map((name): Change => ({ op: 'text', path: `d/${name}`, content: name })),
+      );
+      await stage.report();
+      const kinds: string[][] = [];
+      for (let token: string | undefined = ''; token !== undefined; ) {
+        const page: readonly string[] = ['-p', '3', ...(token === '' ? [] : ['-t', token])];
+        const ran = await stage.sh('snapshot', 'diff', '--get-report', '--json', ...page, stage.o3(), 's-1', 's-2');
+        const { diffList, nextToken } = JSON.parse(ran.stdout).snapshotDiffReport;
+        kinds.push(diffList.map((entry: { readonly diffType: string }) => entry.diffType));
+        token = nextToken;
+      }
+      expect(kinds).toEqual([['-', '-', 'R'], ['R', '+', '+'], ['M']]);
+    },
+  },
   {
     name: 'a diff is submitted, and submitted again it says that it is done, in words even with --json',
     async play(stage) {

@@ -71,6 +71,115 @@ export const fileSystemScenarios: readonly Scenario[] = [
     },
   },
   {
+    name: 'a checksum of other content of the same length is another',
+    async play(stage) {
+      await Promise.all([
+        stage.change('prod', { op: 'text', path: 'f', content: 'hello world' }),
+        stage.change('dr', { op: 'text', path: 'f', content: 'hello World' }),
+      ]);
+      const paths = [stage.ofs('prod', 'f'), stage.ofs('dr', 'f')];
+      const { exit, stdout } = await stage.fs('-checksum', ...paths);
+      expect(exit).toBe(0);
+      const [left, right] = stdout.split('\n').map((line) => line.split('\t').slice(1));
+      expect(left?.[0]).toBe('COMPOSITE-CRC32');
+      expect(right?.[0]).toBe('COMPOSITE-CRC32');
+      expect(left?.[1]).not.toBe(right?.[1]);
+    },
+  },
+  {
+    name: 'a checksum of an empty file is one of its own kind, the same on both clusters',
+    async play(stage) {
+      const put = { op: 'text', path: 'f', content: '' } as const;
+      await Promise.all([stage.change('prod', put), stage.change('dr', put)]);
+      const paths = [stage.ofs('prod', 'f'), stage.ofs('dr', 'f')];
+      expect(await stage.fs('-checksum', ...paths)).toEqual({
+        exit: 0,
+        stdout: paths
+          .map((path) => `${path}\tMD5-of-0MD5-of-0CRC32\t00000000000000000000000070bc8f4b72a86921468bf8e8441dce51\n`)
+          .join(''),
+        stderr: '',
+      });
+    },
+  },
+  {
+    name: 'paths are answered in their order, those that cannot be are left out, and the exit code is 1',
+    async play(stage) {
+      await stage.change('prod', { op: 'text', path: 'd/f', content: 'x' }, { op: 'text', path: 'g', content: 'x' });
+      await stage.snapshots('prod', 's-1');
+      const at = (path: string) => stage.ofs('prod', `.snapshot/${path}`);
+      const ran = await stage.fs('-checksum', at('s-1/g'), at('s-1/none'), at('s-1/d'), at('s-2/g'), at('s-1/d/f'));
+      expect(ran).toEqual({
+        exit: 1,
+        stdout: [at('s-1/g'), at('s-1/d/f')].map((path) => `${path}\tCOMPOSITE-CRC32\t8cdc1683\n`).join(''),
+        stderr: [
+          `checksum: \`${at('s-1/none')}': No such file or directory\n`,
+          `checksum: \`${at('s-1/d')}': Is a directory\n`,
+          `checksum: \`${at('s-2/g')}': No such file or directory\n`,
+        ].join(''),
+      });
+    },
+  },
+  {
+    name: 'a path is a pattern, a backslash makes it a name again, and the name is what is printed',
+    async play(stage) {
+      const names = [
+        ...['with blank/a b', 'star*q?', '[1]{x,y}', 'back\\slash', 'quote"s\'t', 'ünï/😀', 'tab\there'],
+        ...['new\nline', 'per%20cent+plus', 'ctrl\u0001x', '^caret', '-dash', 'hash#frag'],
+      ];
+      const text = (path: string, content: string) => ({ op: 'text', path, content }) as const;
+      await stage.change('prod', ...names.map((path) => text(path, 'x')), text('starXqY', 'y'), text('1x', 'y'));
+      await stage.snapshots('prod', 's-1');
+      const at = (path: string) => stage.ofs('prod', `.snapshot/s-1/${path}`);
+      const escaped = names.map((path) => path.replace(/[\][*?{}\\]/g, '\\$&'));
+      expect(await stage.fs('-checksum', ...escaped.map(at))).toEqual({
+        exit: 0,
+        stdout: names.map((path) => `${at(path)}\tCOMPOSITE-CRC32\t8cdc1683\n`).join(''),
+        stderr: '',
+      });
+      const unescaped = await stage.fs('-checksum', at('star*q?'), at('[1]{x,y}'), at('back\\slash'), at('no\\*'));
+      expect(unescaped.exit).toBe(1);
+      expect(sorted(unescaped.stdout).map((line) => line.split('\t')[0])).toEqual(
+        [at('1x'), at('star*q?'), at('starXqY')].sort(),
+      );
+      expect(unescaped.stderr).toBe(
+        ['backslash', 'no*'].map((path) => `checksum: \`${at(path)}': No such file or directory\n`).join(''),
+      );
+    },
+  },
+  {
+    name: 'an overwrite of the same length has another modification time, a rename keeps it',
+    async play(stage) {
+      await stage.change(
+        'prod',
+        ...['same', 'd/moved', 'kept'].map((path) => ({ op: 'text', path, content: 'abc' }) as const),
+      );
+      await stage.snapshots('prod', 's-1');
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      await stage.change(
+        'prod',
+        { op: 'text', path: 'same', content: 'abd' },
+        { op: 'mv', path: 'd', to: 'e' },
+        { op: 'mv', path: 'kept', to: 'renamed' },
+      );
+      await stage.snapshots('prod', 's-2');
+      const times = async (snapshot: string): Promise<ReadonlyMap<string, string>> => {
+        const { stdout } = await stage.sh('key', 'list', '--all', '-p', `.snapshot/${snapshot}/`, stage.o3());
+        return new Map(
+          JSON.parse(stdout)
+            .filter((key: { file: boolean }) => key.file)
+            .map((key: { name: string; modificationTime: string }) => [
+              key.name.slice(`.snapshot/${snapshot}/`.length),
+              key.modificationTime,
+            ]),
+        );
+      };
+      const [before, after] = [await times('s-1'), await times('s-2')];
+      expect([...after.keys()].sort()).toEqual(['e/moved', 'renamed', 'same']);
+      expect(after.get('same')).not.toBe(before.get('same'));
+      expect(after.get('e/moved')).toBe(before.get('d/moved'));
+    },
+  },
+  {
     name: 'nothing can be written or removed inside a snapshot',
     async play(stage) {
       await stage.change('prod', { op: 'text', path: 'f', content: 'x' });

@@ -112,6 +112,16 @@ export const snapshotScenarios: readonly Scenario[] = [
       }),
   },
   {
+    name: 'a snapshot with the name of one of distcp is listed by its prefix and deleted by its name',
+    async play(stage) {
+      const name = 'tempc1f046c4-c9f7-4090-9c3f-ffc30022b5b7s20261120-182443.021';
+      await stage.snapshots('prod', name, 's-1');
+      const list = ['snapshot', 'list', '--all', '-p', 'temp', stage.o3()];
+      expect(JSON.parse((await stage.sh(...list)).stdout)).toMatchObject([{ name }]);
+      expect(await stage.sh('snapshot', 'delete', stage.o3(), name)).toEqual({ exit: 0, stdout: '', stderr: '' });
+    },
+  },
+  {
     name: 'a deleted snapshot is no side of a diff and cannot be read',
     play: (stage) =>
       beforeThePurge(async (name) => {
