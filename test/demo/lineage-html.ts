@@ -208,11 +208,18 @@ const outcomeOf = (observed: RunStep['observed']): string => {
     case 'diff':
       return `diff ${observed.status}`;
     case 'replicate': {
-      const { copy, seal } = observed.data;
+      const { copy, seal, detached } = observed.data;
+      if (detached) return 'started, goes on without its command';
       return `${copy ? `${copy.filesCopied} files, ${bytesText(copy.bytesCopied)}` : 'nothing to copy'}; ${seal ? 'sealed' : 'not sealed'}`;
     }
     case 'verify':
       return observed.data.equal ? 'equal' : 'differs';
+    case 'bucket':
+      return observed.created ? 'the bucket was made' : 'the bucket was there';
+    case 'tidy':
+      return `${observed.data.removed.length} removed, ${observed.data.kept.length} kept`;
+    case 'probe':
+      return `the copy is ${observed.state}`;
     case 'not-done':
       return `${observed.outcome}: ${observed.code} ${observed.message}`;
     case 'no-answer':

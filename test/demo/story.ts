@@ -144,7 +144,7 @@ export const week: readonly Night[] = [
   },
   {
     date: '2026-11-12',
-    title: 'The replica is back: two days in one increment',
+    title: 'The replica is back: the missed day first, then this one',
     before: [
       sold(
         '8 new orders, one corrected',
@@ -153,7 +153,7 @@ export const week: readonly Night[] = [
       ),
     ],
     trouble: null,
-    expected: { kind: 'verified', mode: 'incremental', base: '2026-11-10T11', changed: true },
+    expected: { kind: 'verified', mode: 'incremental', base: '2026-11-11', changed: true },
     alarms: [],
   },
   {

@@ -48,14 +48,14 @@ describe('npm run demo', () => {
   it('ends with a summary for machines', () => {
     expect(JSON.parse(finished.stdout.trimEnd().split('\n').at(-1) ?? '')).toEqual({
       points: 10,
-      modes: { bootstrap: 1, incremental: 6, resync: 2 },
-      verified: 9,
+      modes: { bootstrap: 1, incremental: 7, resync: 2 },
+      verified: 10,
       repaired: 2,
       failedRuns: 1,
       alarms: 3,
       transitions: expect.any(Number),
-      commands: 44,
-      jvmStarts: 64,
+      commands: 48,
+      jvmStarts: 76,
       seconds: expect.any(Number),
     });
   });

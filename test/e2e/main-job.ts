@@ -159,7 +159,7 @@ export const describeMainJob = (name: string, start: () => Promise<Clusters>): v
         const before = await clusters.tree('ofs://dr/sales/foreign');
         const refused = await other.backUp({ policy: 'nightly', bucket: 'sales/foreign', slot: slotOf(10) });
         expect(refused).toMatchObject({ status: 'FAILED', error: 'ReplicaNotOurs' });
-        expect(refused.cause).toContain('Empty that bucket or name another cluster');
+        expect(refused.cause).toContain('Empty that bucket, name another cluster');
         expect(await clusters.tree('ofs://dr/sales/foreign')).toEqual(before);
         expect(await other.points('sales/foreign')).toMatchObject([{ state: 'taken' }]);
       } finally {

@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
 import type { RecoveryPoint, RunStep } from '../../functions/core/domain/ledger.ts';
-import { Lab } from '../in-process-edge/lab.ts';
+import { Lab, type LabOptions } from '../in-process-edge/lab.ts';
 import type { Change, TreeEntry } from '../ozone-simulator/change.ts';
 import { unit } from '../ozone-simulator/faults/rules.ts';
 
@@ -207,8 +207,12 @@ export interface World {
 }
 
 /** A bucket of the use cases in this process, in virtual time. */
-export const inProcess = ({ layout }: History, longestQuietMs = Infinity): World => {
-  const lab = new Lab({ layout });
+export const inProcess = (
+  { layout }: History,
+  longestQuietMs = Infinity,
+  limits: NonNullable<LabOptions['limits']> = {},
+): World => {
+  const lab = new Lab({ layout, limits });
   return {
     quiet: async (ms) => lab.advance(Math.min(ms, longestQuietMs)),
     change: async (side, changes) => lab[side].change(changes),

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { BlastRadius } from '../../functions/core/domain/operation.ts';
 import type { FaultRule } from '../local-cloud/index.ts';
 import { BUCKET, check, type Stage } from './stage.ts';
 
@@ -86,7 +87,7 @@ const snapshotRefused = async (stage: Stage): Promise<void> => {
   stage.ozone().setFaults([{ id: 'limit', effect: { kind: 'snapshot-limit', service: 'prod', limit: 0 } }]);
   await ended(stage, await stage.fire());
   const backup = lastBackup(stage);
-  check('the backup fails with SnapshotFailed', backup?.error === 'SnapshotFailed', [backup?.status, backup?.error]);
+  check('the backup fails with BudgetExceeded', backup?.error === 'BudgetExceeded', [backup?.status, backup?.error]);
   const fleet = lastOf(stage, 'ozone-dr-backup-fleet');
   check('the fleet fails with BucketsFailed', fleet?.error === 'BucketsFailed', [fleet?.status, fleet?.error]);
 };
@@ -99,6 +100,62 @@ const manySnapshots = (stage: Stage): void => {
       .run('ozone', ['sh', 'snapshot', 'create', `o3://prod/${BUCKET}`, `by-hand-${n}-of-many`]);
     if (made.exit !== 0) throw new Error(made.stderr);
   }
+};
+
+const LEFTOVER = 'temp01234567-89ab-cdef-0123-456789abcdefs20261120-120000.000';
+const leftovers = (stage: Stage): number => {
+  const { stdout } = stage.ozone().run('ozone', ['sh', 'snapshot', 'info', `o3://dr/${BUCKET}`, LEFTOVER]);
+  return stdout.includes('SNAPSHOT_ACTIVE') ? 1 : 0;
+};
+
+/** Something for each document: the first copy; for `destroy` one more, after a distcp that left its snapshot behind. */
+const begin = async (stage: Stage, radius: BlastRadius): Promise<void> => {
+  if (radius !== 'destroy') return;
+  await expectBackup(stage, 50);
+  const made = stage.ozone().run('ozone', ['sh', 'snapshot', 'create', `o3://dr/${BUCKET}`, LEFTOVER]);
+  if (made.exit !== 0 || leftovers(stage) === 0) throw new Error(`the path is not what it says: ${made.stderr}`);
+};
+/** How many commands it takes after `begin`. */
+const commandsOf = (radius: BlastRadius): number => (radius === 'destroy' ? 4 + 5 : 4);
+const expectTidy = (stage: Stage): void => {
+  check('nothing is left on the replica that copies made for a moment', leftovers(stage) === 0, leftovers(stage));
+};
+
+const functionOf = (radius: BlastRadius): string => `ozone-dr-start-${radius}`;
+const callerOf = (radius: BlastRadius): string => `*Start${radius.slice(0, 1).toUpperCase()}${radius.slice(1)}*`;
+
+/** A large delete on the source, which the replica does not follow. */
+const heldBack = async (stage: Stage): Promise<void> => {
+  await stage.reset();
+  await expectBackup(stage, 50);
+  stage.ozone().change(`ofs://prod/${BUCKET}`, [
+    { op: 'rm', path: 'a/one' },
+    { op: 'rm', path: 'two' },
+  ]);
+  await stage.cloud.advanceBy(60);
+  const { status, error } = await backUp(stage);
+  check('the change is held back', error === 'AnomalousChange', [status, error]);
+};
+/** Types the words of the last refusal. */
+const accept = async (stage: Stage) => {
+  const words = /"(accept [^"]+)"/.exec(lastBackup(stage)?.cause ?? '')?.[1] ?? 'accept nothing';
+  const request = { policy: 'nightly', bucket: BUCKET, decision: words, by: 'Ada', reason: 'meant' };
+  const arn = stage.cloud.startExecution('ozone-dr-decision', request);
+  await ended(stage, arn);
+  return stage.cloud.stepFunctions.execution(arn);
+};
+/** A decision of which the ledger hears nothing but that it holds the bucket. */
+const decisionDies = async (stage: Stage): Promise<void> => {
+  stage.faults({
+    on: 'call',
+    action: 'dynamodb:UpdateItem',
+    caller: '*RecordDecision*',
+    fault: 'before-effect',
+    error: 'ValidationException',
+    after: 1,
+    times: 2,
+  });
+  check('the decision dies', (await accept(stage)).status === 'FAILED');
 };
 
 const expectCut = (stage: Stage): void => {
@@ -126,6 +183,42 @@ export const paths: readonly Path[] = [
       const again = await backUp(stage);
       check('a third run succeeds', again.status === 'SUCCEEDED', again.error);
       await expectHealthy(stage);
+    },
+  },
+  {
+    name: 'a copy left a snapshot behind, it is removed',
+    walk: async (stage) => {
+      await stage.reset();
+      await begin(stage, 'destroy');
+      await expectBackup(stage, 50);
+      check('five commands more are sent', sends(stage) === commandsOf('destroy'), sends(stage));
+      expectTidy(stage);
+      await expectHealthy(stage);
+    },
+  },
+  {
+    name: 'a change is held back until a person accepts it',
+    walk: async (stage) => {
+      await heldBack(stage);
+      const { status, error } = await accept(stage);
+      check('the decision is recorded', status === 'SUCCEEDED', error);
+      const followed = await backUp(stage);
+      check('the replica follows', followed.status === 'SUCCEEDED', followed.error);
+      await expectHealthy(stage);
+    },
+  },
+  {
+    name: 'a decision dies with the bucket in its hands, another one and a run go on',
+    walk: async (stage) => {
+      await heldBack(stage);
+      await decisionDies(stage);
+      const { status, error } = await accept(stage);
+      check('the next decision is recorded at once', status === 'SUCCEEDED', error);
+      await decisionDies(stage);
+      const followed = await backUp(stage);
+      check('the next run succeeds at once', followed.status === 'SUCCEEDED', followed.error);
+      check('it does not stand back', !JSON.stringify(followed.output).includes('RunAlreadyOpen'));
+      await expectHealthy(stage, ['ozone-dr-record-decision']);
     },
   },
   {
@@ -184,15 +277,16 @@ export const paths: readonly Path[] = [
       await expectHealthy(stage);
     },
   },
-  ...(['observe', 'protect'] as const).map(
+  ...BlastRadius.options.map(
     (radius): Path => ({
       name: `Run Command refuses a host at first (${radius})`,
       walk: async (stage) => {
         await stage.reset();
+        await begin(stage, radius);
         stage.faults({
           on: 'call',
           action: 'ssm:SendCommand',
-          caller: `*Start${radius === 'observe' ? 'Observe' : 'Protect'}*`,
+          caller: callerOf(radius),
           fault: 'before-effect',
           error: 'InvalidInstanceId',
           times: 1,
@@ -202,35 +296,39 @@ export const paths: readonly Path[] = [
       },
     }),
   ),
-  ...(['observe', 'protect'] as const).map(
+  ...BlastRadius.options.map(
     (radius): Path => ({
       name: `the answer of SendCommand is lost (${radius})`,
       walk: async (stage) => {
         await stage.reset();
+        await begin(stage, radius);
         stage.faults({
           on: 'call',
           action: 'ssm:SendCommand',
-          caller: `*Start${radius === 'observe' ? 'Observe' : 'Protect'}*`,
+          caller: callerOf(radius),
           fault: 'after-effect',
           error: 'DuplicateInstanceId',
           times: 1,
         });
         await expectBackup(stage, 120);
-        check('no command is sent twice', sends(stage) === 4, sends(stage));
-        const failures = failedCalls(stage).filter((name) => name === `ozone-dr-start-${radius}`).length;
+        check('no command is sent twice', sends(stage) === commandsOf(radius), sends(stage));
+        const failures = failedCalls(stage).filter((name) => name === functionOf(radius)).length;
         check('the second attempt finds the command', failures === 1, failures);
-        await expectHealthy(stage, [`ozone-dr-start-${radius}`]);
+        expectTidy(stage);
+        await expectHealthy(stage, [functionOf(radius)]);
       },
     }),
   ),
-  ...(['observe', 'protect'] as const).map(
+  ...BlastRadius.options.map(
     (radius): Path => ({
       name: `Lambda loses the answer of a start until the command is over (${radius})`,
       walk: async (stage) => {
         await stage.reset({ duration: () => 1 });
-        stage.faults({ on: 'function', function: `ozone-dr-start-${radius}`, fault: 'answer-lost', times: 3 });
+        await begin(stage, radius);
+        stage.faults({ on: 'function', function: functionOf(radius), fault: 'answer-lost', times: 3 });
         await expectBackup(stage, 120);
-        check('no command is sent twice', sends(stage) === 4, sends(stage));
+        check('no command is sent twice', sends(stage) === commandsOf(radius), sends(stage));
+        expectTidy(stage);
         await expectHealthy(stage);
       },
     }),

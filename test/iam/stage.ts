@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DeleteCommand, ScanCommand } from '@aws-sdk/lib-dynamodb';
+import { BlastRadius } from '../../functions/core/domain/operation.ts';
 import { synthesize } from '../fixtures/deployment.ts';
 import { InProcessHost } from '../in-process-edge/host.ts';
 import { type CloudEvent, type FaultRule, type LocalCloud, startLocalCloud } from '../local-cloud/index.ts';
@@ -22,6 +23,7 @@ policies:
     replica: dr
     buckets: [${BUCKET}]
     schedules: [{ cron: '0 2 1 1 ? *', zone: Etc/UTC }]
+    brake: { percent: 50, atLeast: 0 }
     objectives: { rpo: 26h, rto: 4h }
 `;
 
@@ -87,7 +89,9 @@ export const openStage = async (): Promise<Stage> => {
     environment: {},
     run: ({ documentName, parameters }: Work) => {
       ozone.setClock({ now: cloud.clock.now(), skewMs: {} });
-      const ran = hosts[id]?.run(documentName.includes('-protect-') ? 'protect' : 'observe', parameters);
+      const radius = BlastRadius.options.find((it) => documentName.startsWith(`ozone-dr-${it}-`));
+      if (radius === undefined) throw new Error(`${documentName} is no document of the product`);
+      const ran = hosts[id]?.run(radius, parameters);
       return { exitCode: ran?.exit ?? 1, stdout: ran?.stdout ?? '', stderr: '' };
     },
     duration: ({ parameters }: { readonly parameters: Readonly<Record<string, readonly string[]>> }) =>

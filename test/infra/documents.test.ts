@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { App, Stack } from 'aws-cdk-lib';
@@ -6,7 +7,7 @@ import { EdgeDocument, edgeParameters } from '../../cdk/constructs/edge-document
 import { EdgeParameters } from '../../functions/core/domain/operation.ts';
 import { inFolder, ofType, project, type Template } from './template.ts';
 
-const radii = ['observe', 'protect'] as const;
+const radii = ['observe', 'protect', 'destroy'] as const;
 
 interface Content {
   readonly schemaVersion: string;
@@ -56,6 +57,12 @@ describe.each(radii)('the %s document', (radius) => {
     expect(content.mainSteps[0]?.inputs.runCommand.slice(0, 2)).toEqual(['#!/bin/bash', `OZONE_DR_DOCUMENT=${radius}`]);
   });
 
+  it('leaves out the comments of the script, which stays one that bash can read', () => {
+    const text = content.mainSteps[0]?.inputs.runCommand.slice(1).join('\n') ?? '';
+    expect(text).not.toMatch(/^\s*#/m);
+    expect(spawnSync('/bin/bash', ['-n'], { input: text, encoding: 'utf8' })).toMatchObject({ status: 0, stderr: '' });
+  });
+
   it('never puts a value into the text of the script', () => {
     expect(content.mainSteps[0]?.inputs.runCommand.join('\n')).not.toContain('{{');
   });
@@ -79,6 +86,10 @@ describe.each(radii)('the %s document', (radius) => {
   it('has no default that its own pattern refuses', () => {
     for (const { default: fallback, allowedPattern = '' } of Object.values(content.parameters))
       if (fallback !== undefined) expect(fallback).toMatch(new RegExp(allowedPattern));
+  });
+
+  it('leaves room below the 64 KB of a document', () => {
+    expect(Buffer.byteLength(JSON.stringify(content))).toBeLessThan(60 * 1024);
   });
 
   it('stays in the account when it is replaced or removed, for the runs that still need it', () => {
@@ -119,7 +130,7 @@ describe.each(radii)('the %s document', (radius) => {
   it('accepts what an operation really sends', () => {
     const real: Readonly<Record<string, string>> = {
       operation: `op-${'0123456789ab'.repeat(2)}-007`,
-      verb: radius === 'observe' ? 'survey' : 'replicate',
+      verb: { observe: 'survey', protect: 'create-bucket', destroy: 'tidy' }[radius],
       source: 'om.lab.example:9862/sales/orders_2026',
       replica: 'ozone-paris/sales/orders',
       target: 'odr-nightly-20261120t020000z-1',
@@ -136,6 +147,23 @@ describe.each(radii)('the %s document', (radius) => {
       copySeconds: '169200',
       maps: '1000',
       bandwidth: '100000',
+      level: 'rolling',
+      part: '3',
+      parts: '14',
+      brake: '1000000',
+      supersedes: `op-${'0123456789ab'.repeat(2)}-006`,
+      detached: 'yes',
+      probed: `op-${'0123456789ab'.repeat(2)}-005`,
+      remove: [
+        'temp01234567-89ab-cdef-0123-456789abcdefs20261120-182443.021=01234567-89ab-cdef-0123-456789abcdef',
+        'odr-tmp-dirty.1=01234567-89ab-cdef-0123-456789abcdef',
+      ].join(),
+      layout: 'FILE_SYSTEM_OPTIMIZED',
+      replication: 'EC/rs-3-2-1024k',
+      quotaBytes: '1000000000000',
+      quotaNamespace: '0',
+      encryptionKey: 'orders.key-2',
+      narrow: 'odr-tmp-narrow.1=01234567-89ab-cdef-0123-456789abcdef',
       executionTimeout: '172800',
       commandTimeout: '172800',
     };
@@ -144,7 +172,7 @@ describe.each(radii)('the %s document', (radius) => {
   });
 });
 
-it('no verb is in both documents, and each verb is in one', () => {
+it('each verb is in one document', () => {
   const allows = (radius: (typeof radii)[number], verb: string) =>
     new RegExp(edgeParameters(radius).verb?.pattern ?? '').test(verb);
   const where = EdgeParameters.shape.verb.options.map((verb) => [verb, radii.filter((radius) => allows(radius, verb))]);
@@ -152,9 +180,19 @@ it('no verb is in both documents, and each verb is in one', () => {
     survey: ['observe'],
     diff: ['observe'],
     verify: ['observe'],
+    probe: ['observe'],
     snapshot: ['protect'],
     replicate: ['protect'],
+    'create-bucket': ['protect'],
+    tidy: ['destroy'],
   });
+});
+
+it('a command of an older function version, which knows less parameters, still runs', () => {
+  const added = 'level part parts brake supersedes detached probed remove layout replication quotaBytes quotaNamespace';
+  const names = [...added.split(' '), 'encryptionKey', 'narrow'];
+  const defaults = names.map((name) => edgeParameters('protect')[name]?.fallback);
+  expect(defaults).toEqual(['', '0', '0', '', '', 'no', '', '', '', '', '0', '0', '', '']);
 });
 
 describe('a script that cannot be a document', () => {
@@ -165,7 +203,7 @@ describe('a script that cannot be a document', () => {
     expect(() => ofText('echo hello\n')).toThrow('#!/bin/bash');
   });
   it('must leave the document below 64 KB', () => {
-    expect(() => ofText(`#!/bin/bash\n${'# long\n'.repeat(12_000)}`)).toThrow(/shorten it below 65536/);
+    expect(() => ofText(`#!/bin/bash\n${'echo\n'.repeat(12_000)}`)).toThrow(/shorten it below 65536/);
   });
   it('gets another name with every other content', () => {
     const name = (text: string) => ofText(text).resource.Properties.Name;

@@ -1,37 +1,44 @@
 import { describe, expect, it } from 'vitest';
-import { sampleWith, synthesize } from './synthesized.ts';
-import { listed, ofType, permissionsOf, statementsOf, text } from './template.ts';
+import { sample, sampleWith, synthesize } from './synthesized.ts';
+import { listed, ofType, permissionsOf, type Resource, statementsOf, type Template, text } from './template.ts';
 
 const { control, state } = synthesize();
 
 const TABLE = 'dynamodb:table/ozone-dr-ledger';
 const BACKUP = 'states:stateMachine:ozone-dr-backup';
 const RUNS = 'states:execution:ozone-dr-backup:*';
+const DECISIONS = 'states:execution:ozone-dr-decision:*';
 const OUTPUT = 's3:::ozone-dr-output-<AWS::AccountId>-<AWS::Region>';
 const XRAY = ['xray:PutTelemetryRecords', 'xray:PutTraceSegments'];
 const LEDGER = ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:Query', 'dynamodb:UpdateItem'];
-const HOSTS = {
-  'ssm:managed-instance/mi-0a1b2c3d4e5f60001': ['ssm:SendCommand'],
-  'ssm:managed-instance/mi-0a1b2c3d4e5f60002': ['ssm:SendCommand'],
-};
-const starts = (radius: string) => ({
+/** Whoever wants a lease asks whether its holder is still there. */
+const HOLDERS = { [RUNS]: ['states:DescribeExecution'], [DECISIONS]: ['states:DescribeExecution'] };
+const SOURCE_HOST = 'ssm:managed-instance/mi-0a1b2c3d4e5f60001';
+const REPLICA_HOST = 'ssm:managed-instance/mi-0a1b2c3d4e5f60002';
+const starts = (radius: string, hosts: readonly string[]) => ({
   '*': ['ssm:ListCommands', ...XRAY],
   [TABLE]: LEDGER,
   [`ssm:document/ozone-dr-${radius}-*`]: ['ssm:SendCommand'],
-  ...HOSTS,
+  ...Object.fromEntries(hosts.map((host) => [host, ['ssm:SendCommand']])),
   [BACKUP]: ['states:SendTaskFailure', 'states:SendTaskSuccess'],
 });
 
 /** Every function and all that it may do, besides its own log. */
 const FUNCTIONS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
-  'ozone-dr-open-run': { '*': XRAY, [TABLE]: LEDGER, [RUNS]: ['states:DescribeExecution'] },
+  'ozone-dr-open-run': { '*': XRAY, [TABLE]: LEDGER, ...HOLDERS },
   'ozone-dr-decide-backup': { '*': XRAY, [TABLE]: LEDGER },
   'ozone-dr-record-outcome': { '*': XRAY, [TABLE]: ['dynamodb:Query', 'dynamodb:UpdateItem'] },
   'ozone-dr-record-failure': { '*': XRAY, [TABLE]: ['dynamodb:Query', 'dynamodb:UpdateItem'] },
   'ozone-dr-expand-policy': { '*': XRAY },
   'ozone-dr-summarize-fleet': { '*': XRAY },
-  'ozone-dr-start-observe': starts('observe'),
-  'ozone-dr-start-protect': starts('protect'),
+  'ozone-dr-start-observe': starts('observe', [SOURCE_HOST, REPLICA_HOST]),
+  'ozone-dr-start-protect': starts('protect', [SOURCE_HOST, REPLICA_HOST]),
+  'ozone-dr-start-destroy': starts('destroy', [REPLICA_HOST]),
+  'ozone-dr-record-decision': {
+    '*': XRAY,
+    [TABLE]: ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem'],
+    ...HOLDERS,
+  },
   'ozone-dr-settle-operation': {
     '*': ['ssm:GetCommandInvocation', 'ssm:ListCommandInvocations', ...XRAY],
     [TABLE]: ['dynamodb:GetItem', 'dynamodb:UpdateItem'],
@@ -50,9 +57,11 @@ const FUNCTIONS: Readonly<Record<string, Readonly<Record<string, readonly string
   },
 };
 
+const roleOfFunction = (properties: Resource['Properties'] | undefined): string =>
+  text(properties?.Role).replace(/^<(.*)\.Arn>$/, '$1');
 const functions = ofType(control, 'AWS::Lambda::Function').map(([, { Properties }]) => ({
   name: text(Properties.FunctionName),
-  roleId: text(Properties.Role).replace(/^<(.*)\.Arn>$/, '$1'),
+  roleId: roleOfFunction(Properties),
   log: text((Properties.LoggingConfig as { readonly LogGroup: unknown }).LogGroup).replace(/^<(.*)>$/, '$1'),
 }));
 
@@ -76,23 +85,35 @@ describe('functions', () => {
       });
   });
 
+  /** What a function of a template may send, and where to. */
+  const sendsOf = (template: Template, name: string): readonly string[] => {
+    const [, found] =
+      ofType(template, 'AWS::Lambda::Function').find(([, { Properties }]) => Properties.FunctionName === name) ?? [];
+    const allowed = permissionsOf(template, roleOfFunction(found?.Properties));
+    return Object.keys(allowed)
+      .filter((resource) => allowed[resource]?.includes('ssm:SendCommand'))
+      .sort();
+  };
+
   it('that send commands reach the hosts of the policies, EC2 or hybrid, and no others', () => {
     const mixed = synthesize(
       sampleWith('two-clusters.yaml', ['mi-0a1b2c3d4e5f60001', 'i-0a1b2c3d4e5f60001, mi-0a1b2c3d4e5f60009']),
     ).control;
-    const [, start] = ofType(mixed, 'AWS::Lambda::Function').find(
-      ([, { Properties }]) => Properties.FunctionName === 'ozone-dr-start-protect',
-    ) ?? ['', undefined];
-    const allowed = permissionsOf(mixed, text(start?.Properties.Role).replace(/^<(.*)\.Arn>$/, '$1'));
-    expect(
-      Object.keys(allowed)
-        .filter((resource) => allowed[resource]?.includes('ssm:SendCommand'))
-        .sort(),
-    ).toEqual([
+    expect(sendsOf(mixed, 'ozone-dr-start-protect')).toEqual([
       'ec2:instance/i-0a1b2c3d4e5f60001',
       'ssm:document/ozone-dr-protect-*',
       'ssm:managed-instance/mi-0a1b2c3d4e5f60002',
       'ssm:managed-instance/mi-0a1b2c3d4e5f60009',
+    ]);
+    expect(sendsOf(mixed, 'ozone-dr-start-destroy')).toEqual(['ssm:document/ozone-dr-destroy-*', REPLICA_HOST]);
+  });
+
+  it('that destroy reach no host at all where no policy has a replica', () => {
+    const { control: alone } = synthesize(sample('snapshots-only.yaml'));
+    expect(sendsOf(alone, 'ozone-dr-start-destroy')).toEqual(['ssm:document/ozone-dr-destroy-*']);
+    expect(sendsOf(alone, 'ozone-dr-start-protect')).toEqual([
+      'ec2:instance/i-0a1b2c3d4e5f60718',
+      'ssm:document/ozone-dr-protect-*',
     ]);
   });
 
@@ -106,6 +127,8 @@ describe('functions', () => {
       ['HostsOfPolicies', [false, false]],
       ['OwnDocuments', [true]],
       ['HostsOfPolicies', [false, false]],
+      ['OwnDocuments', [true]],
+      ['HostsOfPolicies', [false]],
     ]);
   });
 });
@@ -134,7 +157,15 @@ describe('roles of machines and schedules', () => {
   it('the backup machine calls its handlers, in every version that a run may have begun with', () => {
     expect(permissionsOf(control, roleOf('states', 'BackupRole'))).toEqual({
       '*': MACHINE_LOGS_AND_TRACES,
-      ...invokes('open-run', 'decide-backup', 'start-observe', 'start-protect', 'record-outcome', 'record-failure'),
+      ...invokes('open-run', 'decide-backup', 'record-outcome', 'record-failure'),
+      ...invokes('start-observe', 'start-protect', 'start-destroy'),
+    });
+  });
+
+  it('the decision machine calls its one handler', () => {
+    expect(permissionsOf(control, roleOf('states', 'DecisionRole'))).toEqual({
+      '*': MACHINE_LOGS_AND_TRACES,
+      ...invokes('record-decision'),
     });
   });
 
@@ -176,7 +207,7 @@ describe('roles of machines and schedules', () => {
       ).Statement.map((it) => [it.Principal.Service, it.Condition?.StringEquals?.['aws:SourceAccount']] as const),
     );
     const outside = services.filter(([service]) => service !== 'lambda.amazonaws.com');
-    expect(outside.length).toBe(4);
+    expect(outside.length).toBe(5);
     for (const [, account] of outside) expect(account).toEqual({ Ref: 'AWS::AccountId' });
   });
 });
@@ -203,9 +234,11 @@ describe('policies of the whole template', () => {
       '*',
       'arn:<AWS::Partition>:lambda:<AWS::Region>:<AWS::AccountId>:function:<ours>:*',
       'arn:<AWS::Partition>:s3:::ozone-dr-output-<AWS::AccountId>-<AWS::Region>/op-*',
+      'arn:<AWS::Partition>:ssm:<AWS::Region>:<AWS::AccountId>:document/ozone-dr-destroy-*',
       'arn:<AWS::Partition>:ssm:<AWS::Region>:<AWS::AccountId>:document/ozone-dr-observe-*',
       'arn:<AWS::Partition>:ssm:<AWS::Region>:<AWS::AccountId>:document/ozone-dr-protect-*',
       'arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:ozone-dr-backup:*',
+      'arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:ozone-dr-decision:*',
     ]);
   });
 

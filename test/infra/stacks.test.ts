@@ -107,20 +107,25 @@ describe('functions', () => {
 
   it('a log group each, kept for three months', () => {
     const logs = ofType(control, 'AWS::Logs::LogGroup');
-    expect(logs.length).toBe(ofType(control, 'AWS::Lambda::Function').length + 2);
+    const workers = ['AWS::Lambda::Function', 'AWS::StepFunctions::StateMachine'] as const;
+    expect(logs.length).toBe(workers.flatMap((type) => ofType(control, type)).length);
     for (const [, { Properties }] of logs) expect(Properties.RetentionInDays).toBe(90);
   });
 
-  it('the two that need the policies have them beside their code, resolved', () => {
+  it('the three that need the policies have them beside their code, resolved', () => {
     const expected = JSON.parse(JSON.stringify(resolvePolicies(sample('two-clusters.yaml'))));
-    expect(policies.map((it) => JSON.parse(it))).toEqual([expected, expected]);
+    expect(policies.map((it) => JSON.parse(it))).toEqual([expected, expected, expected]);
   });
 
-  it('another policy file gives these two another code, and so another version', () => {
+  it('another policy file gives these three another code, and so another version', () => {
     const other = synthesize(sampleWith('two-clusters.yaml', ['sales/orders', 'sales/offers'])).control;
     const versions = (template: typeof control) => new Set(ofType(template, 'AWS::Lambda::Version').map(([id]) => id));
     const changed = [...versions(other)].filter((id) => !versions(control).has(id));
-    expect(changed.map((id) => id.replace(/Function.*/, '')).sort()).toEqual(['ExpandPolicy', 'OpenRun']);
+    expect(changed.map((id) => id.replace(/Function.*/, '')).sort()).toEqual([
+      'ExpandPolicy',
+      'OpenRun',
+      'RecordDecision',
+    ]);
   });
 });
 
@@ -225,12 +230,20 @@ describe('events', () => {
       source: ['aws.ssm'],
       'detail-type': ['EC2 Command Status-change Notification'],
       detail: {
-        'document-name': [{ prefix: 'ozone-dr-observe-' }, { prefix: 'ozone-dr-protect-' }],
+        'document-name': [
+          { prefix: 'ozone-dr-observe-' },
+          { prefix: 'ozone-dr-protect-' },
+          { prefix: 'ozone-dr-destroy-' },
+        ],
         status: [{ 'anything-but': ['Pending', 'InProgress', 'Delayed', 'Cancelling'] }],
       },
     });
-    for (const [, document] of ofType(control, 'AWS::SSM::Document'))
-      expect(document.Properties.Name).toMatch(/^ozone-dr-(observe|protect)-[0-9a-f]+$/);
+    const documents = ofType(control, 'AWS::SSM::Document').map(([, { Properties }]) => text(Properties.Name));
+    expect(documents.map((name) => name.replace(/[0-9a-f]{12}$/, '')).sort()).toEqual([
+      'ozone-dr-destroy-',
+      'ozone-dr-observe-',
+      'ozone-dr-protect-',
+    ]);
   });
 
   it('what cannot be handed over goes to a queue', () => {
@@ -305,6 +318,7 @@ describe('outputs', () => {
     expect(Object.keys(outputs).sort()).toEqual([
       'AlarmTopicArn',
       'BackupMachineArn',
+      'DecisionMachineArn',
       'LedgerTableName',
       'StartBackupCommand',
     ]);

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll } from 'vitest';
-import { describeStores } from '../contract/store/contract.ts';
+import { describeInterleavedWrites, describeStores } from '../contract/store/contract.ts';
 import { startDynamoDbLocal } from '../fixtures/dynamodb-local/start.ts';
-import { dynamoStores } from '../fixtures/table.ts';
+import { dynamoStores, interleavedLedger } from '../fixtures/table.ts';
 
 let engine: Awaited<ReturnType<typeof startDynamoDbLocal>>;
 beforeAll(async () => {
@@ -10,3 +10,4 @@ beforeAll(async () => {
 afterAll(() => engine?.stop());
 
 describeStores('DynamoDB Local', () => dynamoStores(engine.endpoint));
+describeInterleavedWrites('DynamoDB Local', () => interleavedLedger(engine.endpoint));

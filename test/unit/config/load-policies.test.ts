@@ -1,6 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { isDeepStrictEqual } from 'node:util';
 import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
 import { loadPolicies, parsePolicies, policyJsonSchema } from '../../../cdk/config/load-policies.ts';
 import { PolicyFile, resolvePolicies } from '../../../functions/core/domain/policy.ts';
 import { DrError } from '../../../functions/core/errors.ts';
@@ -29,6 +31,31 @@ describe('samples', () => {
     const path = `${config}samples/${name}`;
     expect(resolvePolicies(loadPolicies(path)).length).toBeGreaterThan(0);
     expect(readFileSync(path, 'utf8').split('\n')[0]).toBe('# yaml-language-server: $schema=../policy.schema.json');
+  });
+
+  it('every-field.yaml has every field that there is, none at its default', () => {
+    interface Schema {
+      readonly properties?: Readonly<Record<string, Schema>>;
+      readonly additionalProperties?: Schema | boolean;
+      readonly items?: Schema;
+      readonly default?: unknown;
+    }
+    const missing = (schema: Schema, value: unknown, at: string): readonly string[] => {
+      if (value === undefined) return [at];
+      if (schema.default !== undefined && isDeepStrictEqual(schema.default, value)) return [`${at} at its default`];
+      const content = Object.entries(value ?? {});
+      return [
+        ...Object.entries(schema.properties ?? {})
+          .filter(([name]) => name !== '$schema')
+          .flatMap(([name, it]) => missing(it, (value as Readonly<Record<string, unknown>>)[name], `${at}.${name}`)),
+        ...(typeof schema.additionalProperties === 'object'
+          ? content.flatMap(([name, it]) => missing(schema.additionalProperties as Schema, it, `${at}.${name}`))
+          : []),
+        ...(schema.items ? content.flatMap(([name, it]) => missing(schema.items as Schema, it, `${at}.${name}`)) : []),
+      ];
+    };
+    const content = parse(readFileSync(`${config}samples/every-field.yaml`, 'utf8'));
+    expect(missing(policyJsonSchema() as Schema, content, 'file')).toEqual([]);
   });
 
   it('a folder without samples is an error and not a pass', () => {

@@ -88,7 +88,7 @@ describe('the page of the lineage', () => {
           steps: [
             {
               n: 0,
-              decision: { kind: 'fail', error: 'ReplicaDiffers', reason: hostile },
+              decision: { kind: 'fail', error: 'ReplicaDiffers', conflict: null, reason: hostile, remedy: '' },
               decidedAt: night(10).point?.source.created ?? expect.fail(),
               operationStep: 0,
               observed: { kind: 'no-answer', error: hostile, cause: hostile },

@@ -35,6 +35,7 @@ const compared = (equal: boolean): Observation => ({
     onlySource: equal ? 0 : 1,
     onlyReplica: 0,
     changed: 0,
+    checksums: null,
     first: equal ? [] : [{ path: 'a/b', source: 'F 3', replica: null }],
   },
 });
@@ -142,6 +143,7 @@ describe('what an answer changes in the ledger', () => {
     outcome,
     code,
     message: '',
+    data: null,
   });
   const copying: World = { source: 'a* t1', replica: 'a*', run: 't1:taken', after: [[replicate, null]] };
 

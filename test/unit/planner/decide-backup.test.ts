@@ -18,6 +18,7 @@ const notDone = (outcome: 'refused' | 'failed' | 'unreachable' | 'interrupted', 
   outcome,
   code,
   message: 'as the host says',
+  data: null,
 });
 const noAnswer = (error: string): Observation => ({ kind: 'no-answer', error, cause: 'why' });
 const diff = (status: 'pending' | 'done' | 'failed' | 'rejected' | 'not-found'): Observation => ({
@@ -194,8 +195,13 @@ describe('which base, and who owns the replica', () => {
     ],
     [
       'no common point ends the run where only increments are allowed',
+      { source: 't1', replica: '', run: 't1:taken', mode: 'incremental', verified: 'a' },
+      { kind: 'fail', error: 'NoCommonPoint', conflict: 'no-common-point' },
+    ],
+    [
+      'snapshots of the names of the base with other ids are no common point, and the ids are named',
       { source: 'a! t1', replica: 'a!', run: 't1:taken', mode: 'incremental' },
-      { kind: 'fail', error: 'NoCommonPoint' },
+      { kind: 'fail', error: 'Diverged', conflict: 'diverged', reason: expect.stringContaining(seen('a', 'other').id) },
     ],
     [
       'a base that is gone on the replica gives way to the one before it',
@@ -421,7 +427,7 @@ describe('steps that failed', () => {
     [
       'the snapshot limit is for a person',
       { source: '', replica: '', after: [[create('t1'), notDone('failed', 'snapshot-limit')]] },
-      { kind: 'fail', error: 'SnapshotFailed' },
+      { kind: 'fail', error: 'BudgetExceeded', conflict: 'budget-exceeded' },
     ],
     [
       'the host found the bucket not empty',
@@ -461,7 +467,7 @@ describe('steps that failed', () => {
   });
 
   it('a run that does not converge ends', () => {
-    const after = Array.from({ length: 120 }, () => [wait, elapsed] as const);
+    const after = Array.from({ length: 120 }, () => [askDiff, diff('rejected')] as const);
     expect(decide({ source: 'a* t1', replica: 'a*', run: 't1:taken', after })).toMatchObject({ kind: 'fail' });
   });
 

@@ -2,14 +2,15 @@ import type { BackupStep, Base } from '../../../functions/core/domain/backup-ste
 import type { SeenSide, SeenSnapshot } from '../../../functions/core/domain/edge-reply.ts';
 import type {
   BackupRun,
+  Hold,
   Observation,
   PairState,
   RecoveryPoint,
   RunStep,
 } from '../../../functions/core/domain/ledger.ts';
-import { pairId, runId, type SnapshotName, snapshotName } from '../../../functions/core/domain/names.ts';
+import { HostId, pairId, runId, type SnapshotName, snapshotName } from '../../../functions/core/domain/names.ts';
 import { PolicyFile, resolvePolicies } from '../../../functions/core/domain/policy.ts';
-import { epochMs, seconds } from '../../../functions/core/domain/units.ts';
+import { epochMs, later, seconds } from '../../../functions/core/domain/units.ts';
 import type { RunHistory } from '../../../functions/core/planner/history.ts';
 
 export const slot = epochMs(Date.UTC(2026, 10, 20, 2));
@@ -76,6 +77,9 @@ export const seen = (token: string, side: 'source' | 'replica' | 'other'): SeenS
   status: 'ACTIVE',
 });
 
+/** What a decision has when nothing is said, as when it is read from the ledger. */
+const DEFAULTS: Readonly<Record<string, object>> = { 'compute-diff': { side: 'source' }, replicate: { narrow: null } };
+
 const bucketCreated = '2026-01-01T00:00:00.000Z';
 
 const sideOf = (
@@ -97,6 +101,9 @@ const sideOf = (
       owner: 'root',
       quotaInBytes: -1,
       quotaInNamespace: -1,
+      replication: '',
+      encryptionKey: null,
+      acls: null,
     },
     snapshots: (text ?? '')
       .split(' ')
@@ -124,7 +131,14 @@ export interface World {
     decision: Partial<BackupStep> & { kind: string },
     observed: Observation | null,
   ])[];
+  /** Points that the ledger calls verified and that neither side shows any more. */
+  readonly verified?: string;
   readonly surveys?: number;
+  /** How many seconds after its start an unanswered copy may still be alive; long over unless given. */
+  readonly copyDeadline?: number;
+  readonly hold?: Hold;
+  readonly marks?: PairState['marks'];
+  readonly sourceCreated?: string;
 }
 
 const pointOf = (token: string, state: RecoveryPoint['state'], of: BackupRun): RecoveryPoint => ({
@@ -144,6 +158,9 @@ const pointOf = (token: string, state: RecoveryPoint['state'], of: BackupRun): R
   changed: true,
   bytesCopied: null,
   filesCopied: null,
+  copySeconds: null,
+  envelope: null,
+  pinned: null,
   verification:
     state === 'verified' || state === 'differs'
       ? {
@@ -153,6 +170,7 @@ const pointOf = (token: string, state: RecoveryPoint['state'], of: BackupRun): R
           files: 1,
           dirs: 0,
           bytes: 3 as never,
+          checksums: null,
           differences: state === 'differs' ? '1 only on the source' : null,
         }
       : null,
@@ -182,6 +200,7 @@ export const historyOf = (world: World): RunHistory => {
   };
   const tokens = (text = '') => text.split(' ').filter((it) => it !== '');
   const verifiedTokens = [
+    ...tokens(world.verified),
     ...new Set(
       [...tokens(world.source), ...tokens(world.replica)].filter((it) => it.endsWith('*') || it.endsWith('!')),
     ),
@@ -220,6 +239,31 @@ export const historyOf = (world: World): RunHistory => {
             proved: owned !== 'claimed',
           },
     pinned: null,
+    copies: (world.after ?? []).flatMap(([decision, observed], index) => {
+      if (decision.kind !== 'replicate' || !decision.target || !decision.mode) return [];
+      const n = (world.surveys ?? 1) + index;
+      const changedNothing =
+        observed?.kind === 'not-done' && (observed.outcome === 'refused' || observed.outcome === 'unreachable');
+      if (changedNothing) return [];
+      const from = epochMs(slot + n * 1000);
+      const isOver = observed !== null && observed.kind !== 'no-answer';
+      return [
+        {
+          operation: operationOf(n),
+          point: decision.target.name,
+          mode: decision.mode,
+          base: decision.base?.name ?? null,
+          host: HostId.parse('mi-0123456789abcdef0'),
+          from,
+          deadline: later(from, seconds(world.copyDeadline ?? 0)),
+          to: isOver ? epochMs(from + 1000) : null,
+        },
+      ];
+    }),
+    hold: world.hold ?? null,
+    marks: world.marks ?? [],
+    sourceCreated: world.sourceCreated ?? null,
+    rolled: 0,
   };
   const survey: Observation = {
     kind: 'survey',
@@ -246,7 +290,10 @@ export const historyOf = (world: World): RunHistory => {
     ...Array.from({ length: world.surveys ?? 1 }, () => [{ kind: 'survey', ...operation }, survey] as const),
     ...(world.after ?? []).map(
       ([decision, observed]) =>
-        [decision.kind === 'wait' ? decision : { ...operation, ...decision }, observed] as const,
+        [
+          decision.kind === 'wait' ? decision : { ...operation, ...DEFAULTS[decision.kind], ...decision },
+          observed,
+        ] as const,
     ),
   ].map(([decision, observed], n) => stepOf(decision, observed, n));
   return { run, steps, pair: pairState, points };

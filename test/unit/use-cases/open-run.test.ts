@@ -92,7 +92,7 @@ describe('opening a run', () => {
     if (!known) throw new Error('the run was opened');
     await ledger.recordStep(runId, {
       n: 0,
-      decision: { kind: 'fail', error: 'CopyFailed', reason: 'r' },
+      decision: { kind: 'fail', error: 'CopyFailed', conflict: null, reason: 'r', remedy: '' },
       decidedAt: slot,
       operationStep: 0,
       observed: null,

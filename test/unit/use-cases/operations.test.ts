@@ -282,6 +282,8 @@ describe('a long command', () => {
   });
 
   it.each([
+    ['nothing of a script that was killed', '', 'Failed', 'EdgeInterrupted'],
+    ['a cut reply of a script that failed', '-----BEGIN OZONE-DR REPLY-----\n{"ver', 'Failed', 'EdgeReplyInvalid'],
     ['nothing', '', 'Success', 'EdgeReplyInvalid'],
     ['a cut reply', '-----BEGIN OZONE-DR REPLY-----\n{"ver', 'Success', 'EdgeReplyInvalid'],
     ['nothing, as the host was not reached', '', 'DeliveryTimedOut', 'EdgeUnreachable'],

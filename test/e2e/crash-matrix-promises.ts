@@ -1,0 +1,224 @@
+import * as z from 'zod';
+import { PairState, RecoveryPoint } from '../../functions/core/domain/ledger.ts';
+import type { PolicyMode } from '../../functions/core/domain/policy.ts';
+import type { Between, Lab, Side } from '../in-process-edge/lab.ts';
+
+export type Call = (method: string, args: readonly unknown[], go: () => unknown) => unknown;
+
+/** A stand-in for `port` that hands each call of a method to `call`, which lets it go on, or not. */
+export const intercept = <P extends object>(port: P, call: Call): P =>
+  new Proxy(port, {
+    get: (target, name) => {
+      const value: unknown = Reflect.get(target, name, target);
+      if (typeof value !== 'function' || typeof name !== 'string') return value;
+      return (...args: readonly unknown[]) => call(name, args, () => Reflect.apply(value, target, args));
+    },
+  });
+
+const Delivery = z.tuple([z.string(), z.object({ operation: z.string(), verb: z.string() })]);
+const Started = z.tuple([z.enum(['ozone', 'hadoop']), z.array(z.string())]).rest(z.unknown());
+const Printed = z.object({ stdout: z.string(), stderr: z.string() });
+
+/** One distcp that a host has started. */
+export interface Copy {
+  readonly operation: string;
+  readonly isFull: boolean;
+}
+
+interface PromisesOptions {
+  readonly mode: PolicyMode;
+  /** Somebody else writes into the replica too: its live content proves nothing about our copies. */
+  readonly hasStrangers: boolean;
+  /** Increments may turn out to be impossible (a diff that fails): a full comparison needs no doubt then. */
+  readonly mayFallBack: boolean;
+}
+
+/**
+ * What must hold at every moment, whatever fails. What happens below the use cases (programs started, the pair changed)
+ * is watched as it happens; `check` looks at the ledger and both clusters. Everything that is broken is collected: thrown
+ * inside the product, it would look like one more failure to recover from.
+ */
+export class Promises {
+  readonly broken: string[] = [];
+  readonly copies: Copy[] = [];
+  readonly #options: PromisesOptions;
+  readonly #effects = new Map<string, number>();
+  readonly #verified = new Map<string, string>();
+  readonly #taken = new Map<string, string>();
+  #lab: Lab | undefined;
+  #pair: PairState | undefined;
+  #operation = '';
+  #copying = 0;
+  /** Copies that were started when the doubt was raised. */
+  #copiesBeforeDoubt = 0;
+  /** The point that was verified last since the doubt was raised. */
+  #proved: string | undefined;
+  #hadBase = false;
+
+  constructor(options: PromisesOptions) {
+    this.#options = options;
+  }
+
+  watch(lab: Lab): void {
+    this.#lab = lab;
+  }
+
+  get hadBase(): boolean {
+    return this.#hadBase;
+  }
+
+  readonly between: Between = (name, port) => {
+    switch (name) {
+      case 'ledger':
+        return intercept(port, (method, args, go) => this.#seen(method, args, go()));
+      case 'host':
+        return intercept(port, (method, args, go) => (method === 'run' ? this.#deliver(args, go) : go()));
+      case 'ozone':
+        return intercept(port, (method, args, go) => (method === 'run' ? this.#start(args, go) : go()));
+      default:
+        return port;
+    }
+  };
+
+  #say(holds: boolean, what: string): void {
+    if (!holds && !this.broken.includes(what)) this.broken.push(what);
+  }
+
+  /** Every state of the pair that the ledger answers, as soon as it is written. */
+  async #seen(method: string, args: readonly unknown[], answered: unknown): Promise<unknown> {
+    const answer = await answered;
+    const point = method === 'putPoint' ? RecoveryPoint.parse(args[1]) : undefined;
+    if (point?.state === 'verified') this.#proved = point.name;
+    if (method === 'changePair' || method === 'raiseFence') this.#note(PairState.parse(answer));
+    return answer;
+  }
+
+  #note(now: PairState): void {
+    const before = this.#pair;
+    this.#pair = now;
+    if (now.dirtySince && !before?.dirtySince) {
+      this.#copiesBeforeDoubt = this.copies.length;
+      this.#proved = undefined;
+    }
+    if (!before?.dirtySince || now.dirtySince) return;
+    if (this.copies.length === this.#copiesBeforeDoubt) return;
+    const name = this.#proved;
+    this.#say(
+      name !== undefined && this.#tree('source', name) === this.#tree('replica', name),
+      `the doubt of ${before.dirtySince.operation} was dropped without a verified pair after a copy had begun`,
+    );
+    if (name !== undefined && !this.#options.hasStrangers)
+      this.#say(
+        this.#tree('replica') === this.#tree('replica', name),
+        `the doubt was dropped although the replica is not what ${name} is`,
+      );
+  }
+
+  #deliver(args: readonly unknown[], go: () => unknown): unknown {
+    const outer = this.#operation;
+    this.#operation = Delivery.parse(args)[1].operation;
+    try {
+      return go();
+    } finally {
+      this.#operation = outer;
+    }
+  }
+
+  #once(what: string): void {
+    const times = (this.#effects.get(`${this.#operation} ${what}`) ?? 0) + 1;
+    this.#effects.set(`${this.#operation} ${what}`, times);
+    this.#say(times === 1, `${what} was started ${times} times for ${this.#operation}`);
+  }
+
+  #start(args: readonly unknown[], go: () => unknown): unknown {
+    const [program, argv] = Started.parse(args);
+    if (this.#operation === '') return go();
+    for (const word of argv) if (/^snapshot (create|delete) /.test(word)) this.#once(word);
+    return program === 'hadoop' && argv[0] === 'distcp' ? this.#copy(argv, go) : go();
+  }
+
+  #copy(argv: readonly string[], go: () => unknown): unknown {
+    const isFull = !argv.includes('-diff');
+    const operation = this.#operation;
+    this.#once('distcp');
+    this.#say(this.#copying === 0, `${operation} copies into a bucket into which another copy runs`);
+    const pair = this.#pair;
+    this.#say(!!pair?.dirtySince, `${operation} copies without a doubt in the ledger`);
+    const isRepair = !!pair?.dirtySince && pair.dirtySince.operation !== operation;
+    const { mode, mayFallBack } = this.#options;
+    if (isFull && pair?.base && mode !== 'resync' && !mayFallBack)
+      this.#say(
+        isRepair || (mode !== 'incremental' && !!pair.foreignChange),
+        `${operation} copies in full without need`,
+      );
+    if (isFull && mode === 'incremental')
+      this.#say(!pair?.foreignChange, `${operation} overwrites what somebody else wrote, against the policy`);
+    this.#say(isFull || mode !== 'resync', `${operation} copies by increment, against the policy`);
+    this.copies.push({ operation, isFull });
+
+    const most = isFull ? this.#differences(argv.at(-2) ?? '', argv.at(-1) ?? '') : Number.POSITIVE_INFINITY;
+    this.#copying += 1;
+    try {
+      const done = go();
+      const copied = /Files Copied=(\d+)(?![\s\S]*Files Copied=)/.exec(Printed.parse(done).stderr)?.[1] ?? '0';
+      this.#say(Number(copied) <= most, `${operation} copied ${copied} files of which ${most} differed`);
+      return done;
+    } finally {
+      this.#copying -= 1;
+    }
+  }
+
+  /** Files of `from` that `to` does not have like that. */
+  #differences(from: string, to: string): number {
+    if (!this.#lab) return 0;
+    const { ozone } = this.#lab;
+    const there = ozone.tree(to);
+    return [...ozone.tree(from)].filter(
+      ([path, entry]) => entry.type === 'file' && JSON.stringify(entry) !== JSON.stringify(there.get(path)),
+    ).length;
+  }
+
+  #tree(side: Side, name?: string): string {
+    try {
+      return JSON.stringify([...(this.#lab?.tree(side, name) ?? [])]);
+    } catch (error) {
+      return `${side} has no ${name}: ${error}`;
+    }
+  }
+
+  /** What the ledger says now is so on both clusters. @param whole what it said before still is so, too */
+  async check({ whole = false } = {}): Promise<void> {
+    if (!this.#lab) return;
+    const points = await this.#lab.points();
+    const verified = points.filter((it) => it.state === 'verified');
+    this.#say(new Set(verified.map((it) => it.runId)).size === verified.length, 'a slot was done twice');
+    for (const point of points.toReversed()) this.#checkPoint(point, whole);
+    const { base } = await this.#lab.pair();
+    if (base) {
+      this.#say(
+        verified.some((it) => it.name === base.name),
+        `the base ${base.name} is not verified`,
+      );
+      this.#hadBase = true;
+    }
+    this.#say(!this.#hadBase || base !== null, 'the base was lost');
+  }
+
+  /** A source snapshot that was taken stays what it was; verified means equal, from then on, on both sides. */
+  #checkPoint({ name, base, mode, state }: RecoveryPoint, whole: boolean): void {
+    if (!whole && this.#taken.has(name) && (state === 'verified') === this.#verified.has(name)) return;
+    const source = this.#tree('source', name);
+    const taken = this.#taken.get(name) ?? source;
+    this.#taken.set(name, taken);
+    this.#say(source === taken && source.startsWith('['), `${name} on the source is not what was taken`);
+    const verified = this.#verified.get(name);
+    this.#say(state === 'verified' || verified === undefined, `${name} was verified and is ${state}`);
+    if (state !== 'verified') return;
+    this.#say(this.#tree('replica', name) === source, `${name} is called verified and differs`);
+    if (verified !== undefined) return;
+    this.#say(mode !== 'bootstrap' || !this.#hadBase, `${name} is a first copy, but not the first`);
+    this.#say(mode !== 'incremental' || this.#options.mode !== 'resync', `${name} is against the policy`);
+    this.#say(base === null || this.#verified.has(base), `the base of ${name} is not verified`);
+    this.#verified.set(name, source);
+  }
+}

@@ -1,0 +1,61 @@
+import { expect, it } from 'vitest';
+import { Operation } from '../../../functions/core/domain/operation.ts';
+
+it('an operation that was written before there were levels, brakes and detached copies is still read', () => {
+  const parameters = {
+    operation: `op-${'0'.repeat(24)}-003`,
+    verb: 'replicate',
+    source: 'prod/sales/orders',
+    replica: 'dr/sales/orders',
+    target: 'odr-nightly-20261120t020000z-1',
+    base: '',
+    targetId: '10000000-0000-4000-8000-000000000000',
+    baseSourceId: '',
+    baseReplicaId: '',
+    sealId: '',
+    replicaCreated: '2026-01-01T00:00:00.000Z',
+    mode: 'bootstrap',
+    empty: 'yes',
+    fence: '2',
+    fenceSeed: 'yes',
+    copySeconds: '21600',
+    maps: '4',
+    bandwidth: '0',
+    executionTimeout: '22500',
+    commandTimeout: '22560',
+  };
+  const item = {
+    id: parameters.operation,
+    runId: 'prod/sales/orders#dr#nightly#20261120t020000z',
+    step: 3,
+    pair: 'prod/sales/orders#dr',
+    lease: 1,
+    execution: 'arn:execution',
+    document: 'ozone-dr-protect-0123456789ab',
+    host: 'mi-0123456789abcdef0',
+    parameters,
+    token: 'token',
+    state: 'sent',
+    createdAt: 1,
+    deadline: 2,
+    commandId: 'command',
+    outcome: null,
+  };
+  expect(Operation.parse(item).parameters).toEqual({
+    ...parameters,
+    level: '',
+    part: '0',
+    parts: '0',
+    brake: '',
+    supersedes: '',
+    detached: 'no',
+    probed: '',
+    remove: '',
+    layout: '',
+    replication: '',
+    quotaBytes: '0',
+    quotaNamespace: '0',
+    encryptionKey: '',
+    narrow: '',
+  });
+});

@@ -1,0 +1,197 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { Hold, PairPatch } from '../../../functions/core/domain/ledger.ts';
+import { BucketRef, ClusterName, pairId, RunId, type SnapshotName } from '../../../functions/core/domain/names.ts';
+import { epochMs } from '../../../functions/core/domain/units.ts';
+import { recordDecision } from '../../../functions/core/use-cases/record-decision.ts';
+import { memoryLedger } from '../../fixtures/memory-store.ts';
+import { policyOf, slot } from '../planner/world.ts';
+
+const BUCKET = 'sales/orders';
+const TARGET = 'odr-nightly-20261120t020000z-1' as SnapshotName;
+const pair = pairId(ClusterName.parse('prod'), BucketRef.parse(BUCKET), ClusterName.parse('dr'));
+const anotherRun = RunId.parse(`${pair}#nightly#20261119t020000z`);
+const hold: Hold = {
+  target: TARGET,
+  base: 'odr-nightly-20261119t020000z-1' as SnapshotName,
+  deletes: 4000,
+  renames: 12,
+  complete: true,
+  limit: 1000,
+  at: slot,
+  accepted: null,
+  rejected: null,
+};
+const said = { by: 'Ada', reason: 'quarterly clean-up', at: slot };
+
+let ledger: ReturnType<typeof memoryLedger>;
+let running: string[];
+beforeEach(() => {
+  ledger = memoryLedger();
+  running = [];
+});
+
+const decide = (decision: string, more: object = {}, execution = 'arn:decision') =>
+  recordDecision({
+    policies: [policyOf('incremental')],
+    ledger,
+    workflow: { isRunning: async (it) => running.includes(it) },
+    clock: { now: () => slot },
+  })({
+    request: { policy: 'nightly', bucket: BUCKET, decision, by: said.by, reason: said.reason, ...more },
+    execution,
+    startedAt: '2026-11-20T02:00:00Z',
+  });
+
+/** The bucket as a run that is over left it. */
+const left = async (patch: PairPatch): Promise<void> => {
+  const lease = await ledger.takeLease(
+    await ledger.loadPair(pair),
+    { runId: anotherRun, execution: 'arn:run' },
+    epochMs(slot + 1),
+  );
+  if (!lease) throw new Error('the lease was free');
+  await ledger.changePair(pair, lease.token, patch);
+  await ledger.releaseLease(pair, lease.token);
+};
+
+const refusedWith = async (attempt: Promise<unknown>, error: string, message: string): Promise<void> => {
+  const before = { ...(await ledger.loadPair(pair)), fence: 0 };
+  await expect(attempt).rejects.toMatchObject({ name: error, message: expect.stringContaining(message) });
+  expect({ ...(await ledger.loadPair(pair)), fence: 0 }).toEqual(before);
+  expect(await ledger.decisions(pair)).toEqual([]);
+};
+
+describe('adopting', () => {
+  const created = '2026-01-01T00:00:00.000Z';
+
+  it('a replica bucket makes it ours, by its creation time', async () => {
+    const recorded = await decide(`adopt ${BUCKET} on dr created ${created}`);
+    expect(recorded).toMatchObject({ decision: 'adopt', bucket: BUCKET });
+    expect(recorded.effect).toContain('deletes there what the source does not have');
+    expect(await ledger.loadPair(pair)).toMatchObject({
+      owned: { created, at: slot, proved: true },
+      sourceCreated: null,
+      lease: null,
+    });
+  });
+
+  it('a source bucket lets the lineage go on with it, and gives nothing on the replica away', async () => {
+    await left({ sourceCreated: '2025-01-01T00:00:00.000Z' });
+    await decide(`adopt ${BUCKET} on prod created ${created}`);
+    expect(await ledger.loadPair(pair)).toMatchObject({ sourceCreated: created, owned: null });
+  });
+
+  it.each([
+    ['another bucket', `adopt sales/others on dr created ${created}`, `write: adopt ${BUCKET} on <cluster> created`],
+    ['no instant', `adopt ${BUCKET} on dr created yesterday`, `write: adopt ${BUCKET} on <cluster> created`],
+    ['another cluster', `adopt ${BUCKET} on lab created ${created}`, 'lab is no cluster of nightly: prod, dr'],
+    ['more than the words', `adopt ${BUCKET} on dr created ${created} please`, 'write the words of the refusal'],
+    ['other words', 'yes', 'write the words of the refusal'],
+  ])('%s is refused, with the words to write', async (_what, words, message) => {
+    await refusedWith(decide(words), 'NotConfirmed', message);
+  });
+});
+
+describe('a change that is held back', () => {
+  it('is accepted with the words of the refusal: the next run may follow it', async () => {
+    await left({ hold });
+    const recorded = await decide(`accept ${BUCKET} ${TARGET}`);
+    expect(recorded).toMatchObject({ decision: 'accept', bucket: BUCKET });
+    expect(await ledger.loadPair(pair)).toMatchObject({ hold: { ...hold, accepted: said }, lease: null });
+  });
+
+  it('is rejected: the replica stays where it is, and the reason is kept', async () => {
+    await left({ hold });
+    const recorded = await decide(`reject ${BUCKET} ${TARGET}`);
+    expect(recorded.effect).toContain(`the replica stays at ${hold.base}`);
+    expect(await ledger.loadPair(pair)).toMatchObject({ hold: { ...hold, rejected: said } });
+  });
+
+  it('that was rejected can be accepted later, and the other way round: the last word counts', async () => {
+    await left({ hold });
+    await decide(`reject ${BUCKET} ${TARGET}`);
+    await decide(`accept ${BUCKET} ${TARGET}`);
+    expect(await ledger.loadPair(pair)).toMatchObject({ hold: { accepted: said, rejected: null } });
+    await decide(`reject ${BUCKET} ${TARGET}`);
+    expect(await ledger.loadPair(pair)).toMatchObject({ hold: { accepted: null, rejected: said } });
+  });
+
+  it.each([
+    ['another bucket', `accept sales/others ${TARGET}`],
+    ['another snapshot', `accept ${BUCKET} odr-nightly-20261120t020000z-2`],
+    ['a snapshot that was held before', `reject ${BUCKET} ${hold.base}`],
+  ])('is not decided by words about %s; the refusal says the right ones', async (_what, words) => {
+    await left({ hold });
+    const [verdict] = words.split(' ');
+    await refusedWith(decide(words), 'NotConfirmed', `write ${verdict} ${BUCKET} ${TARGET}`);
+  });
+
+  it('cannot be decided when there is none', async () => {
+    await left({});
+    await refusedWith(decide(`accept ${BUCKET} ${TARGET}`), 'NotConfirmed', `no change of ${BUCKET} is held back`);
+  });
+});
+
+describe('a decision', () => {
+  it('is kept with its words, who made it, why, and in which execution', async () => {
+    await left({ hold });
+    await decide(`accept ${BUCKET} ${TARGET}`);
+    expect(await ledger.decisions(pair)).toEqual([
+      { decision: 'accept', confirmation: `accept ${BUCKET} ${TARGET}`, execution: 'arn:decision', ...said },
+    ]);
+  });
+
+  it('that is delivered twice says the same', async () => {
+    await left({ hold });
+    const first = await decide(`accept ${BUCKET} ${TARGET}`);
+    const state = await ledger.loadPair(pair);
+    expect(await decide(`accept ${BUCKET} ${TARGET}`)).toEqual(first);
+    expect(await ledger.loadPair(pair)).toEqual({ ...state, fence: state.fence + 1 });
+  });
+
+  it('waits while a run works on the bucket, and says which', async () => {
+    await left({ hold });
+    await ledger.takeLease(
+      await ledger.loadPair(pair),
+      { runId: anotherRun, execution: 'arn:run' },
+      epochMs(slot + 60_000),
+    );
+    running = ['arn:run'];
+    await refusedWith(decide(`accept ${BUCKET} ${TARGET}`), 'RunAlreadyOpen', 'in the hands of arn:run');
+    expect((await ledger.loadPair(pair)).lease?.execution).toBe('arn:run');
+  });
+
+  it('takes the bucket from a run that is over without having given it back', async () => {
+    await left({ hold });
+    await ledger.takeLease(
+      await ledger.loadPair(pair),
+      { runId: anotherRun, execution: 'arn:run' },
+      epochMs(slot + 60_000),
+    );
+    await decide(`accept ${BUCKET} ${TARGET}`);
+    expect(await ledger.loadPair(pair)).toMatchObject({ hold: { accepted: said }, lease: null });
+  });
+
+  it('goes on where its own function died with the bucket in its hands', async () => {
+    await left({ hold });
+    await ledger.takeLease(
+      await ledger.loadPair(pair),
+      { runId: anotherRun, execution: 'arn:decision' },
+      epochMs(slot + 60_000),
+    );
+    running = ['arn:decision'];
+    await decide(`accept ${BUCKET} ${TARGET}`);
+    expect(await ledger.loadPair(pair)).toMatchObject({ hold: { accepted: said }, lease: null });
+  });
+
+  it.each([
+    ['nobody', { by: '' }, 'EventInvalid'],
+    ['no reason', { reason: '' }, 'EventInvalid'],
+    ['a field that there is not', { force: true }, 'EventInvalid'],
+    ['a bucket of no policy', { bucket: 'sales/others' }, 'EventInvalid'],
+    ['a policy that there is not', { policy: 'weekly' }, 'PolicyInvalid'],
+  ])('by %s is refused', async (_what, more, error) => {
+    await left({ hold });
+    await refusedWith(decide(`accept ${BUCKET} ${TARGET}`, more), error, '');
+  });
+});
