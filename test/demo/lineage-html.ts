@@ -217,6 +217,7 @@ const outcomeOf = (observed: RunStep['observed']): string => {
     case 'bucket':
       return observed.created ? 'the bucket was made' : 'the bucket was there';
     case 'tidy':
+    case 'deletion':
       return `${observed.data.removed.length} removed, ${observed.data.kept.length} kept`;
     case 'probe':
       return `the copy is ${observed.state}`;

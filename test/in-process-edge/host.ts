@@ -370,6 +370,8 @@ class Work {
         return this.#verify();
       case 'tidy':
         return this.#tidy();
+      case 'delete':
+        return this.#delete();
       case 'create-bucket':
         return this.#createBucket();
       case 'probe':
@@ -1019,6 +1021,10 @@ class Work {
   }
 
   // ---------------------------------------------------------------- tidy
+
+  #delete(): never {
+    throw new Error('delete: to be done');
+  }
 
   #tidy(): never {
     this.#lock();

@@ -58,6 +58,7 @@ const VERBS: Readonly<Record<Verb, { readonly document: BlastRadius; readonly ne
   'create-bucket': { document: 'protect', needs: ['replica', 'layout'] },
   probe: { document: 'observe', needs: ['probed'] },
   tidy: { document: 'destroy', needs: ['replica', 'remove'] },
+  delete: { document: 'destroy', needs: ['source', 'remove'] },
 };
 
 const isVerb = (text: string): text is Verb => Object.hasOwn(VERBS, text);

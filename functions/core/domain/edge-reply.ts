@@ -10,6 +10,8 @@ export const SeenSnapshot = z.object({
   id: SnapshotId,
   created: EpochMs,
   status: z.enum(['ACTIVE', 'DELETED']),
+  /** What only this snapshot keeps; 0 until background jobs of the cluster have counted it. */
+  exclusiveBytes: Bytes.optional(),
 });
 export type SeenSnapshot = z.infer<typeof SeenSnapshot>;
 
@@ -113,12 +115,13 @@ export const VerifyData = z.object({
 });
 export type VerifyData = z.infer<typeof VerifyData>;
 export const CreateBucketData = z.object({ created: z.boolean(), bucket: SeenBucket });
-export const TidyData = z.object({
+/** Of `tidy` and of `delete`. */
+export const RemovedData = z.object({
   removed: z.array(z.object({ name: SeenName, id: SnapshotId })),
   /** What was asked for and is still there, and why. */
   kept: z.array(z.object({ name: SeenName, id: SnapshotId, why: z.string() })),
 });
-export type TidyData = z.infer<typeof TidyData>;
+export type RemovedData = z.infer<typeof RemovedData>;
 
 const common = {
   version: z.literal(1),
@@ -154,7 +157,8 @@ export const EdgeReply = z.discriminatedUnion('verb', [
   reply('verify', VerifyData),
   reply('probe', ProbeData),
   reply('create-bucket', CreateBucketData),
-  reply('tidy', TidyData),
+  reply('tidy', RemovedData),
+  reply('delete', RemovedData),
 ]);
 export type EdgeReply = z.infer<typeof EdgeReply>;
 export type EdgeVerb = EdgeReply['verb'];

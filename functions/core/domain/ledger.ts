@@ -3,15 +3,16 @@ import { BackupOutcome, BackupStep, Base, CopyMode } from './backup-step.ts';
 import {
   DiffStatus,
   ProbeData,
+  RemovedData,
   ReplicateData,
   SeenBucket,
   SeenSide,
   SeenSnapshot,
-  TidyData,
   VerifyData,
 } from './edge-reply.ts';
 import { BucketRef, HostId, OperationId, PairId, PolicyName, RunId, SnapshotId, SnapshotName } from './names.ts';
 import { Policy, VerificationLevel } from './policy.ts';
+import { LegalHold, Pin, Removals } from './retention.ts';
 import { Bytes, EpochMs } from './units.ts';
 
 /** The right to change one bucket's replica: of one execution, by a number that only grows. */
@@ -169,6 +170,10 @@ export const RecoveryPoint = z.object({
   envelope: Envelope.nullable().default(null),
   /** Why nothing may delete this point; null when nothing is in the way. */
   pinned: z.string().nullable().default(null),
+  /** Set and taken back by people, restores and drills at any time, without the lease of the pair. */
+  pins: z.array(Pin).default([]),
+  holds: z.array(LegalHold).default([]),
+  removal: Removals.default({ source: null, replica: null }),
   verification: z
     .object({
       level: VerificationLevel,
@@ -206,7 +211,8 @@ export const Observation = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('replicate'), data: ReplicateData }),
   z.object({ kind: z.literal('verify'), data: VerifyData }),
   z.object({ kind: z.literal('bucket'), created: z.boolean(), bucket: SeenBucket }),
-  z.object({ kind: z.literal('tidy'), data: TidyData }),
+  z.object({ kind: z.literal('tidy'), data: RemovedData }),
+  z.object({ kind: z.literal('deletion'), data: RemovedData }),
   /** A detached copy that has not ended; one that has is observed as what it answered. */
   z.object({ kind: z.literal('probe'), state: ProbeData.shape.state.exclude(['ended']) }),
   /** The host answered that it did not do it. */

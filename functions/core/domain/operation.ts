@@ -14,7 +14,7 @@ export type BlastRadius = z.infer<typeof BlastRadius>;
  */
 export const EdgeParameters = z.strictObject({
   operation: OperationId,
-  verb: z.enum(['survey', 'snapshot', 'diff', 'replicate', 'verify', 'probe', 'create-bucket', 'tidy']),
+  verb: z.enum(['survey', 'snapshot', 'diff', 'replicate', 'verify', 'probe', 'create-bucket', 'tidy', 'delete']),
   source: z.string(),
   replica: z.string(),
   target: z.string(),
@@ -42,7 +42,7 @@ export const EdgeParameters = z.strictObject({
   detached: z.enum(['yes', 'no']).default('no'),
   /** The copy that `probe` looks for. */
   probed: z.string().default(''),
-  /** Snapshots that `tidy` deletes: `name=id`, with commas between. */
+  /** Snapshots that `tidy` or `delete` deletes: `name=id`, with commas between. */
   remove: z.string().default(''),
   /** Of the bucket that `create-bucket` makes; empty or 0: not given. */
   layout: z.string().default(''),

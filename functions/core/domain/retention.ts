@@ -1,5 +1,4 @@
 import * as z from 'zod';
-import { SnapshotName } from './names.ts';
 import { TimeZone } from './time-zone.ts';
 import { EpochMs } from './units.ts';
 
@@ -98,11 +97,37 @@ export const Retention = z.strictObject({
 export type Retention = z.infer<typeof Retention>;
 
 const Told = z.string().trim().min(1, 'say why').max(500);
+const Who = z.string().trim().min(1, 'say who').max(200);
 
 /** A person, a restore or a drill holds a point until it is unpinned. */
-export const Pin = z.object({ point: SnapshotName, by: z.string().trim().min(1).max(200), reason: Told });
+export const Pin = z.object({ by: Who, reason: Told, at: EpochMs });
 export type Pin = z.infer<typeof Pin>;
 
-/** Needs a reason, and ends at an instant or never (`null`). */
-export const LegalHold = z.object({ point: SnapshotName, reason: Told, until: EpochMs.nullable() });
+/** Nothing deletes the point until an instant, or ever (`null`). Only a person who says why ends it sooner. */
+export const LegalHold = z.object({ by: Who, reason: Told, at: EpochMs, until: EpochMs.nullable() });
 export type LegalHold = z.infer<typeof LegalHold>;
+
+/** SHA-256 of a plan's canonical text, in hex. */
+export const PlanHash = z
+  .string()
+  .regex(/^[0-9a-f]{64}$/)
+  .brand<'PlanHash'>();
+export type PlanHash = z.infer<typeof PlanHash>;
+
+export const Side = z.enum(['source', 'replica']);
+export type Side = z.infer<typeof Side>;
+
+/**
+ * How far the snapshot of one side is on its way out: `condemned` by a plan, which a pin or a fresh plan takes back;
+ * `deleting` once the host may have been told; `deleted` when a listing or the host said that it is gone.
+ */
+export const Removal = z.object({
+  state: z.enum(['condemned', 'deleting', 'deleted']),
+  plan: PlanHash,
+  condemnedAt: EpochMs,
+  deletedAt: EpochMs.nullable(),
+});
+export type Removal = z.infer<typeof Removal>;
+
+export const Removals = z.object({ source: Removal.nullable(), replica: Removal.nullable() });
+export type Removals = z.infer<typeof Removals>;

@@ -43,6 +43,9 @@ const taken = (
   copySeconds: null,
   envelope: source?.state === 'read' ? envelopeOf(source.bucket) : null,
   pinned: null,
+  pins: [],
+  holds: [],
+  removal: { source: null, replica: null },
   verification: null,
 });
 
@@ -254,6 +257,7 @@ export const absorb = (
         : NOTHING;
     }
     case 'bucket':
+    case 'deletion':
     case 'diff':
     case 'no-answer':
     case 'elapsed':

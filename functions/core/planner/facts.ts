@@ -79,6 +79,8 @@ const fold = (facts: ClusterFacts, step: RunStep): ClusterFacts => {
       return { ...facts, replica: { state: 'read', bucket: observed.bucket, snapshots: [] } };
     case 'tidy':
       return { ...facts, replica: without(facts.replica, observed.data.removed) };
+    case 'deletion':
+      return { ...facts, stale: true };
     case 'probe':
       return observed.state === 'running' ? facts : { ...facts, stale: true };
     case 'not-done': {

@@ -1,5 +1,6 @@
 import type { SeenSide } from '../domain/edge-reply.ts';
 import type { PolicyName, SnapshotId } from '../domain/names.ts';
+import type { Side } from '../domain/retention.ts';
 import type { DurationSeconds, EpochMs } from '../domain/units.ts';
 import {
   type BucketToPrune,
@@ -7,7 +8,6 @@ import {
   type OwnSnapshot,
   protectionsOf,
   type ReadSide,
-  type Side,
   sortOut,
   timeOf,
 } from './protections.ts';

@@ -1,11 +1,15 @@
 import type { SeenSide, SeenSnapshot } from '../domain/edge-reply.ts';
 import type { PairState, PointState, RecoveryPoint } from '../domain/ledger.ts';
 import type { PolicyName, RunId, SnapshotName } from '../domain/names.ts';
-import type { LegalHold, Pin } from '../domain/retention.ts';
+import type { LegalHold, Pin, Side } from '../domain/retention.ts';
 import type { DurationSeconds, EpochMs } from '../domain/units.ts';
 
 /** A point as the ledger has it. */
 export type LedgerPoint = Pick<RecoveryPoint, 'name' | 'policy' | 'state' | 'source' | 'replica'>;
+
+interface OfPoint {
+  readonly point: SnapshotName;
+}
 
 /** What a bucket's snapshots are judged by: the ledger, and a complete listing of both sides. */
 export interface BucketToPrune {
@@ -15,13 +19,11 @@ export interface BucketToPrune {
   readonly pairs: readonly Pick<PairState, 'base' | 'previousBase'>[];
   /** Runs that are open, with the points that they read or write. */
   readonly openRuns: readonly { readonly runId: RunId; readonly points: readonly SnapshotName[] }[];
-  readonly pins: readonly Pin[];
-  readonly holds: readonly LegalHold[];
+  readonly pins: readonly (OfPoint & Pick<Pin, 'by' | 'reason'>)[];
+  readonly holds: readonly (OfPoint & Pick<LegalHold, 'reason' | 'until'>)[];
   /** `replica` is null for a policy without one. */
   readonly listings: { readonly source: SeenSide; readonly replica: SeenSide | null };
 }
-
-export type Side = 'source' | 'replica';
 
 /** A snapshot of a listing together with the point that it is the snapshot of, by id. */
 export interface OwnSnapshot {

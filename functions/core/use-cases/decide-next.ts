@@ -188,6 +188,8 @@ const observationOf = (reply: EdgeReply, history: RunHistory): Observation => {
       return { kind: 'bucket', ...reply.data };
     case 'tidy':
       return { kind: 'tidy', data: reply.data };
+    case 'delete':
+      return { kind: 'deletion', data: reply.data };
     case 'probe':
       return { kind: 'probe', state: reply.data.state === 'ended' ? 'unknown' : reply.data.state };
   }

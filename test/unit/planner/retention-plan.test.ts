@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { SeenSide, SeenSnapshot } from '../../../functions/core/domain/edge-reply.ts';
 import type { PointState } from '../../../functions/core/domain/ledger.ts';
 import { PolicyName, RunId, SnapshotId, SnapshotName } from '../../../functions/core/domain/names.ts';
+import type { Side } from '../../../functions/core/domain/retention.ts';
 import { LegalHold, Pin, RetentionRules } from '../../../functions/core/domain/retention.ts';
 import { type EpochMs, epochMs, later, seconds } from '../../../functions/core/domain/units.ts';
 import {
@@ -10,7 +11,7 @@ import {
   planPrune,
   stillToRemove,
 } from '../../../functions/core/planner/plan-prune.ts';
-import type { BucketToPrune, LedgerPoint, Side } from '../../../functions/core/planner/protections.ts';
+import type { BucketToPrune, LedgerPoint } from '../../../functions/core/planner/protections.ts';
 
 const HOUR = 3_600_000;
 const now = epochMs(Date.UTC(2026, 10, 30, 12));
@@ -219,15 +220,23 @@ describe('nothing is pruned on either side', () => {
 describe('what protects a point on both sides', () => {
   const cases: readonly (readonly [string, Partial<BucketToPrune>, string])[] = [
     ['an open run', { openRuns: [{ runId: run, points: [nameOf('b')] }] }, `in use by ${run}`],
-    ['a pin', { pins: [Pin.parse({ point: 'odr-b', by: 'ann', reason: 'audit 2026' })] }, 'pinned by ann: audit 2026'],
+    [
+      'a pin',
+      { pins: [{ point: nameOf('b'), ...Pin.parse({ by: 'ann', reason: 'audit 2026', at: now }) }] },
+      'pinned by ann: audit 2026',
+    ],
     [
       'a legal hold without end',
-      { holds: [LegalHold.parse({ point: 'odr-b', reason: 'case 17', until: null })] },
+      { holds: [{ point: nameOf('b'), ...LegalHold.parse({ by: 'ann', reason: 'case 17', at: now, until: null }) }] },
       'legal hold without end: case 17',
     ],
     [
       'a legal hold that ends in a second',
-      { holds: [LegalHold.parse({ point: 'odr-b', reason: 'case 17', until: now + 1000 })] },
+      {
+        holds: [
+          { point: nameOf('b'), ...LegalHold.parse({ by: 'ann', reason: 'case 17', at: now, until: now + 1000 }) },
+        ],
+      },
       'legal hold until 2026-11-30T12:00:01.000Z: case 17',
     ],
   ];
@@ -239,13 +248,13 @@ describe('what protects a point on both sides', () => {
   });
 
   it('but not a legal hold that is over', () => {
-    const holds = [LegalHold.parse({ point: 'odr-b', reason: 'case 17', until: now })];
+    const holds = [{ point: nameOf('b'), ...LegalHold.parse({ by: 'ann', reason: 'case 17', at: now, until: now }) }];
     expect(removed(plan({ ...usual, more: { holds } })).source).toBe('d c b a');
   });
 
   it('a hold and a pin without a reason do not exist', () => {
-    expect(LegalHold.safeParse({ point: 'odr-b', reason: '  ', until: null }).success).toBe(false);
-    expect(Pin.safeParse({ point: 'odr-b', by: 'ann', reason: '' }).success).toBe(false);
+    expect(LegalHold.safeParse({ by: 'ann', reason: '  ', at: now, until: null }).success).toBe(false);
+    expect(Pin.safeParse({ by: 'ann', reason: '', at: now }).success).toBe(false);
   });
 
   it('being the base of any pair of the bucket, or the one before it', () => {
@@ -391,7 +400,7 @@ describe('condemned first, removed later', () => {
   });
 
   it('a pin takes it back', () => {
-    const pins = [Pin.parse({ point: 'odr-a', by: 'ann', reason: 'look at it' })];
+    const pins = [{ point: nameOf('a'), ...Pin.parse({ by: 'ann', reason: 'look at it', at: now }) }];
     const condemned = new Map([[idOf('a', 'source'), hours(48)]]);
     const planned = sides(plan({ ledger: 'a b c', local: true, more: { pins } }, {}, condemned));
     expect(removed(planned).source).toBe('');

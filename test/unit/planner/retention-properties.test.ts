@@ -3,11 +3,12 @@ import { describe, expect, it } from 'vitest';
 import type { SeenSide, SeenSnapshot } from '../../../functions/core/domain/edge-reply.ts';
 import { PointState } from '../../../functions/core/domain/ledger.ts';
 import { PolicyName, RunId, SnapshotId, SnapshotName } from '../../../functions/core/domain/names.ts';
+import type { Side } from '../../../functions/core/domain/retention.ts';
 import { RetentionRules } from '../../../functions/core/domain/retention.ts';
 import { epochMs, seconds } from '../../../functions/core/domain/units.ts';
 import { zoneClock } from '../../../functions/core/planner/calendar.ts';
 import { planPrune, type SidePlan } from '../../../functions/core/planner/plan-prune.ts';
-import type { BucketToPrune, LedgerPoint, Side } from '../../../functions/core/planner/protections.ts';
+import type { BucketToPrune, LedgerPoint } from '../../../functions/core/planner/protections.ts';
 import { effectiveRules } from '../../../functions/core/planner/ratchet.ts';
 import { applyRules, applyRulesGuarded, type DatedPoint } from '../../../functions/core/planner/retention.ts';
 

@@ -161,6 +161,9 @@ const pointOf = (token: string, state: RecoveryPoint['state'], of: BackupRun): R
   copySeconds: null,
   envelope: null,
   pinned: null,
+  pins: [],
+  holds: [],
+  removal: { source: null, replica: null },
   verification:
     state === 'verified' || state === 'differs'
       ? {
