@@ -10,6 +10,7 @@ import type {
 } from './domain/ledger.ts';
 import type { ClusterName, OperationId, PairId, PolicyName, RunId } from './domain/names.ts';
 import type { EdgeParameters, Operation, OperationOutcome } from './domain/operation.ts';
+import type { Happening } from './domain/record.ts';
 import type { PlanHash, PolicyState } from './domain/retention.ts';
 import type { EpochMs } from './domain/units.ts';
 
@@ -157,4 +158,9 @@ export interface TaskCallbacks {
 export interface Workflow {
   readonly heartbeat: (token: string) => Promise<Delivery>;
   readonly isRunning: (execution: string) => Promise<boolean>;
+}
+
+/** What happened to a bucket, kept for good. Said twice it is kept twice: readers go by the id. */
+export interface Records {
+  readonly append: (pair: PairId, id: string, happening: Happening, at: EpochMs) => Promise<void>;
 }

@@ -50,7 +50,13 @@ export const recordDecision =
     const policy = findPolicy(deps.policies, request.policy, request.bucket);
     const pair = pairId(policy.source.name, request.bucket, policy.replica?.name ?? null);
     const now = deps.clock.now();
-    const lease = await takeLease(deps, runId(pair, policy.name, now), pair, execution, later(now, SHORT_LEASE));
+    const lease = await takeLease(
+      deps,
+      runId(pair, policy.name, now, 'decision'),
+      pair,
+      execution,
+      later(now, SHORT_LEASE),
+    );
     if (!('token' in lease))
       throw new DrError(
         'RunAlreadyOpen',
