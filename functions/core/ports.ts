@@ -1,3 +1,4 @@
+import type { Entry, Link, Occurrence } from './domain/chain.ts';
 import type {
   BackupRun,
   Decision,
@@ -10,7 +11,6 @@ import type {
 } from './domain/ledger.ts';
 import type { ClusterName, OperationId, PairId, PolicyName, RunId } from './domain/names.ts';
 import type { EdgeParameters, Operation, OperationOutcome } from './domain/operation.ts';
-import type { Happening } from './domain/record.ts';
 import type { PlanHash, PolicyState } from './domain/retention.ts';
 import type { EpochMs } from './domain/units.ts';
 
@@ -160,7 +160,21 @@ export interface Workflow {
   readonly isRunning: (execution: string) => Promise<boolean>;
 }
 
-/** What happened to a bucket, kept for good. Said twice it is kept twice: readers go by the id. */
+/** The record of each pair, kept for good: entries are appended, never changed, never deleted. Needs no lease. */
 export interface Records {
-  readonly append: (pair: PairId, id: string, happening: Happening, at: EpochMs) => Promise<void>;
+  /**
+   * Adds what happened after the newest entry. What the newest entry already has (by its id) is not added again, but an
+   * older repetition is: readers take the first entry of an id. A list too long for one entry comes in several.
+   * @throws StoreThrottled when others were faster too often; ItemInvalid when it cannot be an entry
+   */
+  readonly append: (
+    pair: PairId,
+    id: Occurrence['id'],
+    happening: Occurrence['happening'],
+    at: EpochMs,
+  ) => Promise<void>;
+  /** What was recorded, oldest first, each id once. The chain is not verified here. @throws ItemInvalid */
+  readonly read: (pair: PairId) => Promise<readonly Entry[]>;
+  /** The entries as they are stored, in the order of their keys, for whoever verifies the chain. */
+  readonly links: (pair: PairId) => Promise<readonly Link[]>;
 }
