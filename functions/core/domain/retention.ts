@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { CronFields } from './cron.ts';
 import { BucketRef, PolicyName } from './names.ts';
 import { TimeZone } from './time-zone.ts';
 import { DurationSeconds, EpochMs } from './units.ts';
@@ -77,6 +78,9 @@ export type RetentionRules = z.infer<typeof RetentionRules>;
  */
 export const Retention = z.strictObject({
   zone: TimeZone.meta({ description: 'whose days, weeks, months and years the rules mean' }),
+  cron: CronFields.default('30 4 * * ? *').meta({
+    description: 'when to prune, in that zone: minute hour day-of-month month day-of-week year',
+  }),
   source: RetentionRules,
   replica: RetentionRules.optional().meta({ description: 'needed exactly when the policy has a replica' }),
   graceHours: z
