@@ -90,7 +90,13 @@ export const Retention = z.strictObject({
     .max(8784)
     .default(24)
     .meta({ description: 'age before a point may be condemned, and hours from there until it is deleted' }),
-  maxDeletions: z.number().int().min(1).max(1000).default(20).meta({ description: 'of one run, both sides together' }),
+  maxDeletions: z
+    .number()
+    .int()
+    .min(1)
+    .max(1000)
+    .default(100)
+    .meta({ description: 'of one bucket in one run, both sides together' }),
   coolingOffHours: z
     .number()
     .int()
