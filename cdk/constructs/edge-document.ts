@@ -3,10 +3,9 @@ import { readFileSync } from 'node:fs';
 import { CfnDeletionPolicy } from 'aws-cdk-lib';
 import { CfnDocument } from 'aws-cdk-lib/aws-ssm';
 import { Construct } from 'constructs';
-import { scriptLines } from './edge-script.ts';
+import { type BlastRadius, scriptLines } from './edge-script.ts';
 
-/** What a document may do to the clusters; each has its own starting function, role and identity on the host. */
-export type BlastRadius = 'observe' | 'protect' | 'destroy';
+export type { BlastRadius };
 
 const SERVICE = '[A-Za-z0-9][A-Za-z0-9.-]{0,61}(:[0-9]{2,5})?';
 const RESOURCE = '[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]';
@@ -149,7 +148,7 @@ export class EdgeDocument extends Construct {
 export const documentPrefix = (prefix: string, radius: BlastRadius): string => `${prefix}-${radius}-`;
 
 function documentContent(radius: BlastRadius, script: string) {
-  const [shebang, ...rest] = scriptLines(script);
+  const [shebang, ...rest] = scriptLines(script, radius);
   return {
     schemaVersion: '2.2',
     description: `Ozone DR, ${radius}: one operation on an edge host`,
@@ -172,8 +171,7 @@ function documentContent(radius: BlastRadius, script: string) {
         precondition: { StringEquals: ['platformType', 'Linux'] },
         inputs: {
           timeoutSeconds: `{{ ${AGENT_TIMEOUT} }}`,
-          // Comments are for readers of the script: lines of their own stay out of the 64 KB.
-          runCommand: [shebang, `OZONE_DR_DOCUMENT=${radius}`, ...rest.filter((line) => !/^\s*#/.test(line))],
+          runCommand: [shebang, `OZONE_DR_DOCUMENT=${radius}`, ...rest],
         },
       },
     ],

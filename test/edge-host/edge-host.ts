@@ -4,8 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll } from 'vitest';
-import { scriptLines } from '../../cdk/constructs/edge-script.ts';
-import type { BlastRadius } from '../../functions/core/domain/operation.ts';
+import { type BlastRadius, radii, scriptLines } from '../../cdk/constructs/edge-script.ts';
 
 const source = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'functions', 'edge-host', 'ozone-dr.sh');
 
@@ -179,7 +178,8 @@ done`,
     words: readonly string[] = [],
   ): ChildProcess {
     const script = this.file(`document-${document}.sh`);
-    const [first, ...rest] = scriptLines(readFileSync(source, 'utf8'));
+    const radius = radii.find((it) => it === document) ?? 'observe';
+    const [first, ...rest] = scriptLines(readFileSync(source, 'utf8'), radius);
     writeFileSync(script, [first, `OZONE_DR_DOCUMENT=${document}`, ...rest, ''].join('\n'));
     return spawn('/bin/bash', [script, ...words], {
       env: this.environment(verb, parameters, more),

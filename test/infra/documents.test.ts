@@ -89,7 +89,7 @@ describe.each(radii)('the %s document', (radius) => {
   });
 
   it('leaves room below the 64 KB of a document', () => {
-    expect(Buffer.byteLength(JSON.stringify(content))).toBeLessThan(60 * 1024);
+    expect(Buffer.byteLength(JSON.stringify(content))).toBeLessThan(56 * 1024);
   });
 
   it('stays in the account when it is replaced or removed, for the runs that still need it', () => {
