@@ -8,6 +8,7 @@ import { recordFailure, recordOutcome } from '../../functions/core/use-cases/clo
 import { condemnPoints } from '../../functions/core/use-cases/condemn-points.ts';
 import { decideNext } from '../../functions/core/use-cases/decide-next.ts';
 import { decidePruneNext } from '../../functions/core/use-cases/decide-prune.ts';
+import { expandPolicy } from '../../functions/core/use-cases/fleet.ts';
 import { openRun } from '../../functions/core/use-cases/open-run.ts';
 import { settleOperation } from '../../functions/core/use-cases/settle-operation.ts';
 import { startOperation } from '../../functions/core/use-cases/start-operation.ts';
@@ -75,6 +76,8 @@ export class Lab {
   readonly source: Content;
   readonly replica: Content;
   readonly functions: Functions;
+  /** What a schedule does before the runs of its buckets: it also notes the version of the policy. */
+  readonly expand: () => ReturnType<ReturnType<typeof expandPolicy>>;
   readonly settle: (event: unknown) => Promise<unknown>;
   readonly sweep: () => Promise<unknown>;
   /** What runs that begin from now on prove of a copy. */
@@ -152,6 +155,11 @@ export class Lab {
       recordOutcome: recordOutcome({ ledger, clock }),
       recordFailure: recordFailure({ ledger, clock }),
     };
+    this.expand = () =>
+      expandPolicy({ policies: [policy()], ledger, records, clock })({
+        request: { policy: 'nightly' },
+        startedAt: new Date(this.#now).toISOString(),
+      });
     this.settle = settleOperation({ operations, edge, callbacks });
     this.sweep = sweepOperations({
       operations,

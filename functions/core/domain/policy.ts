@@ -106,7 +106,8 @@ const PolicyEntry = z.strictObject({
   brake: Brake.prefault({}),
   objectives: Objectives,
   retention: Retention.optional().meta({
-    description: 'what each side keeps. So far it only says which points that an outage left out are brought over',
+    description:
+      'what each side keeps; without it nothing is ever deleted. Of the points that an outage left out, those are brought over that the replica would keep',
   }),
   limits: Limits.prefault({}),
 });

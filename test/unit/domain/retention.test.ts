@@ -81,7 +81,13 @@ describe('retention in a policy', () => {
 
   it('has a day of grace, 100 deletions per run and 72 hours of cooling-off unless written otherwise', () => {
     const [policy] = resolvePolicies(PolicyFile.parse(file('paris', both)));
-    expect(policy?.retention).toEqual({ ...both, graceHours: 24, maxDeletions: 100, coolingOffHours: 72 });
+    expect(policy?.retention).toEqual({
+      ...both,
+      cron: '30 4 * * ? *',
+      graceHours: 24,
+      maxDeletions: 100,
+      coolingOffHours: 72,
+    });
     expect(Policy.parse(JSON.parse(JSON.stringify(policy)))).toEqual(policy);
   });
 
