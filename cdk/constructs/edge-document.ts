@@ -15,13 +15,17 @@ const ID = '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}';
 const UUID = `^$|^${ID}$`;
 const YES_OR_NO = '^(yes|no)$';
 const OPERATION = 'op-[0-9a-f]{24}-[0-9]{3}';
-/** A temporary snapshot, as distcp or as this product names them, and its id. */
-const TEMPORARY = `(temp${ID}s[0-9]{8}-[0-9]{6}\\.[0-9]{3}|odr-tmp-[a-z0-9.-]{1,40})=${ID}`;
+/**
+ * A snapshot that may be deleted, and its id: a temporary one, as distcp or as this product names them, or a recovery point.
+ * Which verb deletes which, and how many at once, is for the script: Go's regular expressions allow no more than 1000
+ * copies of anything, counts within counts multiplied.
+ */
+const REMOVABLE = `(temp${ID}s[0-9]{8}-[0-9]{6}\\.[0-9]{3}|odr-tmp-[a-z0-9.-]{1,40}|odr-[a-z0-9-]{2,33}[0-9]{8}t[0-9]{6}z-[0-9]{1,9})=${ID}`;
 
 const VERBS = {
   observe: '^(survey|diff|verify|probe)$',
   protect: '^(snapshot|replicate|create-bucket)$',
-  destroy: '^(tidy)$',
+  destroy: '^(tidy|delete)$',
 } as const;
 
 export type EdgeParameter = { readonly description: string; readonly pattern: string; readonly fallback?: string };
@@ -65,8 +69,8 @@ export const edgeParameters = (radius: BlastRadius): Readonly<Record<string, Edg
   detached: { description: 'the copy goes on without its command', pattern: YES_OR_NO, fallback: 'no' },
   probed: { description: 'operation that probe looks for', pattern: `^$|^${OPERATION}$`, fallback: '' },
   remove: {
-    description: 'temporary snapshots of the replica to delete: name=id, commas between',
-    pattern: `^$|^${TEMPORARY}(,${TEMPORARY}){0,9}$`,
+    description: 'snapshots to delete, of the replica by tidy, of the source by delete: name=id, commas between',
+    pattern: `^$|^${REMOVABLE}(,${REMOVABLE})*$`,
     fallback: '',
   },
   layout: { description: 'of a new bucket', pattern: '^(|FILE_SYSTEM_OPTIMIZED|LEGACY)$', fallback: '' },

@@ -12,15 +12,14 @@ readonly BEGIN_MARK='-----BEGIN OZONE-DR REPLY-----' END_MARK='-----END OZONE-DR
 readonly SERVICE='[A-Za-z0-9][A-Za-z0-9.-]{0,61}(:[0-9]{2,5})?' NAME='[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]'
 readonly UUID='[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}'
 readonly BUCKET="^$|^${SERVICE}/${NAME}/${NAME}\$" SNAPSHOT='^$|^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$'
-readonly TEMPORARY="(temp${UUID}s[0-9]{8}-[0-9]{6}\.[0-9]{3}|odr-tmp-[a-z0-9.-]{1,40})=$UUID" # of distcp or ours, and its id
 readonly KEEP_DAYS=14 # how long the record of an operation answers a second delivery; Run Command gives up within hours
 
 # verb -> document that may run it, and the parameters that it cannot do without
 declare -rA DOCUMENT_OF=([survey]=observe [diff]=observe [verify]=observe [probe]=observe [snapshot]=protect
-  [replicate]=protect [create-bucket]=protect [tidy]=destroy)
+  [replicate]=protect [create-bucket]=protect [tidy]=destroy [delete]=destroy)
 declare -rA NEEDS=([survey]='source' [diff]='source base target' [snapshot]='source target'
   [verify]='source replica target targetId sealId level' [replicate]='source replica target targetId mode'
-  [probe]='probed' [tidy]='replica remove' [create-bucket]='replica layout')
+  [probe]='probed' [tidy]='replica remove' [delete]='source remove' [create-bucket]='replica layout')
 declare -rA PATTERN=(
   [operation]='^op-[0-9a-f]{24}-[0-9]{3}$' [verb]='^[a-z-]{1,20}$' [source]=$BUCKET [replica]=$BUCKET
   [target]=$SNAPSHOT [base]=$SNAPSHOT [targetId]="^$|^$UUID\$" [baseSourceId]="^$|^$UUID\$"
@@ -30,7 +29,7 @@ declare -rA PATTERN=(
   [maps]='^[0-9]{1,4}$' [bandwidth]='^[0-9]{1,6}$' [executionTimeout]='^[0-9]{1,6}$'
   [level]='^(|listing|changed|rolling|full)$' [part]='^[0-9]{1,4}$' [parts]='^[0-9]{1,4}$' [brake]='^[0-9]{0,9}$'
   [supersedes]='^$|^op-[0-9a-f]{24}-[0-9]{3}$' [detached]='^(yes|no)$' [probed]='^$|^op-[0-9a-f]{24}-[0-9]{3}$'
-  [remove]="^$|^$TEMPORARY(,$TEMPORARY){0,9}\$" [layout]='^(|FILE_SYSTEM_OPTIMIZED|LEGACY)$'
+  [remove]='^$|^[a-z0-9.-]+=[0-9a-f-]+(,[a-z0-9.-]+=[0-9a-f-]+)*$' [layout]='^(|FILE_SYSTEM_OPTIMIZED|LEGACY)$'
   [replication]='^$|^RATIS/(ONE|THREE)$|^EC/[a-z]{1,8}-[0-9]{1,2}-[0-9]{1,2}-[0-9]{1,5}k$' [quotaBytes]='^[0-9]{1,18}$'
   [quotaNamespace]='^[0-9]{1,18}$' [encryptionKey]='^$|^[A-Za-z0-9][A-Za-z0-9._-]{0,254}$'
   [narrow]="^$|^odr-tmp-[a-z0-9.-]{1,40}=$UUID\$")
@@ -272,19 +271,19 @@ unreadable() { refuse unreadable "the output of ozone sh was not understood: $1"
 
 # kind file field…: rows of raw JSON values (tabs between) from Jackson's pretty printed objects; kind is object or array; fields
 # are paths such as "snapshotDiffReport.diffList" (a list gives "[ ]" when empty, else "["). Strict: an unknown line, a
-# missing field, a missing end is exit 1. One line at a time, so a listing of any length takes no memory.
+# missing field (but for one asked for as "name?", which is then empty), a missing end is exit 1. One line at a time, so a listing of any length takes no memory.
 records() {
   local kind=$1 file=$2
   shift 2
   awk -v kind="$kind" -v wanted="$*" '
     function fail() { bad = 1; exit 1 }
     function element(   i, row) {
-      for (i = 1; i <= fields; i++) { if (!(field[i] in value)) fail(); row = row (i > 1 ? "\t" : "") value[field[i]] }
+      for (i = 1; i <= fields; i++) { if (!(field[i] in value) && !optional[i]) fail(); row = row (i > 1 ? "\t" : "") value[field[i]] }
       print row; split("", value)
     }
     function set(key, text) { if (path[depth] != "") key = path[depth] "." key; value[key] = text }
     function push(type, key) { path[depth + 1] = depth == 0 ? "" : (path[depth] == "" ? key : path[depth] "." key); depth++; kindof[depth] = type }
-    BEGIN { fields = split(wanted, field, " ") }
+    BEGIN { fields = split(wanted, field, " "); for (i = 1; i <= fields; i++) optional[i] = sub(/\?$/, "", field[i]) }
     ended { if ($0 != "") fail(); next }
     !begun {
       begun = 1
@@ -319,11 +318,15 @@ records() {
 
 readonly SNAPSHOT_FIELDS=(name snapshotId creationTime snapshotStatus)
 
-# file kind: JSON objects of snapshots, one per line
+# file kind [exclusiveSize?]: JSON objects of snapshots, one per line
 snapshot_objects() {
-  records "$2" "$1" "${SNAPSHOT_FIELDS[@]}" | awk -F '\t' '
+  records "$2" "$1" "${SNAPSHOT_FIELDS[@]}" "${@:3}" | awk -F '\t' '
     $4 !~ /^"SNAPSHOT_(ACTIVE|DELETED)"$/ || $3 !~ /^[0-9]+$/ { exit 1 }
-    { sub(/SNAPSHOT_/, "", $4); printf "{\"name\":%s,\"id\":%s,\"created\":%s,\"status\":%s}\n", $1, $2, $3, $4 }' && ((PIPESTATUS[0] == 0))
+    {
+      sub(/SNAPSHOT_/, "", $4)
+      more = $5 ~ /^[0-9]+$/ ? ",\"exclusiveBytes\":" $5 : ""
+      printf "{\"name\":%s,\"id\":%s,\"created\":%s,\"status\":%s%s}\n", $1, $2, $3, $4, more
+    }' && ((PIPESTATUS[0] == 0))
 }
 
 # ---------------------------------------------------------------- what Ozone says of a bucket [observe protect]
@@ -392,7 +395,7 @@ survey() {
 side() {
   local snapshots state acls=null code=$ERROR_CODE message=$ERROR
   if ((FAILED_AT == 0 || FAILED_AT > $1 + 1)); then
-    if read_bucket "section.$1" && snapshots=$(snapshot_objects "section.$(($1 + 1))" array); then
+    if read_bucket "section.$1" && snapshots=$(snapshot_objects "section.$(($1 + 1))" array 'exclusiveSize?'); then
       if ((FAILED_AT != $1 + 2)); then acls=$(acl_list "section.$(($1 + 2))") && acls="[$acls]" || acls=null; fi
       SIDE="{\"state\":\"read\",\"bucket\":$BUCKET_JSON,\"acls\":$acls},\"snapshots\":[${snapshots//$'\n'/,}]}"
       return
@@ -596,8 +599,10 @@ read_words() {
 
 HOLDER=''
 
+# [side]: the replica, when it is not said
 bucket_directory() {
-  local directory=${CONF[state]}/buckets/${P[replica]//\//+}
+  local bucket=${P[${1:-replica}]}
+  local directory=${CONF[state]}/buckets/${bucket//\//+}
   mkdir -p "$directory"
   echo "$directory"
 }
@@ -605,11 +610,12 @@ bucket_directory() {
 # bucket-directory [command…]: the command may free a lock that is held. distcp inherits the open lock: while any part of a copy
 # lives, even without this script, no other copy starts here. Sets HOLDER to the operation that keeps the lock.
 lock_bucket() {
+  local bucket=${1##*/}
   exec 9>>"$1/lock" || refuse environment "cannot write in $1"
   if ! flock -n 9; then
     HOLDER=$(head -c 100 "$1/holder" 2>/dev/null)
     if (($# == 1)) || ! "${@:2}" "$1"; then
-      refuse bucket-busy "a copy into ${P[replica]} is running on this host: $HOLDER" "$(if_defined "busy_${P[verb]//-/_}")"
+      refuse bucket-busy "a copy into ${bucket//+//} is running on this host: $HOLDER" "$(if_defined "busy_${P[verb]//-/_}")"
     fi
     HOLDER=''
   fi
@@ -1278,39 +1284,106 @@ create_bucket() {
   finish ok '' '' "{\"created\":$created,\"bucket\":$BUCKET_JSON,\"acls\":null}}"
 }
 
-# ---------------------------------------------------------------- tidy [destroy]
+# ---------------------------------------------------------------- tidy and delete [destroy]
+
+check_tidy() { check_removals 10 "(temp${UUID}s[0-9]{8}-[0-9]{6}\.[0-9]{3}|odr-tmp-[a-z0-9.-]{1,40})"; }
+
+# odr-<policy>-<slot>-<attempt>; temporaries of ours look alike.
+check_delete() {
+  check_removals 100 'odr-[a-z][a-z0-9-]{0,30}[a-z0-9]-[0-9]{8}t[0-9]{6}z-[1-9][0-9]{0,8}'
+  [[ ,${P[remove]} != *,odr-tmp-* ]] || refuse bad-parameter 'delete does not delete temporary snapshots'
+}
+
+# most name-pattern
+check_removals() {
+  local item n=0
+  for item in ${P[remove]//,/ }; do
+    [[ $item =~ ^$2=$UUID$ ]] || refuse bad-parameter "${P[verb]} does not delete $item"
+    n=$((n + 1))
+  done
+  ((n <= $1)) || refuse bad-parameter "${P[verb]} deletes at most $1 snapshots"
+  [[ -z $(sed 's/=[^,]*//g; s/,/\n/g' <<<"${P[remove]}" | sort | uniq -d) ]] || refuse bad-parameter 'a snapshot is named twice'
+}
 
 # Deletes temporary snapshots of the replica. The bucket lock keeps copies out, whose temporaries are in use.
-tidy() {
-  local bucket=o3://${P[replica]} item known listed asked='' commands=() removed='' kept='' n=0
-  lock_bucket "$(bucket_directory)"
-  ozone_batch "snapshot list --all -p temp $bucket" "snapshot list --all -p odr-tmp- $bucket"
-  ((FAILED_AT == 0)) || stop_unchanged replica-missing
-  listed=$(snapshot_objects section.1 array && snapshot_objects section.2 array) || unreadable 'snapshot list of the replica'
+tidy() { remove_snapshots replica temp odr-tmp-; }
+
+# Deletes recovery points of one side, that of the bucket `source`: none when one of them is not there or another snapshot by now.
+delete() { remove_snapshots source odr-; }
+
+# side prefix…: deletes, by their names, those that are ACTIVE with the expected ids in a listing just before. What is gone by then is
+# read from a listing in the JVM of the deletions, or in one more when it stopped at a deletion that failed.
+remove_snapshots() {
+  local bucket=o3://${P[$1]} prefix item lists=() deletions=() asked='' removed='' kept='' changed='' unproved='' failed=0 code='' error='' first n=0
+  lock_bucket "$(bucket_directory "$1")"
+  for prefix in "${@:2}"; do lists+=("snapshot list --all -p $prefix $bucket"); done
+  ozone_batch "${lists[@]}"
+  ((FAILED_AT == 0)) || stop_unchanged "$1-missing"
+  read_lists 1 "${#lists[@]}" || unreadable "snapshot list of the $1"
   for item in ${P[remove]//,/ }; do
-    known=$(grep -F "{\"name\":\"${item%=*}\"," <<<"$listed")
-    case $known in
-      '') keep "$item" 'not there' ;;
-      *"\"id\":\"${item#*=}\""*'"status":"ACTIVE"'*) asked+=" $item" commands+=("snapshot delete $bucket ${item%=*}") ;;
-      *"\"id\":\"${item#*=}\""*) keep "$item" 'deleted already' ;;
-      *) keep "$item" "another snapshot: $known" ;;
+    look_up "$item"
+    case $REPLY in
+      '') asked+=" $item" deletions+=("snapshot delete $bucket ${item%=*}") && continue ;;
+      'deleted already') ;;
+      *) changed=${item%=*} ;;
     esac
+    keep "$item" "$REPLY"
   done
-  ((${#commands[@]} == 0)) || ozone_batch "${commands[@]}"
+  if [[ ${P[verb]} == delete && -n $changed ]]; then
+    for item in $asked; do keep "$item" 'not tried'; done
+    refuse changed-meanwhile "nothing was deleted: $changed is not there or another snapshot" "{\"removed\":[],\"kept\":[${kept#,}]}"
+  fi
+
+  if [[ -n $asked ]]; then
+    ozone_batch "${deletions[@]}" "${lists[@]}"
+    failed=$FAILED_AT code=$ERROR_CODE error=$ERROR first=$((${#deletions[@]} + 1))
+    if ((failed > 0 && failed < first)); then
+      ozone_batch "${lists[@]}"
+      first=1
+    fi
+    if ((FAILED_AT > 0)) || ! read_lists "$first" "${#lists[@]}"; then LISTED=''; fi
+  fi
   for item in $asked; do
     n=$((n + 1))
-    if ((FAILED_AT == 0 || n < FAILED_AT)); then
-      removed+=",{\"name\":\"${item%=*}\",\"id\":\"${item#*=}\"}"
-    else
-      keep "$item" "$( ((n == FAILED_AT)) && echo "$ERROR_CODE" || echo 'not tried')"
-    fi
+    REPLY='not proved'
+    [[ -z $LISTED ]] || look_up "$item"
+    case $REPLY in
+      'not there' | 'deleted already')
+        removed+=",{\"name\":\"${item%=*}\",\"id\":\"${item#*=}\"}"
+        continue
+        ;;
+      '') REPLY='still there' ;;
+    esac
+    if ((n == failed)); then REPLY=$code; elif ((failed > 0 && n > failed)); then REPLY='not tried'; fi
+    keep "$item" "$REPLY"
+    unproved=${item%=*}
   done
   removed="{\"removed\":[${removed#,}],\"kept\":[${kept#,}]}"
-  ((FAILED_AT == 0)) || finish failed "$ERROR_CODE" "$ERROR" "$removed"
+  ((failed == 0)) || finish failed "$code" "$error" "$removed"
+  [[ -z $unproved ]] || finish failed not-proved "no deletion failed, but it is not proved that $unproved is gone" "$removed"
   finish ok '' '' "$removed"
 }
 
-# item why: into the list of tidy
+# first-section how-many: sets LISTED, which is not empty
+read_lists() {
+  local n
+  LISTED=$'\n'
+  for ((n = $1; n < $1 + $2; n++)); do LISTED+=$(snapshot_objects "section.$n" array)$'\n' || return 1; done
+}
+
+# item: sets REPLY to '' when that snapshot is active, else to what became of it
+look_up() {
+  local known
+  known=$(grep -F "{\"name\":\"${1%=*}\"," <<<"$LISTED")
+  case $known in
+    '') REPLY='not there' ;;
+    *"\"id\":\"${1#*=}\""*'"status":"ACTIVE"'*) REPLY='' ;;
+    *"\"id\":\"${1#*=}\""*) REPLY='deleted already' ;;
+    *) REPLY="another snapshot: $known" ;;
+  esac
+}
+
+# item why: into the list of what is kept
 keep() {
   json_string "$2"
   kept+=",{\"name\":\"${1%=*}\",\"id\":\"${1#*=}\",\"why\":$REPLY}"

@@ -9,7 +9,7 @@ const script = readFileSync(project('functions/edge-host/ozone-dr.sh'), 'utf8');
 
 /** Text of each function of the script by its name. */
 const functions = new Map(
-  [...script.matchAll(/^([a-z_0-9]+)\(\) \{(.*\}$|\n[^]*?^\}$)/gm)].map(([, name = '', body = '']) => [name, body]),
+  [...script.matchAll(/^([a-z_0-9]+)\(\) \{(.*\}$|\n[\s\S]*?^\}$)/gm)].map(([, name = '', body = '']) => [name, body]),
 );
 
 /** Names in a command's place, of a trap, and of what may free a lock: as far as they are functions. */
