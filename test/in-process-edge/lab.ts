@@ -3,13 +3,14 @@ import { PairId } from '../../functions/core/domain/names.ts';
 import type { BlastRadius } from '../../functions/core/domain/operation.ts';
 import { Policy, type PolicyMode } from '../../functions/core/domain/policy.ts';
 import { type EpochMs, epochMs } from '../../functions/core/domain/units.ts';
-import type { Ledger, OperationStore } from '../../functions/core/ports.ts';
+import type { Ledger, OperationStore, Records } from '../../functions/core/ports.ts';
 import { recordFailure, recordOutcome } from '../../functions/core/use-cases/close-run.ts';
 import { decideNext } from '../../functions/core/use-cases/decide-next.ts';
 import { openRun } from '../../functions/core/use-cases/open-run.ts';
 import { settleOperation } from '../../functions/core/use-cases/settle-operation.ts';
 import { startOperation } from '../../functions/core/use-cases/start-operation.ts';
 import { sweepOperations } from '../../functions/core/use-cases/sweep-operations.ts';
+import { memoryRecords } from '../fixtures/memory-records.ts';
 import { memoryLedger, memoryOperations } from '../fixtures/memory-store.ts';
 import type { Change, TreeEntry } from '../ozone-simulator/change.ts';
 import { type SimulatedOzone, simulateInMemory } from '../ozone-simulator/simulator.ts';
@@ -63,6 +64,7 @@ export class Lab {
   readonly ozone: SimulatedOzone;
   readonly ledger: Ledger = memoryLedger();
   readonly operations: OperationStore = memoryOperations();
+  readonly records: Records = memoryRecords();
   readonly executions: Executions;
   readonly runCommand: InProcessRunCommand;
   readonly source: Content;
@@ -121,6 +123,7 @@ export class Lab {
 
     const ledger = between('ledger', this.ledger);
     const operations = between('operations', this.operations);
+    const records = between('records', this.records);
     const edge = between('edge', this.runCommand);
     const callbacks = between('callbacks', this.executions);
     const start = (blastRadius: BlastRadius) =>
@@ -130,10 +133,10 @@ export class Lab {
         const policies = [policyOf(mode, buckets, hasReplica, this.verification, limits)];
         return openRun({ policies, ledger, workflow: callbacks, clock })(event);
       },
-      decide: decideNext({ ledger, operations, clock }),
+      decide: decideNext({ ledger, operations, records, clock }),
       start: { observe: start('observe'), protect: start('protect'), destroy: start('destroy') },
-      recordOutcome: recordOutcome({ ledger, clock }),
-      recordFailure: recordFailure({ ledger, clock }),
+      recordOutcome: recordOutcome({ ledger, records, clock }),
+      recordFailure: recordFailure({ ledger, records, clock }),
     };
     this.settle = settleOperation({ operations, edge, callbacks });
     this.sweep = sweepOperations({
