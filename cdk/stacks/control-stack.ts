@@ -99,13 +99,13 @@ export class ControlStack extends Stack {
       handler: 'record-outcome',
       description: 'Closes a run with what it achieved',
       environment: { schema: StoreEnv, values: store },
-      permissions: [this.#ledger('Query', 'UpdateItem')],
+      permissions: [this.#ledger('PutItem', 'Query', 'UpdateItem')],
     });
     const recordFailure = this.#handler('RecordFailure', {
       handler: 'record-failure',
       description: 'Closes a run with why it failed',
       environment: { schema: StoreEnv, values: store },
-      permissions: [this.#ledger('Query', 'UpdateItem')],
+      permissions: [this.#ledger('PutItem', 'Query', 'UpdateItem')],
     });
     const startObserve = this.#startOperation('StartObserve', 'observe', [ledger, answer]);
     const startProtect = this.#startOperation('StartProtect', 'protect', [ledger, answer]);

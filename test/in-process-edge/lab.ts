@@ -135,6 +135,7 @@ export class Lab {
 
     const ledger = between('ledger', this.ledger);
     const operations = between('operations', this.operations);
+    const records = between('records', this.records);
     const edge = between('edge', this.runCommand);
     const callbacks = between('callbacks', this.executions);
     const start = (blastRadius: BlastRadius) =>
@@ -147,13 +148,13 @@ export class Lab {
       openRun: (event) => {
         return openRun({ policies: [policy()], ledger, workflow: callbacks, clock })(event);
       },
-      decide: decideNext({ ledger, operations, clock }),
+      decide: decideNext({ ledger, operations, records, clock }),
       decidePrune: (event) =>
         decidePruneNext({ policies: [policy()], ledger, operations, plans, records, clock })(event),
       condemn: condemnPoints({ ledger, plans, records, clock }),
       start: { observe: start('observe'), protect: start('protect'), destroy: start('destroy') },
-      recordOutcome: recordOutcome({ ledger, clock }),
-      recordFailure: recordFailure({ ledger, clock }),
+      recordOutcome: recordOutcome({ ledger, records, clock }),
+      recordFailure: recordFailure({ ledger, records, clock }),
     };
     this.expand = () =>
       expandPolicy({ policies: [policy()], ledger, records, clock })({
