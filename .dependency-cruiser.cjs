@@ -71,6 +71,13 @@ module.exports = {
       '^functions/core/(use-cases|domain)/',
       '^functions/core/(errors|ports)\\.ts$',
     ),
+    only(
+      'commands',
+      'commands of people join adapters and the core; nothing that is deployed needs them',
+      '^functions/cli/',
+      '^functions/(cli|adapters)/',
+      '^functions/core/',
+    ),
     {
       name: 'core-is-pure',
       comment: 'no SDK and no logger in the core',

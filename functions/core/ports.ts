@@ -1,3 +1,4 @@
+import type { Entry, Link, Occurrence } from './domain/chain.ts';
 import type {
   BackupRun,
   Decision,
@@ -157,4 +158,23 @@ export interface TaskCallbacks {
 export interface Workflow {
   readonly heartbeat: (token: string) => Promise<Delivery>;
   readonly isRunning: (execution: string) => Promise<boolean>;
+}
+
+/** The record of each pair, kept for good: entries are appended, never changed, never deleted. Needs no lease. */
+export interface Records {
+  /**
+   * Adds what happened after the newest entry. What the newest entry already has (by its id) is not added again, but an
+   * older repetition is: readers take the first entry of an id. A list too long for one entry comes in several.
+   * @throws StoreThrottled when others were faster too often; ItemInvalid when it cannot be an entry
+   */
+  readonly append: (
+    pair: PairId,
+    id: Occurrence['id'],
+    happening: Occurrence['happening'],
+    at: EpochMs,
+  ) => Promise<void>;
+  /** What was recorded, oldest first, each id once. The chain is not verified here. @throws ItemInvalid */
+  readonly read: (pair: PairId) => Promise<readonly Entry[]>;
+  /** The entries as they are stored, in the order of their keys, for whoever verifies the chain. */
+  readonly links: (pair: PairId) => Promise<readonly Link[]>;
 }

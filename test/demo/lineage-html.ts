@@ -1,3 +1,4 @@
+import { escaped, page } from '../../functions/cli/markup.ts';
 import type { RunStep } from '../../functions/core/domain/ledger.ts';
 import {
   bytesText,
@@ -8,21 +9,9 @@ import {
   monthOf,
   proofOf,
   secondsText,
-  visible,
   withDays,
 } from './lineage.ts';
 import { wrap } from './narrate.ts';
-
-const ENTITIES: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  "'": '&#39;',
-};
-
-/** Text for an element or a quoted attribute. */
-export const escaped = (text: string): string => visible(text).replace(/[&<>"']/g, (it) => ENTITIES[it] ?? it);
 
 const COLUMN = 122;
 const LEFT = 62;
@@ -31,28 +20,9 @@ const DR = 206;
 const HEIGHT = 352;
 
 const STYLE = `
-  :root { color-scheme: light dark; --page: #fbfbfa; --card: #fff; --text: #1d242e; --soft: #5b6675; --line: #d5dae1;
-    --good: #18794e; --repair: #a85a00; --bad: #c2321f; }
-  @media (prefers-color-scheme: dark) { :root { --page: #14181e; --card: #1c222b; --text: #e7ebf0; --soft: #9aa6b4;
-    --line: #343d49; --good: #4ec28d; --repair: #e5a33d; --bad: #ff7d6e; } }
-  body { margin: 0 auto; max-width: 1240px; padding: 24px 20px 60px; background: var(--page); color: var(--text);
-    font: 15px/1.5 system-ui, sans-serif; }
-  h1 { font-size: 22px; margin: 0; } h2 { font-size: 16px; margin: 0; }
-  p { margin: 4px 0 12px; } .soft { color: var(--soft); }
-  .picture { overflow-x: auto; background: var(--card); border: 1px solid var(--line); border-radius: 8px; margin: 16px 0 8px; }
-  svg { display: block; font: 12px system-ui, sans-serif; } svg text { fill: var(--text); } svg .soft { fill: var(--soft); }
   svg .day { font-weight: 600; font-size: 13px; } svg .lane { stroke: var(--line); stroke-width: 1; }
-  .good { --tone: var(--good); } .repair { --tone: var(--repair); } .bad { --tone: var(--bad); } .none { --tone: var(--soft); }
-  svg .toned { fill: var(--tone); } svg .edge { stroke: var(--tone); stroke-width: 2; fill: none; }
+  svg .edge { stroke: var(--tone); stroke-width: 2; fill: none; }
   svg .pair { stroke: var(--tone); stroke-width: 4; } svg .hollow { stroke: var(--tone); stroke-width: 1.5; stroke-dasharray: 3 3; fill: none; }
-  article { background: var(--card); border: 1px solid var(--line); border-left: 4px solid var(--tone); border-radius: 8px;
-    padding: 12px 16px; margin: 12px 0; }
-  .badge { color: var(--tone); font-weight: 600; font-size: 14px; margin-left: 8px; }
-  dl { display: grid; grid-template-columns: 130px 1fr; gap: 2px 12px; margin: 8px 0; } dt { color: var(--soft); }
-  dd { margin: 0; overflow-wrap: anywhere; } code { font: 13px ui-monospace, monospace; }
-  table { border-collapse: collapse; width: 100%; margin-top: 6px; font-size: 13px; } summary { cursor: pointer; color: var(--soft); }
-  th, td { text-align: left; padding: 3px 10px 3px 0; border-top: 1px solid var(--line); vertical-align: top; overflow-wrap: anywhere; }
-  th { font-weight: 500; color: var(--soft); } td.number { white-space: nowrap; }
 `;
 
 const toneOf = ({ result, point }: LineageNight): string => {
@@ -77,25 +47,17 @@ export const lineageHtml = (lineage: Lineage): string => {
   const { bucket, source, replica, nights } = lineage;
   const verified = nights.filter((it) => it.result === 'verified').length;
   const [first] = nights;
-  return `<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8" />
-<meta name="viewport" content="width=device-width, initial-scale=1" />
-<title>Lineage of ${escaped(bucket)}</title>
-<style>${STYLE}</style>
-</head>
-<body>
-<h1>Lineage of ${escaped(bucket)}</h1>
+  return page({
+    title: `Lineage of ${bucket}`,
+    style: STYLE,
+    body: `<h1>Lineage of ${escaped(bucket)}</h1>
 <p class="soft">${escaped(source)} to ${escaped(replica)}, ${first ? escaped(monthOf(first.slot)) : ''}: ${nights.length} slots, ${verified} verified points. A filled pair joined by a
 thick line was compared and is equal. An arrow leads from the base of an increment to the point that was made from it.</p>
 <div class="picture">
 ${picture(lineage)}
 </div>
-${nights.map((night) => card(lineage, night)).join('\n')}
-</body>
-</html>
-`;
+${nights.map((night) => card(lineage, night)).join('\n')}`,
+  });
 };
 
 const picture = ({ source, replica, nights }: Lineage): string => {

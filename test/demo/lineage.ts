@@ -46,9 +46,6 @@ export const secondsText = (seconds: number): string => {
   return whole < 60 ? `${whole} s` : `${Math.floor(whole / 60)} min${whole % 60 === 0 ? '' : ` ${whole % 60} s`}`;
 };
 
-/** Control characters and halves of characters, which neither a terminal nor XML should meet, become a mark. */
-export const visible = (text: string): string => text.replace(/(?![\t\n\r])[\p{Cc}\p{Cs}]|[\ufffe\uffff]/gu, '\ufffd');
-
 /** The night of a snapshot's name (`odr-<policy>-<slot>-<attempt>`) as a day, for people. */
 export const dayOfSnapshot = (name: string): string => {
   const [, year, month, day, hour, attempt] = /-(\d{4})(\d\d)(\d\d)t(\d\d)\d{4}z-(\d+)$/.exec(name) ?? [];

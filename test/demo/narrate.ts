@@ -1,6 +1,7 @@
 import * as z from 'zod';
+import { visible } from '../../functions/cli/markup.ts';
 import type { CloudEvent } from '../local-cloud/index.ts';
-import { secondsText, timeOf, visible, withDays } from './lineage.ts';
+import { secondsText, timeOf, withDays } from './lineage.ts';
 
 /** Where lines go. */
 export interface Paper {

@@ -10,6 +10,9 @@ export interface Table {
   readonly name: string;
 }
 
+/** What the partition keys of the records of pairs begin with. */
+export const RECORDS = 'LEDGER#';
+
 const pairKey = (pair: PairId): string => `PAIR#${pair}`;
 const runSortKey = (run: RunId): string => `RUN#${splitRunId(run).key}`;
 
@@ -36,6 +39,7 @@ export const keys = {
   decision: (pair: PairId, at: number) => ({ pk: pairKey(pair), sk: `DECISION#${new Date(at).toISOString()}` }),
   diffSlots: (cluster: ClusterName) => ({ pk: `CLUSTER#${cluster}`, sk: 'DIFFS' }),
   operation: (id: string) => ({ pk: `OP#${id}`, sk: 'OP' }),
+  record: (pair: PairId, n: number) => ({ pk: `${RECORDS}${pair}`, sk: String(n).padStart(9, '0') }),
 } as const;
 
 /** The one index: operations that are not notified, by host and creation time. */
