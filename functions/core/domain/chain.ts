@@ -92,7 +92,11 @@ export const nextEntry = (sha256: Sha256, last: Head | undefined, occurrence: Oc
   return { n, text, hash: sha256(text) };
 };
 
+/** Halves of characters, which UTF-8 cannot carry: several such texts would have one hash. */
+const HALVES = /\p{Surrogate}/u;
+
 const bodyOf = (text: string): Body | undefined => {
+  if (HALVES.test(text)) return undefined;
   try {
     return Body.safeParse(JSON.parse(text)).data;
   } catch {

@@ -248,6 +248,7 @@ export const RunStatus = z.enum(['open', 'succeeded', 'failed']);
 /** One execution of the backup workflow for one bucket and slot. */
 export const BackupRun = z.object({
   schema: z.literal(1),
+  workflow: z.enum(['backup', 'prune']).default('backup'),
   runId: RunId,
   pair: PairId,
   bucket: BucketRef,

@@ -4,7 +4,7 @@ import type { BackupRun } from '../domain/ledger.ts';
 import { RunId } from '../domain/names.ts';
 import { DrError } from '../errors.ts';
 import type { Clock, Ledger } from '../ports.ts';
-import { TaskFailure } from './decide-next.ts';
+import { TaskFailure } from './answers.ts';
 import { parseEvent } from './parse-event.ts';
 
 export interface CloseDependencies {
