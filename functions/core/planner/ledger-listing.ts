@@ -46,11 +46,11 @@ export const bucketByLedger = (
   policy: Pick<Policy, 'replica'>,
   points: readonly RecoveryPoint[],
   pairs: BucketToPrune['pairs'],
-  inUse: BucketToPrune['openRuns'],
+  inUse: BucketToPrune['inUse'],
 ): BucketToPrune => ({
   points,
   pairs,
-  openRuns: inUse,
+  inUse,
   pins: points.flatMap((point) => [
     ...point.pins.map((pin) => ({ point: point.name, ...pin })),
     ...(point.pinned === null ? [] : [{ point: point.name, by: 'the anomaly brake', reason: point.pinned }]),
@@ -71,10 +71,8 @@ export const condemnedByLedger = (points: readonly RecoveryPoint[]): ReadonlyMap
     ),
   );
 
-/** What a run does with points: a copy that may still be going on reads its base and its point. */
-export const inUseByCopies = ({ copies, lease }: Pick<PairState, 'copies' | 'lease'>): BucketToPrune['openRuns'] =>
-  lease
-    ? copies
-        .filter(({ to }) => to === null)
-        .map(({ point, base }) => ({ runId: lease.runId, points: base ? [point, base] : [point] }))
-    : [];
+/** Copies that may still be going on, with the points that they read and write. */
+export const inUseByCopies = ({ copies }: Pick<PairState, 'copies'>): BucketToPrune['inUse'] =>
+  copies
+    .filter(({ to }) => to === null)
+    .map(({ operation, point, base }) => ({ by: operation, points: base ? [point, base] : [point] }));

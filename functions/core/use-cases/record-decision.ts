@@ -13,7 +13,7 @@ import {
   type Said,
   unknownPoint,
 } from '../planner/decision.ts';
-import type { Clock, Ledger, Workflow } from '../ports.ts';
+import type { Clock, Ledger, Records, Workflow } from '../ports.ts';
 import { findPolicy, takeLease } from './open-run.ts';
 import { parseEvent } from './parse-event.ts';
 
@@ -42,6 +42,7 @@ const DecisionEvent = z.strictObject({
 export interface RecordDecisionDependencies {
   readonly policies: readonly Policy[];
   readonly ledger: Ledger;
+  readonly records: Pick<Records, 'append'>;
   readonly workflow: Pick<Workflow, 'isRunning'>;
   readonly clock: Clock;
 }
@@ -71,7 +72,7 @@ interface Delivery {
  *
  * A decision about the bucket takes its lease. One about a point does not: a point can be kept at any time, also while
  * a copy of hours or a prune is at work.
- * @throws EventInvalid, PolicyInvalid, NotConfirmed, RunAlreadyOpen
+ * @throws EventInvalid, PolicyInvalid, NotConfirmed, RunAlreadyOpen, StoreThrottled
  */
 export const recordDecision =
   (deps: RecordDecisionDependencies) =>
@@ -84,6 +85,13 @@ export const recordDecision =
     const said = { by, reason, at: deps.clock.now() };
     const delivery = { request, policy, pair, execution, startedAt, said };
     const effect = 'point' in words ? await onPoint(deps, delivery, words) : await onPair(deps, delivery, words);
+    // The decision itself was written before anything changed; this says what came of it.
+    await deps.records.append(
+      pair,
+      `decision ${execution}`,
+      { kind: 'decision', decision: words.kind, words: request.decision, by, reason, execution, effect },
+      said.at,
+    );
     return { decision: words.kind, bucket, effect };
   };
 

@@ -3,6 +3,7 @@ import type { Hold, PairPatch } from '../../../functions/core/domain/ledger.ts';
 import { BucketRef, ClusterName, pairId, RunId, type SnapshotName } from '../../../functions/core/domain/names.ts';
 import { epochMs } from '../../../functions/core/domain/units.ts';
 import { recordDecision } from '../../../functions/core/use-cases/record-decision.ts';
+import { memoryRecords } from '../../fixtures/memory-records.ts';
 import { memoryLedger } from '../../fixtures/memory-store.ts';
 import { historyOf, nameOf, policyOf, slot } from '../planner/world.ts';
 
@@ -24,9 +25,11 @@ const hold: Hold = {
 const said = { by: 'Ada', reason: 'quarterly clean-up', at: slot };
 
 let ledger: ReturnType<typeof memoryLedger>;
+let records: ReturnType<typeof memoryRecords>;
 let running: string[];
 beforeEach(() => {
   ledger = memoryLedger();
+  records = memoryRecords();
   running = [];
 });
 
@@ -34,6 +37,7 @@ const decide = (decision: string, more: object = {}, execution = 'arn:decision')
   recordDecision({
     policies: [policyOf('incremental')],
     ledger,
+    records,
     workflow: { isRunning: async (it) => running.includes(it) },
     clock: { now: () => slot },
   })({
@@ -59,6 +63,7 @@ const refusedWith = async (attempt: Promise<unknown>, error: string, message: st
   await expect(attempt).rejects.toMatchObject({ name: error, message: expect.stringContaining(message) });
   expect({ ...(await ledger.loadPair(pair)), fence: 0 }).toEqual(before);
   expect(await ledger.decisions(pair)).toEqual([]);
+  expect(await records.read(pair)).toEqual([]);
 };
 
 describe('adopting', () => {
@@ -138,6 +143,20 @@ describe('a decision', () => {
     await decide(`accept ${BUCKET} ${TARGET}`);
     expect(await ledger.decisions(pair)).toEqual([
       { decision: 'accept', confirmation: `accept ${BUCKET} ${TARGET}`, execution: 'arn:decision', ...said },
+    ]);
+  });
+
+  it.each([
+    ['about the bucket', `accept ${BUCKET} ${TARGET}`, 'accept', 'lets the replica follow'],
+    ['about a point', `pin ${BUCKET} ${nameOf('a')}`, 'pin', 'stays on the source'],
+  ])('%s is recorded for good, with its effect, once', async (_what, words, decision, effect) => {
+    await left({ hold });
+    for (const point of historyOf({ source: 'a*', replica: 'a*' }).points) await ledger.putPoint(pair, point);
+    await decide(words);
+    await decide(words);
+    const { at: _, ...who } = said;
+    expect((await records.read(pair)).map(({ happening }) => happening)).toEqual([
+      { kind: 'decision', decision, words, execution: 'arn:decision', effect: expect.stringContaining(effect), ...who },
     ]);
   });
 
