@@ -142,7 +142,7 @@ export class ControlStack extends Stack {
       handler: 'record-decision',
       description: 'Records what a person decided about a bucket',
       environment: { schema: StoreEnv, values: store },
-      permissions: [this.#ledger('GetItem', 'PutItem', 'UpdateItem'), describeHolders],
+      permissions: [ledger, describeHolders],
       files,
     });
     const expandPolicy = this.#handler('ExpandPolicy', {
