@@ -141,7 +141,6 @@ export class Lab {
     const start = (blastRadius: BlastRadius) =>
       startOperation({ ledger, operations, edge, callbacks, clock, document: { name: blastRadius, blastRadius } });
     const plans = between('plans', this.plans);
-    const records = between('records', this.records);
     const policy = () =>
       policyOf(mode, buckets, hasReplica, { verification: this.verification, limits, retention: this.retention });
     this.functions = {

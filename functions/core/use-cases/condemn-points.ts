@@ -73,14 +73,14 @@ export const condemnPoints =
     if (condemned.length > 0)
       await deps.records.append(
         pair,
-        `${runId} ${step} condemned`,
+        `condemned:${runId}:${step}`,
         { kind: 'condemned', runId, plan: hash, snapshots: snapshots.condemned },
         now,
       );
     if (spared.length > 0)
       await deps.records.append(
         pair,
-        `${runId} ${step} spared`,
+        `spared:${runId}:${step}`,
         { kind: 'spared', runId, snapshots: snapshots.spared },
         now,
       );

@@ -165,7 +165,7 @@ const recordGone = async (
   for (const { byUs, plan, snapshots } of ways.values())
     await records.append(
       run.pair,
-      `${run.runId} deleted ${snapshots[0]?.id}`,
+      `deleted:${run.runId}:${snapshots[0]?.id}`,
       { kind: 'deleted', runId: run.runId, plan, byUs, snapshots },
       now,
     );
