@@ -8,8 +8,9 @@ import type {
   RecoveryPoint,
   RunStep,
 } from './domain/ledger.ts';
-import type { ClusterName, OperationId, PairId, RunId } from './domain/names.ts';
+import type { ClusterName, OperationId, PairId, PolicyName, RunId } from './domain/names.ts';
 import type { EdgeParameters, Operation, OperationOutcome } from './domain/operation.ts';
+import type { PlanHash, PolicyState } from './domain/retention.ts';
 import type { EpochMs } from './domain/units.ts';
 
 export interface Clock {
@@ -61,7 +62,27 @@ export interface Ledger {
   ) => Promise<void>;
   /** The newest points, newest first. */
   readonly recentPoints: (pair: PairId, limit: number) => Promise<readonly RecoveryPoint[]>;
+  /** Writes a point, but for what {@link Ledger.changePoint} owns once the point is there. */
   readonly putPoint: (pair: PairId, point: RecoveryPoint) => Promise<void>;
+  /** Every point of the pair that is not deleted on all its sides, newest first. */
+  readonly livingPoints: (pair: PairId) => Promise<readonly RecoveryPoint[]>;
+  /**
+   * Changes pins, legal holds or the removal of a point, if all three still are what was seen. Needs no lease.
+   * @returns the point, or undefined when somebody else changed it meanwhile or it is not there any more
+   */
+  readonly changePoint: (
+    pair: PairId,
+    seen: RecoveryPoint,
+    patch: Partial<Pick<RecoveryPoint, 'pins' | 'holds' | 'removal'>>,
+  ) => Promise<RecoveryPoint | undefined>;
+  /** Puts a point whose snapshots are all deleted with the retired ones. Safe to repeat. */
+  readonly retirePoint: (pair: PairId, point: RecoveryPoint) => Promise<void>;
+  /** Newest first. */
+  readonly retiredPoints: (pair: PairId) => Promise<readonly RecoveryPoint[]>;
+  /** What the policy asked for over time; no versions when it was never seen. */
+  readonly loadPolicyState: (policy: PolicyName) => Promise<PolicyState>;
+  /** @returns false when somebody else wrote since it was read */
+  readonly putPolicyState: (state: PolicyState) => Promise<boolean>;
   /** Records a decision once. Answers what is recorded: another caller may have been first. */
   readonly recordStep: (runId: RunId, step: RunStep) => Promise<RunStep>;
   readonly recordObservation: (
@@ -71,6 +92,14 @@ export interface Ledger {
     at: EpochMs,
     jvmStarts: number | null,
   ) => Promise<void>;
+}
+
+/** Plans of deletions: their text, by its hash. */
+export interface PlanStore {
+  /** Safe to repeat. */
+  readonly put: (hash: PlanHash, body: string) => Promise<void>;
+  /** Undefined when there is none. The caller compares the text with the hash. */
+  readonly load: (hash: PlanHash) => Promise<string | undefined>;
 }
 
 export interface OperationStore {

@@ -1,4 +1,11 @@
-import { GetCommand, PutCommand, QueryCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
+import {
+  DeleteCommand,
+  GetCommand,
+  PutCommand,
+  paginateQuery,
+  QueryCommand,
+  UpdateCommand,
+} from '@aws-sdk/lib-dynamodb';
 import * as z from 'zod';
 import {
   BackupRun,
@@ -10,6 +17,7 @@ import {
   RunStep,
 } from '../../core/domain/ledger.ts';
 import type { PairId, RunId } from '../../core/domain/names.ts';
+import { PolicyState } from '../../core/domain/retention.ts';
 import { EpochMs } from '../../core/domain/units.ts';
 import { DrError } from '../../core/errors.ts';
 import type { Ledger } from '../../core/ports.ts';
@@ -25,6 +33,20 @@ const DIFF_SLOT_ATTEMPTS = 5;
 const leaseLost = (pair: PairId, token: number): DrError =>
   new DrError('LeaseLost', `lease ${token} of ${pair} is not held any more: another run works on this bucket`);
 
+/** The parts of an update expression that sets attributes. */
+const setting = (
+  attributes: Readonly<Record<string, unknown>>,
+  letter = 's',
+  form = (_name: string, value: string): string => value,
+) => {
+  const entries = Object.entries(attributes);
+  return {
+    text: entries.map((_, i) => `#${letter}${i} = ${form(`#${letter}${i}`, `:${letter}${i}`)}`).join(', '),
+    names: Object.fromEntries(entries.map(([name], i) => [`#${letter}${i}`, name])),
+    values: Object.fromEntries(entries.map(([, value], i) => [`:${letter}${i}`, value])),
+  };
+};
+
 /** The lineage in DynamoDB. Conditions keep the invariants; nothing is read and then written without one. */
 export const dynamoLedger = ({ client, name: TableName }: Table): Ledger => {
   const update = async (
@@ -33,23 +55,23 @@ export const dynamoLedger = ({ client, name: TableName }: Table): Ledger => {
     set: Readonly<Record<string, unknown>>,
     seenFence?: number,
   ): Promise<PairState> => {
-    const names = Object.keys(set);
+    const { text, names, values } = setting(set);
     const updated = await unlessRefused(
       client.send(
         new UpdateCommand({
           TableName,
           Key: keys.pair(pair),
-          UpdateExpression: `SET ${names.map((_, i) => `#s${i} = :s${i}`).join(', ')}`,
+          UpdateExpression: `SET ${text}`,
           ConditionExpression: `#lease.#token = :token${seenFence === undefined ? '' : ' AND fence = :seen'}`,
           ExpressionAttributeNames: {
             '#lease': 'lease',
             '#token': 'token',
-            ...Object.fromEntries(names.map((it, i) => [`#s${i}`, it])),
+            ...names,
           },
           ExpressionAttributeValues: {
             ':token': token,
             ...(seenFence === undefined ? {} : { ':seen': seenFence }),
-            ...Object.fromEntries(names.map((it, i) => [`:s${i}`, set[it]])),
+            ...values,
           },
           ReturnValues: 'ALL_NEW',
         }),
@@ -62,6 +84,21 @@ export const dynamoLedger = ({ client, name: TableName }: Table): Ledger => {
   const loadPair = async (pair: PairId): Promise<PairState> => {
     const found = await client.send(new GetCommand({ TableName, Key: keys.pair(pair), ConsistentRead: true }));
     return found.Item ? parseItem(PairState, found.Item) : emptyPair(pair);
+  };
+
+  const newestFirst = (pk: string, prefix: string) => ({
+    TableName,
+    KeyConditionExpression: 'pk = :pk AND begins_with(sk, :prefix)',
+    ExpressionAttributeValues: { ':pk': pk, ':prefix': prefix },
+    ScanIndexForward: false,
+    ConsistentRead: true,
+  });
+
+  const allPoints = async (pk: string, prefix: string): Promise<readonly RecoveryPoint[]> => {
+    const pages = paginateQuery({ client }, newestFirst(pk, prefix));
+    const points: RecoveryPoint[] = [];
+    for await (const page of pages) points.push(...(page.Items ?? []).map((item) => parseItem(RecoveryPoint, item)));
+    return points;
   };
 
   return {
@@ -230,21 +267,74 @@ export const dynamoLedger = ({ client, name: TableName }: Table): Ledger => {
     },
 
     recentPoints: async (pair, limit) => {
-      const page = await client.send(
-        new QueryCommand({
-          TableName,
-          KeyConditionExpression: 'pk = :pk AND begins_with(sk, :point)',
-          ExpressionAttributeValues: { ':pk': keys.pair(pair).pk, ':point': 'POINT#' },
-          ScanIndexForward: false,
-          Limit: limit,
-          ConsistentRead: true,
-        }),
-      );
+      const page = await client.send(new QueryCommand({ ...newestFirst(keys.pair(pair).pk, 'POINT#'), Limit: limit }));
       return (page.Items ?? []).map((item) => parseItem(RecoveryPoint, item));
     },
 
+    livingPoints: (pair) => allPoints(keys.pair(pair).pk, 'POINT#'),
+
+    retiredPoints: (pair) => allPoints(keys.pair(pair).pk, 'GONE#'),
+
     putPoint: async (pair, point) => {
-      await client.send(new PutCommand({ TableName, Item: { ...keys.point(pair, point), ...point } }));
+      const { pins, holds, removal, revision, ...rest } = point;
+      const set = setting(rest);
+      const unlessThere = setting(
+        { pins, holds, removal, revision },
+        'u',
+        (name, value) => `if_not_exists(${name}, ${value})`,
+      );
+      await client.send(
+        new UpdateCommand({
+          TableName,
+          Key: keys.point(pair, point),
+          UpdateExpression: `SET ${set.text}, ${unlessThere.text}`,
+          ExpressionAttributeNames: { ...set.names, ...unlessThere.names },
+          ExpressionAttributeValues: { ...set.values, ...unlessThere.values },
+        }),
+      );
+    },
+
+    changePoint: async (pair, seen, patch) => {
+      const set = setting({ ...patch, revision: seen.revision + 1 });
+      const changed = await unlessRefused(
+        client.send(
+          new UpdateCommand({
+            TableName,
+            Key: keys.point(pair, seen),
+            UpdateExpression: `SET ${set.text}`,
+            // Points of before there was pruning have no revision.
+            ConditionExpression: `attribute_exists(pk) AND (revision = :seen${seen.revision === 0 ? ' OR attribute_not_exists(revision)' : ''})`,
+            ExpressionAttributeNames: set.names,
+            ExpressionAttributeValues: { ...set.values, ':seen': seen.revision },
+            ReturnValues: 'ALL_NEW',
+          }),
+        ),
+      );
+      return changed && parseItem(RecoveryPoint, changed.Attributes);
+    },
+
+    retirePoint: async (pair, point) => {
+      await client.send(new PutCommand({ TableName, Item: { ...keys.retired(pair, point), ...point } }));
+      await client.send(new DeleteCommand({ TableName, Key: keys.point(pair, point) }));
+    },
+
+    loadPolicyState: async (policy) => {
+      const found = await client.send(new GetCommand({ TableName, Key: keys.policy(policy), ConsistentRead: true }));
+      return found.Item ? parseItem(PolicyState, found.Item) : { policy, revision: 0, versions: [] };
+    },
+
+    putPolicyState: async (state) => {
+      const put = await unlessRefused(
+        client.send(
+          new PutCommand({
+            TableName,
+            Item: { ...keys.policy(state.policy), ...state, revision: state.revision + 1 },
+            ConditionExpression: state.revision === 0 ? 'attribute_not_exists(pk)' : 'revision = :seen',
+            ...(state.revision === 0 ? {} : { ExpressionAttributeValues: { ':seen': state.revision } }),
+          }),
+        ),
+      );
+      return put !== undefined;
     },
 
     recordStep: async (runId, step) => {

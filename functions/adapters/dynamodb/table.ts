@@ -2,7 +2,7 @@ import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb';
 import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import * as z from 'zod';
 import type { RecoveryPoint } from '../../core/domain/ledger.ts';
-import { type ClusterName, type PairId, type RunId, splitRunId } from '../../core/domain/names.ts';
+import { type ClusterName, type PairId, type PolicyName, type RunId, splitRunId } from '../../core/domain/names.ts';
 import { DrError } from '../../core/errors.ts';
 
 export interface Table {
@@ -14,12 +14,20 @@ const pairKey = (pair: PairId): string => `PAIR#${pair}`;
 const runSortKey = (run: RunId): string => `RUN#${splitRunId(run).key}`;
 
 /** Keys of the one table. A run, its steps and the points of its bucket share the partition of their pair. */
+const pointSuffix = ({ source, name }: Pick<RecoveryPoint, 'source' | 'name'>): string =>
+  `${new Date(source.created).toISOString()}#${name}`;
+
 export const keys = {
   pair: (pair: PairId) => ({ pk: pairKey(pair), sk: 'STATE' }),
-  point: (pair: PairId, { source, name }: Pick<RecoveryPoint, 'source' | 'name'>) => ({
+  point: (pair: PairId, point: Pick<RecoveryPoint, 'source' | 'name'>) => ({
     pk: pairKey(pair),
-    sk: `POINT#${new Date(source.created).toISOString()}#${name}`,
+    sk: `POINT#${pointSuffix(point)}`,
   }),
+  retired: (pair: PairId, point: Pick<RecoveryPoint, 'source' | 'name'>) => ({
+    pk: pairKey(pair),
+    sk: `GONE#${pointSuffix(point)}`,
+  }),
+  policy: (policy: PolicyName) => ({ pk: `POLICY#${policy}`, sk: 'STATE' }),
   run: (run: RunId) => ({ pk: pairKey(splitRunId(run).pair), sk: runSortKey(run) }),
   step: (run: RunId, n: number) => ({
     pk: pairKey(splitRunId(run).pair),

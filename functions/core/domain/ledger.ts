@@ -174,6 +174,8 @@ export const RecoveryPoint = z.object({
   pins: z.array(Pin).default([]),
   holds: z.array(LegalHold).default([]),
   removal: Removals.default({ source: null, replica: null }),
+  /** Grows with every change of the three. */
+  revision: z.number().int().nonnegative().default(0),
   verification: z
     .object({
       level: VerificationLevel,

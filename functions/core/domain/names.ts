@@ -69,10 +69,20 @@ export type PairId = z.infer<typeof PairId>;
 export const pairId = (source: ClusterName, bucket: BucketRef, replica: ClusterName | null): PairId =>
   PairId.parse(`${source}/${bucket}#${replica ?? 'local'}`);
 
-/** `<pair>#<policy>#<slot>`: one slot of one policy for one bucket. */
+export const WORKFLOWS = ['backup', 'prune', 'decision'] as const;
+export type WorkflowName = (typeof WORKFLOWS)[number];
+
+/**
+ * `<pair>#<policy>#<slot>`: one slot of one policy for one bucket. Of another workflow than backup its name and a dot
+ * stand before the policy, whose name has no dots.
+ */
 export const RunId = z
   .string()
-  .regex(new RegExp(`^[a-z][a-z0-9-]*/${RESOURCE}/${RESOURCE}#[a-z][a-z0-9-]*#[a-z][a-z0-9-]*#[0-9]{8}t[0-9]{6}z$`))
+  .regex(
+    new RegExp(
+      `^[a-z][a-z0-9-]*/${RESOURCE}/${RESOURCE}#[a-z][a-z0-9-]*#((prune|decision)\\.)?[a-z][a-z0-9-]*#[0-9]{8}t[0-9]{6}z$`,
+    ),
+  )
   .brand<'RunId'>();
 export type RunId = z.infer<typeof RunId>;
 
@@ -84,8 +94,11 @@ export const compactTime = (instant: EpochMs): string =>
     .replace(/[-:]/g, '')
     .replace('T', 't');
 
-export const runId = (pair: PairId, policy: PolicyName, slot: EpochMs): RunId =>
-  RunId.parse(`${pair}#${policy}#${compactTime(slot)}`);
+export const runId = (pair: PairId, policy: PolicyName, slot: EpochMs, workflow: WorkflowName = 'backup'): RunId =>
+  RunId.parse(`${pair}#${workflow === 'backup' ? '' : `${workflow}.`}${policy}#${compactTime(slot)}`);
+
+export const workflowOf = (id: RunId): WorkflowName =>
+  WORKFLOWS.find((workflow) => splitRunId(id).key.startsWith(`${workflow}.`)) ?? 'backup';
 
 /** The pair and the sort-key part of a run id. */
 export const splitRunId = (id: RunId): { readonly pair: PairId; readonly key: string } => {

@@ -35,7 +35,13 @@ export const Happening = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('condemned'), runId: RunId, plan: PlanHash, snapshots: Snapshots }),
   z.object({ kind: z.literal('spared'), runId: RunId, snapshots: Snapshots }),
   /** `byUs` is false when a listing showed that somebody else had deleted it. */
-  z.object({ kind: z.literal('deleted'), runId: RunId, plan: PlanHash, byUs: z.boolean(), snapshots: Snapshots }),
+  z.object({
+    kind: z.literal('deleted'),
+    runId: RunId,
+    plan: PlanHash.nullable(),
+    byUs: z.boolean(),
+    snapshots: Snapshots,
+  }),
   /** A policy asks for less than before: what still counts, and until when. */
   z.object({
     kind: z.literal('policy-weakened'),

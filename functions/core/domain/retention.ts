@@ -1,6 +1,7 @@
 import * as z from 'zod';
+import { BucketRef, PolicyName } from './names.ts';
 import { TimeZone } from './time-zone.ts';
-import { EpochMs } from './units.ts';
+import { DurationSeconds, EpochMs } from './units.ts';
 
 const SPAN_FORM =
   'write whole numbers with the units y (years), m (months), d (days), h (hours), each at most once: 2y5m7d3h, 7d, 36h (no weeks: 7d, not 1w)';
@@ -114,6 +115,24 @@ export const PlanHash = z
   .brand<'PlanHash'>();
 export type PlanHash = z.infer<typeof PlanHash>;
 
+/** What a policy asked for, from when it was first seen until the next version. */
+export const PolicyVersion = z.object({
+  since: EpochMs,
+  retention: Retention.nullable(),
+  rpo: DurationSeconds,
+  rto: DurationSeconds,
+  buckets: z.array(BucketRef),
+});
+export type PolicyVersion = z.infer<typeof PolicyVersion>;
+
+/** The versions of a policy, oldest first; those that cannot count any more are left out. */
+export const PolicyState = z.object({
+  policy: PolicyName,
+  revision: z.number().int().nonnegative(),
+  versions: z.array(PolicyVersion),
+});
+export type PolicyState = z.infer<typeof PolicyState>;
+
 export const Side = z.enum(['source', 'replica']);
 export type Side = z.infer<typeof Side>;
 
@@ -123,7 +142,8 @@ export type Side = z.infer<typeof Side>;
  */
 export const Removal = z.object({
   state: z.enum(['condemned', 'deleting', 'deleted']),
-  plan: PlanHash,
+  /** Null when it vanished without a plan of ours: somebody else deleted it. */
+  plan: PlanHash.nullable(),
   condemnedAt: EpochMs,
   deletedAt: EpochMs.nullable(),
 });

@@ -46,6 +46,7 @@ const taken = (
   pins: [],
   holds: [],
   removal: { source: null, replica: null },
+  revision: 0,
   verification: null,
 });
 

@@ -1,8 +1,16 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Decision, RunStep } from '../../../functions/core/domain/ledger.ts';
-import { BucketRef, ClusterName, type PairId, pairId, RunId } from '../../../functions/core/domain/names.ts';
+import {
+  BucketRef,
+  ClusterName,
+  type PairId,
+  PolicyName,
+  pairId,
+  RunId,
+} from '../../../functions/core/domain/names.ts';
 import { EdgeParameters, type Operation } from '../../../functions/core/domain/operation.ts';
-import { type EpochMs, epochMs } from '../../../functions/core/domain/units.ts';
+import { PlanHash, type Removal } from '../../../functions/core/domain/retention.ts';
+import { type EpochMs, epochMs, seconds } from '../../../functions/core/domain/units.ts';
 import type { Ledger, OperationStore } from '../../../functions/core/ports.ts';
 import type { DecisionLog } from '../../fixtures/memory-store.ts';
 import { historyOf, operationOf, slot } from '../../unit/planner/world.ts';
@@ -15,6 +23,13 @@ export interface Stores extends DecisionLog {
 const cluster = ClusterName.parse('prod');
 const holder = (n: number): PairId => pairId(cluster, BucketRef.parse(`sales/orders-${n}`), ClusterName.parse('dr'));
 const at = (minutes: number): EpochMs => epochMs(slot + minutes * 60_000);
+
+const removalOf = (state: Removal['state']): Removal => ({
+  state,
+  plan: PlanHash.parse('0'.repeat(64)),
+  condemnedAt: slot,
+  deletedAt: null,
+});
 
 /** What the ledger and the operation store promise, wherever they keep it. */
 export const describeStores = (engine: string, open: () => Promise<Stores>): void => {
@@ -164,6 +179,59 @@ export const describeStores = (engine: string, open: () => Promise<Stores>): voi
       const { points } = historyOf({ source: 'a* b* c*', replica: 'a* b* c*' });
       for (const point of points) await ledger.putPoint(pair, point);
       expect(await ledger.recentPoints(pair, 2)).toEqual(points.slice(0, 2));
+      expect(await ledger.livingPoints(pair)).toEqual(points);
+    });
+
+    const pin = { by: 'ann', reason: 'audit', at: slot };
+
+    it('of two that change the same point at once one gets through', async () => {
+      const pair = freshPair();
+      const [point] = historyOf({ source: 'a*', replica: 'a*' }).points;
+      if (!point) throw new Error('there is a point');
+      await ledger.putPoint(pair, point);
+      const both = await Promise.all([
+        ledger.changePoint(pair, point, { pins: [pin] }),
+        ledger.changePoint(pair, point, { removal: { ...point.removal, source: removalOf('condemned') } }),
+      ]);
+      expect(both.filter((it) => it !== undefined)).toHaveLength(1);
+    });
+
+    it('a run that writes a point leaves its pins, holds and removal alone', async () => {
+      const pair = freshPair();
+      const [point] = historyOf({ source: 'a*', replica: 'a*' }).points;
+      if (!point) throw new Error('there is a point');
+      await ledger.putPoint(pair, point);
+      const removal = { source: removalOf('condemned'), replica: null };
+      await ledger.changePoint(pair, point, { pins: [pin], removal });
+      await ledger.putPoint(pair, { ...point, state: 'differs' });
+      expect(await ledger.livingPoints(pair)).toEqual([
+        { ...point, state: 'differs', pins: [pin], removal, revision: 1 },
+      ]);
+    });
+
+    it('a retired point is no living one, and cannot be changed', async () => {
+      const pair = freshPair();
+      const { points } = historyOf({ source: 'a* b*', replica: 'a* b*' });
+      for (const point of points) await ledger.putPoint(pair, point);
+      const [newer, older] = points;
+      if (!newer || !older) throw new Error('there are two points');
+      for (let repeated = 0; repeated < 2; repeated++) await ledger.retirePoint(pair, older);
+      expect(await ledger.livingPoints(pair)).toEqual([newer]);
+      expect(await ledger.recentPoints(pair, 9)).toEqual([newer]);
+      expect(await ledger.retiredPoints(pair)).toEqual([older]);
+      expect(await ledger.changePoint(pair, older, { pins: [pin] })).toBeUndefined();
+    });
+
+    it('of two that write the versions of a policy at once one gets through', async () => {
+      const seen = await ledger.loadPolicyState(PolicyName.parse('nightly'));
+      expect(seen).toEqual({ policy: 'nightly', revision: 0, versions: [] });
+      const version = { since: slot, retention: null, rpo: seconds(60), rto: seconds(60), buckets: [] };
+      const put = () => ledger.putPolicyState({ ...seen, versions: [version] });
+      expect((await Promise.all([put(), put()])).filter((it) => it)).toHaveLength(1);
+      const next = await ledger.loadPolicyState(seen.policy);
+      expect(next).toEqual({ policy: 'nightly', revision: 1, versions: [version] });
+      expect(await ledger.putPolicyState(next)).toBe(true);
+      expect(await ledger.putPolicyState(next)).toBe(false);
     });
   });
 

@@ -164,6 +164,7 @@ const pointOf = (token: string, state: RecoveryPoint['state'], of: BackupRun): R
   pins: [],
   holds: [],
   removal: { source: null, replica: null },
+  revision: 0,
   verification:
     state === 'verified' || state === 'differs'
       ? {
