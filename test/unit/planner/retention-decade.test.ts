@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type Chance, play, type Span, type World } from '../../../functions/cli/simulation/play.ts';
 import { Policy, Schedule } from '../../../functions/core/domain/policy.ts';
-import { RetentionRules, type Side, spanParts } from '../../../functions/core/domain/retention.ts';
+import { RetentionRules, type Side } from '../../../functions/core/domain/retention.ts';
 import { type EpochMs, epochMs } from '../../../functions/core/domain/units.ts';
 import { expectedSnapshots } from '../../../functions/core/planner/budget.ts';
 import { zoneClock } from '../../../functions/core/planner/calendar.ts';
