@@ -28,6 +28,8 @@ export const ERROR_FAMILIES = {
     'AnomalousChange',
     'BudgetExceeded',
     'NotConfirmed',
+    'PruneRefused',
+    'ChangedMeanwhile',
     'EdgeRefused',
   ],
   /** A cluster does not have what the policy needs. */

@@ -159,4 +159,35 @@ describe('what only a person may decide, through the deployed form', () => {
       await expectFollowed(FOREIGN, FILES);
     });
   });
+
+  describe('a point that a person wants to keep', () => {
+    it('is pinned while a run holds the bucket; what needs the bucket has to wait, the run goes on', async () => {
+      const { cloud } = deployment;
+      const [point] = await deployment.points(FOREIGN);
+      const pin = `pin ${FOREIGN} ${point?.name}`;
+      const run = cloud.startExecution('ozone-dr-backup', { policy: 'nightly', bucket: FOREIGN });
+      const sent = cloud.commands().length;
+      await cloud.clock.runUntil(() => cloud.commands().length > sent);
+      const { lease } = await deployment.pair(FOREIGN);
+      expect(lease?.execution).toBe(run);
+
+      expect(await deployment.decide(FOREIGN, pin, 'audit of 2026')).toMatchObject({ status: 'SUCCEEDED' });
+      const adopt = `adopt ${FOREIGN} on dr created 2026-01-01T00:00:00Z`;
+      expect(await deployment.decide(FOREIGN, adopt, 'why not')).toMatchObject({ error: 'RunAlreadyOpen' });
+      expect(cloud.stepFunctions.execution(run).status).toBe('RUNNING');
+      expect((await deployment.pair(FOREIGN)).lease).toEqual(lease);
+
+      expect(await cloud.executionEnded(run)).toMatchObject({ status: 'SUCCEEDED' });
+      const [newest, pinned] = await deployment.points(FOREIGN);
+      expect(newest).toMatchObject({ state: 'verified', pins: [] });
+      expect(pinned).toMatchObject({ name: point?.name, pins: [{ by: 'Ada', reason: 'audit of 2026' }] });
+    });
+
+    it('under a name that there is not: the refusal says the nearest ones', async () => {
+      const [newest] = await deployment.points(FOREIGN);
+      const refused = await deployment.decide(FOREIGN, `hold ${FOREIGN} ${newest?.name}0 without end`, 'case 7');
+      expect(refused).toMatchObject({ status: 'FAILED', error: 'NotConfirmed' });
+      expect(refused.cause).toContain(`did you mean ${newest?.name}`);
+    });
+  });
 });

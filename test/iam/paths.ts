@@ -136,14 +136,15 @@ const heldBack = async (stage: Stage): Promise<void> => {
   const { status, error } = await backUp(stage);
   check('the change is held back', error === 'AnomalousChange', [status, error]);
 };
-/** Types the words of the last refusal. */
-const accept = async (stage: Stage) => {
-  const words = /"(accept [^"]+)"/.exec(lastBackup(stage)?.cause ?? '')?.[1] ?? 'accept nothing';
-  const request = { policy: 'nightly', bucket: BUCKET, decision: words, by: 'Ada', reason: 'meant' };
+const decide = async (stage: Stage, decision: string) => {
+  const request = { policy: 'nightly', bucket: BUCKET, decision, by: 'Ada', reason: 'meant' };
   const arn = stage.cloud.startExecution('ozone-dr-decision', request);
   await ended(stage, arn);
   return stage.cloud.stepFunctions.execution(arn);
 };
+/** Types the words of the last refusal. */
+const accept = (stage: Stage) =>
+  decide(stage, /"(accept [^"]+)"/.exec(lastBackup(stage)?.cause ?? '')?.[1] ?? 'accept nothing');
 /** A decision of which the ledger hears nothing but that it holds the bucket. */
 const decisionDies = async (stage: Stage): Promise<void> => {
   stage.faults({
@@ -219,6 +220,17 @@ export const paths: readonly Path[] = [
       check('the next run succeeds at once', followed.status === 'SUCCEEDED', followed.error);
       check('it does not stand back', !JSON.stringify(followed.output).includes('RunAlreadyOpen'));
       await expectHealthy(stage, ['ozone-dr-record-decision']);
+    },
+  },
+  {
+    name: 'a person pins the point that was just made',
+    walk: async (stage) => {
+      await stage.reset();
+      await expectBackup(stage, 50);
+      const point = /odr-[a-z0-9-]+/.exec(JSON.stringify(lastBackup(stage)?.output ?? ''))?.[0] ?? 'none';
+      const { status, error } = await decide(stage, `pin ${BUCKET} ${point}`);
+      check('the pin is recorded', status === 'SUCCEEDED', error);
+      await expectHealthy(stage);
     },
   },
   {

@@ -36,7 +36,7 @@ const FUNCTIONS: Readonly<Record<string, Readonly<Record<string, readonly string
   'ozone-dr-start-destroy': starts('destroy', [REPLICA_HOST]),
   'ozone-dr-record-decision': {
     '*': XRAY,
-    [TABLE]: ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem'],
+    [TABLE]: LEDGER,
     ...HOLDERS,
   },
   'ozone-dr-settle-operation': {

@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { ERROR_NAMES } from '../errors.ts';
 import { HostId, OperationId, SnapshotId, SnapshotName } from './names.ts';
 import { VerificationLevel } from './policy.ts';
+import { PlanHash, Side } from './retention.ts';
 import { Bytes, DurationSeconds, EpochMs } from './units.ts';
 
 export const CopyMode = z.enum(['bootstrap', 'incremental', 'resync']);
@@ -26,6 +27,23 @@ const reason = z.string().min(1).max(1000);
 /** What a remote operation needs besides its verb. `host` is where it runs. */
 const operation = { host: HostId, timeoutSeconds: DurationSeconds, heartbeatSeconds: DurationSeconds, reason };
 
+/** What a prune did and what it left, in snapshots of both sides. */
+export const PruneOutcome = z.object({
+  kind: z.literal('pruned'),
+  deleted: z.number().int(),
+  condemned: z.number().int(),
+  spared: z.number().int(),
+  /** Condemned, and not yet deleted: younger than the grace, or over the cap. */
+  waiting: z.number().int(),
+  kept: z.number().int(),
+  /** What the clusters said that the deleted ones alone kept; a cluster counts it in the background. */
+  bytesFreed: Bytes,
+  /** The plan that this run made, if anything changed. */
+  plan: PlanHash.nullable(),
+  notes: z.array(z.string()),
+});
+export type PruneOutcome = z.infer<typeof PruneOutcome>;
+
 export const BackupOutcome = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('taken'), point: SnapshotName }),
   z.object({
@@ -42,6 +60,7 @@ export const BackupOutcome = z.discriminatedUnion('kind', [
     /** What an operator should know although the run succeeded. */
     notes: z.array(z.string()).default([]),
   }),
+  PruneOutcome,
 ]);
 export type BackupOutcome = z.infer<typeof BackupOutcome>;
 
@@ -144,6 +163,24 @@ export const BackupStep = z.discriminatedUnion('kind', [
       .array(z.object({ name: z.string(), id: SnapshotId, leftBy: z.string() }))
       .min(1)
       .max(10),
+    ...operation,
+  }),
+  /** Marks what a stored plan names as condemned, and takes back what it spares. */
+  z.object({
+    kind: z.literal('condemn'),
+    plan: PlanHash,
+    /** What the run comes to once that is done. */
+    outcome: PruneOutcome,
+    reason,
+  }),
+  /** Deletes recovery points of one side, each by its id and under the plan that condemned it. */
+  z.object({
+    kind: z.literal('delete'),
+    side: Side,
+    remove: z
+      .array(z.object({ name: SnapshotName, id: SnapshotId, plan: PlanHash, bytes: z.number().int().nullable() }))
+      .min(1)
+      .max(100),
     ...operation,
   }),
   z.object({ kind: z.literal('wait'), seconds: DurationSeconds, reason }),

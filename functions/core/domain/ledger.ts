@@ -42,9 +42,13 @@ export type Copy = z.infer<typeof Copy>;
 /** What a person decided, and why. */
 export const Verdict = z.object({ by: z.string(), reason: z.string(), at: EpochMs });
 
+/** What a decision begins with: about the pair, or about one point (`pin`, `unpin`, `hold`, `release`). */
+export const DecisionWord = z.enum(['adopt', 'accept', 'reject', 'pin', 'unpin', 'hold', 'release']);
+export type DecisionWord = z.infer<typeof DecisionWord>;
+
 /** A person's recorded decision about one bucket. No option overrides a refusal, only this. */
 export const Decision = z.object({
-  decision: z.enum(['adopt', 'accept', 'reject']),
+  decision: DecisionWord,
   /** The words that the person typed; they name what was decided on. */
   confirmation: z.string(),
   execution: z.string(),
@@ -244,6 +248,7 @@ export const RunStatus = z.enum(['open', 'succeeded', 'failed']);
 /** One execution of the backup workflow for one bucket and slot. */
 export const BackupRun = z.object({
   schema: z.literal(1),
+  workflow: z.enum(['backup', 'prune']).default('backup'),
   runId: RunId,
   pair: PairId,
   bucket: BucketRef,

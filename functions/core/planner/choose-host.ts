@@ -1,20 +1,23 @@
 import type { OperationStep } from '../domain/backup-step.ts';
 import type { HostId } from '../domain/names.ts';
+import type { Side } from '../domain/retention.ts';
 import { currentSteps, type RunHistory } from './history.ts';
 
 const spread = (text: string): number =>
   [...text].reduce((sum, character) => (sum * 31 + character.charCodeAt(0)) % 9973, 7);
 
 /**
- * The host of the next operation. The replica pulls: only the snapshot of the source is made on the source's hosts.
+ * The host of the next operation. The replica pulls: only snapshots of the source are made and deleted on the source's
+ * hosts.
  * Copies stay on the host that the pair is pinned to, whose lock and fence guard the replica bucket, and are asked for
  * there; they move on when it gave no answer, which is decided only when no copy can be alive there any more. Other
  * work moves on to the next host after an operation that got no answer.
  */
-export const chooseHost = (history: RunHistory, kind: OperationStep['kind']): HostId => {
+export const chooseHost = (history: RunHistory, kind: OperationStep['kind'], side: Side = 'replica'): HostId => {
   const { policy, pair } = history.run;
   const { pinned, copies } = history.pair;
-  const hosts = kind === 'create-snapshot' || !policy.replica ? policy.source.hosts : policy.replica.hosts;
+  const isOnSource = kind === 'create-snapshot' || side === 'source' || !policy.replica;
+  const hosts = isOnSource ? policy.source.hosts : (policy.replica?.hosts ?? []);
   const last = copies.at(-1);
   if (kind === 'probe' && last) return last.host;
   const silent = currentSteps(history).filter(

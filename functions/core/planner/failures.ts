@@ -20,6 +20,10 @@ const FINAL_CODES: Readonly<Record<string, { readonly error: ErrorName; readonly
     remedy: 'Follow the message: prove that no copy runs, then write the fence file.',
   },
   'fence-stale': { error: 'LeaseLost', remedy: 'Nothing: a newer run works on this bucket.' },
+  'changed-meanwhile': {
+    error: 'ChangedMeanwhile',
+    remedy: 'Nothing was deleted. The next prune looks again and plans from what is there.',
+  },
   layout: { error: 'LayoutUnsupported', remedy: 'Use FILE_SYSTEM_OPTIMIZED or LEGACY on both sides.' },
 };
 
@@ -33,6 +37,7 @@ const EXHAUSTED: Readonly<Record<OperationStep['kind'], ErrorName>> = {
   verify: 'EdgeFailed',
   'create-replica': 'EdgeFailed',
   tidy: 'EdgeFailed',
+  delete: 'EdgeFailed',
 };
 
 const NEXT_RUN =

@@ -1,6 +1,6 @@
 import type { SeenSide, SeenSnapshot } from '../domain/edge-reply.ts';
 import type { PairState, PointState, RecoveryPoint } from '../domain/ledger.ts';
-import type { PolicyName, RunId, SnapshotName } from '../domain/names.ts';
+import type { PolicyName, SnapshotName } from '../domain/names.ts';
 import type { LegalHold, Pin, Side } from '../domain/retention.ts';
 import type { DurationSeconds, EpochMs } from '../domain/units.ts';
 
@@ -17,8 +17,8 @@ export interface BucketToPrune {
   readonly points: readonly LedgerPoint[];
   /** Every pair that has this bucket as its source, the one in question among them. */
   readonly pairs: readonly Pick<PairState, 'base' | 'previousBase'>[];
-  /** Runs that are open, with the points that they read or write. */
-  readonly openRuns: readonly { readonly runId: RunId; readonly points: readonly SnapshotName[] }[];
+  /** What may be going on, with the points that it reads or writes. */
+  readonly inUse: readonly { readonly by: string; readonly points: readonly SnapshotName[] }[];
   readonly pins: readonly (OfPoint & Pick<Pin, 'by' | 'reason'>)[];
   readonly holds: readonly (OfPoint & Pick<LegalHold, 'reason' | 'until'>)[];
   /** `replica` is null for a policy without one. */
@@ -128,7 +128,7 @@ export const protectionsOf = (
       ...(base ? [[base.name, 'the base of the next increment'] as const] : []),
       ...(previousBase ? [[previousBase.name, 'the base before the last'] as const] : []),
     ]),
-    ...bucket.openRuns.flatMap(({ runId, points }) => points.map((name) => [name, `in use by ${runId}`] as const)),
+    ...bucket.inUse.flatMap(({ by, points }) => points.map((name) => [name, `in use by ${by}`] as const)),
     ...(newest ? [[newest.name, 'the newest point that is proved on all sides'] as const] : []),
     ...good.map(
       ({ point }) =>

@@ -10,7 +10,7 @@ export interface RulesInForce {
 }
 
 /** What a policy without retention does. */
-const KEEP_EVERYTHING: RetentionRules = { keepLast: 'unlimited' };
+export const KEEP_EVERYTHING: RetentionRules = { keepLast: 'unlimited' };
 
 const canonical = (rules: RetentionRules): string =>
   JSON.stringify(

@@ -34,7 +34,7 @@ type Plain<K extends OperationStep['kind']> = K extends OperationStep['kind']
 
 /** Adds where a step runs and for how long. */
 export const operation = (history: RunHistory, step: Plain<OperationStep['kind']>): BackupStep => {
-  const host = chooseHost(history, step.kind);
+  const host = chooseHost(history, step.kind, step.kind === 'delete' ? step.side : 'replica');
   switch (step.kind) {
     case 'survey':
     case 'create-snapshot':
@@ -43,6 +43,7 @@ export const operation = (history: RunHistory, step: Plain<OperationStep['kind']
     case 'create-replica':
     case 'probe':
     case 'tidy':
+    case 'delete':
       return { ...step, host, ...time(SHORT_COMMAND) };
     case 'replicate':
       return { ...step, host, ...time(step.detached ? AROUND_COPY : seconds(step.copySeconds + AROUND_COPY)) };

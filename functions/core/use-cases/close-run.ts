@@ -5,7 +5,7 @@ import { RunId } from '../domain/names.ts';
 import type { EpochMs } from '../domain/units.ts';
 import { DrError } from '../errors.ts';
 import type { Clock, Ledger, Records } from '../ports.ts';
-import { TaskFailure } from './decide-next.ts';
+import { TaskFailure } from './answers.ts';
 import { parseEvent } from './parse-event.ts';
 import { recordRunEnd, summaryOf } from './recording.ts';
 

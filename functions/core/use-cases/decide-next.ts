@@ -1,9 +1,7 @@
 import * as z from 'zod';
 import { type BackupStep, isOperation, type NumberedStep } from '../domain/backup-step.ts';
-import { type EdgeReply, parseEdgeReply, type SeenSide } from '../domain/edge-reply.ts';
-import type { Observation, RunStep } from '../domain/ledger.ts';
+import type { SeenSide } from '../domain/edge-reply.ts';
 import { RunId, snapshotName, splitRunId } from '../domain/names.ts';
-import type { Operation } from '../domain/operation.ts';
 import { type EpochMs, later } from '../domain/units.ts';
 import { DrError } from '../errors.ts';
 import { absorb } from '../planner/absorb.ts';
@@ -12,16 +10,13 @@ import { diffSlotOf, withoutDiffSlot } from '../planner/diff-slots.ts';
 import type { RunHistory } from '../planner/history.ts';
 import { TEMPORARY } from '../planner/leaks.ts';
 import type { Clock, Ledger, OperationStore, Records } from '../ports.ts';
+import { answerTo, TaskFailure } from './answers.ts';
 import { LEASE } from './open-run.ts';
 import { operationId } from './operation-id.ts';
 import { parseEvent } from './parse-event.ts';
 import { comparisonId, comparisonOf } from './recording.ts';
 
-/** What a Catch of the state machine hands on. */
-export const TaskFailure = z.object({ Error: z.string(), Cause: z.string().default('') });
-export type TaskFailure = z.infer<typeof TaskFailure>;
-
-const DecideEvent = z.strictObject({
+export const DecideEvent = z.strictObject({
   runId: RunId,
   lease: z.number().int().positive(),
   step: z.number().int().nonnegative(),
@@ -103,7 +98,7 @@ const noteAnswers = async (
   if (!last) return history;
   const id = operationId(history.run.runId, last.operationStep);
   const operation = isOperation(last.decision) ? await deps.operations.load(id) : undefined;
-  const answer = answerTo(last, operation, failure, history);
+  const answer = answerTo(last, operation, failure, (side) => bounded(side, history));
   if (!answer) return history;
 
   const now = deps.clock.now();
@@ -134,76 +129,6 @@ const noteAnswers = async (
     points: [...merged.values()].toSorted((one, other) => other.source.created - one.source.created),
   };
 };
-
-interface Answer {
-  readonly observed: Observation;
-  readonly jvmStarts: number | null;
-}
-
-/** The answer to a step; undefined while its operation may still be going on. */
-const answerTo = (
-  step: RunStep,
-  operation: Operation | undefined,
-  failure: TaskFailure | null,
-  history: RunHistory,
-): Answer | undefined => {
-  if (!isOperation(step.decision)) return { observed: { kind: 'elapsed' }, jvmStarts: null };
-  const none = (error: string, cause: string): Answer => ({
-    observed: { kind: 'no-answer', error, cause: cause.slice(0, 1500) },
-    jvmStarts: null,
-  });
-  if (!operation) return none(failure?.Error ?? 'EdgeUnreachable', failure?.Cause ?? 'the operation was never started');
-  if (!operation.outcome) return undefined;
-  if (operation.outcome.kind === 'lost') return none(operation.outcome.error, operation.outcome.detail);
-  const parsed = parseEdgeReply(operation.outcome.reply, operation.id);
-  if ('problem' in parsed) return none('EdgeReplyInvalid', parsed.problem);
-  const { reply } = parsed;
-  // A probe that ended answers for the copy that it asked for.
-  const asked = reply.verb === 'probe' && reply.outcome === 'ok' ? reply.data?.reply : null;
-  if (reply.verb === 'probe' && reply.outcome !== 'ok') return none('EdgeFailed', `${reply.code} ${reply.message}`);
-  return { observed: observationOf(asked ?? reply, history), jvmStarts: reply.jvmStarts };
-};
-
-const observationOf = (reply: EdgeReply, history: RunHistory): Observation => {
-  if (reply.outcome !== 'ok' || reply.data === null)
-    return {
-      kind: 'not-done',
-      outcome: reply.outcome === 'ok' ? 'failed' : reply.outcome,
-      code: reply.code,
-      message: reply.message.slice(0, 1500),
-      data: reply.verb === 'replicate' && reply.data ? { ...reply.data, log: '' } : null,
-    };
-  switch (reply.verb) {
-    case 'survey':
-      return {
-        kind: 'survey',
-        source: bounded(reply.data.source, history),
-        replica: reply.data.replica && bounded(reply.data.replica, history),
-        active: { source: countActive(reply.data.source), replica: countActive(reply.data.replica) },
-      };
-    case 'snapshot': {
-      const { created, snapshot, diff } = reply.data;
-      return { kind: 'snapshot', created, snapshot, diff };
-    }
-    case 'diff':
-      return { kind: 'diff', status: reply.data.status, reason: reply.data.reason };
-    case 'replicate':
-      return { kind: 'replicate', data: { ...reply.data, log: '' } };
-    case 'verify':
-      return { kind: 'verify', data: reply.data };
-    case 'create-bucket':
-      return { kind: 'bucket', ...reply.data };
-    case 'tidy':
-      return { kind: 'tidy', data: reply.data };
-    case 'delete':
-      return { kind: 'deletion', data: reply.data };
-    case 'probe':
-      return { kind: 'probe', state: reply.data.state === 'ended' ? 'unknown' : reply.data.state };
-  }
-};
-
-const countActive = (side: SeenSide | null): number =>
-  side?.state === 'read' ? side.snapshots.filter((it) => it.status === 'ACTIVE').length : 0;
 
 /** Of a listing that may be long, the snapshots that a decision of this run can turn on. */
 const bounded = (side: SeenSide, { run, pair, points }: RunHistory): SeenSide => {

@@ -1,16 +1,23 @@
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
-import { compactTime, PolicyName, Slot } from '../domain/names.ts';
+import { compactTime, PolicyName, pairId, Slot } from '../domain/names.ts';
 import type { Policy } from '../domain/policy.ts';
+import type { PolicyState } from '../domain/retention.ts';
+import type { EpochMs } from '../domain/units.ts';
 import { DrError } from '../errors.ts';
+import { bucketsInForce, versionsInForce, weakened, withVersion } from '../planner/in-force.ts';
+import type { Clock, Ledger, Records } from '../ports.ts';
 import { parseEvent } from './parse-event.ts';
 
+const Work = z.enum(['backup', 'prune']);
+
 const ExpandEvent = z.strictObject({
-  request: z.strictObject({ policy: PolicyName, slot: Slot.optional() }),
+  request: z.strictObject({ policy: PolicyName, slot: Slot.optional(), work: Work.default('backup') }),
   startedAt: Slot,
 });
 
-export interface Backup {
+export interface DueRun {
+  readonly work: z.infer<typeof Work>;
   readonly policy: string;
   readonly bucket: string;
   /** ISO 8601, whole seconds, UTC. */
@@ -19,33 +26,89 @@ export interface Backup {
   readonly name: string;
 }
 
-/** The backups of one slot of one policy. @throws EventInvalid, PolicyInvalid */
+export interface ExpandDependencies {
+  readonly policies: readonly Policy[];
+  readonly ledger: Pick<Ledger, 'loadPolicyState' | 'putPolicyState'>;
+  readonly records: Pick<Records, 'append'>;
+  readonly clock: Clock;
+}
+
+/**
+ * The runs of one slot of one policy, one per bucket; also of a bucket that was taken out of the policy and is still
+ * cooling off. Notes the version of the policy when it is new, and puts on record what it asks less of than before.
+ * @throws EventInvalid, PolicyInvalid
+ */
 export const expandPolicy =
-  (deps: { readonly policies: readonly Policy[] }) =>
-  async (event: unknown): Promise<{ readonly backups: readonly Backup[] }> => {
+  (deps: ExpandDependencies) =>
+  async (event: unknown): Promise<{ readonly runs: readonly DueRun[]; readonly announcements: readonly string[] }> => {
     const { request, startedAt } = parseEvent(ExpandEvent, event);
     const policy = deps.policies.find((it) => it.name === request.policy);
     if (!policy) throw new DrError('PolicyInvalid', `there is no policy ${request.policy}`);
+    const now = deps.clock.now();
+    const state = await noteVersion(deps, policy, now);
     const slot = request.slot ?? startedAt;
+    const prefix = request.work === 'backup' ? '' : `${request.work}-`;
     return {
-      backups: policy.buckets.map((bucket) => ({
+      runs: bucketsInForce(policy, state, now).map((bucket) => ({
+        work: request.work,
         policy: policy.name,
         bucket,
         slot: new Date(slot).toISOString().replace('.000Z', 'Z'),
-        name: `${policy.name}-${compactTime(slot)}-${createHash('sha256').update(bucket).digest('hex').slice(0, 12)}`,
+        name: `${prefix}${policy.name}-${compactTime(slot)}-${createHash('sha256').update(bucket).digest('hex').slice(0, 12)}`,
       })),
+      announcements: announcements(policy, state, now),
     };
   };
 
+/** The versions of the policy with the one that it has now. */
+const noteVersion = async (deps: ExpandDependencies, policy: Policy, now: EpochMs): Promise<PolicyState> => {
+  const seen = await deps.ledger.loadPolicyState(policy.name);
+  const next = withVersion(seen, policy, now);
+  if (!next) return seen;
+  const [before] = seen.versions.slice(-1);
+  const after = next.versions.at(-1);
+  // On record before it counts: a crash in between only says it twice.
+  if (before && after)
+    for (const change of weakened(before, after))
+      for (const bucket of before.buckets)
+        await deps.records.append(
+          pairId(policy.source.name, bucket, policy.replica?.name ?? null),
+          `policy-weakened:${policy.name}:${next.revision}:${change}`,
+          { kind: 'policy-weakened', policy: policy.name, bucket, change, until: countsUntil(next, now) },
+          now,
+        );
+  // Somebody else may have written the same version a moment earlier.
+  return (await deps.ledger.putPolicyState(next)) ? next : deps.ledger.loadPolicyState(policy.name);
+};
+
+const countsUntil = (state: PolicyState, now: EpochMs): EpochMs =>
+  versionsInForce(state.versions, now).reduce<EpochMs>(
+    (last, { until }) => (until && until > last ? until : last),
+    now,
+  );
+
+/** What still counts of former versions, in sentences. */
+const announcements = (policy: Policy, state: PolicyState, now: EpochMs): readonly string[] => {
+  const current = state.versions.at(-1);
+  return versionsInForce(state.versions, now).flatMap(({ version, until }) =>
+    current && until !== null
+      ? weakened(version, current).map(
+          (change) => `${policy.name}: ${change}; what was before counts until ${new Date(until).toISOString()}`,
+        )
+      : [],
+  );
+};
+
 const SummarizeEvent = z.object({
   results: z.array(z.object({ bucket: z.string(), name: z.string(), error: z.string().nullable() })),
+  announcements: z.array(z.string()).default([]),
 });
 
 /** How a slot went. @throws BucketsFailed with each bucket that failed and the execution to look at */
 export const summarizeFleet =
   () =>
-  async (event: unknown): Promise<{ readonly buckets: number }> => {
-    const { results } = parseEvent(SummarizeEvent, event);
+  async (event: unknown): Promise<{ readonly buckets: number; readonly announcements: readonly string[] }> => {
+    const { results, announcements: announced } = parseEvent(SummarizeEvent, event);
     const failed = results.filter((it) => it.error !== null);
     if (failed.length > 0)
       throw new DrError(
@@ -55,5 +118,5 @@ export const summarizeFleet =
           8000,
         ),
       );
-    return { buckets: results.length };
+    return { buckets: results.length, announcements: announced };
   };

@@ -1,9 +1,20 @@
 import * as z from 'zod';
 import type { BackupRun, Lease } from '../domain/ledger.ts';
-import { BucketRef, type PairId, PolicyName, pairId, type RunId, runId, Slot } from '../domain/names.ts';
+import {
+  BucketRef,
+  type PairId,
+  PolicyName,
+  pairId,
+  type RunId,
+  runId,
+  Slot,
+  type WorkflowName,
+  workflowOf,
+} from '../domain/names.ts';
 import type { Policy } from '../domain/policy.ts';
-import { type EpochMs, later, seconds } from '../domain/units.ts';
+import { type DurationSeconds, type EpochMs, later, seconds } from '../domain/units.ts';
 import { DrError } from '../errors.ts';
+import { bucketsInForce } from '../planner/in-force.ts';
 import type { Clock, Ledger, Workflow } from '../ports.ts';
 import { parseEvent } from './parse-event.ts';
 
@@ -12,7 +23,7 @@ export const LEASE = seconds(1800);
 const MAX_AHEAD = seconds(300);
 
 /** What a person or the fleet asks for: the two fields, and the slot where it is not "now". */
-const BackupRequest = z.strictObject({
+const RunRequest = z.strictObject({
   policy: PolicyName,
   bucket: BucketRef,
   slot: Slot.optional(),
@@ -20,9 +31,23 @@ const BackupRequest = z.strictObject({
   AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID: z.string().optional(),
 });
 
-const OpenRunEvent = z.strictObject({ request: BackupRequest, execution: z.string().min(1), startedAt: Slot });
+const OpenRunEvent = z.strictObject({
+  request: RunRequest,
+  workflow: z.enum(['backup', 'prune']).default('backup'),
+  execution: z.string().min(1),
+  startedAt: Slot,
+});
 
 export type Opened =
+  /** Somebody else has the bucket and will soon be done: ask again after so many seconds. */
+  | {
+      readonly kind: 'busy';
+      readonly runId: RunId;
+      readonly lease: 0;
+      readonly step: 0;
+      readonly seconds: DurationSeconds;
+      readonly reason: string;
+    }
   | { readonly kind: 'open'; readonly runId: RunId; readonly lease: number; readonly step: number }
   | {
       readonly kind: 'skipped';
@@ -53,6 +78,34 @@ export const findPolicy = (policies: readonly Policy[], name: string, bucket: Bu
   return policy;
 };
 
+/** A policy as it counts for a bucket: one that was taken out of it lately is still looked after. */
+const policyOf = async (
+  { policies, ledger }: OpenRunDependencies,
+  { policy: name, bucket }: z.infer<typeof RunRequest>,
+  now: EpochMs,
+): Promise<Policy> => {
+  const policy = policies.find((it) => it.name === name);
+  if (!policy || policy.buckets.includes(bucket)) return findPolicy(policies, name, bucket);
+  const buckets = bucketsInForce(policy, await ledger.loadPolicyState(policy.name), now);
+  return findPolicy([{ ...policy, buckets }], name, bucket);
+};
+
+const achieved = (outcome: BackupRun['outcome']): string =>
+  outcome === null ? '' : 'point' in outcome ? outcome.point : `${outcome.deleted} deleted`;
+
+/**
+ * How long one waits for another. Two backups never wait for each other: the later slot is the next one's. A prune is
+ * soon over, and must not cost a backup its slot; a prune itself has time.
+ */
+const patienceOf = (workflow: 'backup' | 'prune', holder: WorkflowName): DurationSeconds => {
+  if (workflow === 'prune') return seconds(6 * 3600);
+  return holder === 'backup' ? seconds(0) : seconds(1800);
+};
+
+/** Longer the longer it has waited, from 10 seconds to 10 minutes. */
+const pauseAfter = (startedAt: EpochMs, now: EpochMs): DurationSeconds =>
+  seconds(Math.min(600, Math.max(10, Math.round((now - startedAt) / 4000))));
+
 /**
  * Opens the run of one slot of one bucket, or continues it, under the bucket's lease. Safe to repeat for the same
  * execution. A slot that is done, and a bucket that another execution works on, are skipped.
@@ -61,14 +114,16 @@ export const findPolicy = (policies: readonly Policy[], name: string, bucket: Bu
 export const openRun =
   (deps: OpenRunDependencies) =>
   async (event: unknown): Promise<Opened> => {
-    const { request, execution, startedAt } = parseEvent(OpenRunEvent, event);
-    const policy = findPolicy(deps.policies, request.policy, request.bucket);
+    const { request, workflow, execution, startedAt } = parseEvent(OpenRunEvent, event);
     const now = deps.clock.now();
+    const policy = await policyOf(deps, request, now);
+    if (workflow === 'prune' && !policy.retention)
+      throw new DrError('PolicyInvalid', `the policy ${policy.name} has no retention: nothing of it is ever deleted`);
     const slot = request.slot ?? startedAt;
     if (slot > later(now, MAX_AHEAD))
       throw new DrError('EventInvalid', `the slot ${new Date(slot).toISOString()} is in the future`);
     const pair = pairId(policy.source.name, request.bucket, policy.replica?.name ?? null);
-    const id = runId(pair, policy.name, slot);
+    const id = runId(pair, policy.name, slot, workflow);
     const skipped = (error: 'RunAlreadyOpen' | 'SlotAlreadyDone', reason: string): Opened => ({
       kind: 'skipped',
       runId: id,
@@ -79,15 +134,22 @@ export const openRun =
     });
 
     const lease = await takeLease(deps, id, pair, execution, later(now, LEASE));
-    if (!('token' in lease)) return skipped('RunAlreadyOpen', `${request.bucket} is in the hands of ${lease.heldBy}`);
+    if (!('token' in lease)) {
+      const reason = `${request.bucket} is in the hands of ${lease.heldBy}`;
+      const patience = later(startedAt, patienceOf(workflow, lease.workflow));
+      return now < patience
+        ? { kind: 'busy', runId: id, lease: 0, step: 0, seconds: pauseAfter(startedAt, now), reason }
+        : skipped('RunAlreadyOpen', reason);
+    }
     const known = await deps.ledger.loadRun(id);
     if (known?.run.status === 'succeeded') {
       await deps.ledger.releaseLease(pair, lease.token);
-      return skipped('SlotAlreadyDone', `the slot is done: ${known.run.outcome?.point ?? ''}`);
+      return skipped('SlotAlreadyDone', `the slot is done: ${achieved(known.run.outcome)}`);
     }
     const steps = known?.steps.length ?? 0;
     const fresh: BackupRun = {
       schema: 1,
+      workflow,
       runId: id,
       pair,
       bucket: request.bucket,
@@ -117,12 +179,12 @@ export const takeLease = async (
   pair: PairId,
   execution: string,
   expires: EpochMs,
-): Promise<Lease | { readonly heldBy: string }> => {
+): Promise<Lease | { readonly heldBy: string; readonly workflow: WorkflowName }> => {
   const seen = await deps.ledger.loadPair(pair);
   const holder = seen.lease;
   if (holder?.execution === execution) return holder;
   if (holder && holder.expires > deps.clock.now() && (await deps.workflow.isRunning(holder.execution)))
-    return { heldBy: holder.execution };
+    return { heldBy: holder.execution, workflow: workflowOf(holder.runId) };
   const taken = await deps.ledger.takeLease(seen, { runId: id, execution }, expires);
-  return taken ?? { heldBy: 'an execution that was a moment earlier' };
+  return taken ?? { heldBy: 'an execution that was a moment earlier', workflow: workflowOf(id) };
 };

@@ -1,31 +1,48 @@
 import * as z from 'zod';
-import type { Decision, PairPatch, PairState } from '../domain/ledger.ts';
-import { BucketRef, PolicyName, pairId, runId, Slot } from '../domain/names.ts';
+import type { Decision } from '../domain/ledger.ts';
+import { BucketRef, type PairId, PolicyName, pairId, runId } from '../domain/names.ts';
 import type { Policy } from '../domain/policy.ts';
-import { later, seconds } from '../domain/units.ts';
+import { type EpochMs, epochMs, later, seconds } from '../domain/units.ts';
 import { DrError } from '../errors.ts';
-import type { Clock, Ledger, Workflow } from '../ports.ts';
+import {
+  meaningForPair,
+  meaningForPoint,
+  type PairWords,
+  type PointWords,
+  readWords,
+  type Said,
+  unknownPoint,
+} from '../planner/decision.ts';
+import type { Clock, Ledger, Records, Workflow } from '../ports.ts';
 import { findPolicy, takeLease } from './open-run.ts';
 import { parseEvent } from './parse-event.ts';
 
 const SHORT_LEASE = seconds(120);
+/** Others may be changing the same point: a prune, or another person. */
+const POINT_ATTEMPTS = 8;
 
 const DecisionRequest = z.strictObject({
   policy: PolicyName,
   bucket: BucketRef,
-  /** The words that the refusal asks for: `accept sales/orders odr-nightly-20261120t020000z-1`. */
-  decision: z.string().min(1).max(300),
+  /** `accept sales/orders odr-nightly-20261120t020000z-1`: what a refusal asks for, or about a point (planner/decision.ts). */
+  decision: z.string().min(1).max(500),
   /** Who decided. */
-  by: z.string().min(1).max(100),
-  reason: z.string().min(1).max(500),
+  by: z.string().trim().min(1).max(100),
+  reason: z.string().trim().min(1).max(500),
 });
 type DecisionRequest = z.infer<typeof DecisionRequest>;
 
-const DecisionEvent = z.strictObject({ request: DecisionRequest, execution: z.string().min(1), startedAt: Slot });
+const DecisionEvent = z.strictObject({
+  request: DecisionRequest,
+  execution: z.string().min(1),
+  /** Not cut to seconds: what somebody else does a moment later is not what was decided on. */
+  startedAt: z.iso.datetime().transform((text): EpochMs => epochMs(Date.parse(text))),
+});
 
 export interface RecordDecisionDependencies {
   readonly policies: readonly Policy[];
   readonly ledger: Ledger;
+  readonly records: Pick<Records, 'append'>;
   readonly workflow: Pick<Workflow, 'isRunning'>;
   readonly clock: Clock;
 }
@@ -37,96 +54,93 @@ interface Recorded {
   readonly effect: string;
 }
 
+/** One delivery of a decision. */
+interface Delivery {
+  readonly request: DecisionRequest;
+  readonly policy: Policy;
+  readonly pair: PairId;
+  readonly execution: string;
+  readonly startedAt: EpochMs;
+  readonly said: Said;
+}
+
 /**
  * Records what a person decided about one bucket: that a bucket which this product did not fill is its own from now on
- * (`adopt`), or that a change which was held back may follow into the replica (`accept`) or must not (`reject`). The
- * words name what was seen, so that a decision cannot hit something else. Takes the lease of the bucket; safe to repeat.
- * @throws EventInvalid, PolicyInvalid, NotConfirmed, RunAlreadyOpen
+ * (`adopt`), that a change which was held back may follow into the replica (`accept`) or must not (`reject`); or that a
+ * point stays (`pin`, `hold`) or may go (`unpin`, `release`). The words name what was seen, so that a decision cannot
+ * hit something else. Safe to repeat.
+ *
+ * A decision about the bucket takes its lease. One about a point does not: a point can be kept at any time, also while
+ * a copy of hours or a prune is at work.
+ * @throws EventInvalid, PolicyInvalid, NotConfirmed, RunAlreadyOpen, StoreThrottled
  */
 export const recordDecision =
   (deps: RecordDecisionDependencies) =>
   async (event: unknown): Promise<Recorded> => {
-    const { request, execution } = parseEvent(DecisionEvent, event);
-    const policy = findPolicy(deps.policies, request.policy, request.bucket);
-    const pair = pairId(policy.source.name, request.bucket, policy.replica?.name ?? null);
-    const now = deps.clock.now();
-    const lease = await takeLease(deps, runId(pair, policy.name, now), pair, execution, later(now, SHORT_LEASE));
-    if (!('token' in lease))
-      throw new DrError(
-        'RunAlreadyOpen',
-        `${request.bucket} is in the hands of ${lease.heldBy}: decide when it is over`,
-      );
-    try {
-      const seen = await deps.ledger.loadPair(pair);
-      const { decision, patch, effect } = meaningOf(request, policy, seen, now);
-      await deps.ledger.putDecision(pair, {
-        decision,
-        confirmation: request.decision,
-        execution,
-        by: request.by,
-        reason: request.reason,
-        at: now,
-      });
-      await deps.ledger.changePair(pair, lease.token, patch);
-      return { decision, bucket: request.bucket, effect };
-    } finally {
-      await deps.ledger.releaseLease(pair, lease.token);
-    }
+    const { request, execution, startedAt } = parseEvent(DecisionEvent, event);
+    const { bucket, by, reason } = request;
+    const policy = findPolicy(deps.policies, request.policy, bucket);
+    const pair = pairId(policy.source.name, bucket, policy.replica?.name ?? null);
+    const words = readWords(request.decision, bucket);
+    const said = { by, reason, at: deps.clock.now() };
+    const delivery = { request, policy, pair, execution, startedAt, said };
+    const effect = 'point' in words ? await onPoint(deps, delivery, words) : await onPair(deps, delivery, words);
+    // The decision itself was written before anything changed; this says what came of it.
+    await deps.records.append(
+      pair,
+      `decision ${execution}`,
+      { kind: 'decision', decision: words.kind, words: request.decision, by, reason, execution, effect },
+      said.at,
+    );
+    return { decision: words.kind, bucket, effect };
   };
 
-interface Meaning {
-  readonly decision: Decision['decision'];
-  readonly patch: PairPatch;
-  readonly effect: string;
-}
+const write = (
+  deps: RecordDecisionDependencies,
+  { request, pair, execution, said }: Delivery,
+  words: { readonly kind: Decision['decision'] },
+) => deps.ledger.putDecision(pair, { decision: words.kind, confirmation: request.decision, execution, ...said });
 
-const ADOPT = /^adopt (\S+) on (\S+) created (\S+)$/;
-const JUDGE = /^(accept|reject) (\S+) (\S+)$/;
-
-/** What the words mean for the pair as it is now. */
-const meaningOf = (
-  { bucket, decision: words, by, reason }: DecisionRequest,
-  policy: Policy,
-  { hold }: PairState,
-  at: ReturnType<Clock['now']>,
-): Meaning => {
-  const notConfirmed = (message: string) => new DrError('NotConfirmed', message);
-  const [, adopted, cluster, created] = ADOPT.exec(words) ?? [];
-  if (adopted && cluster && created) {
-    const isInstant = z.iso.datetime().safeParse(created).success;
-    if (adopted !== bucket || !isInstant)
-      throw notConfirmed(`write: adopt ${bucket} on <cluster> created <its creation time>`);
-    if (cluster === policy.source.name)
-      return {
-        decision: 'adopt',
-        patch: { sourceCreated: created },
-        effect: `the lineage goes on with the source bucket that was created at ${created}`,
-      };
-    if (cluster !== policy.replica?.name)
-      throw notConfirmed(
-        `${cluster} is no cluster of ${policy.name}: ${policy.source.name}, ${policy.replica?.name ?? 'no replica'}`,
-      );
-    return {
-      decision: 'adopt',
-      patch: { owned: { created, at, proved: true } },
-      effect: `the next run makes ${bucket} on ${cluster} equal to the source, and deletes there what the source does not have`,
-    };
+const onPair = async (deps: RecordDecisionDependencies, delivery: Delivery, words: PairWords): Promise<string> => {
+  const { pair, policy, said, execution } = delivery;
+  const { bucket } = delivery.request;
+  const run = runId(pair, policy.name, said.at, 'decision');
+  const lease = await takeLease(deps, run, pair, execution, later(said.at, SHORT_LEASE));
+  if (!('token' in lease))
+    throw new DrError('RunAlreadyOpen', `${bucket} is in the hands of ${lease.heldBy}: decide when it is over`);
+  try {
+    const seen = await deps.ledger.loadPair(pair);
+    const { patch, effect } = meaningForPair(words, said, bucket, policy, seen);
+    await write(deps, delivery, words);
+    await deps.ledger.changePair(pair, lease.token, patch);
+    return effect;
+  } finally {
+    await deps.ledger.releaseLease(pair, lease.token);
   }
-  const [, verdict, judged, target] = JUDGE.exec(words) ?? [];
-  if (!verdict) throw notConfirmed('write the words of the refusal: adopt ..., accept ... or reject ...');
-  if (!hold) throw notConfirmed(`no change of ${bucket} is held back`);
-  if (judged !== bucket || target !== hold.target)
-    throw notConfirmed(`what is held back is ${bucket} ${hold.target}: write ${verdict} ${bucket} ${hold.target}`);
-  const said = { by, reason, at };
-  return verdict === 'accept'
-    ? {
-        decision: 'accept',
-        patch: { hold: { ...hold, accepted: said, rejected: null } },
-        effect: `the next run lets the replica follow, without counting, until it is verified again`,
-      }
-    : {
-        decision: 'reject',
-        patch: { hold: { ...hold, accepted: null, rejected: said } },
-        effect: `the replica stays at ${hold.base ?? 'what it is'} until the change is accepted`,
-      };
+};
+
+/** Optimistic: what was decided on must still be so when it is written, else it is looked at anew. */
+const onPoint = async (deps: RecordDecisionDependencies, delivery: Delivery, words: PointWords): Promise<string> => {
+  const { pair, said, startedAt } = delivery;
+  const { bucket } = delivery.request;
+  let isWritten = false;
+  for (let attempt = 0; attempt < POINT_ATTEMPTS; attempt++) {
+    const points = await deps.ledger.livingPoints(pair);
+    const point = points.find(({ name }) => name === words.point);
+    if (!point)
+      throw unknownPoint(
+        words.point,
+        bucket,
+        points.map(({ name }) => name),
+      );
+    const { patch, effect } = meaningForPoint(words, said, startedAt, bucket, point);
+    // Before the point, so that nothing was ever let go without a word who wanted it.
+    if (!isWritten) await write(deps, delivery, words);
+    isWritten = true;
+    if (patch === null || (await deps.ledger.changePoint(pair, point, patch))) return effect;
+  }
+  throw new DrError(
+    'RunAlreadyOpen',
+    `others changed ${words.point} ${POINT_ATTEMPTS} times at this moment: nothing was done, decide again`,
+  );
 };

@@ -27,7 +27,7 @@ export const recordRunEnd = async (
     `run-ended:${run.runId}:${run.lease}:${status}`,
     {
       kind: 'run-ended',
-      workflow: 'backup',
+      workflow: run.workflow,
       runId: run.runId,
       status,
       summary: summary.slice(0, TOLD),
@@ -41,6 +41,13 @@ export const recordRunEnd = async (
 /** `odr-… verified at level listing: incremental from odr-…, 3 files and 12 bytes copied; 40 files, 900 bytes` */
 export const summaryOf = (outcome: BackupOutcome): string => {
   if (outcome.kind === 'taken') return `${outcome.point} was taken`;
+  if (outcome.kind === 'pruned') {
+    const { deleted, condemned, spared, waiting, kept, bytesFreed, notes } = outcome;
+    return [
+      `${deleted} snapshots deleted (${bytesFreed} bytes that only they kept), ${condemned} condemned, ${spared} spared, ${waiting} waiting, ${kept} kept`,
+      ...notes,
+    ].join('; ');
+  }
   const { point, level, mode, base, changed, bytesCopied, files, bytes, notes } = outcome;
   const copied = changed === false ? 'nothing had changed' : `${bytesCopied} bytes copied`;
   return [

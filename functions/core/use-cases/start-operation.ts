@@ -39,6 +39,7 @@ const VERBS = {
   verify: { verb: 'verify', blastRadius: 'observe' },
   'create-replica': { verb: 'create-bucket', blastRadius: 'protect' },
   tidy: { verb: 'tidy', blastRadius: 'destroy' },
+  delete: { verb: 'delete', blastRadius: 'destroy' },
 } as const satisfies Record<
   OperationStep['kind'],
   { readonly verb: EdgeParameters['verb']; readonly blastRadius: BlastRadius }
@@ -143,6 +144,13 @@ export const edgeParameters = (
         quotaBytes: String(step.quotaBytes),
         quotaNamespace: String(step.quotaNamespace),
         encryptionKey: step.encryptionKey ?? '',
+      };
+    case 'delete':
+      return {
+        ...common,
+        source: step.side === 'source' ? common.source : common.replica,
+        replica: '',
+        remove: step.remove.map(({ name, id }) => `${name}=${id}`).join(','),
       };
     case 'tidy':
       return { ...common, remove: step.remove.map(({ name, id }) => `${name}=${id}`).join(',') };

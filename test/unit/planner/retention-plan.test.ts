@@ -101,7 +101,7 @@ const bucketOf = (world: World): BucketToPrune => {
   return {
     points,
     pairs: [{ base: baseOf(world.base), previousBase: baseOf(world.previous) }],
-    openRuns: [],
+    inUse: [],
     pins: [],
     holds: [],
     listings: { source: read(onSide('source')), replica: world.local ? null : read(onSide('replica')) },
@@ -219,7 +219,7 @@ describe('nothing is pruned on either side', () => {
 
 describe('what protects a point on both sides', () => {
   const cases: readonly (readonly [string, Partial<BucketToPrune>, string])[] = [
-    ['an open run', { openRuns: [{ runId: run, points: [nameOf('b')] }] }, `in use by ${run}`],
+    ['an open run', { inUse: [{ by: run, points: [nameOf('b')] }] }, `in use by ${run}`],
     [
       'a pin',
       { pins: [{ point: nameOf('b'), ...Pin.parse({ by: 'ann', reason: 'audit 2026', at: now }) }] },

@@ -292,9 +292,9 @@ const bucket = fc
     const facts: BucketToPrune = {
       points: all.map(({ point }) => point),
       pairs: [{ base: baseOf(held('base')[0]), previousBase: baseOf(held('previous')[0]) }],
-      openRuns: [
+      inUse: [
         {
-          runId: RunId.parse('prod/sales/orders#dr#nightly#20261121t020000z'),
+          by: RunId.parse('prod/sales/orders#dr#nightly#20261121t020000z'),
           points: held('run').map(({ name }) => name),
         },
       ],
@@ -375,7 +375,7 @@ describe('plans for buckets of any history', () => {
         const untouchable = [
           ...facts.pins.map(({ point }) => point),
           ...facts.holds.filter(({ until }) => until === null).map(({ point }) => point),
-          ...facts.openRuns.flatMap(({ points }) => points),
+          ...facts.inUse.flatMap(({ points }) => points),
           ...facts.pairs.flatMap(({ base, previousBase }) => [base?.name, previousBase?.name]),
         ];
         for (const point of facts.points) {

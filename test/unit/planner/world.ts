@@ -188,6 +188,7 @@ export const historyOf = (world: World): RunHistory => {
   const pair = pairId(policy.source.name, bucket, policy.replica?.name ?? null);
   const run: BackupRun = {
     schema: 1,
+    workflow: 'backup',
     runId: runId(pair, policy.name, slot),
     pair,
     bucket,

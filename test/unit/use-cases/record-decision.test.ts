@@ -3,8 +3,9 @@ import type { Hold, PairPatch } from '../../../functions/core/domain/ledger.ts';
 import { BucketRef, ClusterName, pairId, RunId, type SnapshotName } from '../../../functions/core/domain/names.ts';
 import { epochMs } from '../../../functions/core/domain/units.ts';
 import { recordDecision } from '../../../functions/core/use-cases/record-decision.ts';
+import { memoryRecords } from '../../fixtures/memory-records.ts';
 import { memoryLedger } from '../../fixtures/memory-store.ts';
-import { policyOf, slot } from '../planner/world.ts';
+import { historyOf, nameOf, policyOf, slot } from '../planner/world.ts';
 
 const BUCKET = 'sales/orders';
 const TARGET = 'odr-nightly-20261120t020000z-1' as SnapshotName;
@@ -24,9 +25,11 @@ const hold: Hold = {
 const said = { by: 'Ada', reason: 'quarterly clean-up', at: slot };
 
 let ledger: ReturnType<typeof memoryLedger>;
+let records: ReturnType<typeof memoryRecords>;
 let running: string[];
 beforeEach(() => {
   ledger = memoryLedger();
+  records = memoryRecords();
   running = [];
 });
 
@@ -34,6 +37,7 @@ const decide = (decision: string, more: object = {}, execution = 'arn:decision')
   recordDecision({
     policies: [policyOf('incremental')],
     ledger,
+    records,
     workflow: { isRunning: async (it) => running.includes(it) },
     clock: { now: () => slot },
   })({
@@ -59,6 +63,7 @@ const refusedWith = async (attempt: Promise<unknown>, error: string, message: st
   await expect(attempt).rejects.toMatchObject({ name: error, message: expect.stringContaining(message) });
   expect({ ...(await ledger.loadPair(pair)), fence: 0 }).toEqual(before);
   expect(await ledger.decisions(pair)).toEqual([]);
+  expect(await records.read(pair)).toEqual([]);
 };
 
 describe('adopting', () => {
@@ -85,7 +90,7 @@ describe('adopting', () => {
     ['another bucket', `adopt sales/others on dr created ${created}`, `write: adopt ${BUCKET} on <cluster> created`],
     ['no instant', `adopt ${BUCKET} on dr created yesterday`, `write: adopt ${BUCKET} on <cluster> created`],
     ['another cluster', `adopt ${BUCKET} on lab created ${created}`, 'lab is no cluster of nightly: prod, dr'],
-    ['more than the words', `adopt ${BUCKET} on dr created ${created} please`, 'write the words of the refusal'],
+    ['more than the words', `adopt ${BUCKET} on dr created ${created} please`, `write: adopt ${BUCKET} on <cluster>`],
     ['other words', 'yes', 'write the words of the refusal'],
   ])('%s is refused, with the words to write', async (_what, words, message) => {
     await refusedWith(decide(words), 'NotConfirmed', message);
@@ -141,6 +146,20 @@ describe('a decision', () => {
     ]);
   });
 
+  it.each([
+    ['about the bucket', `accept ${BUCKET} ${TARGET}`, 'accept', 'lets the replica follow'],
+    ['about a point', `pin ${BUCKET} ${nameOf('a')}`, 'pin', 'stays on the source'],
+  ])('%s is recorded for good, with its effect, once', async (_what, words, decision, effect) => {
+    await left({ hold });
+    for (const point of historyOf({ source: 'a*', replica: 'a*' }).points) await ledger.putPoint(pair, point);
+    await decide(words);
+    await decide(words);
+    const { at: _, ...who } = said;
+    expect((await records.read(pair)).map(({ happening }) => happening)).toEqual([
+      { kind: 'decision', decision, words, execution: 'arn:decision', effect: expect.stringContaining(effect), ...who },
+    ]);
+  });
+
   it('that is delivered twice says the same', async () => {
     await left({ hold });
     const first = await decide(`accept ${BUCKET} ${TARGET}`);
@@ -187,11 +206,117 @@ describe('a decision', () => {
   it.each([
     ['nobody', { by: '' }, 'EventInvalid'],
     ['no reason', { reason: '' }, 'EventInvalid'],
+    ['a blank reason', { reason: '  ' }, 'EventInvalid'],
     ['a field that there is not', { force: true }, 'EventInvalid'],
     ['a bucket of no policy', { bucket: 'sales/others' }, 'EventInvalid'],
     ['a policy that there is not', { policy: 'weekly' }, 'PolicyInvalid'],
   ])('by %s is refused', async (_what, more, error) => {
     await left({ hold });
     await refusedWith(decide(`accept ${BUCKET} ${TARGET}`, more), error, '');
+  });
+});
+
+describe('a point', () => {
+  const NAME = nameOf('c');
+  const pointNow = async () => (await ledger.livingPoints(pair)).find(({ name }) => name === NAME);
+  beforeEach(async () => {
+    for (const point of historyOf({ source: 'a* b* c', replica: 'a* b*' }).points) await ledger.putPoint(pair, point);
+    const taken = historyOf({ source: 't1', run: 't1:taken' }).points[0];
+    if (taken) await ledger.putPoint(pair, { ...taken, name: NAME });
+  });
+
+  it('is pinned while a run holds the bucket, and the run keeps it', async () => {
+    await ledger.takeLease(
+      await ledger.loadPair(pair),
+      { runId: anotherRun, execution: 'arn:run' },
+      epochMs(slot + 60_000),
+    );
+    running = ['arn:run'];
+    const before = await ledger.loadPair(pair);
+    const recorded = await decide(`pin ${BUCKET} ${NAME}`);
+    expect(recorded).toEqual({
+      decision: 'pin',
+      bucket: BUCKET,
+      effect: `${NAME} stays on the source until Ada unpins it`,
+    });
+    expect(await pointNow()).toMatchObject({ pins: [said] });
+    expect(await ledger.loadPair(pair)).toEqual(before);
+  });
+
+  it.each([
+    ['pin', `pin ${BUCKET} ${NAME}`],
+    ['hold', `hold ${BUCKET} ${NAME} without end`],
+    ['unpin', `unpin ${BUCKET} ${NAME}`],
+    ['release', `release ${BUCKET} ${NAME}`],
+  ])('%s is recorded with who and why; delivered twice it says the same', async (word, words) => {
+    const first = await decide(words);
+    const after = await pointNow();
+    expect(await ledger.decisions(pair)).toEqual([
+      { decision: word, confirmation: words, execution: 'arn:decision', ...said },
+    ]);
+    expect(await decide(words)).toEqual(first);
+    expect(await pointNow()).toEqual(after);
+  });
+
+  it('is held, and released by another person', async () => {
+    await decide(`hold ${BUCKET} ${NAME} until 2033-01-01T00:00:00Z`);
+    expect(await pointNow()).toMatchObject({ holds: [{ ...said, until: Date.UTC(2033, 0, 1) }] });
+    await decide(`release ${BUCKET} ${NAME}`, { by: 'Grace', reason: 'the case is closed' });
+    expect(await pointNow()).toMatchObject({ holds: [] });
+    expect(await ledger.decisions(pair)).toMatchObject([
+      { decision: 'hold', by: 'Ada' },
+      { decision: 'release', by: 'Grace', reason: 'the case is closed' },
+    ]);
+  });
+
+  it('that is not there is refused, with the nearest names', async () => {
+    await refusedWith(
+      decide(`pin ${BUCKET} ${nameOf('b').replace('-1', '-2')}`),
+      'NotConfirmed',
+      `did you mean ${nameOf('b')} or`,
+    );
+  });
+
+  it('of a bucket without points is refused too', async () => {
+    ledger = memoryLedger();
+    await refusedWith(decide(`pin ${BUCKET} ${NAME}`), 'NotConfirmed', 'it has no points yet');
+  });
+
+  /** Somebody else changes the point between each look and the write. */
+  const interrupted = (times: number, change: Parameters<typeof ledger.changePoint>[2]) => {
+    const { changePoint } = ledger;
+    let left = times;
+    ledger = {
+      ...ledger,
+      changePoint: async (of, seen, patch) => {
+        if (left-- > 0) await changePoint(of, seen, change);
+        return changePoint(of, seen, patch);
+      },
+    };
+  };
+
+  it('that somebody else pins at the same moment has both pins', async () => {
+    interrupted(2, { pins: [{ ...said, by: 'Grace' }] });
+    await decide(`pin ${BUCKET} ${NAME}`);
+    expect((await pointNow())?.pins.map(({ by }) => by)).toEqual(['Grace', 'Ada']);
+    expect(await ledger.decisions(pair)).toHaveLength(1);
+  });
+
+  it('that a prune begins to delete at the same moment is not called pinned', async () => {
+    const deleting = { state: 'deleting', plan: null, condemnedAt: slot, deletedAt: null } as const;
+    interrupted(1, { removal: { source: deleting, replica: null } });
+    await expect(decide(`pin ${BUCKET} ${NAME}`)).rejects.toMatchObject({
+      name: 'NotConfirmed',
+      message: expect.stringContaining('is being deleted on the source right now'),
+    });
+    expect(await pointNow()).toMatchObject({ pins: [] });
+  });
+
+  it('that others change without end is given up, and says so', async () => {
+    interrupted(1000, { pins: [] });
+    await expect(decide(`pin ${BUCKET} ${NAME}`)).rejects.toMatchObject({
+      name: 'RunAlreadyOpen',
+      message: expect.stringContaining('nothing was done, decide again'),
+    });
   });
 });

@@ -1,0 +1,295 @@
+import type { BucketPage, PointPage, PointView, SideView, Trouble } from '../domain/explanation.ts';
+import type { BackupRun, PairState, RecoveryPoint } from '../domain/ledger.ts';
+import type { BucketRef, SnapshotId } from '../domain/names.ts';
+import type { Policy } from '../domain/policy.ts';
+import { Side } from '../domain/retention.ts';
+import { type EpochMs, later, secondsBetween } from '../domain/units.ts';
+import { consequencesOf, instantText, isGoodPoint, spanText } from './consequences.ts';
+import { bucketByLedger, condemnedByLedger, inUseByCopies, isOn } from './ledger-listing.ts';
+import { type PrunePlan, type PruneSettings, planPrune } from './plan-prune.ts';
+
+/** What the ledger says of one bucket under one policy. */
+export interface LedgerFacts {
+  readonly bucket: BucketRef;
+  readonly policy: Policy;
+  readonly pair: PairState;
+  /** Of every pair that has this bucket as its source, `pair` among them. */
+  readonly pairs: readonly Pick<PairState, 'base' | 'previousBase'>[];
+  /** Every living point, newest first. */
+  readonly points: readonly RecoveryPoint[];
+  /** What a prune of the policy goes by now; null: nothing is ever deleted. */
+  readonly settings: PruneSettings | null;
+  /** The backup of the policy that is of the latest slot. */
+  readonly lastRun: BackupRun | null;
+}
+
+export const BASIS = 'from the ledger, as of the last run; a prune looks at the clusters first';
+
+type NextOfSide = Pick<SideView, 'next' | 'due' | 'reasons'>;
+
+/** What the next plan makes of each snapshot, by id. */
+interface Outlook {
+  readonly plan: PrunePlan | null;
+  readonly of: (id: SnapshotId) => NextOfSide;
+}
+
+const untouched = (reason: string): NextOfSide => ({ next: 'nothing', due: null, reasons: [reason] });
+
+const outlookOf = ({ policy, pair, pairs, points, settings }: LedgerFacts, now: EpochMs): Outlook => {
+  if (!settings)
+    return { plan: null, of: () => untouched(`the policy ${policy.name} has no retention: nothing is ever deleted`) };
+  const condemned = condemnedByLedger(points);
+  const plan = planPrune(bucketByLedger(policy, points, pairs, inUseByCopies(pair)), condemned, settings, now);
+  if (plan.kind === 'refused') return { plan, of: () => untouched(plan.reason) };
+  const found = new Map<SnapshotId, NextOfSide>();
+  for (const side of [plan.source, plan.replica]) {
+    const spared = new Set(side?.spare);
+    for (const { id, reasons } of side?.keep ?? [])
+      found.set(id, { next: spared.has(id) ? 'spare' : 'keep', due: null, reasons: [...reasons] });
+    for (const { id, reasons } of side?.condemn ?? [])
+      found.set(id, { next: 'condemn', due: later(condemned.get(id) ?? now, settings.grace), reasons: [...reasons] });
+    for (const { id, reasons } of side?.remove ?? [])
+      found.set(id, { next: 'delete', due: now, reasons: [...reasons] });
+  }
+  return { plan, of: (id) => found.get(id) ?? untouched('the plan does not know it') };
+};
+
+type Snapshot = RecoveryPoint['source'];
+
+const sideView = (point: RecoveryPoint, side: Side, { id, created }: Snapshot, outlook: Outlook): SideView => {
+  const removal = point.removal[side];
+  return {
+    id,
+    created,
+    state: removal?.state ?? 'present',
+    plan: removal?.plan ?? null,
+    condemnedAt: removal?.condemnedAt ?? null,
+    deletedAt: removal?.deletedAt ?? null,
+    ...(removal?.state === 'deleted' ? untouched(whyDeleted(point, side)) : outlook.of(id)),
+  };
+};
+
+const whyDeleted = (point: RecoveryPoint, side: Side): string => {
+  const plan = point.removal[side]?.plan;
+  return plan ? `deleted by the plan ${plan}` : 'gone without a plan: somebody else deleted it';
+};
+
+const viewOf = (point: RecoveryPoint, outlook: Outlook): PointView => ({
+  name: point.name,
+  at: point.source.created,
+  policy: point.policy,
+  state: point.state,
+  source: sideView(point, 'source', point.source, outlook),
+  replica: point.replica && sideView(point, 'replica', point.replica, outlook),
+  pinned: point.pinned,
+  pins: [...point.pins],
+  holds: [...point.holds],
+});
+
+const named = ({ name, source }: RecoveryPoint) => ({ name, at: source.created });
+const aged = (point: RecoveryPoint, now: EpochMs) => ({
+  ...named(point),
+  age: secondsBetween(point.source.created, now),
+});
+
+const lastRunTroubles = ({ lastRun, pair }: LedgerFacts, now: EpochMs): readonly Trouble[] => {
+  if (!lastRun) return [{ kind: 'never-ran', text: 'no backup of this bucket has ever begun' }];
+  const of = `the backup of the slot ${instantText(lastRun.slot)}`;
+  if (lastRun.status === 'failed' && lastRun.failure) {
+    const { error, cause } = lastRun.failure;
+    const at = lastRun.endedAt === null ? '' : ` ${spanText(secondsBetween(lastRun.endedAt, now))} ago`;
+    return [{ kind: 'run-failed', text: `${of} failed${at} with ${error}: ${cause}` }];
+  }
+  if (lastRun.status !== 'open') return [];
+  const isHeld = pair.lease?.runId === lastRun.runId && pair.lease.expires > now;
+  const since = spanText(secondsBetween(lastRun.startedAt, now));
+  return [
+    {
+      kind: 'run-open',
+      text: isHeld
+        ? `${of} is at work since ${since} (${lastRun.execution})`
+        : `${of} began ${since} ago and never ended; it gives no sign of life any more: the next run goes on from what it left`,
+    },
+  ];
+};
+
+const pairTroubles = ({ bucket, pair, policy }: LedgerFacts, now: EpochMs): readonly Trouble[] => {
+  const { hold, foreignChange, dirtySince } = pair;
+  const replica = policy.replica?.name ?? 'the replica';
+  const ago = (at: EpochMs): string => `${spanText(secondsBetween(at, now))} ago`;
+  const held = (it: NonNullable<typeof hold>): string => {
+    const change = `the change up to ${it.target} (${it.complete ? '' : 'at least '}${it.deletes} deletes and ${it.renames} renames, ${it.limit} are allowed unasked), seen ${ago(it.at)}`;
+    if (it.accepted) return `${it.accepted.by} accepted ${change}: the next run brings it over`;
+    if (it.rejected)
+      return `${it.rejected.by} rejected ${change} (${it.rejected.reason}): ${replica} stays at ${it.base ?? 'what it is'}; restore the source, then decide "accept ${bucket} ${it.target}"`;
+    return `${change}, is held back: ${replica} stays at ${it.base ?? 'what it is'} until somebody decides "accept ${bucket} ${it.target}" or "reject ${bucket} ${it.target}"`;
+  };
+  return [
+    ...(hold ? [{ kind: 'held-back' as const, text: held(hold) }] : []),
+    ...(foreignChange
+      ? [
+          {
+            kind: 'replica-changed' as const,
+            text: `somebody else wrote into ${bucket} on ${replica} (seen ${ago(foreignChange.at)})`,
+          },
+        ]
+      : []),
+    ...(dirtySince
+      ? [
+          {
+            kind: 'replica-dirty' as const,
+            text: `a copy that began ${ago(dirtySince.at)} has not ended in a verified pair: the next one compares instead of adding to it`,
+          },
+        ]
+      : []),
+  ];
+};
+
+const unreplicated = (
+  { policy, points }: LedgerFacts,
+  newestGood: RecoveryPoint | undefined,
+  now: EpochMs,
+): readonly Trouble[] => {
+  const { replica } = policy;
+  if (!replica) return [];
+  const waiting = points.filter(
+    ({ source }) => source.created <= now && (!newestGood || source.created > newestGood.source.created),
+  );
+  const [newest] = waiting;
+  if (!newest) return [];
+  return [
+    {
+      kind: 'not-replicated',
+      text: `${waiting.length} ${waiting.length === 1 ? 'point is' : 'points are'} newer and not verified on ${replica.name}: ${newest.name} (${newest.state})${waiting.length === 1 ? '' : ' is the newest'}`,
+    },
+  ];
+};
+
+const urlOf = (service: string, bucket: BucketRef, point: RecoveryPoint): string =>
+  `ofs://${service}/${bucket}/.snapshot/${point.name}`;
+
+const proofOf = ({ state, verification }: RecoveryPoint): string =>
+  state === 'verified' && verification
+    ? `compared by ${verification.level} ${instantText(verification.at)}: ${verification.files} files, ${verification.bytes} bytes`
+    : 'a snapshot, compared with nothing';
+
+/** Where the data of a bucket can be read now: the newest snapshot of the source, and the newest proved copy. */
+const copiesOf = ({ bucket, policy, points }: LedgerFacts, now: EpochMs): BucketPage['copies'] => {
+  const past = points.filter(({ source }) => source.created <= now);
+  const { source, replica } = policy;
+  const onReplica = replica && past.find((point) => isGoodPoint(point, policy));
+  const onSource = past.find((point) => isOn(point, 'source'));
+  const copy = (cluster: typeof source, point: RecoveryPoint) => ({
+    cluster: cluster.name,
+    url: urlOf(cluster.service, bucket, point),
+    ...named(point),
+    proof: proofOf(point),
+  });
+  return [...(replica && onReplica ? [copy(replica, onReplica)] : []), ...(onSource ? [copy(source, onSource)] : [])];
+};
+
+const nextPlanOf = ({ plan, of: _ }: Outlook, policy: Policy): BucketPage['nextPlan'] => {
+  if (plan === null)
+    return { kind: 'none', reason: `the policy ${policy.name} has no retention: nothing is ever deleted` };
+  if (plan.kind === 'refused') return { kind: 'refused', reason: plan.reason };
+  const sum = (list: 'keep' | 'condemn' | 'remove' | 'spare'): number =>
+    plan.source[list].length + (plan.replica?.[list].length ?? 0);
+  return { kind: 'plan', condemn: sum('condemn'), delete: sum('remove'), spare: sum('spare'), keep: sum('keep') };
+};
+
+const commonOf = ({ bucket, policy, pair }: LedgerFacts, now: EpochMs) => ({
+  version: 1 as const,
+  now,
+  basis: BASIS,
+  bucket,
+  policy: policy.name,
+  pair: pair.pair,
+  source: policy.source.name,
+  replica: policy.replica?.name ?? null,
+});
+
+const rulesOf = (settings: PruneSettings): NonNullable<BucketPage['rules']> => {
+  const of = (side: Side) => settings.inForce[side].map(({ rules, until }) => ({ rules, until }));
+  return { source: of('source'), replica: of('replica') };
+};
+
+/**
+ * What the ledger says of a bucket: whether it is safe, what is late and why, where the data can be got back from, and
+ * what the next plan would make of its points. Pure.
+ * @param most points that are shown, the newest ones
+ */
+export const explainBucket = (facts: LedgerFacts, most: number, now: EpochMs): BucketPage => {
+  const { policy, points, lastRun, settings } = facts;
+  const past = points.filter(({ source }) => source.created <= now);
+  const newestTaken = past.find((point) => isOn(point, 'source'));
+  const newestGood = past.find((point) => isGoodPoint(point, policy));
+  const objective = policy.objectives.rpo;
+  const answer = !newestGood ? 'no' : secondsBetween(newestGood.source.created, now) > objective ? 'late' : 'yes';
+  const outlook = outlookOf(facts, now);
+  return {
+    kind: 'bucket',
+    ...commonOf(facts, now),
+    safe: {
+      answer,
+      objective,
+      newestTaken: newestTaken ? aged(newestTaken, now) : null,
+      newestGood: newestGood ? aged(newestGood, now) : null,
+    },
+    troubles: [...lastRunTroubles(facts, now), ...pairTroubles(facts, now), ...unreplicated(facts, newestGood, now)],
+    lastRun: lastRun && {
+      runId: lastRun.runId,
+      status: lastRun.status,
+      startedAt: lastRun.startedAt,
+      endedAt: lastRun.endedAt,
+    },
+    copies: copiesOf(facts, now),
+    rules: settings && rulesOf(settings),
+    nextPlan: nextPlanOf(outlook, policy),
+    points: points.slice(0, most).map((point) => viewOf(point, outlook)),
+    pointsLeftOut: Math.max(0, points.length - most),
+  };
+};
+
+/** Everything about one point, living or deleted (`point` is not among those of the facts then). Pure. */
+export const explainPoint = (facts: LedgerFacts, point: RecoveryPoint, now: EpochMs): PointPage => {
+  const { points } = facts;
+  const isLiving = Side.options.some((side) => isOn(point, side));
+  const others = points.filter(({ name }) => name !== point.name);
+  const at = point.source.created;
+  const earlier = others.find(({ source }) => source.created <= at);
+  const next = others.findLast(({ source }) => source.created > at);
+  const { verification } = point;
+  return {
+    kind: 'point',
+    ...commonOf(facts, now),
+    point: viewOf(point, outlookOf(facts, now)),
+    deleted: !isLiving,
+    lineage: {
+      slot: point.slot,
+      attempt: point.attempt,
+      runId: point.runId,
+      mode: point.mode,
+      base: point.base,
+      changed: point.changed,
+      bytesCopied: point.bytesCopied,
+      filesCopied: point.filesCopied,
+      copySeconds: point.copySeconds,
+      increments: points
+        .filter(({ base }) => base === point.name)
+        .map(({ name }) => name)
+        .toReversed(),
+      verification: verification && {
+        level: verification.level,
+        at: verification.at,
+        files: verification.files,
+        dirs: verification.dirs,
+        bytes: verification.bytes,
+        checksums: verification.checksums,
+        differences: verification.differences,
+      },
+    },
+    consequences: isLiving ? [...consequencesOf(point, facts, now)] : [],
+    earlier: earlier ? named(earlier) : null,
+    later: next ? named(next) : null,
+  };
+};

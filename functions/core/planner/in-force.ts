@@ -1,0 +1,100 @@
+import type { Policy } from '../domain/policy.ts';
+import type { PolicyState, PolicyVersion, Retention, RetentionRules } from '../domain/retention.ts';
+import { type DurationSeconds, type EpochMs, later, seconds } from '../domain/units.ts';
+import type { PruneSettings } from './plan-prune.ts';
+import { COOLING_OFF, effectiveRules, KEEP_EVERYTHING } from './ratchet.ts';
+
+/** A version of a policy that counts now; `until` is null for the one that it has, an instant for those that it had. */
+interface VersionInForce {
+  readonly version: PolicyVersion;
+  readonly until: EpochMs | null;
+}
+
+const coolingOffOf = ({ retention }: PolicyVersion): DurationSeconds =>
+  retention ? seconds(retention.coolingOffHours * 3600) : COOLING_OFF;
+
+/**
+ * The version that the policy has, and those that it had and that still count. A version counts for its own cooling-off
+ * after it was replaced, and for its successor's: shortening the cooling-off itself waits too.
+ */
+export const versionsInForce = (versions: readonly PolicyVersion[], now: EpochMs): readonly VersionInForce[] => {
+  const sorted = versions.toSorted((one, other) => one.since - other.since);
+  return sorted.flatMap((version, index): readonly VersionInForce[] => {
+    const next = sorted[index + 1];
+    if (!next) return [{ version, until: null }];
+    const until = later(next.since, seconds(Math.max(coolingOffOf(version), coolingOffOf(next))));
+    return until > now ? [{ version, until }] : [];
+  });
+};
+
+const versionOf = (policy: Policy, since: EpochMs): PolicyVersion => ({
+  since,
+  retention: policy.retention,
+  rpo: policy.objectives.rpo,
+  rto: policy.objectives.rto,
+  buckets: [...policy.buckets],
+});
+
+const contentOf = ({ since: _, ...content }: PolicyVersion): string => JSON.stringify(content);
+
+/** The versions with the policy as it is now at their end; undefined when it is there already. Old ones are left out. */
+export const withVersion = (state: PolicyState, policy: Policy, now: EpochMs): PolicyState | undefined => {
+  const current = versionOf(policy, now);
+  const last = state.versions.at(-1);
+  if (last && contentOf(last) === contentOf(current)) return undefined;
+  const versions = [...state.versions, current];
+  const counting = new Set(versionsInForce(versions, now).map(({ version }) => version));
+  // The newest of those that do not count dates the end of "everything is kept" in `effectiveRules`.
+  const newestOver = versions.findLast((version) => !counting.has(version));
+  return { ...state, versions: versions.filter((version) => counting.has(version) || version === newestOver) };
+};
+
+/** Every bucket that is backed up under the policy: also one that was taken out and is still cooling off. */
+export const bucketsInForce = (policy: Policy, state: PolicyState, now: EpochMs): Policy['buckets'] => [
+  ...new Set([...policy.buckets, ...versionsInForce(state.versions, now).flatMap(({ version }) => version.buckets)]),
+];
+
+/** The strictest objectives that count now. */
+export const objectivesInForce = (policy: Policy, state: PolicyState, now: EpochMs): Policy['objectives'] => {
+  const inForce = versionsInForce(state.versions, now).map(({ version }) => version);
+  return {
+    rpo: seconds(Math.min(policy.objectives.rpo, ...inForce.map(({ rpo }) => rpo))),
+    rto: seconds(Math.min(policy.objectives.rto, ...inForce.map(({ rto }) => rto))),
+  };
+};
+
+/**
+ * What a prune of the policy goes by now: the rules of every version that counts, the longest grace and the lowest cap
+ * of them. Null when the policy has no retention: then nothing is ever deleted.
+ */
+export const settingsInForce = (policy: Policy, state: PolicyState, now: EpochMs): PruneSettings | null => {
+  const { retention } = policy;
+  if (!retention) return null;
+  const counting = versionsInForce(state.versions, now).flatMap(({ version }) => version.retention ?? []);
+  const coolingOff = seconds(Math.max(retention.coolingOffHours, ...counting.map((it) => it.coolingOffHours)) * 3600);
+  const rulesOf = (side: 'source' | 'replica') => {
+    const of = (it: Retention | null): RetentionRules => it?.[side] ?? KEEP_EVERYTHING;
+    const recorded = state.versions.map((it) => ({ rules: of(it.retention), since: it.since }));
+    return effectiveRules(of(retention), recorded, now, coolingOff);
+  };
+  return {
+    policy: policy.name,
+    zone: retention.zone,
+    inForce: { source: rulesOf('source'), replica: rulesOf('replica') },
+    grace: seconds(Math.max(retention.graceHours, ...counting.map((it) => it.graceHours)) * 3600),
+    maxDeletions: Math.min(retention.maxDeletions, ...counting.map((it) => it.maxDeletions)),
+  };
+};
+
+const hours = (duration: DurationSeconds): string => `${duration / 3600} h`;
+
+/** What a new version asks less of than the one before it, in sentences; empty when it asks for as much or more. */
+export const weakened = (before: PolicyVersion, after: PolicyVersion): readonly string[] => [
+  ...before.buckets
+    .filter((bucket) => !after.buckets.includes(bucket))
+    .map((bucket) => `${bucket} was taken out of the policy`),
+  ...(after.rpo > before.rpo ? [`the RPO went from ${hours(before.rpo)} to ${hours(after.rpo)}`] : []),
+  ...(after.rto > before.rto ? [`the RTO went from ${hours(before.rto)} to ${hours(after.rto)}`] : []),
+  // Which of two sets of rules keeps more depends on the points: every change is announced.
+  ...(JSON.stringify(before.retention) === JSON.stringify(after.retention) ? [] : ['the retention was changed']),
+];

@@ -1,0 +1,76 @@
+import type { SeenSide } from '../domain/edge-reply.ts';
+import type { RecoveryPoint } from '../domain/ledger.ts';
+import type { PlanHash, Removal, Removals, Side } from '../domain/retention.ts';
+import type { EpochMs } from '../domain/units.ts';
+
+const SIDES = ['source', 'replica'] as const satisfies readonly Side[];
+
+/** What a complete listing says about the snapshots of a point that the ledger did not know yet. */
+export interface Reconciled {
+  readonly point: RecoveryPoint;
+  readonly removal: Removals;
+  readonly gone: readonly { readonly side: Side; readonly byUs: boolean; readonly plan: PlanHash | null }[];
+}
+
+const gone = (known: Removal | null, now: EpochMs): Removal => ({
+  state: 'deleted',
+  plan: known?.plan ?? null,
+  condemnedAt: known?.condemnedAt ?? now,
+  deletedAt: now,
+});
+
+const ofSide = (known: Removal | null, isThere: boolean, now: EpochMs): Removal | null => {
+  if (!isThere) return known?.state === 'deleted' ? known : gone(known, now);
+  switch (known?.state) {
+    case undefined:
+      return null;
+    case 'condemned':
+      return known;
+    // The host was to delete it and did not, whatever it answered.
+    case 'deleting':
+      return { ...known, state: 'condemned' };
+    // What the ledger believed is wrong: it is alive, and must be condemned anew before it may go.
+    case 'deleted':
+      return null;
+  }
+};
+
+/**
+ * The points whose removal is another than the ledger has, going by complete listings of both sides. A snapshot that is
+ * listed under the id of the point is there; one that is not is gone, by us if we had told a host to delete it.
+ */
+export const reconcile = (
+  points: readonly RecoveryPoint[],
+  listings: Readonly<Record<Side, SeenSide | null>>,
+  now: EpochMs,
+): readonly Reconciled[] => {
+  const active = (side: Side): ReadonlySet<string> | null => {
+    const listing = listings[side];
+    if (listing?.state !== 'read') return null;
+    return new Set(listing.snapshots.filter(({ status }) => status === 'ACTIVE').map(({ id }) => id));
+  };
+  const there = { source: active('source'), replica: active('replica') };
+  return points.flatMap((point): readonly Reconciled[] => {
+    const removal = { ...point.removal };
+    const lost: Reconciled['gone'][number][] = [];
+    for (const side of SIDES) {
+      const ids = there[side];
+      const id = point[side]?.id;
+      if (!ids || !id) continue;
+      const known = point.removal[side];
+      removal[side] = ofSide(known, ids.has(id), now);
+      if (removal[side]?.state === 'deleted' && known?.state !== 'deleted')
+        lost.push({ side, byUs: known?.state === 'deleting', plan: known?.plan ?? null });
+    }
+    const isAsKnown = SIDES.every((side) => removal[side]?.state === point.removal[side]?.state);
+    return isAsKnown ? [] : [{ point, removal, gone: lost }];
+  });
+};
+
+/** Nothing of the point is left on any side. */
+export const isGone = ({ replica, removal }: Pick<RecoveryPoint, 'replica' | 'removal'>): boolean =>
+  removal.source?.state === 'deleted' && (replica === null || removal.replica?.state === 'deleted');
+
+/** Nothing but a plan may delete it: neither a pin nor a legal hold that has not ended stands in the way. */
+export const isHeld = ({ pins, holds }: Pick<RecoveryPoint, 'pins' | 'holds'>, now: EpochMs): boolean =>
+  pins.length > 0 || holds.some(({ until }) => until === null || now < until);

@@ -1,0 +1,290 @@
+import type { BackupStep, NumberedStep } from '../domain/backup-step.ts';
+import { isOperation } from '../domain/backup-step.ts';
+import { doomedOf } from '../domain/deletion-plan.ts';
+import { parseEdgeReply, type SeenSide } from '../domain/edge-reply.ts';
+import type { BackupRun, PairState, RecoveryPoint, RunStep } from '../domain/ledger.ts';
+import { pairId, type SnapshotId, splitRunId } from '../domain/names.ts';
+import type { Operation } from '../domain/operation.ts';
+import type { Policy } from '../domain/policy.ts';
+import type { Happening } from '../domain/record.ts';
+import { type PlanHash, Side } from '../domain/retention.ts';
+import { type EpochMs, later, seconds } from '../domain/units.ts';
+import { DrError } from '../errors.ts';
+import { type Condemned, decidePrune, deletedBy, isAnother, type PruneView } from '../planner/decide-prune.ts';
+import { deletionPlan } from '../planner/deletion-plan.ts';
+import type { RunHistory } from '../planner/history.ts';
+import { settingsInForce } from '../planner/in-force.ts';
+import { planPrune } from '../planner/plan-prune.ts';
+import { isGone, isHeld, type Reconciled, reconcile } from '../planner/removals.ts';
+import type { Clock, Ledger, OperationStore, PlanStore, Records } from '../ports.ts';
+import { answerTo } from './answers.ts';
+import { DecideEvent } from './decide-next.ts';
+import { LEASE } from './open-run.ts';
+import { operationId } from './operation-id.ts';
+import { parseEvent } from './parse-event.ts';
+import { asText, readPlan } from './plan-text.ts';
+
+export interface DecidePruneDependencies {
+  readonly policies: readonly Policy[];
+  readonly ledger: Ledger;
+  readonly operations: Pick<OperationStore, 'load'>;
+  readonly plans: PlanStore;
+  readonly records: Pick<Records, 'append'>;
+  readonly clock: Clock;
+}
+
+const SOON = seconds(5);
+
+/** Of the listings of a prune nothing is kept with its steps: a decision after an effect needs a new one anyway. */
+const withoutSnapshots = (side: SeenSide): SeenSide =>
+  side.state === 'read' ? { ...side, snapshots: [] } : { ...side, message: side.message.slice(0, 500) };
+
+/**
+ * State machine step of a prune: notes what came of the step before, decides the next one, records and returns it. Safe
+ * to repeat for the same `step`.
+ * @throws LeaseLost, EventInvalid
+ */
+export const decidePruneNext =
+  (deps: DecidePruneDependencies) =>
+  async (event: unknown): Promise<NumberedStep> => {
+    const { runId, lease, step, failure } = parseEvent(DecideEvent, event);
+    const { pair: pairOf } = splitRunId(runId);
+    const now = deps.clock.now();
+    const [pair, points, known] = await Promise.all([
+      deps.ledger.renewLease(pairOf, lease, later(now, LEASE)),
+      deps.ledger.livingPoints(pairOf),
+      deps.ledger.loadRun(runId),
+    ]);
+    if (!known) throw new DrError('EventInvalid', `there is no run ${runId}`);
+    const recorded = known.steps.find((it) => it.n === step);
+    if (recorded) return { ...recorded.decision, operationStep: recorded.operationStep };
+
+    const last = known.steps.findLast(({ observed }) => observed === null);
+    const operation =
+      last && isOperation(last.decision)
+        ? await deps.operations.load(operationId(runId, last.operationStep))
+        : undefined;
+    const answer = last && answerTo(last, operation, failure, withoutSnapshots);
+    const listings = answer?.observed.kind === 'survey' ? listingsOf(operation) : undefined;
+    const isOurs = listings && !isAnother({ run: known.run, pair }, listings);
+    const changed = isOurs ? await settle(deps, known.run, points, listings, now) : points;
+    const history: RunHistory = {
+      run: known.run,
+      pair,
+      points: changed,
+      steps: await noted(deps, known.run, known.steps, last, answer, now),
+    };
+    const view = listings && (await viewOf(deps, history, listings, now));
+    const decision = await begun(deps, history, decidePrune(history, view?.view ?? null), now);
+    if (decision.kind === 'condemn' && view?.text) await deps.plans.put(decision.plan, view.text);
+    const open = history.steps.findLast(({ observed }) => observed === null);
+    const made = await deps.ledger.recordStep(runId, {
+      n: step,
+      decision,
+      decidedAt: now,
+      operationStep: open && isOperation(decision) ? open.operationStep : step,
+      observed: null,
+      observedAt: null,
+      jvmStarts: null,
+    });
+    return { ...made.decision, operationStep: made.operationStep };
+  };
+
+type Listings = PruneView['listings'];
+
+/** The whole listing, from the answer itself. */
+const listingsOf = (operation: Operation | undefined): Listings | undefined => {
+  if (operation?.outcome?.kind !== 'reply') return undefined;
+  const parsed = parseEdgeReply(operation.outcome.reply, operation.id);
+  return 'reply' in parsed && parsed.reply.verb === 'survey' && parsed.reply.data ? parsed.reply.data : undefined;
+};
+
+/** The steps with the answer to the last one. Earlier attachments to the same operation were cut off. */
+const noted = async (
+  deps: DecidePruneDependencies,
+  run: BackupRun,
+  steps: readonly RunStep[],
+  last: RunStep | undefined,
+  answer: ReturnType<typeof answerTo>,
+  now: EpochMs,
+): Promise<readonly RunStep[]> => {
+  if (!answer) return steps;
+  const answered = steps.map((step) => {
+    if (step.observed !== null) return step;
+    const isLast = step === last;
+    return {
+      ...step,
+      observed: isLast ? answer.observed : ({ kind: 'elapsed' } as const),
+      observedAt: now,
+      jvmStarts: isLast ? answer.jvmStarts : null,
+    };
+  });
+  for (const [index, step] of answered.entries())
+    if (step.observed && steps[index]?.observed === null)
+      await deps.ledger.recordObservation(run.runId, step.n, step.observed, now, step.jvmStarts);
+  return answered;
+};
+
+/** Puts into the ledger what the listings say of removals, and answers the points that are left. */
+const settle = async (
+  deps: DecidePruneDependencies,
+  run: BackupRun,
+  points: readonly RecoveryPoint[],
+  listings: Listings,
+  now: EpochMs,
+): Promise<readonly RecoveryPoint[]> => {
+  const reconciled = reconcile(points, listings, now);
+  // Recorded first: what is gone and not on record would be a silent loss, recorded twice it is only said twice.
+  await recordGone(deps, run, reconciled, now);
+  const settled = new Map<string, RecoveryPoint>();
+  for (const { point, removal } of reconciled) {
+    const changed = await deps.ledger.changePoint(run.pair, point, { removal });
+    if (changed) settled.set(point.name, changed);
+  }
+  const current = points.map((point) => settled.get(point.name) ?? point);
+  for (const point of current) if (isGone(point)) await deps.ledger.retirePoint(run.pair, point);
+  return current.filter((point) => !isGone(point));
+};
+
+/** One entry for all that went the same way. */
+const recordGone = async (
+  { records }: DecidePruneDependencies,
+  run: BackupRun,
+  reconciled: readonly Reconciled[],
+  now: EpochMs,
+): Promise<void> => {
+  const ways = new Map<string, Way>();
+  for (const { point, gone } of reconciled)
+    for (const { side, byUs, plan } of gone) {
+      const id = point[side]?.id;
+      if (!id) continue;
+      const way = ways.get(`${byUs} ${plan}`) ?? { byUs, plan, snapshots: [] };
+      way.snapshots.push({ side, name: point.name, id, reasons: [] });
+      ways.set(`${byUs} ${plan}`, way);
+    }
+  for (const { byUs, plan, snapshots } of ways.values())
+    await records.append(
+      run.pair,
+      `deleted:${run.runId}:${snapshots[0]?.id}`,
+      { kind: 'deleted', runId: run.runId, plan, byUs, snapshots },
+      now,
+    );
+};
+
+interface Way {
+  readonly byUs: boolean;
+  readonly plan: PlanHash | null;
+  readonly snapshots: Extract<Happening, { kind: 'deleted' }>['snapshots'];
+}
+
+/** Condemnations whose plan is there, is the one of its hash, and names the snapshot. */
+const provedOf = async (deps: DecidePruneDependencies, points: readonly RecoveryPoint[]) => {
+  const marked = points.flatMap((point) =>
+    Side.options.flatMap((side) => {
+      const removal = point.removal[side];
+      const id = point[side]?.id;
+      return id && removal?.plan && removal.state !== 'deleted'
+        ? [{ id, side, name: point.name, plan: removal.plan, since: removal.condemnedAt }]
+        : [];
+    }),
+  );
+  const named = new Map<PlanHash, ReadonlySet<SnapshotId>>();
+  for (const plan of new Set(marked.map((it) => it.plan))) {
+    const read = readPlan(plan, await deps.plans.load(plan));
+    named.set(plan, new Set(read && doomedOf(read).map(({ id }) => id)));
+  }
+  const proved = new Map<SnapshotId, Condemned>();
+  for (const { id, ...it } of marked) if (named.get(it.plan)?.has(id)) proved.set(id, it);
+  return { proved, unproved: marked.length - proved.size };
+};
+
+/** Every pair that has the bucket as its source. */
+const pairsOf = async (
+  { policies, ledger }: DecidePruneDependencies,
+  { run, pair }: RunHistory,
+): Promise<readonly PairState[]> => {
+  const ids = policies
+    .filter(({ source, buckets }) => source.name === run.policy.source.name && buckets.includes(run.bucket))
+    .map(({ source, replica }) => pairId(source.name, run.bucket, replica?.name ?? null));
+  const others = [...new Set(ids)].filter((id) => id !== run.pair);
+  return [pair, ...(await Promise.all(others.map((id) => ledger.loadPair(id))))];
+};
+
+const viewOf = async (
+  deps: DecidePruneDependencies,
+  history: RunHistory,
+  listings: Listings,
+  now: EpochMs,
+): Promise<{ readonly view: PruneView; readonly text: string | null }> => {
+  const { run, pair, points } = history;
+  const [state, pairs, { proved, unproved }] = await Promise.all([
+    deps.ledger.loadPolicyState(run.policy.name),
+    pairsOf(deps, history),
+    provedOf(deps, points),
+  ]);
+  const inForce = settingsInForce(run.policy, state, now);
+  const base = { listings, condemned: proved, unproved };
+  if (!inForce)
+    return {
+      view: {
+        ...base,
+        plan: { kind: 'refused', reason: `the policy ${run.policy.name} has no retention` },
+        stored: null,
+      },
+      text: null,
+    };
+  const settings = { ...inForce, maxDeletions: Math.max(0, inForce.maxDeletions - deletedBy(history)) };
+  const plan = planPrune(
+    {
+      points,
+      pairs,
+      inUse: pair.copies
+        .filter(({ to }) => to === null)
+        .map(({ operation, point, base: from }) => ({ by: operation, points: from ? [point, from] : [point] })),
+      pins: points.flatMap((point) => [
+        ...point.pins.map((pin) => ({ point: point.name, ...pin })),
+        ...(point.pinned === null ? [] : [{ point: point.name, by: 'the anomaly brake', reason: point.pinned }]),
+      ]),
+      holds: points.flatMap((point) => point.holds.map((hold) => ({ point: point.name, ...hold }))),
+      listings,
+    },
+    new Map([...proved].map(([id, { since }]) => [id, since])),
+    settings,
+    now,
+  );
+  if (plan.kind === 'refused') return { view: { ...base, plan, stored: null }, text: null };
+  const { hash, text } = asText(
+    deletionPlan(plan, { pair: run.pair, runId: run.runId, settings: inForce, listings, condemned: proved }, now),
+  );
+  return { view: { ...base, plan, stored: hash }, text };
+};
+
+/**
+ * Before a host is told to delete: each point says so, unless somebody pinned it in the last moment. From then on a pin
+ * is refused, because it would come too late.
+ */
+const begun = async (
+  deps: DecidePruneDependencies,
+  history: RunHistory,
+  decision: BackupStep,
+  now: EpochMs,
+): Promise<BackupStep> => {
+  if (decision.kind !== 'delete') return decision;
+  const { side } = decision;
+  const remove: (typeof decision.remove)[number][] = [];
+  for (const it of decision.remove) {
+    const point = history.points.find((known) => known[side]?.id === it.id);
+    const removal = point?.removal[side];
+    if (!point || !removal || isHeld(point, now)) continue;
+    const marked = await deps.ledger.changePoint(history.run.pair, point, {
+      removal: { ...point.removal, [side]: { ...removal, state: 'deleting' } },
+    });
+    if (marked) remove.push(it);
+  }
+  if (remove.length > 0) return { ...decision, remove };
+  return {
+    kind: 'wait',
+    seconds: SOON,
+    reason: 'every snapshot that was to go was pinned in the last moment: look again',
+  };
+};
