@@ -136,7 +136,7 @@ export class Telling {
 
   constructor(mode: PolicyMode) {
     this.#mode = mode;
-    this.#promises = new Promises({ mode, hasStrangers: true, mayFallBack: true });
+    this.#promises = new Promises({ mode, hasStrangers: true, mayFallBack: true, keeps: null });
     this.lab = new Lab({ mode, around: (moment) => this.#around(moment), between: this.#between });
     this.#promises.watch(this.lab);
     const { send } = this.lab.runCommand;
