@@ -45,6 +45,8 @@ export class DeletionPromises {
   readonly #say: (holds: boolean, what: string) => void;
   readonly #keeps: Keeps | null;
   readonly #points = new Map<string, RecoveryPoint>();
+  /** Snapshots whose condemnation a prune took back. */
+  readonly #spared = new Set<string>();
   #lab: Lab | undefined;
   #pair: PairState | undefined;
 
@@ -65,6 +67,11 @@ export class DeletionPromises {
   pointIs(point: RecoveryPoint, isPut: boolean): void {
     const known = this.#points.get(point.name);
     const { pins, holds, removal, revision } = (isPut && known) || point;
+    // A person who keeps a point takes its condemnation back with the same write.
+    if (known && known.pins.length === pins.length && known.holds.length === holds.length)
+      for (const side of SIDES)
+        if (known.removal[side]?.state === 'condemned' && removal[side] === null)
+          this.#spared.add(point[side]?.id ?? '');
     this.#points.set(point.name, { ...point, pins, holds, removal, revision });
   }
 
@@ -183,6 +190,10 @@ export class DeletionPromises {
           `${point.name} of the ${side} is ${state}, and ${active.has(id) ? 'there' : 'gone'}`,
         );
         if (!active.has(id)) continue;
+        expect(
+          state !== 'condemned' || isToldOf(told, 'condemned', id),
+          `that ${point.name} of the ${side} was condemned is not on record`,
+        );
         expect(state === this.#wanted(point, side), `${point.name} of the ${side} is ${state}: ${this.#told(point)}`);
       }
       expect(
@@ -192,6 +203,7 @@ export class DeletionPromises {
     }
     for (const point of retired)
       expect(!SIDES.some((side) => active.has(point[side]?.id ?? '')), `${point.name} is retired, and there`);
+    for (const id of this.#spared) expect(isToldOf(told, 'spared', id), `that ${id} was spared is not on record`);
     for (const it of this.vanished.values()) {
       const point = [...living, ...retired].find((one) => one[it.side]?.id === it.id);
       if (point) wrong.push(...recordedWrongly(it, told));
@@ -221,6 +233,9 @@ export class DeletionPromises {
     return `taken ${hours(source.created)} ago, condemned ${hours(removal.source?.condemnedAt)} and ${hours(removal.replica?.condemnedAt)} ago`;
   }
 }
+
+const isToldOf = (told: readonly Happening[], kind: 'condemned' | 'spared', id: string): boolean =>
+  told.some((it) => it.kind === kind && it.snapshots.some((one) => one.id === id));
 
 /** Every deletion is on record, as what it was. */
 const recordedWrongly = ({ side, name, id, operation }: Vanished, told: readonly Happening[]): readonly string[] => {
