@@ -118,6 +118,8 @@ export class Promises {
     if (!before?.dirtySince || now.dirtySince) return;
     if (this.copies.length === this.#copiesBeforeDoubt) return;
     const name = this.#proved;
+    // Somebody else may have deleted what proved it a moment later.
+    if ([...this.deletions.vanished.values()].some((it) => it.name === name)) return;
     this.#say(
       name !== undefined && this.#tree('source', name) === this.#tree('replica', name),
       `the doubt of ${before.dirtySince.operation} was dropped without a verified pair after a copy had begun`,
@@ -216,7 +218,7 @@ export class Promises {
     const { base } = await this.#lab.pair();
     if (base) {
       this.#say(
-        verified.some((it) => it.name === base.name),
+        verified.some((it) => it.name === base.name) || this.deletions.isGoneEverywhere(base),
         `the base ${base.name} is not verified`,
       );
       this.#hadBase = true;
@@ -248,6 +250,8 @@ export class Promises {
   #checkPoint({ name, base, mode, state, source: { id }, replica }: RecoveryPoint, whole: boolean): void {
     if (!whole && this.#taken.has(name) && (state === 'verified') === this.#verified.has(name)) return;
     const { vanished } = this.deletions;
+    // Somebody else deleted it before the ledger knew of it.
+    if (vanished.has(id) && !this.#taken.has(name) && state !== 'verified') return;
     const taken = this.#taken.get(name) ?? this.#tree('source', name);
     this.#taken.set(name, taken);
     const source = vanished.has(id) ? taken : this.#tree('source', name);

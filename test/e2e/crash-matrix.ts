@@ -177,6 +177,8 @@ class Trial {
   /** The state that led to the decision that is being made. */
   #state = '';
   #slot = '';
+  /** When the last run began. */
+  #begunAt = 0;
   #brokenSweeps = 0;
 
   constructor(scenario: Scenario, strike: Strike | undefined) {
@@ -260,6 +262,7 @@ class Trial {
   async run(onward: Onward, work = this.#workflow): Promise<Ended> {
     if (onward === 'next slot' || this.#slot === '') this.#slot = new Date(this.lab.now).toISOString();
     await this.#doLater('next run');
+    this.#begunAt = this.lab.now;
     const execution = this.lab.start(this.#slot, undefined, this.#functions, work);
     const name = this.lab.newestExecution;
     const states: string[] = [];
@@ -397,12 +400,16 @@ class Trial {
   async judge({ times, onward }: { readonly times: Times; readonly onward: Onward }): Promise<Verdict> {
     await this.#prepare();
     let run = 0;
-    let isOver = false;
+    let [isOver, isDone] = [false, false];
     do {
       run += 1;
-      if (run > 1 && onward === 'next slot') await this.#untilNextSlot();
+      // A prune of a slot that is done does nothing more: what came after it is for the next slot.
+      const next = run === 1 || isDone ? 'next slot' : onward;
+      if (run > 1 && next === 'next slot') await this.#untilNextSlot();
       this.strikes.nextRun();
-      isOver = await this.#isOver(await this.run(run === 1 ? 'next slot' : onward));
+      const ended = await this.run(next);
+      isDone = this.#workflow === 'prune' && ended.status === 'SUCCEEDED';
+      isOver = await this.#isOver(ended);
     } while ((!isOver && run < this.#lastStruck() + 2) || (run === 1 && times !== 'once'));
     const furtherRuns = run - this.#lastStruck();
     if (isOver) await this.#oneMore();
@@ -419,7 +426,7 @@ class Trial {
     if (ended.status === 'FAILED') return ended.error === this.#scenario.refusal;
     if ('error' in ended.output && ended.output.error === 'RunAlreadyOpen') return false;
     if (work === 'prune') {
-      const disagreements = await this.promises.deletions.disagreements();
+      const disagreements = await this.promises.deletions.disagreements(this.#begunAt);
       this.told.push(...disagreements);
       return disagreements.length === 0;
     }
@@ -441,7 +448,7 @@ class Trial {
   /** After all that, an ordinary slot is done in the ordinary way. */
   async #oneMore(): Promise<void> {
     this.strikes.rest();
-    this.promises.broken.push(...(await this.promises.deletions.disagreements()));
+    this.promises.broken.push(...(await this.promises.deletions.disagreements(this.#begunAt)));
     this.lab.source.change([{ op: 'put', path: 'afterwards', size: 3, seed: 3 }]);
     await this.#untilNextSlot();
     const before = this.promises.copies.length;

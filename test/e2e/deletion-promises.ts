@@ -4,6 +4,7 @@ import { verifyChain } from '../../functions/core/domain/chain.ts';
 import { doomedOf } from '../../functions/core/domain/deletion-plan.ts';
 import type { PairState, RecoveryPoint } from '../../functions/core/domain/ledger.ts';
 import type { Happening } from '../../functions/core/domain/record.ts';
+import { epochMs } from '../../functions/core/domain/units.ts';
 import { isHeld } from '../../functions/core/planner/removals.ts';
 import { readPlan } from '../../functions/core/use-cases/plan-text.ts';
 import type { Lab, Side } from '../in-process-edge/lab.ts';
@@ -27,12 +28,16 @@ export const retentionOf = ({ source, replica, graceHours }: Keeps): object => (
   coolingOffHours: 0,
 });
 
+type Pair = Pick<NonNullable<PairState['base']>, 'sourceId' | 'replicaId'>;
+
 interface Vanished {
   readonly side: Side;
   readonly name: string;
   readonly id: string;
   /** Null when somebody else deleted it. */
   readonly operation: string | null;
+  /** Somebody else was faster than a command of ours that was on its way: the product cannot tell. */
+  readonly isAmbiguous: boolean;
 }
 
 /**
@@ -85,8 +90,17 @@ export class DeletionPromises {
       const after = this.#active();
       const gone = [...before].flatMap(([id, it]) => (after.has(id) ? [] : [{ id, ...it }]));
       if (by) for (const it of gone) this.#checkDeletion(it, by);
-      for (const it of gone) this.vanished.set(it.id, { ...it, operation: by?.operation ?? null });
+      for (const it of gone)
+        this.vanished.set(it.id, {
+          ...it,
+          operation: by?.operation ?? null,
+          isAmbiguous: !by && this.#pointOf(it)?.removal[it.side]?.state === 'deleting',
+        });
     }
+  }
+
+  #pointOf({ side, id }: { readonly side: Side; readonly id: string }): RecoveryPoint | undefined {
+    return [...this.#points.values()].find((it) => it[side]?.id === id);
   }
 
   #active(): ReadonlyMap<string, { readonly side: Side; readonly name: string }> {
@@ -101,7 +115,7 @@ export class DeletionPromises {
   ): void {
     if (!this.#lab) return;
     const what = `${operation} deleted ${name} of the ${side}`;
-    const point = [...this.#points.values()].find((it) => it[side]?.id === id);
+    const point = this.#pointOf({ side, id });
     const isOurs = verb === 'delete';
     this.#say(isOurs === !!point, isOurs ? `${what}, which is not ours` : `${what}, a point, by ${verb}`);
     if (!point) return;
@@ -116,6 +130,7 @@ export class DeletionPromises {
       this.#say(age >= grace, `${what} only ${age / 3_600_000} hours after it was condemned`);
     }
     this.#say(!isHeld(point, this.#lab.now) && point.pinned === null, `${what}, which is pinned`);
+    this.#say(!this.#inUse().has(point.name), `${what}, which a copy uses`);
     const why = this.#whyKept(side).get(point.name);
     this.#say(why === undefined, `${what}: it is ${why}`);
   }
@@ -139,10 +154,22 @@ export class DeletionPromises {
     for (const it of judged.slice(0, this.#keeps?.[side] ?? judged.length)) kept.set(it.name, 'kept by the rules');
     const newest = points.find((it) => this.#isGood(it));
     if (newest) kept.set(newest.name, 'the newest good point');
+    const newestHere = judged.find((it) => this.#keeps?.replica === null || it.state === 'verified');
+    if (newestHere) kept.set(newestHere.name, `the newest good point of the ${side}`);
     const { base, previousBase } = this.#pair ?? {};
     if (base) kept.set(base.name, 'the base');
     if (previousBase) kept.set(previousBase.name, 'the base before the last');
     return kept;
+  }
+
+  /** Others deleted it on both sides: that we never do is promised elsewhere. */
+  isGoneEverywhere({ sourceId, replicaId }: Pair): boolean {
+    return [sourceId, replicaId].every((id) => this.vanished.get(id)?.operation === null);
+  }
+
+  /** The same, on one side at least. */
+  isGoneSomewhere({ sourceId, replicaId }: Pair): boolean {
+    return [sourceId, replicaId].some((id) => this.vanished.get(id)?.operation === null);
   }
 
   /** What the ledger says of points that are on their way out is so. */
@@ -161,9 +188,9 @@ export class DeletionPromises {
 
   /**
    * What a prune that nothing disturbs leaves behind: what is not kept is gone, or condemned and waiting; ledger, record
-   * and clusters tell the same. @returns what does not
+   * and clusters tell the same. @param since when that prune began. @returns what does not
    */
-  async disagreements(): Promise<readonly string[]> {
+  async disagreements(since: number): Promise<readonly string[]> {
     if (!this.#lab || !this.#keeps) return [];
     const lab = this.#lab;
     const { pair } = await lab.pair();
@@ -194,7 +221,12 @@ export class DeletionPromises {
           state !== 'condemned' || isToldOf(told, 'condemned', id),
           `that ${point.name} of the ${side} was condemned is not on record`,
         );
-        expect(state === this.#wanted(point, side), `${point.name} of the ${side} is ${state}: ${this.#told(point)}`);
+        const isInUse = this.#inUse().has(point.name);
+        const wanted = [since, lab.now].map((at) => this.#wanted(point, side, at));
+        expect(
+          isInUse || wanted.some((it) => it === state),
+          `${point.name} of the ${side} is ${state}: ${this.#told(point)}`,
+        );
       }
       expect(
         SIDES.some((side) => active.has(point[side]?.id ?? '')),
@@ -212,20 +244,24 @@ export class DeletionPromises {
   }
 
   /** What an active snapshot of a point of ours is, once a prune was here. */
-  #wanted(point: RecoveryPoint, side: Side): 'alive' | 'condemned' | 'gone' {
-    if (!this.#lab || !this.#keeps) return 'alive';
-    const { now } = this.#lab;
+  #wanted(point: RecoveryPoint, side: Side, now: number): 'alive' | 'condemned' | 'gone' {
+    if (!this.#keeps) return 'alive';
     const grace = this.#keeps.graceHours * 3_600_000;
     const newest = [...this.#points.values()].reduce(
       (last, it) => (this.#isGood(it) ? Math.max(last, it.source.created) : last),
       0,
     );
-    if (this.#whyKept(side).has(point.name) || isHeld(point, now) || point.pinned !== null) return 'alive';
+    if (this.#whyKept(side).has(point.name) || isHeld(point, epochMs(now)) || point.pinned !== null) return 'alive';
     if (!this.#isGood(point) && point.source.created > newest) return 'alive';
     const since = point.removal[side]?.condemnedAt;
-    if (since === undefined && now - point.source.created < grace) return 'alive';
-    // A few hours may have passed since the prune looked.
-    return since !== undefined && now - since >= grace + 6 * 3_600_000 ? 'gone' : 'condemned';
+    if (since === undefined && now - (point[side]?.created ?? now) < grace) return 'alive';
+    return since !== undefined && now - since >= grace ? 'gone' : 'condemned';
+  }
+
+  /** Points of copies that may be going on, as far as the ledger knows. */
+  #inUse(): ReadonlySet<string> {
+    const copies = (this.#pair?.copies ?? []).filter(({ to }) => to === null);
+    return new Set(copies.flatMap(({ point, base }) => [point, base ?? point]));
   }
 
   #told({ source, removal }: RecoveryPoint): string {
@@ -238,12 +274,16 @@ const isToldOf = (told: readonly Happening[], kind: 'condemned' | 'spared', id: 
   told.some((it) => it.kind === kind && it.snapshots.some((one) => one.id === id));
 
 /** Every deletion is on record, as what it was. */
-const recordedWrongly = ({ side, name, id, operation }: Vanished, told: readonly Happening[]): readonly string[] => {
+const recordedWrongly = (
+  { side, name, id, operation, isAmbiguous }: Vanished,
+  told: readonly Happening[],
+): readonly string[] => {
   const entries = told.flatMap((it) =>
     it.kind === 'deleted' && it.snapshots.some((one) => one.side === side && one.id === id) ? [it] : [],
   );
   const byUs = operation !== null;
   if (entries.length === 0) return [`that ${name} of the ${side} was deleted is not on record`];
+  if (isAmbiguous) return [];
   return entries.some((it) => it.byUs !== byUs || (byUs && it.plan === null))
     ? [
         `the record says of ${name} of the ${side} by whom it was deleted: ${entries.map((it) => it.byUs)}, ${operation}`,
