@@ -36,8 +36,6 @@ interface Vanished {
   readonly id: string;
   /** Null when somebody else deleted it. */
   readonly operation: string | null;
-  /** Somebody else was faster than a command of ours that was on its way: the product cannot tell. */
-  readonly isAmbiguous: boolean;
 }
 
 /**
@@ -52,6 +50,8 @@ export class DeletionPromises {
   readonly #points = new Map<string, RecoveryPoint>();
   /** Snapshots whose condemnation a prune took back. */
   readonly #spared = new Set<string>();
+  /** Snapshots that a host was told to delete: if somebody else was a moment faster, the product cannot tell. */
+  readonly #doomed = new Set<string>();
   #lab: Lab | undefined;
   #pair: PairState | undefined;
 
@@ -72,6 +72,7 @@ export class DeletionPromises {
   pointIs(point: RecoveryPoint, isPut: boolean): void {
     const known = this.#points.get(point.name);
     const { pins, holds, removal, revision } = (isPut && known) || point;
+    for (const side of SIDES) if (removal[side]?.state === 'deleting') this.#doomed.add(point[side]?.id ?? '');
     // A person who keeps a point takes its condemnation back with the same write.
     if (known && known.pins.length === pins.length && known.holds.length === holds.length)
       for (const side of SIDES)
@@ -90,12 +91,7 @@ export class DeletionPromises {
       const after = this.#active();
       const gone = [...before].flatMap(([id, it]) => (after.has(id) ? [] : [{ id, ...it }]));
       if (by) for (const it of gone) this.#checkDeletion(it, by);
-      for (const it of gone)
-        this.vanished.set(it.id, {
-          ...it,
-          operation: by?.operation ?? null,
-          isAmbiguous: !by && this.#pointOf(it)?.removal[it.side]?.state === 'deleting',
-        });
+      for (const it of gone) this.vanished.set(it.id, { ...it, operation: by?.operation ?? null });
     }
   }
 
@@ -238,7 +234,7 @@ export class DeletionPromises {
     for (const id of this.#spared) expect(isToldOf(told, 'spared', id), `that ${id} was spared is not on record`);
     for (const it of this.vanished.values()) {
       const point = [...living, ...retired].find((one) => one[it.side]?.id === it.id);
-      if (point) wrong.push(...recordedWrongly(it, told));
+      if (point) wrong.push(...recordedWrongly(it, told, this.#doomed.has(it.id)));
     }
     return wrong;
   }
@@ -275,15 +271,16 @@ const isToldOf = (told: readonly Happening[], kind: 'condemned' | 'spared', id: 
 
 /** Every deletion is on record, as what it was. */
 const recordedWrongly = (
-  { side, name, id, operation, isAmbiguous }: Vanished,
+  { side, name, id, operation }: Vanished,
   told: readonly Happening[],
+  isDoomed: boolean,
 ): readonly string[] => {
   const entries = told.flatMap((it) =>
     it.kind === 'deleted' && it.snapshots.some((one) => one.side === side && one.id === id) ? [it] : [],
   );
   const byUs = operation !== null;
   if (entries.length === 0) return [`that ${name} of the ${side} was deleted is not on record`];
-  if (isAmbiguous) return [];
+  if (operation === null && isDoomed) return [];
   return entries.some((it) => it.byUs !== byUs || (byUs && it.plan === null))
     ? [
         `the record says of ${name} of the ${side} by whom it was deleted: ${entries.map((it) => it.byUs)}, ${operation}`,
