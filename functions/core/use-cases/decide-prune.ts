@@ -3,7 +3,7 @@ import { isOperation } from '../domain/backup-step.ts';
 import { doomedOf } from '../domain/deletion-plan.ts';
 import { parseEdgeReply, type SeenSide } from '../domain/edge-reply.ts';
 import type { BackupRun, PairState, RecoveryPoint, RunStep } from '../domain/ledger.ts';
-import { pairId, type SnapshotId, splitRunId } from '../domain/names.ts';
+import { type OperationId, pairId, type SnapshotId, splitRunId } from '../domain/names.ts';
 import type { Operation } from '../domain/operation.ts';
 import type { Policy } from '../domain/policy.ts';
 import type { Happening } from '../domain/record.ts';
@@ -80,7 +80,13 @@ export const decidePruneNext =
       steps: await noted(deps, known.run, known.steps, last, answer, now),
     };
     const view = listings && (await viewOf(deps, history, listings, now));
-    const decision = await begun(deps, history, decidePrune(history, view?.view ?? null), now);
+    const decision = await begun(
+      deps,
+      history,
+      decidePrune(history, view?.view ?? null),
+      operationId(runId, step),
+      now,
+    );
     if (decision.kind === 'condemn' && view?.text) await deps.plans.put(decision.plan, view.text);
     const open = history.steps.findLast(({ observed }) => observed === null);
     const made = await deps.ledger.recordStep(runId, {
@@ -130,6 +136,27 @@ const noted = async (
   return answered;
 };
 
+/**
+ * Commands that were to delete points and may still do so: no host has answered them, and Run Command may not be over
+ * with them yet. A run that was stopped leaves such a command behind.
+ */
+const underWay = async (
+  { operations }: DecidePruneDependencies,
+  points: readonly RecoveryPoint[],
+  now: EpochMs,
+): Promise<ReadonlySet<OperationId>> => {
+  const told = new Set(
+    points.flatMap(({ removal }) =>
+      Side.options.flatMap((side) => {
+        const of = removal[side];
+        return of?.state === 'deleting' && of.operation ? [of.operation] : [];
+      }),
+    ),
+  );
+  const loaded = await Promise.all([...told].map((id) => operations.load(id)));
+  return new Set(loaded.flatMap((it) => (it && it.outcome?.kind !== 'reply' && now < it.deadline ? [it.id] : [])));
+};
+
 /** Puts into the ledger what the listings say of removals, and answers the points that are left. */
 const settle = async (
   deps: DecidePruneDependencies,
@@ -138,7 +165,7 @@ const settle = async (
   listings: Listings,
   now: EpochMs,
 ): Promise<readonly RecoveryPoint[]> => {
-  const reconciled = reconcile(points, listings, now);
+  const reconciled = reconcile(points, listings, await underWay(deps, points, now), now);
   // Recorded first: what is gone and not on record would be a silent loss, recorded twice it is only said twice.
   await recordGone(deps, run, reconciled, now);
   const settled = new Map<string, RecoveryPoint>();
@@ -272,6 +299,7 @@ const begun = async (
   deps: DecidePruneDependencies,
   history: RunHistory,
   decision: BackupStep,
+  operation: OperationId,
   now: EpochMs,
 ): Promise<BackupStep> => {
   if (decision.kind !== 'delete') return decision;
@@ -282,7 +310,7 @@ const begun = async (
     const removal = point?.removal[side];
     if (!point || !removal || isHeld(point, now)) continue;
     const marked = await deps.ledger.changePoint(history.run.pair, point, {
-      removal: { ...point.removal, [side]: { ...removal, state: 'deleting' } },
+      removal: { ...point.removal, [side]: { ...removal, state: 'deleting', operation } },
     });
     if (marked) remove.push(it);
   }
