@@ -17,7 +17,7 @@ import { settingsInForce } from '../planner/in-force.ts';
 import { planPrune } from '../planner/plan-prune.ts';
 import { isGone, isHeld, type Reconciled, reconcile } from '../planner/removals.ts';
 import type { Clock, Ledger, OperationStore, PlanStore, Records } from '../ports.ts';
-import { answerTo, type TaskFailure } from './answers.ts';
+import { type Answer, answerTo } from './answers.ts';
 import { DecideEvent } from './decide-next.ts';
 import { LEASE } from './open-run.ts';
 import { operationId } from './operation-id.ts';
@@ -34,8 +34,17 @@ export interface DecidePruneDependencies {
 }
 
 const SOON = seconds(5);
-/** A Task of an earlier execution, of which nobody says whether it was done. */
-const CUT_OFF: TaskFailure = { Error: 'States.Aborted', Cause: 'the execution was over before that' };
+/**
+ * What came of the last step of an earlier execution, when nobody says so. Others may have had the bucket since: a command
+ * that was not sent by then must not be sent now.
+ */
+const cutOff = ({ decision }: RunStep): Answer => ({
+  observed:
+    isOperation(decision) || decision.kind === 'condemn'
+      ? { kind: 'no-answer', error: 'States.Aborted', cause: 'the execution was over before that' }
+      : { kind: 'elapsed' },
+  jvmStarts: null,
+});
 
 /** Of the listings of a prune nothing is kept with its steps: a decision after an effect needs a new one anyway. */
 const withoutSnapshots = (side: SeenSide): SeenSide =>
@@ -67,8 +76,8 @@ export const decidePruneNext =
         ? await deps.operations.load(operationId(runId, last.operationStep))
         : undefined;
     const isOfNow = last !== undefined && last.operationStep >= (known.run.factsFrom ?? 0);
-    const isUnknown = last?.decision.kind === 'condemn' && !isOfNow && failure === null;
-    const answer = last && answerTo(last, operation, isUnknown ? CUT_OFF : failure, withoutSnapshots);
+    const isCutOff = failure === null && !isOfNow && !operation?.outcome;
+    const answer = last && (isCutOff ? cutOff(last) : answerTo(last, operation, failure, withoutSnapshots));
     // Others may have had the bucket since an earlier execution listed it: what they made is not gone because it is not listed.
     const listings = isOfNow && answer?.observed.kind === 'survey' ? listingsOf(operation) : undefined;
     const isOurs = listings && !isAnother({ run: known.run, pair }, listings);
@@ -80,15 +89,10 @@ export const decidePruneNext =
       steps: await noted(deps, known.run, known.steps, last, answer, now),
     };
     const view = listings && (await viewOf(deps, history, listings, now));
-    const decision = await begun(
-      deps,
-      history,
-      decidePrune(history, view?.view ?? null),
-      operationId(runId, step),
-      now,
-    );
-    if (decision.kind === 'condemn' && view?.text) await deps.plans.put(decision.plan, view.text);
     const open = history.steps.findLast(({ observed }) => observed === null);
+    const decided = decidePrune(history, view?.view ?? null);
+    const decision = open ? decided : await begun(deps, history, decided, operationId(runId, step), now);
+    if (decision.kind === 'condemn' && view?.text) await deps.plans.put(decision.plan, view.text);
     const made = await deps.ledger.recordStep(runId, {
       n: step,
       decision,
