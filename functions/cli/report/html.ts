@@ -58,7 +58,10 @@ const policyFacts = (policy: PolicyOfBucket): readonly (readonly [string, string
   const { attainment } = policy;
   const name = `policy ${policy.policy}`;
   const facts: (readonly [string, string])[] = [
-    [name, `no good point may be older than ${objectiveText(policy)}: attained ${attained(policy)}`],
+    [
+      name,
+      `a good point at most ${objectiveText(policy)} old: ${attainment ? `attained ${attainment.percent} of the time` : attained(policy)}`,
+    ],
   ];
   if (attainment) {
     const { worstAgeSeconds, secondsWithoutPoint } = attainment;
