@@ -166,6 +166,8 @@ export const PointPage = z.object({
       })
       .nullable(),
   }),
+  /** What is on record of it, oldest first. */
+  history: z.array(z.object({ at: EpochMs, text: z.string() })),
   /** What breaks if it is deleted on every side; empty when it is. */
   consequences: z.array(Consequence),
   /** The living points next to it in time. */
