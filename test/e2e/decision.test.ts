@@ -200,13 +200,14 @@ describe('what only a person may decide, through the deployed form', () => {
       writeFileSync(file, POLICIES);
       process.env.AWS_ACCESS_KEY_ID = 'a-person';
       process.env.AWS_SECRET_ACCESS_KEY = 'local';
-      let out = '';
+      const said: string[] = [];
       const options = ['--endpoint', cloud.endpoint, '--region', 'eu-central-1', '--table', cloud.table().name];
       const code = await explain(
         [FOREIGN, '--point', `${pinned?.name}`, '--policies', file, ...options],
-        { out: (text) => void (out += text), err: (text) => void (out += text) },
+        { out: (text) => said.push(text), err: (text) => said.push(text) },
         epochMs(cloud.clock.now()),
       );
+      const out = said.join('');
       expect({ code, out }).toEqual({ code: 0, out: expect.stringContaining('pinned by Ada: audit of 2026') });
       expect(out).toContain('it is the base before the last');
       expect(out).toContain(`Ada decided "pin ${FOREIGN} ${pinned?.name}" (audit of 2026)`);

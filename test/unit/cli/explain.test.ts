@@ -23,13 +23,13 @@ let stop: () => Promise<void>;
 
 /** The command with its output, looking at the table of this test. */
 const run = async (...args: readonly string[]) => {
-  const output = { out: '', err: '' };
+  const said = { out: [''], err: [''] };
   const code = await explain(
     ['--endpoint', endpoint, '--region', 'eu-central-1', '--policies', file, ...args],
-    { out: (text) => void (output.out += text), err: (text) => void (output.err += text) },
+    { out: (text) => said.out.push(text), err: (text) => said.err.push(text) },
     now,
   );
-  return { code, ...output };
+  return { code, out: said.out.join(''), err: said.err.join('') };
 };
 
 beforeAll(async () => {
