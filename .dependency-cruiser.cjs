@@ -100,10 +100,11 @@ module.exports = {
     },
     only(
       'cdk',
-      'infrastructure shares the environment schemas, the errors and the domain with the functions, and nothing else',
+      'infrastructure shares the environment schemas, the errors, the domain and the budget with the functions, and nothing else',
       '^cdk/',
       '^cdk/',
       '^functions/core/domain/',
+      '^functions/core/planner/budget\\.ts$',
       '^functions/core/errors\\.ts$',
       '^functions/handlers/environments\\.ts$',
     ),

@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { type Alias, isNode, LineCounter, parseDocument, visit, type YAMLError } from 'yaml';
 import * as z from 'zod';
-import { PolicyFile } from '../../functions/core/domain/policy.ts';
+import { PolicyFile, resolvePolicies } from '../../functions/core/domain/policy.ts';
 import { DrError } from '../../functions/core/errors.ts';
+import { problemsOfBudget } from '../../functions/core/planner/budget.ts';
 
 /** Aliases that one file may resolve: enough for a person, too few for a file that multiplies itself. */
 const MAX_ALIASES = 20;
@@ -14,7 +15,8 @@ type Problem = { readonly line: number; readonly column: number; readonly text: 
  * Reads a policy file: one YAML 1.2 document that `PolicyFile` accepts.
  *
  * @throws {DrError} PolicyInvalid with one line per problem, `file:line:column: where: what is wrong, remedy`, in the
- * order of the file. Rules between fields (a cluster that a policy names) are checked once every field is right.
+ * order of the file. Rules between fields (a cluster that a policy names) are checked once every field is right, and
+ * what the policies come to together (the budget of snapshots of each cluster) once those are.
  */
 export function loadPolicies(path: string): PolicyFile {
   return parsePolicies(readText(path), path);
@@ -67,7 +69,6 @@ export function parsePolicies(text: string, path: string): PolicyFile {
     throw invalid(path, [at(0, 'the file is empty, write clusters and policies')]);
 
   const parsed = PolicyFile.safeParse(content);
-  if (parsed.success) return parsed.data;
   const offsetOf = (where: Path, key?: PropertyKey): number => {
     for (let length = where.length; length >= 0; length--) {
       const node = length === 0 ? document.contents : document.getIn(where.slice(0, length), true);
@@ -76,6 +77,14 @@ export function parsePolicies(text: string, path: string): PolicyFile {
     }
     return 0;
   };
+  if (parsed.success) {
+    const overBudget = problemsOfBudget(resolvePolicies(parsed.data));
+    if (overBudget.length === 0) return parsed.data;
+    throw invalid(
+      path,
+      overBudget.map(({ path: where, message }) => at(offsetOf(where), `${dotted(where)}: ${message}`)),
+    );
+  }
   const problems = parsed.error.issues.flatMap((issue) => describe(issue, content));
   throw invalid(
     path,

@@ -3,10 +3,9 @@ import { readFileSync } from 'node:fs';
 import { CfnDeletionPolicy } from 'aws-cdk-lib';
 import { CfnDocument } from 'aws-cdk-lib/aws-ssm';
 import { Construct } from 'constructs';
-import { scriptLines } from './edge-script.ts';
+import { type BlastRadius, scriptLines } from './edge-script.ts';
 
-/** What a document may do to the clusters; each has its own starting function, role and identity on the host. */
-export type BlastRadius = 'observe' | 'protect' | 'destroy';
+export type { BlastRadius };
 
 const SERVICE = '[A-Za-z0-9][A-Za-z0-9.-]{0,61}(:[0-9]{2,5})?';
 const RESOURCE = '[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]';
@@ -16,13 +15,17 @@ const ID = '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}';
 const UUID = `^$|^${ID}$`;
 const YES_OR_NO = '^(yes|no)$';
 const OPERATION = 'op-[0-9a-f]{24}-[0-9]{3}';
-/** A temporary snapshot, as distcp or as this product names them, and its id. */
-const TEMPORARY = `(temp${ID}s[0-9]{8}-[0-9]{6}\\.[0-9]{3}|odr-tmp-[a-z0-9.-]{1,40})=${ID}`;
+/**
+ * A snapshot that may be deleted, and its id: a temporary one, as distcp or as this product names them, or a recovery point.
+ * Which verb deletes which, and how many at once, is for the script: Go's regular expressions allow no more than 1000
+ * copies of anything, counts within counts multiplied.
+ */
+const REMOVABLE = `(temp${ID}s[0-9]{8}-[0-9]{6}\\.[0-9]{3}|odr-tmp-[a-z0-9.-]{1,40}|odr-[a-z0-9-]{2,33}[0-9]{8}t[0-9]{6}z-[0-9]{1,9})=${ID}`;
 
 const VERBS = {
   observe: '^(survey|diff|verify|probe)$',
   protect: '^(snapshot|replicate|create-bucket)$',
-  destroy: '^(tidy)$',
+  destroy: '^(tidy|delete)$',
 } as const;
 
 export type EdgeParameter = { readonly description: string; readonly pattern: string; readonly fallback?: string };
@@ -66,8 +69,8 @@ export const edgeParameters = (radius: BlastRadius): Readonly<Record<string, Edg
   detached: { description: 'the copy goes on without its command', pattern: YES_OR_NO, fallback: 'no' },
   probed: { description: 'operation that probe looks for', pattern: `^$|^${OPERATION}$`, fallback: '' },
   remove: {
-    description: 'temporary snapshots of the replica to delete: name=id, commas between',
-    pattern: `^$|^${TEMPORARY}(,${TEMPORARY}){0,9}$`,
+    description: 'snapshots to delete, of the replica by tidy, of the source by delete: name=id, commas between',
+    pattern: `^$|^${REMOVABLE}(,${REMOVABLE})*$`,
     fallback: '',
   },
   layout: { description: 'of a new bucket', pattern: '^(|FILE_SYSTEM_OPTIMIZED|LEGACY)$', fallback: '' },
@@ -149,7 +152,7 @@ export class EdgeDocument extends Construct {
 export const documentPrefix = (prefix: string, radius: BlastRadius): string => `${prefix}-${radius}-`;
 
 function documentContent(radius: BlastRadius, script: string) {
-  const [shebang, ...rest] = scriptLines(script);
+  const [shebang, ...rest] = scriptLines(script, radius);
   return {
     schemaVersion: '2.2',
     description: `Ozone DR, ${radius}: one operation on an edge host`,
@@ -172,8 +175,7 @@ function documentContent(radius: BlastRadius, script: string) {
         precondition: { StringEquals: ['platformType', 'Linux'] },
         inputs: {
           timeoutSeconds: `{{ ${AGENT_TIMEOUT} }}`,
-          // Comments are for readers of the script: lines of their own stay out of the 64 KB.
-          runCommand: [shebang, `OZONE_DR_DOCUMENT=${radius}`, ...rest.filter((line) => !/^\s*#/.test(line))],
+          runCommand: [shebang, `OZONE_DR_DOCUMENT=${radius}`, ...rest],
         },
       },
     ],

@@ -12,6 +12,7 @@ export type Watched = {
   readonly topic: ITopic;
   readonly backup: IStateMachine;
   readonly fleet: IStateMachine;
+  readonly prune: IStateMachine;
   readonly sweep: IFunction;
   /** Slots that EventBridge Scheduler could not deliver. */
   readonly undelivered: IQueue;
@@ -39,8 +40,15 @@ export function addAlarms(scope: Construct, watched: Watched): void {
   new RunbookAlarm(scope, 'backup-fleet-failed', {
     ...atLeastOne,
     severity: 'page',
-    impact: 'One or more buckets of a policy have no new verified recovery point for this slot.',
+    impact: 'One or more buckets of a policy were not backed up, or not pruned, in this slot.',
     metric: notSucceeded(watched.fleet),
+  });
+  new RunbookAlarm(scope, 'prune-failed', {
+    ...atLeastOne,
+    severity: 'ticket',
+    impact:
+      'Nothing more is deleted of a bucket: no point is lost, but snapshots pile up towards the limit of the cluster.',
+    metric: notSucceeded(watched.prune),
   });
   new RunbookAlarm(scope, 'schedule-undelivered', {
     ...atLeastOne,

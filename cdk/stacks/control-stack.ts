@@ -12,7 +12,13 @@ import type { Construct } from 'constructs';
 import * as z from 'zod';
 import type { HostId } from '../../functions/core/domain/names.ts';
 import type { Policy } from '../../functions/core/domain/policy.ts';
-import { SettleOperationEnv, StartOperationEnv, StoreEnv } from '../../functions/handlers/environments.ts';
+import type { Side } from '../../functions/core/domain/retention.ts';
+import {
+  PlanStoreEnv,
+  SettleOperationEnv,
+  StartOperationEnv,
+  StoreEnv,
+} from '../../functions/handlers/environments.ts';
 import { acknowledge, iam5Finding } from '../constructs/acknowledge.ts';
 import { type BlastRadius, documentPrefix, EdgeDocument } from '../constructs/edge-document.ts';
 import { allow, allowAs, HandlerFunction, type HandlerFunctionProps } from '../constructs/handler-function.ts';
@@ -33,26 +39,28 @@ export type ControlStackProps = StackProps & {
 export class ControlStack extends Stack {
   readonly #prefix: string;
   readonly #policies: readonly Policy[];
+  readonly #documents = new Map<BlastRadius, EdgeDocument>();
 
   constructor(scope: Construct, id: string, props: ControlStackProps) {
     super(scope, id, props);
     this.#prefix = props.prefix;
     this.#policies = props.policies;
 
-    const { backup, fleet, decision, settle, sweep } = this.#workflows();
+    const { backup, fleet, prune, decision, settle, sweep } = this.#workflows();
     const undelivered = this.#deadLetters('SchedulesUndelivered');
     const unheard = this.#deadLetters('EventsUndelivered');
     this.#policySchedules(fleet, undelivered);
     this.#sweeperSchedule(sweep);
     this.#commandEvents(settle, unheard);
     const topic = this.#alarmTopic();
-    addAlarms(this, { prefix: props.prefix, topic, backup, fleet, sweep: sweep.function, undelivered, unheard });
-    this.#outputs(backup, decision, topic);
+    addAlarms(this, { prefix: props.prefix, topic, backup, fleet, prune, sweep: sweep.function, undelivered, unheard });
+    this.#outputs(backup, prune, decision, topic);
   }
 
   #workflows() {
     const names = stateNames(this, this.#prefix);
     const backupName = `${this.#prefix}-backup`;
+    const pruneName = `${this.#prefix}-prune`;
     const decisionName = `${this.#prefix}-decision`;
     const store = { TABLE_NAME: names.table };
     const settling = { ...store, OUTPUT_BUCKET: names.outputBucket };
@@ -67,13 +75,12 @@ export class ControlStack extends Stack {
       allow(['s3:ListBucket'], [output]),
     ];
     const backupMachine = machineArn(this, backupName);
-    const answer = allow(['states:SendTaskSuccess', 'states:SendTaskFailure'], [backupMachine]);
-    const describeRuns = allow(['states:DescribeExecution'], [executionsArn(this, backupName)]);
+    const pruneMachine = machineArn(this, pruneName);
+    const answer = allow(['states:SendTaskSuccess', 'states:SendTaskFailure'], [backupMachine, pruneMachine]);
+    const runs = [executionsArn(this, backupName), executionsArn(this, pruneName)];
+    const describeRuns = allow(['states:DescribeExecution'], runs);
     // A lease is held by a run or by a decision; whoever wants it asks whether the holder is still there.
-    const describeHolders = allow(
-      ['states:DescribeExecution'],
-      [executionsArn(this, backupName), executionsArn(this, decisionName)],
-    );
+    const describeHolders = allow(['states:DescribeExecution'], [...runs, executionsArn(this, decisionName)]);
 
     const openRun = this.#handler('OpenRun', {
       handler: 'open-run',
@@ -92,17 +99,45 @@ export class ControlStack extends Stack {
       handler: 'record-outcome',
       description: 'Closes a run with what it achieved',
       environment: { schema: StoreEnv, values: store },
-      permissions: [this.#ledger('Query', 'UpdateItem')],
+      permissions: [this.#ledger('PutItem', 'Query', 'UpdateItem')],
     });
     const recordFailure = this.#handler('RecordFailure', {
       handler: 'record-failure',
       description: 'Closes a run with why it failed',
       environment: { schema: StoreEnv, values: store },
-      permissions: [this.#ledger('Query', 'UpdateItem')],
+      permissions: [this.#ledger('PutItem', 'Query', 'UpdateItem')],
     });
     const startObserve = this.#startOperation('StartObserve', 'observe', [ledger, answer]);
     const startProtect = this.#startOperation('StartProtect', 'protect', [ledger, answer]);
+    // Who may delete on one side may not on the other: each side has a function, a role and hosts of its own.
     const startDestroy = this.#startOperation('StartDestroy', 'destroy', [ledger, answer]);
+    const startDestroySource = this.#startOperation('StartDestroySource', 'destroy', [ledger, answer], 'source');
+    const plans = `arn:${this.partition}:s3:::${names.recordsBucket}/plans/*`;
+    const keeping = { ...store, RECORDS_BUCKET: names.recordsBucket };
+    // As for the output: without it a plan that is not there looks like one that is forbidden.
+    const listPlans = allow(['s3:ListBucket'], [`arn:${this.partition}:s3:::${names.recordsBucket}`]);
+    const decidePrune = this.#handler('DecidePrune', {
+      handler: 'decide-prune',
+      description: 'Decides the next step of a prune',
+      environment: { schema: PlanStoreEnv, values: keeping },
+      permissions: [
+        this.#ledger('GetItem', 'PutItem', 'UpdateItem', 'Query', 'DeleteItem'),
+        allow(['s3:GetObject', 's3:PutObject'], [plans]),
+        listPlans,
+      ],
+      files,
+    });
+    const condemnPoints = this.#handler('CondemnPoints', {
+      handler: 'condemn-points',
+      description: 'Marks what a stored plan condemns; deletes nothing',
+      environment: { schema: PlanStoreEnv, values: keeping },
+      permissions: [this.#ledger('PutItem', 'UpdateItem', 'Query'), allow(['s3:GetObject'], [plans]), listPlans],
+    });
+    for (const handler of [decidePrune, condemnPoints])
+      acknowledge(handler, {
+        [`AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:s3:::${this.#prefix}-records-<AWS::AccountId>-<AWS::Region>/plans/*]`]:
+          'Reads and writes the plan of any bucket; their hashes are not known at deployment.',
+      });
     const recordDecision = this.#handler('RecordDecision', {
       handler: 'record-decision',
       description: 'Records what a person decided about a bucket',
@@ -113,8 +148,8 @@ export class ControlStack extends Stack {
     const expandPolicy = this.#handler('ExpandPolicy', {
       handler: 'expand-policy',
       description: 'Lists the buckets of a policy that are due',
-      environment: { schema: NoEnv, values: {} },
-      permissions: [],
+      environment: { schema: StoreEnv, values: store },
+      permissions: [this.#ledger('GetItem', 'PutItem', 'Query')],
       files,
     });
     const summarizeFleet = this.#handler('SummarizeFleet', {
@@ -146,7 +181,7 @@ export class ControlStack extends Stack {
         allow(['dynamodb:Scan'], [`${this.#tableArn()}/index/${names.openIndex}`]),
         ...readOutput,
         answer,
-        allow(['states:SendTaskHeartbeat'], [backupMachine]),
+        allow(['states:SendTaskHeartbeat'], [backupMachine, pruneMachine]),
         describeRuns,
         allow(
           ['ssm:ListCommandInvocations', 'ssm:GetCommandInvocation', 'ssm:ListCommands', 'ssm:CancelCommand'],
@@ -162,7 +197,9 @@ export class ControlStack extends Stack {
     for (const handler of [openRun, recordDecision, sweep])
       acknowledge(handler, {
         [iam5Finding('states', `execution:${backupName}:*`)]:
-          'Asks whether a run of the backup machine is still going on; execution names are not known at deployment.',
+          'Asks whether a backup is still going on; execution names are not known at deployment.',
+        [iam5Finding('states', `execution:${pruneName}:*`)]:
+          'Asks whether a prune is still going on; execution names are not known at deployment.',
       });
     for (const handler of [openRun, recordDecision])
       acknowledge(handler, {
@@ -183,14 +220,28 @@ export class ControlStack extends Stack {
         RecordFailureFunction: recordFailure,
       },
     });
+    const prune = new Workflow(this, 'Prune', {
+      machineName: pruneName,
+      definition: project('statemachine/prune.asl.json'),
+      handlers: {
+        OpenRunFunction: openRun,
+        DecidePruneFunction: decidePrune,
+        StartObserveFunction: startObserve,
+        StartDestroyFunction: startDestroy,
+        StartDestroySourceFunction: startDestroySource,
+        CondemnPointsFunction: condemnPoints,
+        RecordOutcomeFunction: recordOutcome,
+        RecordFailureFunction: recordFailure,
+      },
+    });
     const fleet = new Workflow(this, 'BackupFleet', {
       machineName: `${this.#prefix}-backup-fleet`,
       definition: project('statemachine/backup-fleet.asl.json'),
       handlers: { ExpandPolicyFunction: expandPolicy, SummarizeFleetFunction: summarizeFleet },
-      substitutions: { BackupMachine: backup.machine.stateMachineArn },
+      substitutions: { BackupMachine: backup.machine.stateMachineArn, PruneMachine: prune.machine.stateMachineArn },
       permissions: [
-        allow(['states:StartExecution'], [backupMachine]),
-        allow(['states:DescribeExecution', 'states:StopExecution'], [executionsArn(this, backupName)]),
+        allow(['states:StartExecution'], [backupMachine, pruneMachine]),
+        allow(['states:DescribeExecution', 'states:StopExecution'], runs),
         // What `.sync` uses to hear of the end (Step Functions developer guide, IAM policies for nested workflows).
         allow(
           ['events:PutTargets', 'events:PutRule', 'events:DescribeRule'],
@@ -207,13 +258,22 @@ export class ControlStack extends Stack {
     acknowledge(fleet, {
       [iam5Finding('states', `execution:${backupName}:*`)]:
         'Follows and stops the backups that it started; their names hold the slot.',
+      [iam5Finding('states', `execution:${pruneName}:*`)]:
+        'Follows and stops the prunes that it started; their names hold the slot.',
     });
     const decision = new Workflow(this, 'Decision', {
       machineName: decisionName,
       definition: project('statemachine/decision.asl.json'),
       handlers: { RecordDecisionFunction: recordDecision },
     });
-    return { backup: backup.machine, fleet: fleet.machine, decision: decision.machine, settle, sweep };
+    return {
+      backup: backup.machine,
+      fleet: fleet.machine,
+      prune: prune.machine,
+      decision: decision.machine,
+      settle,
+      sweep,
+    };
   }
 
   #tableArn(): string {
@@ -224,7 +284,7 @@ export class ControlStack extends Stack {
     });
   }
 
-  #ledger(...actions: readonly ('GetItem' | 'PutItem' | 'UpdateItem' | 'Query')[]): PolicyStatement {
+  #ledger(...actions: readonly ('GetItem' | 'PutItem' | 'UpdateItem' | 'DeleteItem' | 'Query')[]): PolicyStatement {
     return allow(
       actions.map((action) => `dynamodb:${action}`),
       [this.#tableArn()],
@@ -248,18 +308,14 @@ export class ControlStack extends Stack {
   }
 
   /**
-   * The one function that may send the document of a blast radius, to the hosts of the policies and no others; destroying
-   * is for the hosts of the replicas.
+   * A function that may send the document of a blast radius, to the hosts of the policies and no others; destroying is
+   * for the hosts of one side.
    */
-  #startOperation(id: string, radius: BlastRadius, common: readonly PolicyStatement[]) {
+  #startOperation(id: string, radius: BlastRadius, common: readonly PolicyStatement[], side: Side = 'replica') {
     const names = stateNames(this, this.#prefix);
-    const document = new EdgeDocument(this, `${id}Document`, {
-      radius,
-      prefix: this.#prefix,
-      script: project('functions/edge-host/ozone-dr.sh'),
-    });
+    const document = this.#document(radius);
     const documents = `${documentPrefix(this.#prefix, radius)}*`;
-    const hosts = hostsOf(this.#policies, radius).map((host) => this.#hostArn(host));
+    const hosts = hostsOf(this.#policies, radius, side).map((host) => this.#hostArn(host));
     const handler = this.#handler(id, {
       handler: 'start-operation',
       description: `Sends one ${radius} command to an edge host`,
@@ -293,6 +349,19 @@ export class ControlStack extends Stack {
     return handler;
   }
 
+  /** The document of a blast radius, whoever sends it. */
+  #document(radius: BlastRadius): EdgeDocument {
+    const known = this.#documents.get(radius);
+    if (known) return known;
+    const document = new EdgeDocument(this, `${radius}Document`, {
+      radius,
+      prefix: this.#prefix,
+      script: project('functions/edge-host/ozone-dr.sh'),
+    });
+    this.#documents.set(radius, document);
+    return document;
+  }
+
   #hostArn(host: HostId): string {
     return host.startsWith('mi-')
       ? this.formatArn({ service: 'ssm', resource: 'managed-instance', resourceName: host })
@@ -317,13 +386,14 @@ export class ControlStack extends Stack {
       allow(['sqs:SendMessage'], [undelivered.queueArn]),
     ]);
     for (const policy of this.#policies)
-      for (const { cron, zone } of policy.schedules) {
+      for (const { work, cron, zone } of worksOf(policy)) {
         // By content, so that an entry added in the middle of the list leaves the others alone.
-        const name = `${policy.name}-${createHash('sha256').update(`${cron} ${zone}`).digest('hex').slice(0, 8)}`;
+        const hash = createHash('sha256').update(`${cron} ${zone}`).digest('hex').slice(0, 8);
+        const name = `${policy.name}-${work === 'backup' ? '' : `${work}-`}${hash}`;
         const schedule = new CfnSchedule(this, `Schedule-${name}`, {
           name,
           groupName: `${this.#prefix}-policies`,
-          description: `Backs up the buckets of policy ${policy.name}`,
+          description: `${work === 'backup' ? 'Backs up' : 'Prunes'} the buckets of policy ${policy.name}`,
           scheduleExpression: `cron(${cron})`,
           scheduleExpressionTimezone: zone,
           flexibleTimeWindow: { mode: 'OFF' },
@@ -331,7 +401,7 @@ export class ControlStack extends Stack {
             arn: fleet.stateMachineArn,
             roleArn: role.roleArn,
             // Not the execution id: that one changes with every attempt at delivery, the scheduled time does not.
-            input: JSON.stringify({ policy: policy.name, slot: '<aws.scheduler.scheduled-time>' }),
+            input: JSON.stringify({ policy: policy.name, slot: '<aws.scheduler.scheduled-time>', work }),
             retryPolicy: { maximumEventAgeInSeconds: 3600, maximumRetryAttempts: 20 },
             deadLetterConfig: { arn: undelivered.queueArn },
           },
@@ -431,9 +501,10 @@ export class ControlStack extends Stack {
     return topic;
   }
 
-  #outputs(backup: StateMachine, decision: StateMachine, topic: Topic): void {
+  #outputs(backup: StateMachine, prune: StateMachine, decision: StateMachine, topic: Topic): void {
     const output = (id: string, description: string, value: string) => new CfnOutput(this, id, { description, value });
     output('BackupMachineArn', 'State machine that backs up one bucket', backup.stateMachineArn);
+    output('PruneMachineArn', 'State machine that plans and does the deletions of one bucket', prune.stateMachineArn);
     output('DecisionMachineArn', 'State machine that records what a person decides', decision.stateMachineArn);
     output('LedgerTableName', 'Table with runs and recovery points', stateNames(this, this.#prefix).table);
     output('AlarmTopicArn', 'Subscribe to hear of failures', topic.topicArn);
@@ -445,14 +516,21 @@ export class ControlStack extends Stack {
   }
 }
 
+/** What is to be done for a policy, and when. */
+const worksOf = ({ schedules, retention }: Policy) => [
+  ...schedules.map(({ cron, zone }) => ({ work: 'backup', cron, zone })),
+  ...(retention ? [{ work: 'prune', cron: retention.cron, zone: retention.zone }] : []),
+];
+
 type Handler = HandlerFunction<Readonly<Record<string, string>>>;
 
-const hostsOf = (policies: readonly Policy[], radius: BlastRadius): readonly HostId[] => [
+const hostsOf = (policies: readonly Policy[], radius: BlastRadius, side: Side): readonly HostId[] => [
   ...new Set(
-    policies.flatMap(({ source, replica }) => [
-      ...(radius === 'destroy' ? [] : source.hosts),
-      ...(replica?.hosts ?? []),
-    ]),
+    policies.flatMap(({ source, replica, retention }) => {
+      if (radius !== 'destroy') return [...source.hosts, ...(replica?.hosts ?? [])];
+      // Without retention nothing of a source is ever deleted; of a replica what copies left behind.
+      return side === 'replica' ? (replica?.hosts ?? []) : retention ? source.hosts : [];
+    }),
   ),
 ];
 

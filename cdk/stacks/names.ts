@@ -20,5 +20,6 @@ export const stateNames = (scope: Construct, prefix: string) => {
     table: `${prefix}-ledger`,
     openIndex: 'open',
     outputBucket: `${prefix}-output-${account}-${region}`,
+    recordsBucket: `${prefix}-records-${account}-${region}`,
   } as const;
 };

@@ -40,5 +40,20 @@ export class StateStack extends Stack {
       'AwsSolutions-S1':
         'The bucket holds 30 days of command output, listings of paths and no content; it is written by the edge hosts and read by two functions. A log of its requests would cost more than it tells; CloudTrail data events can be switched on for an inquiry.',
     });
+
+    const records = new Bucket(this, 'Records', {
+      bucketName: names.recordsBucket,
+      encryption: BucketEncryption.S3_MANAGED,
+      blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
+      enforceSSL: true,
+      // A plan that was written over is still the one that its hash says.
+      versioned: true,
+      removalPolicy: RemovalPolicy.RETAIN,
+      lifecycleRules: [{ abortIncompleteMultipartUploadAfter: Duration.days(1) }],
+    });
+    acknowledge(records, {
+      'AwsSolutions-S1':
+        'The bucket holds plans of deletions under their hashes, which two functions write and read; the hash-chained record in the table says which of them were followed.',
+    });
   }
 }

@@ -2,6 +2,7 @@
 # Ozone DR edge host: one verb on one bucket pair, started by SSM Run Command, answered by one JSON document between markers.
 # The document puts OZONE_DR_DOCUMENT=<name> in front and passes parameters only as SSM_<name> environment variables. README.md
 # beside this file says what a host needs and what each verb does and proves. No value that was typed by anybody is evaluated.
+# A section whose heading ends in [document document] is in those documents only, every other in all of them.
 [ -n "${BASH_VERSION:-}" ] || exec /bin/bash "$0" # Run Command may start the script with a plain sh
 set +o posix -u -f
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
@@ -11,15 +12,14 @@ readonly BEGIN_MARK='-----BEGIN OZONE-DR REPLY-----' END_MARK='-----END OZONE-DR
 readonly SERVICE='[A-Za-z0-9][A-Za-z0-9.-]{0,61}(:[0-9]{2,5})?' NAME='[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]'
 readonly UUID='[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}'
 readonly BUCKET="^$|^${SERVICE}/${NAME}/${NAME}\$" SNAPSHOT='^$|^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$'
-readonly TEMPORARY="(temp${UUID}s[0-9]{8}-[0-9]{6}\.[0-9]{3}|odr-tmp-[a-z0-9.-]{1,40})=$UUID" # of distcp or ours, and its id
 readonly KEEP_DAYS=14 # how long the record of an operation answers a second delivery; Run Command gives up within hours
 
 # verb -> document that may run it, and the parameters that it cannot do without
 declare -rA DOCUMENT_OF=([survey]=observe [diff]=observe [verify]=observe [probe]=observe [snapshot]=protect
-  [replicate]=protect [create-bucket]=protect [tidy]=destroy)
+  [replicate]=protect [create-bucket]=protect [tidy]=destroy [delete]=destroy)
 declare -rA NEEDS=([survey]='source' [diff]='source base target' [snapshot]='source target'
   [verify]='source replica target targetId sealId level' [replicate]='source replica target targetId mode'
-  [probe]='probed' [tidy]='replica remove' [create-bucket]='replica layout')
+  [probe]='probed' [tidy]='replica remove' [delete]='source remove' [create-bucket]='replica layout')
 declare -rA PATTERN=(
   [operation]='^op-[0-9a-f]{24}-[0-9]{3}$' [verb]='^[a-z-]{1,20}$' [source]=$BUCKET [replica]=$BUCKET
   [target]=$SNAPSHOT [base]=$SNAPSHOT [targetId]="^$|^$UUID\$" [baseSourceId]="^$|^$UUID\$"
@@ -29,7 +29,7 @@ declare -rA PATTERN=(
   [maps]='^[0-9]{1,4}$' [bandwidth]='^[0-9]{1,6}$' [executionTimeout]='^[0-9]{1,6}$'
   [level]='^(|listing|changed|rolling|full)$' [part]='^[0-9]{1,4}$' [parts]='^[0-9]{1,4}$' [brake]='^[0-9]{0,9}$'
   [supersedes]='^$|^op-[0-9a-f]{24}-[0-9]{3}$' [detached]='^(yes|no)$' [probed]='^$|^op-[0-9a-f]{24}-[0-9]{3}$'
-  [remove]="^$|^$TEMPORARY(,$TEMPORARY){0,9}\$" [layout]='^(|FILE_SYSTEM_OPTIMIZED|LEGACY)$'
+  [remove]='^$|^[a-z0-9.-]+=[0-9a-f-]+(,[a-z0-9.-]+=[0-9a-f-]+)*$' [layout]='^(|FILE_SYSTEM_OPTIMIZED|LEGACY)$'
   [replication]='^$|^RATIS/(ONE|THREE)$|^EC/[a-z]{1,8}-[0-9]{1,2}-[0-9]{1,2}-[0-9]{1,5}k$' [quotaBytes]='^[0-9]{1,18}$'
   [quotaNamespace]='^[0-9]{1,18}$' [encryptionKey]='^$|^[A-Za-z0-9][A-Za-z0-9._-]{0,254}$'
   [narrow]="^$|^odr-tmp-[a-z0-9.-]{1,40}=$UUID\$")
@@ -37,7 +37,7 @@ declare -rA PATTERN=(
 declare -A P=()    # checked parameters
 declare -A CONF=([path]='' [java_home]='' [state]=/var/lib/ozone-dr [client_attempts]=10 [client_wait_ms]=1000)
 declare -i JVM_STARTS=0
-WORK='' RECORD=result JAVA_LOCALE='' DISTCP_GROUP='' FINISHED=''
+CLIENT=() WORK='' RECORD=result JAVA_LOCALE='' DISTCP_GROUP='' FINISHED=''
 STARTED_AT=$(date +%s%3N) SELF=$(readlink -f "$0")
 
 # ---------------------------------------------------------------- reply
@@ -124,28 +124,12 @@ read_parameters() {
   for name in ${NEEDS[${P[verb]}]}; do
     [[ -n ${P[$name]} ]] || refuse bad-parameter "${P[verb]} needs the parameter $name"
   done
-  [[ ${P[verb]} != replicate ]] || check_replicate_parameters
-  [[ ${P[verb]} != verify ]] || check_verify_parameters
+  if_defined "check_${P[verb]//-/_}"
   [[ ${P[base]} != "${P[target]}" || -z ${P[base]} ]] || refuse bad-parameter "base and target are the same snapshot"
 }
 
-check_replicate_parameters() {
-  local name
-  [[ ${P[supersedes]} != "${P[operation]}" ]] || refuse bad-parameter "an operation cannot supersede itself"
-  ((10#${P[fence]} > 0 && 10#${P[copySeconds]} > 0 && 10#${P[maps]} > 0)) || refuse bad-parameter "fence, copySeconds and maps must not be 0"
-  [[ ${P[source]} != "${P[replica]}" ]] || refuse bad-parameter "source and replica are the same bucket"
-  [[ -n ${P[replicaCreated]} || ${P[empty]} == yes ]] || refuse bad-parameter "replicaCreated is needed for a bucket that was enrolled before"
-  [[ -z ${P[narrow]} || ${P[mode]} == resync ]] || refuse bad-parameter "only a resync can be narrowed"
-  [[ ${P[mode]} == incremental || -n ${P[narrow]} ]] || return 0
-  for name in base baseSourceId baseReplicaId; do
-    [[ -n ${P[$name]} ]] || refuse bad-parameter "a copy from a base needs the parameter $name"
-  done
-}
-
-check_verify_parameters() {
-  [[ ${P[level]} != rolling ]] || ((10#${P[part]} >= 1 && 10#${P[part]} <= 10#${P[parts]})) || refuse bad-parameter "part must be from 1 to parts"
-  [[ -z ${P[base]} || -n ${P[baseSourceId]} ]] || refuse bad-parameter "a comparison since a base needs the parameter baseSourceId"
-}
+# name: calls a function that only some verbs have.
+if_defined() { ! declare -F "$1" >/dev/null || "$1"; }
 
 read_host_config() {
   local file=${OZONE_DR_HOST_CONFIG:-/etc/ozone-dr/host.conf} line key value
@@ -165,6 +149,8 @@ read_host_config() {
   [[ -z ${CONF[path]} ]] || PATH=${CONF[path]}:$PATH
   [[ -z ${CONF[java_home]} ]] || export JAVA_HOME=${CONF[java_home]}
   [[ -n $JAVA_LOCALE ]] || refuse environment 'this host has no UTF-8 locale (C.UTF-8 or en_US.UTF-8), which Java needs to read names'
+  # Ozone 2.2: without these a dead manager costs minutes of silence.
+  CLIENT=(-D "ozone.client.failover.max.attempts=${CONF[client_attempts]}" -D "ozone.client.wait.between.retries.millis=${CONF[client_wait_ms]}")
   for key in ozone $(needs_hadoop && echo hadoop) flock timeout setsid awk sort comm join sha256sum; do
     command -v "$key" >/dev/null || refuse environment "$key is not on PATH ($PATH)"
   done
@@ -188,8 +174,7 @@ open_operation() {
   if [[ -e $directory/result ]]; then replay "$directory/result"; fi
   WORK=$directory
   if [[ -e $WORK/started ]]; then
-    # The distcp of a delivery that died may live on.
-    if [[ ${P[verb]} == replicate ]] && exec 9>>"$(bucket_directory)/lock"; then end_processes "${P[operation]}"; fi
+    if_defined "end_${P[verb]//-/_}"
     finish interrupted delivery-died "an earlier delivery of this operation died half way; what it had done by then is not known"
   fi
   export OZONE_DR_OPERATION=${P[operation]} # proves later whose a process is
@@ -210,26 +195,6 @@ read_record() {
   [[ $RECORDED_EXIT =~ ^[0-9]{1,2}$ ]] || refuse environment "the recorded reply in $1 is damaged"
 }
 
-# operation: ends its processes on this host, first TERM, then KILL, until the bucket lock (descriptor 9), which distcp inherits, is
-# free. Two things prove whose a process is: the environment it was started with (the agent's for the script, ours for its
-# children), and the folder it works in. Nothing else is touched.
-end_processes() {
-  local signal pid pids known scratch
-  scratch=$(readlink -f "${CONF[state]}")/operations/$1/scratch # gone once its script has ended
-  for signal in TERM KILL; do
-    known=$(compgen -G '/proc/[0-9]*/environ' | xargs grep -lzsx -e "OZONE_DR_OPERATION=$1" -e "SSM_operation=$1")
-    pids=''
-    for pid in ${known//[^0-9$'\n']/}; do
-      case $(readlink "/proc/$pid/cwd") in "$scratch" | "$scratch (deleted)") pids+=" $pid" ;; esac
-    done
-    [[ -n $pids ]] || break
-    # shellcheck disable=SC2086 # one word per process
-    kill "-$signal" $pids 2>/dev/null
-    flock -w 10 9 && return 0
-  done
-  flock -n 9
-}
-
 # ---------------------------------------------------------------- Ozone's shell
 
 # Runs the commands in one JVM (it stops at the first failure). Afterwards: SECTION_<n> files hold each command's output,
@@ -241,10 +206,7 @@ ozone_batch() {
   rm -f section.* batch.err
   for command in "$@"; do arguments+=(--execute "$command"); done
   JVM_STARTS+=1
-  # Ozone 2.2: a dead OM costs minutes of silence without the first two settings.
-  LC_ALL=$JAVA_LOCALE timeout -k 10 "$(seconds_left)" ozone sh -D "ozone.client.failover.max.attempts=${CONF[client_attempts]}" \
-    -D "ozone.client.wait.between.retries.millis=${CONF[client_wait_ms]}" "${arguments[@]}" \
-    2>batch.err 8>&- 9>&- </dev/null | split_sections "$@"
+  LC_ALL=$JAVA_LOCALE timeout -k 10 "$(seconds_left)" ozone sh "${CLIENT[@]}" "${arguments[@]}" 2>batch.err 8>&- 9>&- </dev/null | split_sections "$@"
   exit_code=${PIPESTATUS[0]}
   read -r FAILED_AT <sections
   if ((exit_code == 0 && FAILED_AT == $#)); then
@@ -309,19 +271,19 @@ unreadable() { refuse unreadable "the output of ozone sh was not understood: $1"
 
 # kind file field…: rows of raw JSON values (tabs between) from Jackson's pretty printed objects; kind is object or array; fields
 # are paths such as "snapshotDiffReport.diffList" (a list gives "[ ]" when empty, else "["). Strict: an unknown line, a
-# missing field, a missing end is exit 1. One line at a time, so a listing of any length takes no memory.
+# missing field (but for one asked for as "name?", which is then empty), a missing end is exit 1. One line at a time, so a listing of any length takes no memory.
 records() {
   local kind=$1 file=$2
   shift 2
   awk -v kind="$kind" -v wanted="$*" '
     function fail() { bad = 1; exit 1 }
     function element(   i, row) {
-      for (i = 1; i <= fields; i++) { if (!(field[i] in value)) fail(); row = row (i > 1 ? "\t" : "") value[field[i]] }
+      for (i = 1; i <= fields; i++) { if (!(field[i] in value) && !optional[i]) fail(); row = row (i > 1 ? "\t" : "") value[field[i]] }
       print row; split("", value)
     }
     function set(key, text) { if (path[depth] != "") key = path[depth] "." key; value[key] = text }
     function push(type, key) { path[depth + 1] = depth == 0 ? "" : (path[depth] == "" ? key : path[depth] "." key); depth++; kindof[depth] = type }
-    BEGIN { fields = split(wanted, field, " ") }
+    BEGIN { fields = split(wanted, field, " "); for (i = 1; i <= fields; i++) optional[i] = sub(/\?$/, "", field[i]) }
     ended { if ($0 != "") fail(); next }
     !begun {
       begun = 1
@@ -354,8 +316,22 @@ records() {
     END { if (bad || !ended) exit 1 }' "$file"
 }
 
-readonly BUCKET_FIELDS=(creationTime bucketLayout link usedBytes usedNamespace owner quotaInBytes quotaInNamespace)
 readonly SNAPSHOT_FIELDS=(name snapshotId creationTime snapshotStatus)
+
+# file kind [exclusiveSize?]: JSON objects of snapshots, one per line
+snapshot_objects() {
+  records "$2" "$1" "${SNAPSHOT_FIELDS[@]}" "${@:3}" | awk -F '\t' '
+    $4 !~ /^"SNAPSHOT_(ACTIVE|DELETED)"$/ || $3 !~ /^[0-9]+$/ { exit 1 }
+    {
+      sub(/SNAPSHOT_/, "", $4)
+      more = $5 ~ /^[0-9]+$/ ? ",\"exclusiveBytes\":" $5 : ""
+      printf "{\"name\":%s,\"id\":%s,\"created\":%s,\"status\":%s%s}\n", $1, $2, $3, $4, more
+    }' && ((PIPESTATUS[0] == 0))
+}
+
+# ---------------------------------------------------------------- what Ozone says of a bucket [observe protect]
+
+readonly BUCKET_FIELDS=(creationTime bucketLayout link usedBytes usedNamespace owner quotaInBytes quotaInNamespace)
 
 # file: sets B_CREATED, B_LAYOUT, BUCKET_JSON (an object without its end: the ACLs come from another command)
 read_bucket() {
@@ -386,22 +362,6 @@ read_replication() {
   [[ $REPLY =~ ^[A-Za-z0-9/-]{1,100}$ ]]
 }
 
-# file: the ACLs of a bucket as a JSON list, in the order of bytes; null when there is no whole list of up to 100
-acl_list() {
-  records array "$1" type name aclScope aclList 2>/dev/null | awk -F '\t' '
-    { gsub(/[][ "]/, "", $4); line = substr($1, 2, length($1) - 2) ":" substr($2, 2, length($2) - 2) ":" $4 ":" substr($3, 2, length($3) - 2) }
-    length(line) > 300 || NR > 100 { exit 1 }
-    { print "\"" line "\"" }' | sort | paste -s -d ,
-  [[ "${PIPESTATUS[*]}" == '0 0 0 0' ]]
-}
-
-# file kind: JSON objects of snapshots, one per line
-snapshot_objects() {
-  records "$2" "$1" "${SNAPSHOT_FIELDS[@]}" | awk -F '\t' '
-    $4 !~ /^"SNAPSHOT_(ACTIVE|DELETED)"$/ || $3 !~ /^[0-9]+$/ { exit 1 }
-    { sub(/SNAPSHOT_/, "", $4); printf "{\"name\":%s,\"id\":%s,\"created\":%s,\"status\":%s}\n", $1, $2, $3, $4 }' && ((PIPESTATUS[0] == 0))
-}
-
 # file: sets SNAPSHOT_JSON and SNAPSHOT_ID
 read_snapshot() {
   SNAPSHOT_JSON=$(snapshot_objects "$1" object) && [[ $SNAPSHOT_JSON =~ \"id\":\"($UUID)\" ]] && SNAPSHOT_ID=${BASH_REMATCH[1]}
@@ -414,7 +374,7 @@ require_snapshot() {
   [[ $SNAPSHOT_ID == "$2" ]] || refuse "$3-other" "the snapshot has the id $SNAPSHOT_ID, expected $2"
 }
 
-# ---------------------------------------------------------------- survey
+# ---------------------------------------------------------------- survey [observe]
 
 survey() {
   local source=o3://${P[source]} replica=o3://${P[replica]} left right=null commands
@@ -435,7 +395,7 @@ survey() {
 side() {
   local snapshots state acls=null code=$ERROR_CODE message=$ERROR
   if ((FAILED_AT == 0 || FAILED_AT > $1 + 1)); then
-    if read_bucket "section.$1" && snapshots=$(snapshot_objects "section.$(($1 + 1))" array); then
+    if read_bucket "section.$1" && snapshots=$(snapshot_objects "section.$(($1 + 1))" array 'exclusiveSize?'); then
       if ((FAILED_AT != $1 + 2)); then acls=$(acl_list "section.$(($1 + 2))") && acls="[$acls]" || acls=null; fi
       SIDE="{\"state\":\"read\",\"bucket\":$BUCKET_JSON,\"acls\":$acls},\"snapshots\":[${snapshots//$'\n'/,}]}"
       return
@@ -452,7 +412,16 @@ side() {
   SIDE="{\"state\":\"$state\",\"code\":\"$code\",\"message\":$REPLY}"
 }
 
-# ---------------------------------------------------------------- snapshot and diff
+# file: the ACLs of a bucket as a JSON list, in the order of bytes; null when there is no whole list of up to 100
+acl_list() {
+  records array "$1" type name aclScope aclList 2>/dev/null | awk -F '\t' '
+    { gsub(/[][ "]/, "", $4); line = substr($1, 2, length($1) - 2) ":" substr($2, 2, length($2) - 2) ":" $4 ":" substr($3, 2, length($3) - 2) }
+    length(line) > 300 || NR > 100 { exit 1 }
+    { print "\"" line "\"" }' | sort | paste -s -d ,
+  [[ "${PIPESTATUS[*]}" == '0 0 0 0' ]]
+}
+
+# ---------------------------------------------------------------- snapshot [protect]
 
 snapshot() {
   local bucket=o3://${P[source]} created=true diff=not-asked diff_message='' first=2 commands
@@ -482,6 +451,8 @@ snapshot() {
   finish ok '' '' "{\"created\":$created,\"snapshot\":$SNAPSHOT_JSON,\"diff\":\"$diff\",\"diffMessage\":$REPLY}"
 }
 
+# ---------------------------------------------------------------- difference [observe protect]
+
 # Sets REPLY to what the text of a submission says (Ozone 2.2 answers in words, whatever the options).
 submission() {
   case $1 in
@@ -491,30 +462,6 @@ submission() {
     *'Status: REJECTED'*) REPLY=rejected ;;
     *'Status: FAILED'* | *'Status: CANCELLED'*) REPLY=failed ;;
     *) REPLY=unknown ;;
-  esac
-}
-
-diff_verb() {
-  local bucket=o3://${P[source]}
-  ozone_batch "$(report_command)"
-  ((FAILED_AT == 0)) && read_report 1
-  retry_report_for_2_1
-  if ((FAILED_AT > 0)); then diff_missing; fi
-  [[ -n $DIFF_STATUS ]] || unreadable 'snapshot diff'
-  if [[ $DIFF_STATUS == not-found ]]; then
-    ozone_batch "snapshot diff $bucket ${P[base]} ${P[target]}"
-    ((FAILED_AT == 0)) || diff_missing
-    submission "$(head -c 500 section.1)"
-    DIFF_STATUS=$REPLY
-  fi
-  finish ok '' '' "{\"status\":\"$DIFF_STATUS\",\"empty\":$DIFF_EMPTY,\"reason\":$DIFF_REASON,\"waitMs\":$DIFF_WAIT}"
-}
-
-diff_missing() {
-  case $ERROR in
-    *"/${P[base]}'"*) stop_unchanged base-missing ;;
-    *"/${P[target]}'"*) stop_unchanged target-missing ;;
-    *) stop_unchanged source-missing ;;
   esac
 }
 
@@ -561,18 +508,139 @@ read_report() {
   esac
 }
 
-# ---------------------------------------------------------------- replicate
+# ---------------------------------------------------------------- diff [observe]
 
+diff() {
+  local bucket=o3://${P[source]}
+  ozone_batch "$(report_command)"
+  ((FAILED_AT == 0)) && read_report 1
+  retry_report_for_2_1
+  if ((FAILED_AT > 0)); then diff_missing; fi
+  [[ -n $DIFF_STATUS ]] || unreadable 'snapshot diff'
+  if [[ $DIFF_STATUS == not-found ]]; then
+    ozone_batch "snapshot diff $bucket ${P[base]} ${P[target]}"
+    ((FAILED_AT == 0)) || diff_missing
+    submission "$(head -c 500 section.1)"
+    DIFF_STATUS=$REPLY
+  fi
+  finish ok '' '' "{\"status\":\"$DIFF_STATUS\",\"empty\":$DIFF_EMPTY,\"reason\":$DIFF_REASON,\"waitMs\":$DIFF_WAIT}"
+}
+
+diff_missing() {
+  case $ERROR in
+    *"/${P[base]}'"*) stop_unchanged base-missing ;;
+    *"/${P[target]}'"*) stop_unchanged target-missing ;;
+    *) stop_unchanged source-missing ;;
+  esac
+}
+
+# ---------------------------------------------------------------- listings, names and files [observe protect]
+
+# section prefix [times]: sorted lines "path TAB type TAB size", the path as Ozone escaped it; in the file times "path TAB size TAB time" of files. Ozone lists a directory as a key that
+# ends in "/" (FILE_SYSTEM_OPTIMIZED and LEGACY alike, run on 2.2.0). A LEGACY bucket may hold files whose directories
+# were never created; distcp creates them, so every ancestor of a key counts as a directory on both sides.
+listing() {
+  [[ -z ${3:-} ]] || : >"$3" || return 1
+  records array "$1" name dataSize file modificationTime | awk -F '\t' -v prefix="\"$2" -v times="${3:-}" '
+    function parents(path) {
+      while (match(path, /\/[^\/]*$/)) {
+        path = substr(path, 1, RSTART - 1)
+        if (path == before) return # its own ancestors are out already
+        print path "\td\t0"
+        if (first == "") first = path
+      }
+    }
+    index($1, prefix) != 1 || $2 !~ /^[0-9]+$/ || $3 !~ /^(true|false)$/ { exit 1 }
+    {
+      path = substr($1, length(prefix) + 1, length($1) - length(prefix) - 1)
+      if ($3 == "false") sub(/\/$/, "", path)
+      if (path == "") exit 1
+      print path "\t" ($3 == "true" ? "f\t" $2 : "d\t0")
+      if ($3 == "true" && times != "") print path "\t" $2 "\t" $4 > times
+      first = ""; parents(path); if (first != "") before = first
+    }' | sort -u -S 64M -T .
+  [[ "${PIPESTATUS[*]}" == '0 0 0' ]] && { [[ -z ${3:-} ]] || sort -S 64M -T . -o "$3" "$3"; }
+}
+
+# For awk: raw() undoes Ozone's escapes of a name, literal() keeps Hadoop from taking it as a pattern.
+# shellcheck disable=SC2016 # a program of awk
+readonly AWK_NAMES='
+  function raw(s,   out, i, c) {
+    while (i = index(s, "\\")) {
+      out = out substr(s, 1, i - 1); c = substr(s, i + 1, 1)
+      if (c == "u") { c = tolower(substr(s, i, 6)); i += 4 }
+      if (!(c in letter)) { bad = 1; exit }
+      out = out letter[c]; s = substr(s, i + 2)
+    }
+    return out s
+  }
+  function literal(s,   out) {
+    while (match(s, /[][*?{}\\]/)) { out = out substr(s, 1, RSTART - 1) "\\" substr(s, RSTART, 1); s = substr(s, RSTART + 1) }
+    return out s
+  }
+  BEGIN {
+    for (i = 1; i < 32; i++) letter[sprintf("\\u%04x", i)] = sprintf("%c", i)
+    letter["n"] = "\n"; letter["t"] = "\t"; letter["r"] = "\r"; letter["b"] = "\b"; letter["f"] = "\f"
+    letter["\""] = "\""; letter["\\"] = "\\"; letter["/"] = "/"
+  }'
+
+# argument…: one bounded `hadoop fs`, which must keep no lock
+hadoop_fs() { LC_ALL=$JAVA_LOCALE timeout -k 10 "$(seconds_left)" hadoop fs "${CLIENT[@]}" "$@" </dev/null 8>&- 9>&-; }
+
+# file: sets WORDS; whether there is any
+read_words() {
+  local word
+  WORDS=()
+  while IFS= read -r -d '' word; do WORDS+=("$word"); done <"$1"
+  ((${#WORDS[@]} > 0))
+}
+
+# ---------------------------------------------------------------- bucket lock [protect destroy]
+
+HOLDER=''
+
+# [side]: the replica, when it is not said
 bucket_directory() {
-  local directory=${CONF[state]}/buckets/${P[replica]//\//+}
+  local bucket=${P[${1:-replica}]}
+  local directory=${CONF[state]}/buckets/${bucket//\//+}
   mkdir -p "$directory"
   echo "$directory"
+}
+
+# bucket-directory [command…]: the command may free a lock that is held. distcp inherits the open lock: while any part of a copy
+# lives, even without this script, no other copy starts here. Sets HOLDER to the operation that keeps the lock.
+lock_bucket() {
+  local bucket=${1##*/}
+  exec 9>>"$1/lock" || refuse environment "cannot write in $1"
+  if ! flock -n 9; then
+    HOLDER=$(head -c 100 "$1/holder" 2>/dev/null)
+    if (($# == 1)) || ! "${@:2}" "$1"; then
+      refuse bucket-busy "a copy into ${bucket//+//} is running on this host: $HOLDER" "$(if_defined "busy_${P[verb]//-/_}")"
+    fi
+    HOLDER=''
+  fi
+  printf '%s\n' "${P[operation]}" >"$1/holder"
+}
+
+# ---------------------------------------------------------------- replicate [protect]
+
+check_replicate() {
+  local name
+  [[ ${P[supersedes]} != "${P[operation]}" ]] || refuse bad-parameter "an operation cannot supersede itself"
+  ((10#${P[fence]} > 0 && 10#${P[copySeconds]} > 0 && 10#${P[maps]} > 0)) || refuse bad-parameter "fence, copySeconds and maps must not be 0"
+  [[ ${P[source]} != "${P[replica]}" ]] || refuse bad-parameter "source and replica are the same bucket"
+  [[ -n ${P[replicaCreated]} || ${P[empty]} == yes ]] || refuse bad-parameter "replicaCreated is needed for a bucket that was enrolled before"
+  [[ -z ${P[narrow]} || ${P[mode]} == resync ]] || refuse bad-parameter "only a resync can be narrowed"
+  [[ ${P[mode]} == incremental || -n ${P[narrow]} ]] || return 0
+  for name in base baseSourceId baseReplicaId; do
+    [[ -n ${P[$name]} ]] || refuse bad-parameter "a copy from a base needs the parameter $name"
+  done
 }
 
 replicate() {
   local directory
   directory=$(bucket_directory)
-  lock_bucket "$directory"
+  lock_bucket "$directory" supersede
   check_fence "$directory/fence"
   precheck
   if ! printf '%s\n' "${P[fence]}" | dd of="$directory/fence.new" conv=fsync 2>/dev/null || ! mv -f "$directory/fence.new" "$directory/fence"; then
@@ -597,7 +665,7 @@ detach() {
 }
 
 # The other half. Run Command starts no script with an argument, and without the locks nothing is done.
-go_on() {
+go_on_replicate() {
   trap '' HUP
   WORK=${CONF[state]}/operations/${P[operation]}
   export OZONE_DR_OPERATION=${P[operation]}
@@ -610,27 +678,37 @@ go_on() {
   seal
 }
 
-# distcp inherits the open lock: while any part of a copy lives, even without this script, no other copy starts here.
-lock_bucket() {
-  exec 9>>"$1/lock" || refuse environment "cannot write in $1"
-  flock -n 9 || supersede "$1" || refuse bucket-busy "a copy into ${P[replica]} is running on this host: $HOLDER" "$(busy_data)"
-  printf '%s\n' "${P[operation]}" >"$1/holder"
+# The distcp of a delivery that died may live on.
+end_replicate() { ! exec 9>>"$(bucket_directory)/lock" || end_processes "${P[operation]}"; }
+
+# operation: ends its processes on this host, first TERM, then KILL, until the bucket lock (descriptor 9), which distcp inherits, is
+# free. Two things prove whose a process is: the environment it was started with (the agent's for the script, ours for its
+# children), and the folder it works in. Nothing else is touched.
+end_processes() {
+  local signal pid pids known scratch
+  scratch=$(readlink -f "${CONF[state]}")/operations/$1/scratch # gone once its script has ended
+  for signal in TERM KILL; do
+    known=$(compgen -G '/proc/[0-9]*/environ' | xargs grep -lzsx -e "OZONE_DR_OPERATION=$1" -e "SSM_operation=$1")
+    pids=''
+    for pid in ${known//[^0-9$'\n']/}; do
+      case $(readlink "/proc/$pid/cwd") in "$scratch" | "$scratch (deleted)") pids+=" $pid" ;; esac
+    done
+    [[ -n $pids ]] || break
+    # shellcheck disable=SC2086 # one word per process
+    kill "-$signal" $pids 2>/dev/null
+    flock -w 10 9 && return 0
+  done
+  flock -n 9
 }
 
-HOLDER=''
-
-# bucket-directory: ends the copy that holds the lock, if it is the one that this operation may end. Sets HOLDER.
+# bucket-directory: ends the copy that holds the lock, if it is the one that this operation may end.
 supersede() {
-  HOLDER=$(head -c 100 "$1/holder" 2>/dev/null)
   [[ -n $HOLDER && $HOLDER == "${P[supersedes]}" ]] || return 1
   check_fence "$1/fence"
-  end_processes "$HOLDER" && HOLDER=''
+  end_processes "$HOLDER"
 }
 
-busy_data() {
-  [[ ${P[verb]} == replicate ]] || return 0
-  replicate_data null '""'
-}
+busy_replicate() { replicate_data null '""'; }
 
 check_fence() {
   local last remedy="make sure that no copy into ${P[replica]} runs anywhere, then write the number ${P[fence]} into the file"
@@ -725,8 +803,7 @@ count_below() {
   BELOW=-$(wc -l <gone)
   for ((at = 0; at < ${#WORDS[@]}; at += 500)); do
     JVM_STARTS+=1
-    LC_ALL=$JAVA_LOCALE timeout -k 10 "$(seconds_left)" hadoop fs -D "ozone.client.failover.max.attempts=${CONF[client_attempts]}" \
-      -D "ozone.client.wait.between.retries.millis=${CONF[client_wait_ms]}" -count "${WORDS[@]:at:500}" >counted 2>batch.err 8>&- 9>&- </dev/null
+    hadoop_fs -count "${WORDS[@]:at:500}" >counted 2>batch.err
     exit_code=$?
     ERROR=$(head -c 1000 batch.err)
     classify_error "$exit_code"
@@ -824,11 +901,9 @@ distcp() {
 
 # argument…: hadoop as a step of the copy, in a process group of its own, within what is left of the copy's time
 hadoop_step() {
-  local exit_code seconds n=0 count arguments left=$((10#${P[copySeconds]} - SECONDS + COPY_BEGUN))
-  arguments=("$1" -D "ozone.client.failover.max.attempts=${CONF[client_attempts]}"
-    -D "ozone.client.wait.between.retries.millis=${CONF[client_wait_ms]}" "${@:2}")
+  local exit_code seconds n=0 count left=$((10#${P[copySeconds]} - SECONDS + COPY_BEGUN))
   JVM_STARTS+=1
-  LC_ALL=$JAVA_LOCALE setsid timeout -k 30 "$((left > 0 ? left : 1))" hadoop "${arguments[@]}" >"$WORK/distcp.log" 2>&1 8>&- </dev/null &
+  LC_ALL=$JAVA_LOCALE setsid timeout -k 30 "$((left > 0 ? left : 1))" hadoop "$1" "${CLIENT[@]}" "${@:2}" >"$WORK/distcp.log" 2>&1 8>&- </dev/null &
   DISTCP_GROUP=$!
   wait "$DISTCP_GROUP"
   exit_code=$? seconds=$((SECONDS - COPY_BEGUN))
@@ -897,7 +972,7 @@ seal() {
   finish failed "$code" "the copy is complete, sealing it failed: $ERROR" "$(replicate_data null '""')"
 }
 
-# ---------------------------------------------------------------- narrowed resync
+# ---------------------------------------------------------------- narrowed resync [protect]
 
 readonly MOST_UNITS=24 MOST_PAGES=20 MOST_REMOVED=100
 
@@ -1000,15 +1075,7 @@ copy_units() {
   ! read_words files || distcp -update -- "${WORDS[@]}" "ofs://${P[replica]}"
 }
 
-# file: sets WORDS; whether there is any
-read_words() {
-  local word
-  WORDS=()
-  while IFS= read -r -d '' word; do WORDS+=("$word"); done <"$1"
-  ((${#WORDS[@]} > 0))
-}
-
-# ---------------------------------------------------------------- probe
+# ---------------------------------------------------------------- probe [observe]
 
 # How another operation of this host stands. Its lock is held by its script, or by what that detached.
 probe() {
@@ -1025,7 +1092,12 @@ probe() {
   finish ok '' '' "{\"state\":\"$state\",\"reply\":$reply}"
 }
 
-# ---------------------------------------------------------------- verify
+# ---------------------------------------------------------------- verify [observe]
+
+check_verify() {
+  [[ ${P[level]} != rolling ]] || ((10#${P[part]} >= 1 && 10#${P[part]} <= 10#${P[parts]})) || refuse bad-parameter "part must be from 1 to parts"
+  [[ -z ${P[base]} || -n ${P[baseSourceId]} ]] || refuse bad-parameter "a comparison since a base needs the parameter baseSourceId"
+}
 
 # Compares two frozen snapshots: the same directories (empty ones too), the same files with the same lengths, and above the
 # level listing the checksums of the files that the level asks for. Checksums of copies that differ anyway are not asked for.
@@ -1056,32 +1128,6 @@ verify() {
   fi
   [[ -s left.differs || -s right.differs ]] || equal=true
   finish ok '' '' "{\"level\":\"${P[level]}\",\"equal\":$equal,\"source\":$(summary left),\"replica\":$(summary right),\"checksums\":$CHECKSUMS,$(differences)}"
-}
-
-# section prefix [times]: sorted lines "path TAB type TAB size", the path as Ozone escaped it; in the file times "path TAB size TAB time" of files. Ozone lists a directory as a key that
-# ends in "/" (FILE_SYSTEM_OPTIMIZED and LEGACY alike, run on 2.2.0). A LEGACY bucket may hold files whose directories
-# were never created; distcp creates them, so every ancestor of a key counts as a directory on both sides.
-listing() {
-  [[ -z ${3:-} ]] || : >"$3" || return 1
-  records array "$1" name dataSize file modificationTime | awk -F '\t' -v prefix="\"$2" -v times="${3:-}" '
-    function parents(path) {
-      while (match(path, /\/[^\/]*$/)) {
-        path = substr(path, 1, RSTART - 1)
-        if (path == before) return # its own ancestors are out already
-        print path "\td\t0"
-        if (first == "") first = path
-      }
-    }
-    index($1, prefix) != 1 || $2 !~ /^[0-9]+$/ || $3 !~ /^(true|false)$/ { exit 1 }
-    {
-      path = substr($1, length(prefix) + 1, length($1) - length(prefix) - 1)
-      if ($3 == "false") sub(/\/$/, "", path)
-      if (path == "") exit 1
-      print path "\t" ($3 == "true" ? "f\t" $2 : "d\t0")
-      if ($3 == "true" && times != "") print path "\t" $2 "\t" $4 > times
-      first = ""; parents(path); if (first != "") before = first
-    }' | sort -u -S 64M -T .
-  [[ "${PIPESTATUS[*]}" == '0 0 0' ]] && { [[ -z ${3:-} ]] || sort -S 64M -T . -o "$3" "$3"; }
 }
 
 CHECKSUMS=null
@@ -1122,28 +1168,6 @@ in_part() {
     }' "$1"
 }
 
-# For awk: raw() undoes Ozone's escapes of a name, literal() keeps Hadoop from taking it as a pattern.
-# shellcheck disable=SC2016 # a program of awk
-readonly AWK_NAMES='
-  function raw(s,   out, i, c) {
-    while (i = index(s, "\\")) {
-      out = out substr(s, 1, i - 1); c = substr(s, i + 1, 1)
-      if (c == "u") { c = tolower(substr(s, i, 6)); i += 4 }
-      if (!(c in letter)) { bad = 1; exit }
-      out = out letter[c]; s = substr(s, i + 2)
-    }
-    return out s
-  }
-  function literal(s,   out) {
-    while (match(s, /[][*?{}\\]/)) { out = out substr(s, 1, RSTART - 1) "\\" substr(s, RSTART, 1); s = substr(s, RSTART + 1) }
-    return out s
-  }
-  BEGIN {
-    for (i = 1; i < 32; i++) letter[sprintf("\\u%04x", i)] = sprintf("%c", i)
-    letter["n"] = "\n"; letter["t"] = "\t"; letter["r"] = "\r"; letter["b"] = "\b"; letter["f"] = "\f"
-    letter["\""] = "\""; letter["\\"] = "\\"; letter["/"] = "/"
-  }'
-
 # paths: writes for each batch n arguments.n (ended by NUL each: a path of the source, of the replica, …) and names.n ("path TAB name
 # on one line"), prints the number of batches. Hadoop takes * ? [ ] { } \ in a path as a pattern: they are escaped (run on 3.4.3).
 plan_batches() {
@@ -1170,10 +1194,9 @@ checksum_worker() {
 
 # batch: one JVM. Writes compared.n: "path TAB checksum of the source TAB of the replica"; if one is missing also failed.n with the exit code.
 read_checksums() {
-  local word words=() exit_code
-  while IFS= read -r -d '' word; do words+=("$word"); done <"arguments.$1"
-  LC_ALL=$JAVA_LOCALE timeout -k 10 "$(seconds_left)" hadoop fs -D "ozone.client.failover.max.attempts=${CONF[client_attempts]}" \
-    -D "ozone.client.wait.between.retries.millis=${CONF[client_wait_ms]}" -checksum "${words[@]}" >"checksums.$1" 2>"errors.$1" </dev/null
+  local exit_code
+  read_words "arguments.$1"
+  hadoop_fs -checksum "${WORDS[@]}" >"checksums.$1" 2>"errors.$1"
   exit_code=$?
   pair_checksums "$1" >"compared.$1" && ((exit_code == 0)) && rm "arguments.$1" "names.$1" "checksums.$1" && return 0
   printf '%s\n' "$exit_code" >"failed.$1"
@@ -1234,7 +1257,7 @@ differences() {
     END { printf "\"onlySource\":%d,\"onlyReplica\":%d,\"changed\":%d,\"first\":[%s]", left, right, changed, first }'
 }
 
-# ---------------------------------------------------------------- create-bucket
+# ---------------------------------------------------------------- create-bucket [protect]
 
 # The replica's bucket, and its volume, if they are missing.
 create_bucket() {
@@ -1261,39 +1284,106 @@ create_bucket() {
   finish ok '' '' "{\"created\":$created,\"bucket\":$BUCKET_JSON,\"acls\":null}}"
 }
 
-# ---------------------------------------------------------------- tidy
+# ---------------------------------------------------------------- tidy and delete [destroy]
+
+check_tidy() { check_removals 10 "(temp${UUID}s[0-9]{8}-[0-9]{6}\.[0-9]{3}|odr-tmp-[a-z0-9.-]{1,40})"; }
+
+# odr-<policy>-<slot>-<attempt>; temporaries of ours look alike.
+check_delete() {
+  check_removals 100 'odr-[a-z][a-z0-9-]{0,30}[a-z0-9]-[0-9]{8}t[0-9]{6}z-[1-9][0-9]{0,8}'
+  [[ ,${P[remove]} != *,odr-tmp-* ]] || refuse bad-parameter 'delete does not delete temporary snapshots'
+}
+
+# most name-pattern
+check_removals() {
+  local item n=0
+  for item in ${P[remove]//,/ }; do
+    [[ $item =~ ^$2=$UUID$ ]] || refuse bad-parameter "${P[verb]} does not delete $item"
+    n=$((n + 1))
+  done
+  ((n <= $1)) || refuse bad-parameter "${P[verb]} deletes at most $1 snapshots"
+  [[ -z $(sed 's/=[^,]*//g; s/,/\n/g' <<<"${P[remove]}" | sort | uniq -d) ]] || refuse bad-parameter 'a snapshot is named twice'
+}
 
 # Deletes temporary snapshots of the replica. The bucket lock keeps copies out, whose temporaries are in use.
-tidy() {
-  local bucket=o3://${P[replica]} item known listed asked='' commands=() removed='' kept='' n=0
-  lock_bucket "$(bucket_directory)"
-  ozone_batch "snapshot list --all -p temp $bucket" "snapshot list --all -p odr-tmp- $bucket"
-  ((FAILED_AT == 0)) || stop_unchanged replica-missing
-  listed=$(snapshot_objects section.1 array && snapshot_objects section.2 array) || unreadable 'snapshot list of the replica'
+tidy() { remove_snapshots replica temp odr-tmp-; }
+
+# Deletes recovery points of one side, that of the bucket `source`: none when one of them is not there or another snapshot by now.
+delete() { remove_snapshots source odr-; }
+
+# side prefix…: deletes, by their names, those that are ACTIVE with the expected ids in a listing just before. What is gone by then is
+# read from a listing in the JVM of the deletions, or in one more when it stopped at a deletion that failed.
+remove_snapshots() {
+  local bucket=o3://${P[$1]} prefix item lists=() deletions=() asked='' removed='' kept='' changed='' unproved='' failed=0 code='' error='' first n=0
+  lock_bucket "$(bucket_directory "$1")"
+  for prefix in "${@:2}"; do lists+=("snapshot list --all -p $prefix $bucket"); done
+  ozone_batch "${lists[@]}"
+  ((FAILED_AT == 0)) || stop_unchanged "$1-missing"
+  read_lists 1 "${#lists[@]}" || unreadable "snapshot list of the $1"
   for item in ${P[remove]//,/ }; do
-    known=$(grep -F "{\"name\":\"${item%=*}\"," <<<"$listed")
-    case $known in
-      '') keep "$item" 'not there' ;;
-      *"\"id\":\"${item#*=}\""*'"status":"ACTIVE"'*) asked+=" $item" commands+=("snapshot delete $bucket ${item%=*}") ;;
-      *"\"id\":\"${item#*=}\""*) keep "$item" 'deleted already' ;;
-      *) keep "$item" "another snapshot: $known" ;;
+    look_up "$item"
+    case $REPLY in
+      '') asked+=" $item" deletions+=("snapshot delete $bucket ${item%=*}") && continue ;;
+      'deleted already') ;;
+      *) changed=${item%=*} ;;
     esac
+    keep "$item" "$REPLY"
   done
-  ((${#commands[@]} == 0)) || ozone_batch "${commands[@]}"
+  if [[ ${P[verb]} == delete && -n $changed ]]; then
+    for item in $asked; do keep "$item" 'not tried'; done
+    refuse changed-meanwhile "nothing was deleted: $changed is not there or another snapshot" "{\"removed\":[],\"kept\":[${kept#,}]}"
+  fi
+
+  if [[ -n $asked ]]; then
+    ozone_batch "${deletions[@]}" "${lists[@]}"
+    failed=$FAILED_AT code=$ERROR_CODE error=$ERROR first=$((${#deletions[@]} + 1))
+    if ((failed > 0 && failed < first)); then
+      ozone_batch "${lists[@]}"
+      first=1
+    fi
+    if ((FAILED_AT > 0)) || ! read_lists "$first" "${#lists[@]}"; then LISTED=''; fi
+  fi
   for item in $asked; do
     n=$((n + 1))
-    if ((FAILED_AT == 0 || n < FAILED_AT)); then
-      removed+=",{\"name\":\"${item%=*}\",\"id\":\"${item#*=}\"}"
-    else
-      keep "$item" "$( ((n == FAILED_AT)) && echo "$ERROR_CODE" || echo 'not tried')"
-    fi
+    REPLY='not proved'
+    [[ -z $LISTED ]] || look_up "$item"
+    case $REPLY in
+      'not there' | 'deleted already')
+        removed+=",{\"name\":\"${item%=*}\",\"id\":\"${item#*=}\"}"
+        continue
+        ;;
+      '') REPLY='still there' ;;
+    esac
+    if ((n == failed)); then REPLY=$code; elif ((failed > 0 && n > failed)); then REPLY='not tried'; fi
+    keep "$item" "$REPLY"
+    unproved=${item%=*}
   done
   removed="{\"removed\":[${removed#,}],\"kept\":[${kept#,}]}"
-  ((FAILED_AT == 0)) || finish failed "$ERROR_CODE" "$ERROR" "$removed"
+  ((failed == 0)) || finish failed "$code" "$error" "$removed"
+  [[ -z $unproved ]] || finish failed not-proved "no deletion failed, but it is not proved that $unproved is gone" "$removed"
   finish ok '' '' "$removed"
 }
 
-# item why: into the list of tidy
+# first-section how-many: sets LISTED, which is not empty
+read_lists() {
+  local n
+  LISTED=$'\n'
+  for ((n = $1; n < $1 + $2; n++)); do LISTED+=$(snapshot_objects "section.$n" array)$'\n' || return 1; done
+}
+
+# item: sets REPLY to '' when that snapshot is active, else to what became of it
+look_up() {
+  local known
+  known=$(grep -F "{\"name\":\"${1%=*}\"," <<<"$LISTED")
+  case $known in
+    '') REPLY='not there' ;;
+    *"\"id\":\"${1#*=}\""*'"status":"ACTIVE"'*) REPLY='' ;;
+    *"\"id\":\"${1#*=}\""*) REPLY='deleted already' ;;
+    *) REPLY="another snapshot: $known" ;;
+  esac
+}
+
+# item why: into the list of what is kept
 keep() {
   json_string "$2"
   kept+=",{\"name\":\"${1%=*}\",\"id\":\"${1#*=}\",\"why\":$REPLY}"
@@ -1307,12 +1397,9 @@ main() {
   trap on_signal TERM INT HUP
   read_parameters
   read_host_config
-  if [[ ${1:-} == --detached ]]; then go_on; fi
+  if [[ ${1:-} == --detached ]]; then if_defined "go_on_${P[verb]//-/_}"; fi
   open_operation
-  case ${P[verb]} in
-    diff) diff_verb ;;
-    *) "${P[verb]//-/_}" ;;
-  esac
+  "${P[verb]//-/_}"
 }
 
 main "$@"

@@ -2,7 +2,7 @@ import { decideNext } from '../core/use-cases/decide-next.ts';
 import { StoreEnv } from './environments.ts';
 import { environment, instrument } from './instrument.ts';
 import { systemClock } from './wiring/clock.ts';
-import { liveLedger, liveOperations } from './wiring/store.ts';
+import { liveLedger, liveOperations, liveRecords } from './wiring/store.ts';
 
 const env = environment(StoreEnv);
 
@@ -11,6 +11,7 @@ export const handler = instrument(
   decideNext({
     ledger: liveLedger(env.TABLE_NAME),
     operations: liveOperations(env.TABLE_NAME),
+    records: liveRecords(env.TABLE_NAME),
     clock: systemClock,
   }),
 );

@@ -5,6 +5,9 @@ const Name = z.string().min(1);
 /** Environment variables of each handler; the CDK constructs are typed by the same schemas. */
 export const StoreEnv = z.object({ TABLE_NAME: Name });
 
+/** Where plans of deletions are kept. */
+export const PlanStoreEnv = StoreEnv.extend({ RECORDS_BUCKET: Name });
+
 export const StartOperationEnv = StoreEnv.extend({
   /** The one SSM document that this function may send. */
   DOCUMENT_NAME: Name,

@@ -1,5 +1,18 @@
 import { expandPolicy } from '../core/use-cases/fleet.ts';
-import { instrument } from './instrument.ts';
+import { StoreEnv } from './environments.ts';
+import { environment, instrument } from './instrument.ts';
+import { systemClock } from './wiring/clock.ts';
 import { deployedPolicies } from './wiring/policies.ts';
+import { liveLedger, liveRecords } from './wiring/store.ts';
 
-export const handler = instrument('expand-policy', expandPolicy({ policies: deployedPolicies() }));
+const env = environment(StoreEnv);
+
+export const handler = instrument(
+  'expand-policy',
+  expandPolicy({
+    policies: deployedPolicies(),
+    ledger: liveLedger(env.TABLE_NAME),
+    records: liveRecords(env.TABLE_NAME),
+    clock: systemClock,
+  }),
+);

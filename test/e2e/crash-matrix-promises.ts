@@ -1,4 +1,6 @@
 import * as z from 'zod';
+import { sha256 } from '../../functions/adapters/sha256.ts';
+import { type Head, verifyChain } from '../../functions/core/domain/chain.ts';
 import { PairState, RecoveryPoint } from '../../functions/core/domain/ledger.ts';
 import type { PolicyMode } from '../../functions/core/domain/policy.ts';
 import type { Between, Lab, Side } from '../in-process-edge/lab.ts';
@@ -54,6 +56,7 @@ export class Promises {
   /** The point that was verified last since the doubt was raised. */
   #proved: string | undefined;
   #hadBase = false;
+  #head: Head | undefined;
 
   constructor(options: PromisesOptions) {
     this.#options = options;
@@ -202,6 +205,25 @@ export class Promises {
       this.#hadBase = true;
     }
     this.#say(!this.#hadBase || base !== null, 'the base was lost');
+    await this.#checkRecord(this.#lab, verified);
+  }
+
+  /** The record only grows, and tells of all that was reached. */
+  async #checkRecord(lab: Lab, verified: readonly RecoveryPoint[]): Promise<void> {
+    const { pair } = await lab.pair();
+    const links = await lab.records.links(pair);
+    if (links.length === this.#head?.n && verified.length === this.#verified.size) return;
+    const chain = verifyChain(sha256, pair, links, this.#head ? [this.#head] : []);
+    this.#say(chain.kind === 'whole', `the record is broken: ${JSON.stringify(chain)}`);
+    if (chain.kind === 'whole') this.#head = chain.head;
+    const told = (await lab.records.read(pair)).map((it) => it.happening);
+    for (const { name, runId } of verified) {
+      const isTold = told.some((it) => it.kind === 'verified' && it.equal && it.name === name);
+      this.#say(isTold, `the record does not tell that ${name} was verified`);
+      const status = (await lab.ledger.loadRun(runId))?.run.status;
+      const isEndTold = told.some((it) => it.kind === 'run-ended' && it.runId === runId && it.status === status);
+      this.#say(status === 'open' || isEndTold, `the record does not tell that the run of ${name} ${status}`);
+    }
   }
 
   /** A source snapshot that was taken stays what it was; verified means equal, from then on, on both sides. */

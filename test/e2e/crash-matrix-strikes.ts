@@ -63,7 +63,7 @@ interface Invocation {
   died: Error | undefined;
 }
 
-const LAYERS: Readonly<Record<string, Layer>> = { ledger: 'store', operations: 'store' };
+const LAYERS: Readonly<Record<string, Layer>> = { ledger: 'store', operations: 'store', records: 'store' };
 
 /** Counts the effects of a run as they happen, and strikes at one of them. */
 export class Strikes {

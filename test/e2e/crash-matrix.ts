@@ -147,7 +147,7 @@ class Trial {
       watch: this.strikes.watch,
     });
     this.promises.watch(this.lab);
-    const { openRun, decide, start, recordOutcome, recordFailure } = this.lab.functions;
+    const { openRun, decide, decidePrune, condemn, start, recordOutcome, recordFailure } = this.lab.functions;
     const mortal =
       <R>(step: () => string, work: (event: unknown) => Promise<R>) =>
       (event: unknown): Promise<R> =>
@@ -155,6 +155,8 @@ class Trial {
     this.#functions = {
       openRun: mortal(() => 'OpenRun', openRun),
       decide: mortal(() => `Decide after ${this.#state}`, decide),
+      decidePrune: mortal(() => `Decide after ${this.#state}`, decidePrune),
+      condemn: mortal(() => 'Condemn', condemn),
       start: {
         observe: mortal(() => `start ${this.#state}`, start.observe),
         protect: mortal(() => `start ${this.#state}`, start.protect),

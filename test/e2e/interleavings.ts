@@ -221,10 +221,12 @@ export class Telling {
   }
 
   #functions(): Functions {
-    const { openRun, decide, start, recordOutcome, recordFailure } = this.lab.functions;
+    const { openRun, decide, decidePrune, condemn, start, recordOutcome, recordFailure } = this.lab.functions;
     return {
       openRun: this.#mortal(openRun),
       decide: this.#mortal(decide),
+      decidePrune: this.#mortal(decidePrune),
+      condemn: this.#mortal(condemn),
       start: {
         observe: this.#mortal(start.observe),
         protect: this.#mortal(start.protect),

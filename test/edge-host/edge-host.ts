@@ -4,8 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll } from 'vitest';
-import { scriptLines } from '../../cdk/constructs/edge-script.ts';
-import type { BlastRadius } from '../../functions/core/domain/operation.ts';
+import { type BlastRadius, radii, scriptLines } from '../../cdk/constructs/edge-script.ts';
 
 const source = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'functions', 'edge-host', 'ozone-dr.sh');
 
@@ -18,7 +17,8 @@ export interface Answer {
   /** Printed before Ozone echoes the command. */
   readonly before?: string;
 }
-export type Answers = Readonly<Record<string, Answer>>;
+/** Several: one for each time it is asked, the last one from then on. */
+export type Answers = Readonly<Record<string, Answer | readonly Answer[]>>;
 
 export type Variables = Readonly<Record<string, string | undefined>>;
 
@@ -91,9 +91,12 @@ export const documentOf: Readonly<Record<string, BlastRadius>> = {
   replicate: 'protect',
   'create-bucket': 'protect',
   tidy: 'destroy',
+  delete: 'destroy',
 };
 
 const quote = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
+
+const isSeveral = (answer: Answer | readonly Answer[]): answer is readonly Answer[] => Array.isArray(answer);
 
 const folders: string[] = [];
 afterAll(() => {
@@ -120,12 +123,17 @@ export class EdgeHost {
 
   /** Ozone's shell: echoes each command, prints its answer and an empty line, stops at the first failure; unknown commands fail. */
   ozone(answers: Answers): void {
-    const cases = Object.entries(answers).map(([command, { out = '', err = '', exit = 0, before = '' }]) =>
+    const said = ({ out = '', err = '', exit = 0, before = '' }: Answer): string =>
       [
-        `${quote(command)}) printf %s ${quote(before)}; echo "$2"; printf %s ${quote(out)}; printf %s ${quote(err)} >&2`,
+        `printf %s ${quote(before)}; echo "$2"; printf %s ${quote(out)}; printf %s ${quote(err)} >&2`,
         exit === 0 ? 'echo ;;' : `exit ${exit} ;;`,
-      ].join('; '),
-    );
+      ].join('; ');
+    const cases = Object.entries(answers).map(([command, answer], n) => {
+      if (!isSeveral(answer)) return `${quote(command)}) ${said(answer)}`;
+      const counter = this.file(`asked.${n}`);
+      const each = answer.map((it, at) => `${at === answer.length - 1 ? '*' : at + 1}) ${said(it)}`);
+      return `${quote(command)}) echo >>${counter}; case $(wc -l <${counter}) in ${each.join('\n')}\nesac ;;`;
+    });
     this.program(
       'ozone',
       `log "$*"
@@ -179,7 +187,8 @@ done`,
     words: readonly string[] = [],
   ): ChildProcess {
     const script = this.file(`document-${document}.sh`);
-    const [first, ...rest] = scriptLines(readFileSync(source, 'utf8'));
+    const radius = radii.find((it) => it === document) ?? 'observe';
+    const [first, ...rest] = scriptLines(readFileSync(source, 'utf8'), radius);
     writeFileSync(script, [first, `OZONE_DR_DOCUMENT=${document}`, ...rest, ''].join('\n'));
     return spawn('/bin/bash', [script, ...words], {
       env: this.environment(verb, parameters, more),

@@ -155,7 +155,7 @@ describe.concurrent('a narrowed resync', () => {
   });
 
   const one = world([['d/f', 9]], [['d/f', 8]], [['M', './d/f']], []);
-  const report = one[ofTheSource()]?.out ?? '';
+  const report = diffOf('snap-1', 'snap-2', [['M', './d/f']]);
   const held: readonly (readonly [sentence: string, answers: Answers, code: string])[] = [
     ['a page that is cut short', { [ofTheSource()]: { out: report.slice(0, -20) } }, 'diff-unknown'],
     ['a report of another pair', { [ofTheSource()]: { out: report.replace('snap-1', 'snap-0') } }, 'diff-unknown'],

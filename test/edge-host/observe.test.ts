@@ -52,8 +52,8 @@ describe.concurrent('survey', () => {
           acls: ['GROUP:root:READ,LIST:ACCESS', 'USER:root:ALL:ACCESS'],
         },
         snapshots: [
-          { name: 'snap-1', id: id(1), created: 1795198944926, status: 'ACTIVE' },
-          { name: 'snap-2', id: id(2), created: 1795198944927, status: 'DELETED' },
+          { name: 'snap-1', id: id(1), created: 1795198944926, status: 'ACTIVE', exclusiveBytes: 0 },
+          { name: 'snap-2', id: id(2), created: 1795198944927, status: 'DELETED', exclusiveBytes: 0 },
         ],
       },
       replica: {
@@ -62,6 +62,18 @@ describe.concurrent('survey', () => {
         snapshots: [],
       },
     });
+  });
+
+  it('says what only a snapshot keeps, where the cluster prints a size', async () => {
+    const printed = [7, 400_661, -1, undefined, '7'];
+    const out = snapshotList(
+      ...printed.map((exclusiveSize, n) => [`s-${n}`, n, undefined, { exclusiveSize }] as const),
+    );
+    const { reply } = await run({ ...pair, [`snapshot list --all ${source}`]: { out } }, 'survey');
+    const sizes = reply.data.source.snapshots.map((it: { readonly exclusiveBytes?: number }) => it.exclusiveBytes);
+    expect(sizes).toEqual([7, 400_661, undefined, undefined, undefined]);
+    const without = { name: 's-3', id: id(3), created: 1795198944928, status: 'ACTIVE' };
+    expect(reply.data.source.snapshots[3]).toEqual(without);
   });
 
   it('says null for a policy without a replica', async () => {

@@ -50,8 +50,22 @@ const snapshotFields = (name: string, n: number, status: string): Readonly<Recor
 export const snapshotInfo = (name: string, n: number, status = 'SNAPSHOT_ACTIVE'): string =>
   `${pretty(snapshotFields(name, n, status))}\n`;
 
-export const snapshotList = (...snapshots: readonly (readonly [name: string, n: number, status?: string])[]): string =>
-  `${pretty(snapshots.map(([name, n, status = 'SNAPSHOT_ACTIVE']) => snapshotFields(name, n, status)))}\n`;
+/** `over`: other fields than the usual ones; undefined: without that field. */
+export type ListedSnapshot = readonly [
+  name: string,
+  n: number,
+  status?: string | undefined,
+  over?: Readonly<Record<string, unknown>>,
+];
+
+export const snapshotList = (...snapshots: readonly ListedSnapshot[]): string =>
+  `${pretty(
+    snapshots.map(([name, n, status = 'SNAPSHOT_ACTIVE', over = {}]) =>
+      Object.fromEntries(
+        Object.entries({ ...snapshotFields(name, n, status), ...over }).filter(([, value]) => value !== undefined),
+      ),
+    ),
+  )}\n`;
 
 /** Keys of a snapshot, or of the live bucket when its name is empty: a name that ends in "/" is a directory; `size` of a file in bytes. */
 export const keyList = (snapshot: string, keys: readonly (readonly [name: string, size?: number])[]): string =>

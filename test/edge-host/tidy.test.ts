@@ -17,8 +17,8 @@ const row = (name: string, n: number) => ({ name, id: id(n) });
 function aHost(answers: Answers = {}): EdgeHost {
   const host = new EdgeHost();
   host.ozone({
-    [leaked]: { out: snapshotList([temporary(1), 1], [temporary(2), 2]) },
-    [owned]: { out: snapshotList([ours, 3]) },
+    [leaked]: [{ out: snapshotList([temporary(1), 1], [temporary(2), 2]) }, { out: snapshotList([temporary(2), 2]) }],
+    [owned]: [{ out: snapshotList([ours, 3]) }, { out: snapshotList([ours, 3, 'SNAPSHOT_DELETED']) }],
     [deletion(temporary(1))]: {},
     [deletion(temporary(2))]: {},
     [deletion(ours)]: {},
@@ -37,7 +37,9 @@ describe.concurrent('tidy', () => {
     expect(reply.data).toEqual({ removed: [row(temporary(1), 1), row(ours, 3)], kept: [] });
     expect(exit).toBe(0);
     expect(deletions(host)).toEqual([
-      expect.stringMatching(`--execute ${deletion(temporary(1))} --execute ${deletion(ours)}$`),
+      expect.stringMatching(
+        `${deletion(temporary(1))} --execute ${deletion(ours)} --execute ${leaked} --execute ${owned}$`,
+      ),
     ]);
   });
 
@@ -61,10 +63,13 @@ describe.concurrent('tidy', () => {
   });
 
   it('tells what was removed before a deletion failed, and what was not tried after it', async () => {
-    const host = aHost({ [deletion(temporary(2))]: { err: 'Connection refused\n', exit: 255 } });
+    const host = aHost({
+      [deletion(temporary(2))]: { err: 'Connection refused\n', exit: 255 },
+      [owned]: { out: snapshotList([ours, 3]) },
+    });
     const asked = remove([temporary(1), 1], [temporary(2), 2], [ours, 3]);
     const { exit, reply } = await host.run('tidy', { remove: asked });
-    expect(reply).toMatchObject({ outcome: 'failed', code: 'connection' });
+    expect(reply).toMatchObject({ outcome: 'failed', code: 'connection', jvmStarts: 3 });
     expect(reply.data).toEqual({
       removed: [row(temporary(1), 1)],
       kept: [

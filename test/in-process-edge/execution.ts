@@ -15,9 +15,13 @@ export interface ErrorOutput {
 type Handler<R> = (event: unknown) => Promise<R>;
 
 /** The functions behind the states of statemachine/backup.asl.json. */
+export type Work = 'backup' | 'prune';
+
 export interface Functions {
   readonly openRun: Handler<Opened>;
   readonly decide: Handler<NumberedStep>;
+  readonly decidePrune: Handler<NumberedStep>;
+  readonly condemn: Handler<unknown>;
   readonly start: Readonly<Record<BlastRadius, Handler<unknown>>>;
   readonly recordOutcome: Handler<object>;
   readonly recordFailure: Handler<{ readonly error: string; readonly cause: string }>;
@@ -114,29 +118,46 @@ export class Executions implements TaskCallbacks, Workflow {
   }
 
   /** Plays one execution; stopped (`return`) it is over like one that a person stopped. */
-  async *play(functions: Functions, name: string, request: object): AsyncGenerator<Moment, Ended> {
+  async *play(
+    functions: Functions,
+    name: string,
+    request: object,
+    workflow: Work = 'backup',
+  ): AsyncGenerator<Moment, Ended> {
     this.#running.add(name);
     try {
-      return yield* this.#states(functions, name, request);
+      return yield* this.#states(functions, name, request, workflow);
     } finally {
       this.#running.delete(name);
     }
   }
 
-  async *#states(functions: Functions, execution: string, request: object): AsyncGenerator<Moment, Ended> {
+  async *#states(
+    functions: Functions,
+    execution: string,
+    request: object,
+    workflow: Work,
+  ): AsyncGenerator<Moment, Ended> {
     const startedAt = new Date(this.#now()).toISOString();
-    yield { kind: 'entered', state: 'OpenRun' };
-    const opened = yield* invoke('OpenRun', () => functions.openRun({ request, execution, startedAt }));
-    if ('failure' in opened) return yield* this.#recordFailure(functions, null, 0, opened.failure);
+    const open = () => functions.openRun({ request, workflow, execution, startedAt });
+    let opened: Attempt<Opened>;
+    for (;;) {
+      yield { kind: 'entered', state: 'OpenRun' };
+      opened = yield* invoke('OpenRun', open);
+      if ('failure' in opened) return yield* this.#recordFailure(functions, null, 0, opened.failure);
+      if (opened.value.kind !== 'busy') break;
+      yield { kind: 'wait', seconds: opened.value.seconds };
+    }
     const { runId, lease } = opened.value;
     if (opened.value.kind === 'skipped') return { status: 'SUCCEEDED', output: opened.value, runId };
 
+    const decide = workflow === 'prune' ? functions.decidePrune : functions.decide;
     let { step } = opened.value;
     let failure: ErrorOutput | null = null;
     for (;;) {
       yield { kind: 'entered', state: 'Decide' };
       const noted: object = { runId, lease, step, failure };
-      const decided: Attempt<NumberedStep> = yield* invoke('Decide', () => functions.decide(noted));
+      const decided: Attempt<NumberedStep> = yield* invoke('Decide', () => decide(noted));
       if ('failure' in decided) return yield* this.#recordFailure(functions, runId, lease, decided.failure);
       const next: NumberedStep = decided.value;
       step += 1;
@@ -155,8 +176,16 @@ export class Executions implements TaskCallbacks, Workflow {
           failure = yield* this.#operation(functions.start.protect, execution, runId, lease, next);
           break;
         case 'tidy':
+        case 'delete':
           failure = yield* this.#operation(functions.start.destroy, execution, runId, lease, next);
           break;
+        case 'condemn': {
+          yield { kind: 'entered', state: 'Condemn' };
+          const last = { runId, lease, step: step - 1 };
+          const condemned = yield* invoke('Condemn', () => functions.condemn(last));
+          if ('failure' in condemned) failure = condemned.failure;
+          break;
+        }
         case 'wait':
           yield { kind: 'wait', seconds: next.seconds };
           break;

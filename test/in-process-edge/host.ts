@@ -82,7 +82,8 @@ export class InProcessHost {
     const read = readParameters(document, given);
     const { checked } = read;
     const id = checked.operation ?? '';
-    const bucket = this.#bucket(checked.replica ?? '');
+    const locked = (checked.verb === 'delete' ? checked.source : checked.replica) ?? '';
+    const bucket = this.#bucket(locked);
     const work = new Work(this.#options, checked, bucket, (probed) => this.#stateOf(probed));
     const known = 'verb' in read ? (this.#detached.get(id)?.answer ?? this.#results.get(id)) : undefined;
     if (known && known !== 'started') return print(known);
@@ -151,9 +152,9 @@ export class InProcessHost {
     return { state: known === 'started' ? 'died' : known, reply: null };
   }
 
-  #bucket(replica: string): BucketRecord {
-    const known = this.#buckets.get(replica) ?? {};
-    this.#buckets.set(replica, known);
+  #bucket(name: string): BucketRecord {
+    const known = this.#buckets.get(name) ?? {};
+    this.#buckets.set(name, known);
     return known;
   }
 }
@@ -252,6 +253,17 @@ const SeenSnapshot = z
   }));
 const snapshotOf = (section: string | undefined) => SeenSnapshot.safeParse(jsonOf(section)).data;
 const snapshotsOf = (section: string | undefined) => z.array(SeenSnapshot).safeParse(jsonOf(section)).data;
+type Seen = z.infer<typeof SeenSnapshot>;
+
+/** As a survey shows them. */
+const Surveyed = z.array(z.object({ exclusiveSize: z.number().int().nonnegative().optional().catch(undefined) }));
+const surveyedOf = (section: string | undefined) => {
+  const sizes = Surveyed.safeParse(jsonOf(section)).data;
+  return snapshotsOf(section)?.map((it, n) => {
+    const exclusiveBytes = sizes?.[n]?.exclusiveSize;
+    return exclusiveBytes === undefined ? it : { ...it, exclusiveBytes };
+  });
+};
 
 const Report = z.object({
   jobStatus: z.string(),
@@ -369,9 +381,9 @@ class Work {
       case 'verify':
         return this.#verify();
       case 'tidy':
-        return this.#tidy();
+        return this.#removeSnapshots('replica', 'temp', 'odr-tmp-');
       case 'delete':
-        return this.#delete();
+        return this.#removeSnapshots('source', 'odr-');
       case 'create-bucket':
         return this.#createBucket();
       case 'probe':
@@ -431,7 +443,7 @@ class Work {
     let { code, error } = this.#batch;
     if (failedAt === 0 || failedAt > first + 2) {
       const bucket = bucketOf(sections[first]);
-      const snapshots = snapshotsOf(sections[first + 1]);
+      const snapshots = surveyedOf(sections[first + 1]);
       const acls = failedAt === first + 3 ? null : aclsOf(sections[first + 2]);
       if (bucket && snapshots) return { state: 'read', bucket: { ...bucket, acls }, snapshots };
       code = 'unreadable';
@@ -561,7 +573,7 @@ class Work {
     throw new Finish(
       'refused',
       'bucket-busy',
-      `a copy into ${this.#p.replica} is running on this host: ${holder.operation}`,
+      `a copy into ${this.#p.verb === 'delete' ? this.#p.source : this.#p.replica} is running on this host: ${holder.operation}`,
       this.#p.verb === 'replicate' ? { ...this.#replicateData(null, ''), holder: holder.operation } : null,
     );
   }
@@ -1020,45 +1032,69 @@ class Work {
     throw new Finish('ok', '', '', { created: !isThere, bucket: { ...bucket, acls: null } });
   }
 
-  // ---------------------------------------------------------------- tidy
+  // ---------------------------------------------------------------- tidy and delete
 
-  #delete(): never {
-    throw new Error('delete: to be done');
-  }
-
-  #tidy(): never {
+  #removeSnapshots(side: 'source' | 'replica', ...prefixes: readonly string[]): never {
     this.#lock();
-    const { failedAt, sections } = this.#run(
-      ...['temp', 'odr-tmp-'].map((prefix) => `snapshot list --all -p ${prefix} ${this.#replica}`),
-    );
-    if (failedAt > 0) this.#stopUnchanged('replica-missing');
-    const unread = () => unreadable('snapshot list of the replica');
-    const listed = [0, 1].flatMap((n) => snapshotsOf(sections[n]) ?? unread());
+    const bucket = `o3://${this.#p[side]}`;
+    const lists = prefixes.map((prefix) => `snapshot list --all -p ${prefix} ${bucket}`);
+    const listed = (first: number): readonly Seen[] | undefined => {
+      const read = lists.map((_, n) => snapshotsOf(this.#batch.sections[first + n]));
+      return read.every((it) => it !== undefined) ? read.flat() : undefined;
+    };
+    if (this.#run(...lists).failedAt > 0) this.#stopUnchanged(`${side}-missing`);
+    const before = listed(0) ?? unreadable(`snapshot list of the ${side}`);
     const items = (this.#p.remove ?? '').split(',').map((item) => {
       const [name = '', id = ''] = item.split('=');
-      const known = listed.find((it) => it.name === name);
-      const why = !known
-        ? 'not there'
-        : known.id !== id
-          ? `another snapshot: ${JSON.stringify(known)}`
-          : known.status === 'ACTIVE'
-            ? ''
-            : 'deleted already';
-      return { name, id, why };
+      return { name, id, why: becameOf({ name, id }, before) };
     });
-    const kept = items.filter(({ why }) => why !== '');
+    const changed = items.findLast(({ why }) => why !== '' && why !== 'deleted already');
     const asked = items.flatMap(({ name, id, why }) => (why === '' ? [{ name, id }] : []));
-    const ran =
-      asked.length === 0
-        ? this.#batch
-        : this.#run(...asked.map(({ name }) => `snapshot delete ${this.#replica} ${name}`));
-    const done = ran.failedAt === 0 ? asked.length : ran.failedAt - 1;
-    const left = asked.slice(done).map((item, n) => ({ ...item, why: n === 0 ? ran.code : 'not tried' }));
-    const data = { removed: asked.slice(0, done), kept: [...kept, ...left] };
+    const kept = items.filter(({ why }) => why !== '');
+    if (this.#p.verb === 'delete' && changed)
+      throw new Finish(
+        'refused',
+        'changed-meanwhile',
+        `nothing was deleted: ${changed.name} is not there or another snapshot`,
+        { removed: [], kept: [...kept, ...asked.map((item) => ({ ...item, why: 'not tried' }))] },
+      );
+    if (asked.length === 0) throw new Finish('ok', '', '', { removed: [], kept });
+
+    const ran = this.#run(...asked.map(({ name }) => `snapshot delete ${bucket} ${name}`), ...lists);
+    const stopped = ran.failedAt > 0 && ran.failedAt <= asked.length;
+    if (stopped) this.#run(...lists);
+    const after = this.#batch.failedAt > 0 ? undefined : listed(stopped ? 0 : asked.length);
+    const ended = asked.map((item, n) => {
+      const now = after ? becameOf(item, after) : 'not proved';
+      const isGone = now === 'not there' || now === 'deleted already';
+      const isTried = ran.failedAt === 0 || n + 1 < ran.failedAt;
+      const why = isTried ? now || 'still there' : n + 1 === ran.failedAt ? ran.code : 'not tried';
+      return { ...item, why: isGone ? '' : why };
+    });
+    const unproved = ended.findLast(({ why }) => why !== '');
+    const data = {
+      removed: ended.flatMap(({ name, id, why }) => (why === '' ? [{ name, id }] : [])),
+      kept: [...kept, ...ended.filter(({ why }) => why !== '')],
+    };
     if (ran.failedAt > 0) throw new Finish('failed', ran.code, ran.error, data);
+    if (unproved)
+      throw new Finish(
+        'failed',
+        'not-proved',
+        `no deletion failed, but it is not proved that ${unproved.name} is gone`,
+        data,
+      );
     throw new Finish('ok', '', '', data);
   }
 }
+
+/** `look_up` of the script. */
+const becameOf = (item: { readonly name: string; readonly id: string }, listed: readonly Seen[]): string => {
+  const known = listed.find((it) => it.name === item.name);
+  if (!known) return 'not there';
+  if (known.id !== item.id) return `another snapshot: ${JSON.stringify(known)}`;
+  return known.status === 'ACTIVE' ? '' : 'deleted already';
+};
 
 const isCopyable = (layout: string): boolean => layout === 'FILE_SYSTEM_OPTIMIZED' || layout === 'LEGACY';
 

@@ -3,18 +3,22 @@ import { PairId } from '../../functions/core/domain/names.ts';
 import type { BlastRadius } from '../../functions/core/domain/operation.ts';
 import { Policy, type PolicyMode } from '../../functions/core/domain/policy.ts';
 import { type EpochMs, epochMs } from '../../functions/core/domain/units.ts';
-import type { Ledger, OperationStore } from '../../functions/core/ports.ts';
+import type { Ledger, OperationStore, Records } from '../../functions/core/ports.ts';
 import { recordFailure, recordOutcome } from '../../functions/core/use-cases/close-run.ts';
+import { condemnPoints } from '../../functions/core/use-cases/condemn-points.ts';
 import { decideNext } from '../../functions/core/use-cases/decide-next.ts';
+import { decidePruneNext } from '../../functions/core/use-cases/decide-prune.ts';
+import { expandPolicy } from '../../functions/core/use-cases/fleet.ts';
 import { openRun } from '../../functions/core/use-cases/open-run.ts';
 import { settleOperation } from '../../functions/core/use-cases/settle-operation.ts';
 import { startOperation } from '../../functions/core/use-cases/start-operation.ts';
 import { sweepOperations } from '../../functions/core/use-cases/sweep-operations.ts';
-import { memoryLedger, memoryOperations } from '../fixtures/memory-store.ts';
+import { memoryRecords } from '../fixtures/memory-records.ts';
+import { memoryLedger, memoryOperations, memoryPlans } from '../fixtures/memory-store.ts';
 import type { Change, TreeEntry } from '../ozone-simulator/change.ts';
 import { type SimulatedOzone, simulateInMemory } from '../ozone-simulator/simulator.ts';
 import type { Watch } from '../ozone-simulator/universe.ts';
-import { type Ended, Executions, type Functions, type Moment } from './execution.ts';
+import { type Ended, Executions, type Functions, type Moment, type Work } from './execution.ts';
 import { type HostOptions, InProcessHost } from './host.ts';
 import { type Command, eventOf, InProcessRunCommand } from './run-command.ts';
 
@@ -37,6 +41,8 @@ export interface LabOptions {
   readonly verification?: string;
   /** False: the policy takes snapshots and copies nothing. */
   readonly hasReplica?: boolean;
+  /** What the policy keeps; nothing is deleted without. */
+  readonly retention?: object | null;
   /** Other limits than the usual ones, as a policy has them. */
   readonly limits?: Partial<Policy['limits']>;
   /** Stands between the use cases and what they call (ports, hosts, clusters), to see it or to let it fail. */
@@ -63,15 +69,21 @@ export class Lab {
   readonly ozone: SimulatedOzone;
   readonly ledger: Ledger = memoryLedger();
   readonly operations: OperationStore = memoryOperations();
+  readonly plans = memoryPlans();
+  readonly records: Records = memoryRecords();
   readonly executions: Executions;
   readonly runCommand: InProcessRunCommand;
   readonly source: Content;
   readonly replica: Content;
   readonly functions: Functions;
+  /** What a schedule does before the runs of its buckets: it also notes the version of the policy. */
+  readonly expand: () => ReturnType<ReturnType<typeof expandPolicy>>;
   readonly settle: (event: unknown) => Promise<unknown>;
   readonly sweep: () => Promise<unknown>;
   /** What runs that begin from now on prove of a copy. */
   verification: string;
+  /** What runs that begin from now on keep. */
+  retention: object | null;
   readonly #bucket: string;
   readonly #pairOf: (bucket: string) => PairId;
   #now: EpochMs;
@@ -88,9 +100,11 @@ export class Lab {
     between = (_, port) => port,
     watch,
     limits = {},
+    retention = null,
   }: LabOptions = {}) {
     this.#now = epochMs(from);
     this.verification = verification;
+    this.retention = retention;
     this.#bucket = buckets[0] ?? '';
     this.#pairOf = (bucket) => PairId.parse(`prod/${bucket}#${hasReplica ? 'dr' : 'local'}`);
     this.ozone = between('ozone', simulateInMemory(undefined, watch));
@@ -121,20 +135,31 @@ export class Lab {
 
     const ledger = between('ledger', this.ledger);
     const operations = between('operations', this.operations);
+    const records = between('records', this.records);
     const edge = between('edge', this.runCommand);
     const callbacks = between('callbacks', this.executions);
     const start = (blastRadius: BlastRadius) =>
       startOperation({ ledger, operations, edge, callbacks, clock, document: { name: blastRadius, blastRadius } });
+    const plans = between('plans', this.plans);
+    const policy = () =>
+      policyOf(mode, buckets, hasReplica, { verification: this.verification, limits, retention: this.retention });
     this.functions = {
       openRun: (event) => {
-        const policies = [policyOf(mode, buckets, hasReplica, this.verification, limits)];
-        return openRun({ policies, ledger, workflow: callbacks, clock })(event);
+        return openRun({ policies: [policy()], ledger, workflow: callbacks, clock })(event);
       },
-      decide: decideNext({ ledger, operations, clock }),
+      decide: decideNext({ ledger, operations, records, clock }),
+      decidePrune: (event) =>
+        decidePruneNext({ policies: [policy()], ledger, operations, plans, records, clock })(event),
+      condemn: condemnPoints({ ledger, plans, records, clock }),
       start: { observe: start('observe'), protect: start('protect'), destroy: start('destroy') },
-      recordOutcome: recordOutcome({ ledger, clock }),
-      recordFailure: recordFailure({ ledger, clock }),
+      recordOutcome: recordOutcome({ ledger, records, clock }),
+      recordFailure: recordFailure({ ledger, records, clock }),
     };
+    this.expand = () =>
+      expandPolicy({ policies: [policy()], ledger, records, clock })({
+        request: { policy: 'nightly' },
+        startedAt: new Date(this.#now).toISOString(),
+      });
     this.settle = settleOperation({ operations, edge, callbacks });
     this.sweep = sweepOperations({
       operations,
@@ -169,9 +194,14 @@ export class Lab {
   }
 
   /** An execution of the state machine that somebody else drives. */
-  start(slot: string, bucket = this.#bucket, functions = this.functions): AsyncGenerator<Moment, Ended> {
+  start(
+    slot: string,
+    bucket = this.#bucket,
+    functions = this.functions,
+    work: Work = 'backup',
+  ): AsyncGenerator<Moment, Ended> {
     this.#started += 1;
-    return this.executions.play(functions, this.newestExecution, { policy: 'nightly', bucket, slot });
+    return this.executions.play(functions, this.newestExecution, { policy: 'nightly', bucket, slot }, work);
   }
 
   /** Name of the execution that was started last. */
@@ -180,8 +210,16 @@ export class Lab {
   }
 
   /** Plays a whole execution, alone; events arrive at once, and the sweeper finds what they did not tell. */
-  async backUp(slot: string, bucket = this.#bucket): Promise<BackupResult> {
-    const execution = this.start(slot, bucket);
+  backUp(slot: string, bucket = this.#bucket): Promise<BackupResult> {
+    return this.#play(this.start(slot, bucket));
+  }
+
+  /** The same for a prune. */
+  prune(slot: string, bucket = this.#bucket): Promise<BackupResult> {
+    return this.#play(this.start(slot, bucket, this.functions, 'prune'));
+  }
+
+  async #play(execution: AsyncGenerator<Moment, Ended>): Promise<BackupResult> {
     for (;;) {
       const next = await execution.next();
       if (next.done) {
@@ -229,8 +267,7 @@ const policyOf = (
   mode: PolicyMode,
   buckets: readonly string[],
   hasReplica: boolean,
-  verification: string,
-  limits: object,
+  { verification, limits, retention }: { verification: string; limits: object; retention: object | null },
 ): Policy =>
   Policy.parse({
     name: 'nightly',
@@ -240,6 +277,7 @@ const policyOf = (
     schedules: [],
     mode,
     verification,
+    retention,
     objectives: { rpo: 26 * 3600, rto: 4 * 3600 },
     limits: { maps: 4, bandwidthMBps: null, copyTimeout: 6 * 3600, diffTimeout: 3600, attempts: 3, ...limits },
   });

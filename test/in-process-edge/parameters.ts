@@ -8,7 +8,6 @@ const name = '[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]';
 const bucket = `^$|^${service}/${name}/${name}$`;
 const operation = 'op-[0-9a-f]{24}-[0-9]{3}';
 const id = '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}';
-const temporary = `(temp${id}s[0-9]{8}-[0-9]{6}\\.[0-9]{3}|odr-tmp-[a-z0-9.-]{1,40})=${id}`;
 const uuid = `^$|^${id}$`;
 const snapshot = '^$|^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$';
 
@@ -40,7 +39,7 @@ const PATTERNS: Readonly<Record<string, string>> = {
   supersedes: `^$|^${operation}$`,
   detached: '^(yes|no)$',
   probed: `^$|^${operation}$`,
-  remove: `^$|^${temporary}(,${temporary}){0,9}$`,
+  remove: '^$|^[a-z0-9.-]+=[0-9a-f-]+(,[a-z0-9.-]+=[0-9a-f-]+)*$',
   layout: '^(|FILE_SYSTEM_OPTIMIZED|LEGACY)$',
   replication: '^$|^RATIS/(ONE|THREE)$|^EC/[a-z]{1,8}-[0-9]{1,2}-[0-9]{1,2}-[0-9]{1,5}k$',
   quotaBytes: '^[0-9]{1,18}$',
@@ -59,6 +58,29 @@ const VERBS: Readonly<Record<Verb, { readonly document: BlastRadius; readonly ne
   probe: { document: 'observe', needs: ['probed'] },
   tidy: { document: 'destroy', needs: ['replica', 'remove'] },
   delete: { document: 'destroy', needs: ['source', 'remove'] },
+};
+
+/** What each verb deletes, and how many at once. */
+const REMOVALS = {
+  tidy: { most: 10, item: new RegExp(`^(temp${id}s[0-9]{8}-[0-9]{6}\\.[0-9]{3}|odr-tmp-[a-z0-9.-]{1,40})=${id}$`) },
+  delete: {
+    most: 100,
+    item: new RegExp(`^odr-[a-z][a-z0-9-]{0,30}[a-z0-9]-[0-9]{8}t[0-9]{6}z-[1-9][0-9]{0,8}=${id}$`),
+  },
+};
+
+/** Why these are not deleted by that verb. */
+const whyNotRemoved = (verb: keyof typeof REMOVALS, remove = ''): string | undefined => {
+  const { most, item } = REMOVALS[verb];
+  const items = remove.split(',');
+  const names = items.map((it) => it.replace(/=.*/, ''));
+  const other = items.find((it) => !item.test(it));
+  if (other) return `${verb} does not delete ${other}`;
+  if (items.length > most) return `${verb} deletes at most ${most} snapshots`;
+  if (new Set(names).size < names.length) return 'a snapshot is named twice';
+  if (verb === 'delete' && names.some((name) => name.startsWith('odr-tmp-')))
+    return 'delete does not delete temporary snapshots';
+  return undefined;
 };
 
 const isVerb = (text: string): text is Verb => Object.hasOwn(VERBS, text);
@@ -102,6 +124,8 @@ export const readParameters = (document: BlastRadius, given: Parameters): Read =
     if (base !== '' && missing(['baseSourceId']))
       return bad('a comparison since a base needs the parameter baseSourceId');
   }
+  const notRemoved = verb === 'tidy' || verb === 'delete' ? whyNotRemoved(verb, checked.remove) : undefined;
+  if (notRemoved) return bad(notRemoved);
   if (base !== '' && base === target) return bad('base and target are the same snapshot');
   return { verb, checked };
 };

@@ -27,8 +27,8 @@ const starts = (radius: string, hosts: readonly string[]) => ({
 const FUNCTIONS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
   'ozone-dr-open-run': { '*': XRAY, [TABLE]: LEDGER, ...HOLDERS },
   'ozone-dr-decide-backup': { '*': XRAY, [TABLE]: LEDGER },
-  'ozone-dr-record-outcome': { '*': XRAY, [TABLE]: ['dynamodb:Query', 'dynamodb:UpdateItem'] },
-  'ozone-dr-record-failure': { '*': XRAY, [TABLE]: ['dynamodb:Query', 'dynamodb:UpdateItem'] },
+  'ozone-dr-record-outcome': { '*': XRAY, [TABLE]: ['dynamodb:PutItem', 'dynamodb:Query', 'dynamodb:UpdateItem'] },
+  'ozone-dr-record-failure': { '*': XRAY, [TABLE]: ['dynamodb:PutItem', 'dynamodb:Query', 'dynamodb:UpdateItem'] },
   'ozone-dr-expand-policy': { '*': XRAY },
   'ozone-dr-summarize-fleet': { '*': XRAY },
   'ozone-dr-start-observe': starts('observe', [SOURCE_HOST, REPLICA_HOST]),

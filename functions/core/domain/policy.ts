@@ -39,11 +39,18 @@ export const Schedule = z.strictObject({
 });
 export type Schedule = z.infer<typeof Schedule>;
 
+/** Ozone's own default, from 2.1 on. */
+const SNAPSHOT_LIMIT = 10_000;
+
 const ClusterEntry = z.strictObject({
   service: OzoneService.meta({ description: 'Ozone service id as the edge hosts know it, or host:port of one OM' }),
   hosts: z.array(HostId).min(1).max(50).meta({ description: 'edge hosts of this cluster, managed by Systems Manager' }),
   diffJobs: z.number().int().min(1).max(100).default(4).meta({
     description: 'snapshot diffs of ours at a time on its Ozone Manager (it computes 10 by default)',
+  }),
+  snapshotLimit: z.number().int().min(1).max(10_000_000).default(SNAPSHOT_LIMIT).meta({
+    description:
+      'snapshots that its Ozone Manager allows, of all buckets together: its ozone.om.fs.snapshot.max.limit (10000 by default; 1000 before Ozone 2.1). Write less when others take snapshots there too',
   }),
 });
 
@@ -99,7 +106,8 @@ const PolicyEntry = z.strictObject({
   brake: Brake.prefault({}),
   objectives: Objectives,
   retention: Retention.optional().meta({
-    description: 'what each side keeps. So far it only says which points that an outage left out are brought over',
+    description:
+      'what each side keeps; without it nothing is ever deleted. Of the points that an outage left out, those are brought over that the replica would keep',
   }),
   limits: Limits.prefault({}),
 });
@@ -141,6 +149,7 @@ const Cluster = z.object({
   service: OzoneService,
   hosts: z.array(HostId).min(1),
   diffJobs: z.number().int().default(4),
+  snapshotLimit: z.number().int().default(SNAPSHOT_LIMIT),
 });
 export type Cluster = z.infer<typeof Cluster>;
 

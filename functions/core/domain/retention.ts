@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { CronFields } from './cron.ts';
 import { BucketRef, PolicyName } from './names.ts';
 import { TimeZone } from './time-zone.ts';
 import { DurationSeconds, EpochMs } from './units.ts';
@@ -77,6 +78,9 @@ export type RetentionRules = z.infer<typeof RetentionRules>;
  */
 export const Retention = z.strictObject({
   zone: TimeZone.meta({ description: 'whose days, weeks, months and years the rules mean' }),
+  cron: CronFields.default('30 4 * * ? *').meta({
+    description: 'when to prune, in that zone: minute hour day-of-month month day-of-week year',
+  }),
   source: RetentionRules,
   replica: RetentionRules.optional().meta({ description: 'needed exactly when the policy has a replica' }),
   graceHours: z
@@ -86,7 +90,13 @@ export const Retention = z.strictObject({
     .max(8784)
     .default(24)
     .meta({ description: 'age before a point may be condemned, and hours from there until it is deleted' }),
-  maxDeletions: z.number().int().min(1).max(1000).default(20).meta({ description: 'of one run, both sides together' }),
+  maxDeletions: z
+    .number()
+    .int()
+    .min(1)
+    .max(1000)
+    .default(100)
+    .meta({ description: 'of one bucket in one run, both sides together' }),
   coolingOffHours: z
     .number()
     .int()

@@ -108,7 +108,8 @@ const adopt = (history: RunHistory, source: SeenSide, replica: SeenSide | null, 
   };
 };
 
-const describe = (data: VerifyData): string =>
+/** Counts, and the first paths that differ. */
+export const differencesIn = (data: VerifyData): string =>
   `${data.onlySource} only on the source, ${data.onlyReplica} only on the replica, ${data.changed} with another type or length` +
   (data.first.length > 0
     ? `; first: ${data.first.map((it) => `${it.path} (source ${it.source ?? 'none'}, replica ${it.replica ?? 'none'})`).join(', ')}`
@@ -131,7 +132,7 @@ const verified = (
     dirs: data.source.dirs,
     bytes: data.source.bytes,
     checksums: data.checksums?.compared ?? null,
-    differences: data.equal ? null : describe(data).slice(0, 2000),
+    differences: data.equal ? null : differencesIn(data).slice(0, 2000),
   };
   if (!data.equal) {
     const replica = { ...point.replica, condemned: true };

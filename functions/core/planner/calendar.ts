@@ -16,6 +16,8 @@ export interface ZoneClock {
    * clock (31 March less a month is "31 February", which is 3 March), then hours of elapsed time.
    */
   readonly before: (instant: number, span: SpanParts) => number;
+  /** When the clock shows a wall-clock time: the first time that it does; undefined for one that it skips. */
+  readonly instantAt: (wall: number) => number | undefined;
 }
 
 /** `GMT`, `GMT+05:45`, and before 1972 also `GMT-00:44:30`. */
@@ -59,14 +61,17 @@ const makeClock = (zone: string): ZoneClock => {
     return lastOffset ?? read(instant);
   };
   const wallAt = (instant: number): number => instant + offsetAt(instant);
-  /** The instant of a wall-clock time. Of a time that the clock shows twice or never: the earlier reading. */
-  const instantOf = (wall: number): number => {
-    const readings = [wall - offsetAt(wall - DAY), wall - offsetAt(wall + DAY)];
-    const shown = readings.filter((instant) => wallAt(instant) === wall);
-    return Math.min(...(shown.length > 0 ? shown : readings));
+  /** A wall-clock time read with the offset of the day before and with that of the day after. */
+  const readingsOf = (wall: number): readonly number[] => [wall - offsetAt(wall - DAY), wall - offsetAt(wall + DAY)];
+  const instantAt = (wall: number): number | undefined => {
+    const shown = readingsOf(wall).filter((instant) => wallAt(instant) === wall);
+    return shown.length > 0 ? Math.min(...shown) : undefined;
   };
+  /** The instant of a wall-clock time. Of a time that the clock shows twice or never: the earlier reading. */
+  const instantOf = (wall: number): number => instantAt(wall) ?? Math.min(...readingsOf(wall));
   return {
     wallAt,
+    instantAt,
     before: (instant, span) => {
       const wall = new Date(wallAt(instant));
       wall.setUTCFullYear(

@@ -1,8 +1,7 @@
-import { createHash } from 'node:crypto';
-import { type Coverage, DeletionPlan } from '../domain/deletion-plan.ts';
+import type { Coverage, DeletionPlan } from '../domain/deletion-plan.ts';
 import type { SeenSide } from '../domain/edge-reply.ts';
 import type { PairId, RunId, SnapshotId } from '../domain/names.ts';
-import { PlanHash, type Side } from '../domain/retention.ts';
+import type { PlanHash, Side } from '../domain/retention.ts';
 import type { EpochMs } from '../domain/units.ts';
 import type { PrunePlan, PruneSettings, SidePlan, Verdict } from './plan-prune.ts';
 
@@ -66,18 +65,4 @@ export const deletionPlan = (
     source: sideOf('source', made.source),
     replica: made.replica && sideOf('replica', made.replica),
   };
-};
-
-const hashOf = (text: string): PlanHash => PlanHash.parse(createHash('sha256').update(text).digest('hex'));
-
-export const asText = (plan: DeletionPlan): { readonly hash: PlanHash; readonly text: string } => {
-  const text = JSON.stringify(DeletionPlan.parse(plan));
-  return { hash: hashOf(text), text };
-};
-
-/** The plan of a hash; undefined when the text is another or cannot be read. */
-export const readPlan = (hash: PlanHash, text: string | undefined): DeletionPlan | undefined => {
-  if (text === undefined || hashOf(text) !== hash) return undefined;
-  const parsed = DeletionPlan.safeParse(JSON.parse(text));
-  return parsed.success ? parsed.data : undefined;
 };

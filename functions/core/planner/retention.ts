@@ -1,12 +1,9 @@
 import { type RetentionCount, type RetentionRules, type SpanParts, spanParts } from '../domain/retention.ts';
 import type { EpochMs } from '../domain/units.ts';
 import { type Period, periodNumbers, type ZoneClock, zoneClock } from './calendar.ts';
+import { type DatedPoint, newestFirst } from './newest-first.ts';
 
-/** What the rules look at. Names are unique within a bucket. */
-export interface DatedPoint {
-  readonly name: string;
-  readonly at: EpochMs;
-}
+export type { DatedPoint };
 
 export interface Judged {
   readonly name: string;
@@ -30,9 +27,6 @@ interface Counter {
 
 const NOT_KEPT: readonly string[] = [];
 const FUTURE: readonly string[] = ['future-dated'];
-
-/** Newest first; of one instant the greater name first, so that the order of a listing does not matter. */
-const newestFirst = (a: DatedPoint, b: DatedPoint): number => b.at - a.at || (a.name < b.name ? 1 : -1);
 
 /** In the order in which reasons are told. */
 const COUNTED = [
@@ -128,7 +122,7 @@ const judge = (
   now: EpochMs,
   countersOf: CountersOf,
 ): readonly Judged[] => {
-  const sorted = points.toSorted(newestFirst);
+  const sorted = newestFirst(points);
   const dated = sorted.findIndex((point) => point.at <= now);
   const first = dated < 0 ? sorted.length : dated;
   const newest = sorted[first];

@@ -2,13 +2,16 @@ import * as z from 'zod';
 import type { BackupOutcome } from '../domain/backup-step.ts';
 import type { BackupRun } from '../domain/ledger.ts';
 import { RunId } from '../domain/names.ts';
+import type { EpochMs } from '../domain/units.ts';
 import { DrError } from '../errors.ts';
-import type { Clock, Ledger } from '../ports.ts';
+import type { Clock, Ledger, Records } from '../ports.ts';
 import { TaskFailure } from './answers.ts';
 import { parseEvent } from './parse-event.ts';
+import { recordRunEnd, summaryOf } from './recording.ts';
 
 export interface CloseDependencies {
   readonly ledger: Pick<Ledger, 'loadRun' | 'closeRun' | 'releaseLease' | 'releaseDiffSlot'>;
+  readonly records: Pick<Records, 'append'>;
   readonly clock: Clock;
 }
 
@@ -19,7 +22,7 @@ const OutcomeEvent = z.strictObject({
 });
 
 /**
- * Closes a run with the outcome that was decided in `step` and gives the lease back. Safe to repeat.
+ * Records and closes a run with the outcome that was decided in `step` and gives the lease back. Safe to repeat.
  * @throws LeaseLost, EventInvalid
  */
 export const recordOutcome =
@@ -30,15 +33,24 @@ export const recordOutcome =
     const decided = known?.steps.find((it) => it.n === step)?.decision;
     if (!known || decided?.kind !== 'done') throw new DrError('EventInvalid', `step ${step} of ${runId} is not done`);
     const { outcome } = decided;
-    await deps.ledger.closeRun(known.run, lease, {
-      status: 'succeeded',
-      outcome,
-      failure: null,
-      endedAt: deps.clock.now(),
-    });
+    const end = { status: 'succeeded', outcome, failure: null, endedAt: deps.clock.now() } as const;
+    await recordOnce(deps, known, lease, end, summaryOf(outcome));
+    await deps.ledger.closeRun(known.run, lease, end);
     await giveBack(deps, known.run, lease);
     return { ...outcome, runId };
   };
+
+/** Says it in the record while the run is still this attempt's and not closed like that already. */
+const recordOnce = async (
+  { records }: CloseDependencies,
+  known: NonNullable<Awaited<ReturnType<Ledger['loadRun']>>>,
+  lease: number,
+  { status, endedAt }: { readonly status: 'succeeded' | 'failed'; readonly endedAt: EpochMs },
+  summary: string,
+): Promise<void> => {
+  if (known.run.lease !== lease || known.run.status === status) return;
+  await recordRunEnd(records, known, status, summary, endedAt);
+};
 
 /** What the run held that others may wait for. */
 const giveBack = async ({ ledger }: CloseDependencies, { pair, policy }: BackupRun, lease: number): Promise<void> => {
@@ -70,7 +82,7 @@ const readable = (failure: TaskFailure): RunFailure => {
 };
 
 /**
- * Closes a run with why it failed, gives the lease back, and answers the error that the execution ends with. A run that
+ * Records and closes a run with why it failed, gives the lease back, and answers the error that the execution ends with. A run that
  * somebody else continues by now is left alone. Safe to repeat.
  */
 export const recordFailure =
@@ -83,12 +95,14 @@ export const recordFailure =
       last?.kind === 'fail' ? { error: last.error, cause: `${last.reason}. ${last.remedy}`.trim() } : undefined;
     const why = failure ? readable(failure) : (decided ?? { error: 'EventInvalid', cause: 'failed without a reason' });
     if (known && why.error !== 'LeaseLost') {
-      await deps.ledger.closeRun(known.run, lease, {
+      const end = {
         status: 'failed',
         outcome: null,
         failure: { error: why.error, cause: why.cause.slice(0, 4000) },
         endedAt: deps.clock.now(),
-      });
+      } as const;
+      await recordOnce(deps, known, lease, end, `${why.error}: ${why.cause}`);
+      await deps.ledger.closeRun(known.run, lease, end);
       await giveBack(deps, known.run, lease);
     }
     return { error: why.error, cause: why.cause.slice(0, 8000) };

@@ -5,12 +5,11 @@ import { RunId, SnapshotName } from '../domain/names.ts';
 import { type PlanHash, Side } from '../domain/retention.ts';
 import { type EpochMs, later } from '../domain/units.ts';
 import { DrError } from '../errors.ts';
-import { readPlan } from '../planner/deletion-plan.ts';
 import { isHeld } from '../planner/removals.ts';
 import type { Clock, Ledger, PlanStore, Records } from '../ports.ts';
 import { LEASE } from './open-run.ts';
 import { parseEvent } from './parse-event.ts';
-import { chunksOf } from './records.ts';
+import { readPlan } from './plan-text.ts';
 
 const CondemnEvent = z.strictObject({
   runId: RunId,
@@ -70,15 +69,21 @@ export const condemnPoints =
         ...(await change(planned, (point) => (point.removal[planned.side]?.state === 'condemned' ? null : undefined))),
       );
 
-    for (const snapshots of chunksOf(condemned.map(recorded)))
+    const snapshots = { condemned: condemned.map(recorded), spared: spared.map(recorded) };
+    if (condemned.length > 0)
       await deps.records.append(
         pair,
-        `${runId} condemned ${snapshots[0]?.id}`,
-        { kind: 'condemned', runId, plan: hash, snapshots },
+        `condemned:${runId}:${step}`,
+        { kind: 'condemned', runId, plan: hash, snapshots: snapshots.condemned },
         now,
       );
-    for (const snapshots of chunksOf(spared.map(recorded)))
-      await deps.records.append(pair, `${runId} spared ${snapshots[0]?.id}`, { kind: 'spared', runId, snapshots }, now);
+    if (spared.length > 0)
+      await deps.records.append(
+        pair,
+        `spared:${runId}:${step}`,
+        { kind: 'spared', runId, snapshots: snapshots.spared },
+        now,
+      );
     return { condemned: condemned.length, spared: spared.length };
   };
 

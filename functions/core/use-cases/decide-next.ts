@@ -9,11 +9,12 @@ import { decideBackup } from '../planner/decide-backup.ts';
 import { diffSlotOf, withoutDiffSlot } from '../planner/diff-slots.ts';
 import type { RunHistory } from '../planner/history.ts';
 import { TEMPORARY } from '../planner/leaks.ts';
-import type { Clock, Ledger, OperationStore } from '../ports.ts';
+import type { Clock, Ledger, OperationStore, Records } from '../ports.ts';
 import { answerTo, TaskFailure } from './answers.ts';
 import { LEASE } from './open-run.ts';
 import { operationId } from './operation-id.ts';
 import { parseEvent } from './parse-event.ts';
+import { comparisonId, comparisonOf } from './recording.ts';
 
 export const DecideEvent = z.strictObject({
   runId: RunId,
@@ -25,6 +26,7 @@ export const DecideEvent = z.strictObject({
 export interface DecideDependencies {
   readonly ledger: Ledger;
   readonly operations: Pick<OperationStore, 'load'>;
+  readonly records: Pick<Records, 'append'>;
   readonly clock: Clock;
 }
 
@@ -100,6 +102,11 @@ const noteAnswers = async (
   if (!answer) return history;
 
   const now = deps.clock.now();
+  // Before what follows from it, so that no point is called verified without its entry.
+  if (last.decision.kind === 'verify' && answer.observed.kind === 'verify') {
+    const comparison = comparisonOf(history.run, last.decision.target.name, answer.observed.data);
+    await deps.records.append(history.run.pair, comparisonId(id), comparison, now);
+  }
   const { points, pair } = absorb(history, last, answer.observed, id, now);
   await Promise.all(points.map((point) => deps.ledger.putPoint(history.run.pair, point)));
   const changed =

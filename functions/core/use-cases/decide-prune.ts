@@ -11,7 +11,7 @@ import { type PlanHash, Side } from '../domain/retention.ts';
 import { type EpochMs, later, seconds } from '../domain/units.ts';
 import { DrError } from '../errors.ts';
 import { type Condemned, decidePrune, deletedBy, isAnother, type PruneView } from '../planner/decide-prune.ts';
-import { asText, deletionPlan, readPlan } from '../planner/deletion-plan.ts';
+import { deletionPlan } from '../planner/deletion-plan.ts';
 import type { RunHistory } from '../planner/history.ts';
 import { settingsInForce } from '../planner/in-force.ts';
 import { planPrune } from '../planner/plan-prune.ts';
@@ -22,7 +22,7 @@ import { DecideEvent } from './decide-next.ts';
 import { LEASE } from './open-run.ts';
 import { operationId } from './operation-id.ts';
 import { parseEvent } from './parse-event.ts';
-import { chunksOf } from './records.ts';
+import { asText, readPlan } from './plan-text.ts';
 
 export interface DecidePruneDependencies {
   readonly policies: readonly Policy[];
@@ -162,14 +162,13 @@ const recordGone = async (
       way.snapshots.push({ side, name: point.name, id, reasons: [] });
       ways.set(`${byUs} ${plan}`, way);
     }
-  for (const { byUs, plan, snapshots: all } of ways.values())
-    for (const snapshots of chunksOf(all))
-      await records.append(
-        run.pair,
-        `${run.runId} deleted ${snapshots[0]?.id}`,
-        { kind: 'deleted', runId: run.runId, plan, byUs, snapshots },
-        now,
-      );
+  for (const { byUs, plan, snapshots } of ways.values())
+    await records.append(
+      run.pair,
+      `deleted:${run.runId}:${snapshots[0]?.id}`,
+      { kind: 'deleted', runId: run.runId, plan, byUs, snapshots },
+      now,
+    );
 };
 
 interface Way {

@@ -73,7 +73,7 @@ const noteVersion = async (deps: ExpandDependencies, policy: Policy, now: EpochM
       for (const bucket of before.buckets)
         await deps.records.append(
           pairId(policy.source.name, bucket, policy.replica?.name ?? null),
-          `${policy.name} ${next.revision} ${change}`,
+          `policy-weakened:${policy.name}:${next.revision}:${change}`,
           { kind: 'policy-weakened', policy: policy.name, bucket, change, until: countsUntil(next, now) },
           now,
         );

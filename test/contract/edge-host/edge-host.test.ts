@@ -24,6 +24,7 @@ const summaryOf = ({ verb, outcome, code, data }: Answer): string => {
     case 'probe':
       return `${words} | ${data.state} ${data.reply?.outcome ?? ''} ${data.reply?.code ?? ''}`;
     case 'tidy':
+    case 'delete':
       return `${words} | removed ${data.removed.length} kept ${data.kept.length}`;
     default: {
       const { compared, differ } = data.checksums ?? {};

@@ -1055,6 +1055,146 @@ const tidying: readonly Scenario[] = [
   }),
 ];
 
+const points = (count: number): readonly string[] =>
+  Array.from({ length: count }, (_, n) => `odr-nightly-202601${String(n + 1).padStart(2, '0')}t020000z-1`);
+
+/** Both sides have `count` recovery points. @returns items to delete on one of them */
+const kept = (s: Setting, count: number, side = REPLICA): readonly string[] => {
+  s.replicated();
+  for (const name of points(count)) for (const bucket of [SOURCE, REPLICA]) s.snapshot(bucket, name);
+  return points(count).map((name) => `${name}=${s.id(side, name)}`);
+};
+
+const remove = (s: Setting, items: readonly string[], side = REPLICA): Promise<void> =>
+  s.run('delete', { source: side.replace('o3://', ''), replica: '', remove: items.join() });
+
+/** What is still there of them. */
+const survivors = (s: Setting, side = REPLICA): readonly string[] =>
+  JSON.parse(s.ozone('sh', 'snapshot', 'list', '--all', '-p', 'odr-', side)).flatMap(
+    ({ name, snapshotStatus }: { readonly name: string; readonly snapshotStatus: string }) =>
+      snapshotStatus === 'SNAPSHOT_ACTIVE' ? [name] : [],
+  );
+
+const expectSurvivors = (s: Setting, count: number, side = REPLICA): void => {
+  const names = survivors(s, side);
+  if (names.length !== count) throw new Error(`${count} points should be there: ${names}`);
+};
+
+/** Purges the first, and gives its name to another snapshot. */
+const takeOver = (s: Setting): void => {
+  const [first = ''] = points(1);
+  s.ozone('sh', 'snapshot', 'delete', REPLICA, first);
+  s.later(60_000);
+  s.snapshot(REPLICA, first);
+};
+
+const deleting: readonly Scenario[] = [
+  scenario('recovery points of the replica', 'delete ok | removed 2 kept 0', async (s) => {
+    await remove(s, kept(s, 3).slice(0, 2));
+    expectSurvivors(s, 1);
+    expectSurvivors(s, 3, SOURCE);
+  }),
+  scenario('recovery points of the source', 'delete ok | removed 3 kept 0', async (s) => {
+    await remove(s, kept(s, 3, SOURCE), SOURCE);
+    expectSurvivors(s, 0, SOURCE);
+    expectSurvivors(s, 3);
+  }),
+  scenario('a recovery point by the id of the other side', 'delete refused changed-meanwhile', async (s) => {
+    await remove(s, kept(s, 2, SOURCE));
+    expectSurvivors(s, 2);
+  }),
+  scenario('recovery points that are purged as soon as they are deleted', 'delete ok | removed 2 kept 0', async (s) => {
+    s.settings({ '*': { purgeAfterMs: 0 } });
+    await remove(s, kept(s, 2));
+  }),
+  scenario('recovery points of which one was deleted already', 'delete ok | removed 1 kept 1', async (s) => {
+    const items = kept(s, 2);
+    s.ozone('sh', 'snapshot', 'delete', REPLICA, points(1)[0] ?? '');
+    await remove(s, items);
+  }),
+  scenario('recovery points that were all deleted already', 'delete ok | removed 0 kept 2', async (s) => {
+    const items = kept(s, 2);
+    for (const name of points(2)) s.ozone('sh', 'snapshot', 'delete', REPLICA, name);
+    await remove(s, items);
+  }),
+  scenario('recovery points of which one was purged', 'delete refused changed-meanwhile', async (s) => {
+    const items = kept(s, 3);
+    s.ozone('sh', 'snapshot', 'delete', REPLICA, points(2)[1] ?? '');
+    s.later(60_000);
+    await remove(s, items);
+    expectSurvivors(s, 2);
+  }),
+  scenario(
+    'recovery points of which a foreign snapshot has the name',
+    'delete refused changed-meanwhile',
+    async (s) => {
+      const items = kept(s, 3);
+      takeOver(s);
+      await remove(s, items);
+      expectSurvivors(s, 3);
+    },
+  ),
+  scenario('recovery points that may not be deleted', 'delete failed permission-denied', async (s) => {
+    const items = kept(s, 2);
+    s.fault({ kind: 'permission-denied', service: 'dr' }, { command: 'snapshot delete' });
+    await remove(s, items);
+    expectSurvivors(s, 2);
+  }),
+  ...(['before', 'after'] as const).map((moment) =>
+    scenario(`recovery points whose JVM dies ${moment} the second deletion`, 'delete failed timeout', async (s) => {
+      const items = kept(s, 3);
+      s.fault({ kind: 'crash', point: `${moment}:snapshot-delete`, nth: 2 });
+      await remove(s, items);
+      expectSurvivors(s, moment === 'before' ? 2 : 1);
+    }),
+  ),
+  scenario('recovery points whose deletion cannot be read back', 'delete failed not-proved', async (s) => {
+    const items = kept(s, 2);
+    s.fault({ kind: 'cut-output', bytes: 800 }, { command: 'snapshot delete' });
+    await remove(s, items);
+    expectSurvivors(s, 0);
+  }),
+  scenario('recovery points while their side is away', 'delete unreachable connection', async (s) => {
+    const items = kept(s, 2);
+    s.fault({ kind: 'unreachable', service: 'dr' });
+    await remove(s, items);
+    s.healthy();
+    expectSurvivors(s, 2);
+  }),
+  scenario('recovery points of a side that goes away', 'delete failed connection', async (s) => {
+    const items = kept(s, 2);
+    s.fault({ kind: 'unreachable', service: 'dr' }, { command: 'snapshot delete' });
+    await remove(s, items);
+    expectSurvivors(s, 2);
+  }),
+  scenario('recovery points that may not be listed', 'delete refused permission-denied', async (s) => {
+    const items = kept(s, 1);
+    s.fault({ kind: 'permission-denied', service: 'dr' });
+    await remove(s, items);
+  }),
+  scenario('recovery points of a bucket that is not there', 'delete refused source-missing', async (s) => {
+    await remove(s, [`${points(1)[0]}=${OTHER_ID}`]);
+  }),
+  scenario('a listing of recovery points that is cut', 'delete refused unreadable', async (s) => {
+    const items = kept(s, 2);
+    s.fault({ kind: 'cut-output', bytes: 300 });
+    await remove(s, items);
+  }),
+  scenario('recovery points while a detached copy into the bucket runs', 'delete refused bucket-busy', async (s) => {
+    const items = kept(s, 1);
+    await s.full('resync', detached);
+    await remove(s, items);
+    await s.goOn();
+    expectSurvivors(s, 1);
+  }),
+  scenario('recovery points while a copy into another bucket runs', 'delete ok | removed 1 kept 0', async (s) => {
+    const items = kept(s, 1, SOURCE);
+    await s.full('resync', detached);
+    await remove(s, items, SOURCE);
+    await s.goOn();
+  }),
+];
+
 /** What both sides have in the base of a narrowed resync. */
 const BASE: readonly Change[] = [
   ...['a/b/one', 'a/b/two', 'a/c/three', 'd/e/four', 'd/five', 'root file', 'other'].map((path) => put(path)),
@@ -1323,6 +1463,7 @@ const narrowings: readonly Scenario[] = [
   ...refused.map(([title, expects, it]) => scenario(`a narrowed resync ${title}`, expects, (s) => narrowed(s, it))),
 ];
 
+const ITEM = `${points(1)[0]}=${OTHER_ID}`;
 const full = { mode: 'resync', target: 's-2', targetId: OTHER_ID, fence: '5' };
 const compared = { target: 's-1', targetId: OTHER_ID, sealId: OTHER_ID };
 const inputs: readonly Scenario[] = (
@@ -1352,6 +1493,18 @@ const inputs: readonly Scenario[] = (
       { remove: `${OURS}=${OTHER_ID}` },
       'protect',
     ],
+    ['nothing to delete', 'bad-parameter', 'delete', {}],
+    ['a temporary to delete', 'bad-parameter', 'delete', { remove: `${OURS}=${OTHER_ID}` }],
+    ['a mark to delete', 'bad-parameter', 'delete', { remove: `odr-tmp-20260101t020000z-1=${OTHER_ID}` }],
+    ['the same twice to delete', 'bad-parameter', 'delete', { remove: `${ITEM},${ITEM}` }],
+    [
+      'a hundred and one to delete',
+      'bad-parameter',
+      'delete',
+      { remove: Array.from({ length: 101 }, (_, n) => ITEM.replace('z-1', `z-${n + 1}`)).join() },
+    ],
+    ['eleven to tidy', 'bad-parameter', 'tidy', { remove: `${OURS}=${OTHER_ID},`.repeat(11).slice(0, -1) }],
+    ['deleting by a document that may not', 'verb-not-allowed', 'delete', { remove: ITEM }, 'protect'],
     ['a copy that supersedes itself', 'bad-parameter', 'replicate', { ...full, operation: op(1), supersedes: op(1) }],
     ['a bucket without a layout', 'bad-parameter', 'create-bucket', {}],
     ['a probe of nothing', 'bad-parameter', 'probe', {}],
@@ -1377,6 +1530,7 @@ export const scenarios: readonly Scenario[] = [
   ...verifications,
   ...levels,
   ...tidying,
+  ...deleting,
   ...narrowings,
   ...inputs,
 ];

@@ -53,6 +53,8 @@ describe('the runbook of a failed backup', () => {
     'BucketsFailed',
     'NotConfirmed',
     'DiffPending',
+    'PruneRefused',
+    'ChangedMeanwhile',
   ];
 
   it('tells of every error that a backup ends with whom to turn to, and of no other', () => {

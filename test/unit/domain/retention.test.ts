@@ -79,9 +79,15 @@ describe('retention in a policy', () => {
     expect(resolvePolicies(PolicyFile.parse(file('paris', undefined)))[0]?.retention).toBeNull();
   });
 
-  it('has a day of grace, 20 deletions per run and 72 hours of cooling-off unless written otherwise', () => {
+  it('has a day of grace, 100 deletions per run and 72 hours of cooling-off unless written otherwise', () => {
     const [policy] = resolvePolicies(PolicyFile.parse(file('paris', both)));
-    expect(policy?.retention).toEqual({ ...both, graceHours: 24, maxDeletions: 20, coolingOffHours: 72 });
+    expect(policy?.retention).toEqual({
+      ...both,
+      cron: '30 4 * * ? *',
+      graceHours: 24,
+      maxDeletions: 100,
+      coolingOffHours: 72,
+    });
     expect(Policy.parse(JSON.parse(JSON.stringify(policy)))).toEqual(policy);
   });
 

@@ -4,6 +4,7 @@ import { BucketRef, ClusterName, type PairId, pairId } from '../../../functions/
 import { type EpochMs, epochMs, seconds } from '../../../functions/core/domain/units.ts';
 import { recordFailure, recordOutcome } from '../../../functions/core/use-cases/close-run.ts';
 import { decideNext } from '../../../functions/core/use-cases/decide-next.ts';
+import { memoryRecords } from '../../fixtures/memory-records.ts';
 import { memoryLedger, memoryOperations } from '../../fixtures/memory-store.ts';
 import { baseOf, historyOf, nameOf, seen, slot, targetOf, type World } from '../planner/world.ts';
 
@@ -40,7 +41,7 @@ const inThe = async (world: World) => {
   return {
     run,
     decide: async () => {
-      const decided = await decideNext({ ledger, operations: memoryOperations(), clock })({
+      const decided = await decideNext({ ledger, operations: memoryOperations(), records: memoryRecords(), clock })({
         runId: run.runId,
         lease: lease.token,
         step: next,
@@ -50,8 +51,14 @@ const inThe = async (world: World) => {
       return decided;
     },
     answer: (observed: Observation) => ledger.recordObservation(run.runId, next - 1, observed, now, 1),
-    fail: () => recordFailure({ ledger, clock })({ runId: run.runId, lease: lease.token, failure: null }),
-    succeed: (step: number) => recordOutcome({ ledger, clock })({ runId: run.runId, lease: lease.token, step }),
+    fail: () =>
+      recordFailure({ ledger, records: memoryRecords(), clock })({
+        runId: run.runId,
+        lease: lease.token,
+        failure: null,
+      }),
+    succeed: (step: number) =>
+      recordOutcome({ ledger, records: memoryRecords(), clock })({ runId: run.runId, lease: lease.token, step }),
   };
 };
 

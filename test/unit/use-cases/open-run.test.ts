@@ -5,6 +5,8 @@ import { epochMs } from '../../../functions/core/domain/units.ts';
 import type { Ledger } from '../../../functions/core/ports.ts';
 import { expandPolicy, summarizeFleet } from '../../../functions/core/use-cases/fleet.ts';
 import { openRun } from '../../../functions/core/use-cases/open-run.ts';
+import { memoryRecords } from '../../fixtures/memory-records.ts';
+import { memoryLedger } from '../../fixtures/memory-store.ts';
 import { createTable, startDynalite } from '../../fixtures/table.ts';
 import { policyOf, slot } from '../planner/world.ts';
 
@@ -130,19 +132,24 @@ describe('opening a run', () => {
 });
 
 describe('the fleet', () => {
-  const expand = expandPolicy({ policies: [policyOf('incremental')] });
+  const expand = expandPolicy({
+    policies: [policyOf('incremental')],
+    ledger: memoryLedger(),
+    records: memoryRecords(),
+    clock: { now: () => slot },
+  });
 
   it('names the execution of a bucket after its slot, so that a doubled slot starts nothing twice', async () => {
     const request = { request: { policy: 'nightly', slot: '2026-11-20T02:00:00Z' }, startedAt: '2026-11-20T02:00:07Z' };
     const first = await expand(request);
     expect(await expand({ ...request, startedAt: '2026-11-20T02:03:00Z' })).toEqual(first);
-    expect(first.backups).toMatchObject([{ policy: 'nightly', bucket: 'sales/orders', slot: '2026-11-20T02:00:00Z' }]);
-    expect(first.backups[0]?.name).toMatch(/^[0-9A-Za-z_-]{1,80}$/);
+    expect(first.runs).toMatchObject([{ policy: 'nightly', bucket: 'sales/orders', slot: '2026-11-20T02:00:00Z' }]);
+    expect(first.runs[0]?.name).toMatch(/^[0-9A-Za-z_-]{1,80}$/);
   });
 
   it('fails with the list when a bucket failed, and only then', async () => {
     const result = (bucket: string, error: string | null) => ({ bucket, name: `n-${bucket}`, error });
-    expect(await summarizeFleet()({ results: [result('a/b', null)] })).toEqual({ buckets: 1 });
+    expect(await summarizeFleet()({ results: [result('a/b', null)] })).toEqual({ buckets: 1, announcements: [] });
     await expect(
       summarizeFleet()({ results: [result('a/b', null), result('c/d', 'CopyFailed')] }),
     ).rejects.toMatchObject({

@@ -11,6 +11,7 @@ import { operationId } from '../../../functions/core/use-cases/operation-id.ts';
 import { settleOperation } from '../../../functions/core/use-cases/settle-operation.ts';
 import { startOperation } from '../../../functions/core/use-cases/start-operation.ts';
 import { sweepOperations } from '../../../functions/core/use-cases/sweep-operations.ts';
+import { memoryRecords } from '../../fixtures/memory-records.ts';
 import { createTable, startDynalite } from '../../fixtures/table.ts';
 import { historyOf, slot, targetOf } from '../planner/world.ts';
 
@@ -348,7 +349,7 @@ describe('a command that writes the replica', () => {
 });
 
 describe('deciding', () => {
-  const decide = () => decideNext({ ledger, operations, clock });
+  const decide = () => decideNext({ ledger, operations, records: memoryRecords(), clock });
 
   it('is recorded once per step and repeated word for word', async () => {
     const { runId, lease, id } = await aRun(survey);

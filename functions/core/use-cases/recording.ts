@@ -1,0 +1,69 @@
+import type { BackupOutcome } from '../domain/backup-step.ts';
+import type { VerifyData } from '../domain/edge-reply.ts';
+import type { BackupRun, RunStep } from '../domain/ledger.ts';
+import type { OperationId, SnapshotName } from '../domain/names.ts';
+import type { Happening } from '../domain/record.ts';
+import type { EpochMs } from '../domain/units.ts';
+import { differencesIn } from '../planner/absorb.ts';
+import type { Records } from '../ports.ts';
+
+/** The longest text of a happening. */
+const TOLD = 4000;
+
+/**
+ * Records that an attempt of a run is over. To be called before the run is closed, so that no closed run is without
+ * its entry; whoever was cut off between the two records it again, under the same id.
+ */
+export const recordRunEnd = async (
+  records: Pick<Records, 'append'>,
+  { run, steps }: { readonly run: BackupRun; readonly steps: readonly RunStep[] },
+  status: 'succeeded' | 'failed',
+  summary: string,
+  at: EpochMs,
+): Promise<void> => {
+  // An attempt is known by its lease: a failed run that is started again takes a new one.
+  await records.append(
+    run.pair,
+    `run-ended:${run.runId}:${run.lease}:${status}`,
+    {
+      kind: 'run-ended',
+      workflow: run.workflow,
+      runId: run.runId,
+      status,
+      summary: summary.slice(0, TOLD),
+      startedAt: run.startedAt,
+      steps: steps.filter(({ n }) => n >= run.firstStep).length,
+    },
+    at,
+  );
+};
+
+/** `odr-… verified at level listing: incremental from odr-…, 3 files and 12 bytes copied; 40 files, 900 bytes` */
+export const summaryOf = (outcome: BackupOutcome): string => {
+  if (outcome.kind === 'taken') return `${outcome.point} was taken`;
+  if (outcome.kind === 'pruned') {
+    const { deleted, condemned, spared, waiting, kept, bytesFreed, notes } = outcome;
+    return [
+      `${deleted} snapshots deleted (${bytesFreed} bytes that only they kept), ${condemned} condemned, ${spared} spared, ${waiting} waiting, ${kept} kept`,
+      ...notes,
+    ].join('; ');
+  }
+  const { point, level, mode, base, changed, bytesCopied, files, bytes, notes } = outcome;
+  const copied = changed === false ? 'nothing had changed' : `${bytesCopied} bytes copied`;
+  return [
+    `${point} verified at level ${level}: ${mode}${base ? ` from ${base}` : ''}, ${copied}; ${files} files, ${bytes} bytes`,
+    ...notes,
+  ].join('; ');
+};
+
+/** What a comparison of both sides found. */
+export const comparisonOf = (run: BackupRun, name: SnapshotName, data: VerifyData): Happening => {
+  const { files, dirs, bytes, digest } = data.source;
+  const checksums = data.checksums ? `, ${data.checksums.compared} checksums compared` : '';
+  const detail = data.equal
+    ? `equal at level ${data.level}: ${files} files, ${dirs} directories, ${bytes} bytes${checksums}; listing ${digest}`
+    : `differs at level ${data.level}: ${differencesIn(data)}`;
+  return { kind: 'verified', runId: run.runId, name, equal: data.equal, detail: detail.slice(0, TOLD) };
+};
+
+export const comparisonId = (operation: OperationId): string => `verified:${operation}`;

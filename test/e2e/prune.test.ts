@@ -1,0 +1,326 @@
+import { describe, expect, it } from 'vitest';
+import { PruneOutcome } from '../../functions/core/domain/backup-step.ts';
+import type { RecoveryPoint } from '../../functions/core/domain/ledger.ts';
+import { PairId } from '../../functions/core/domain/names.ts';
+import type { Happening } from '../../functions/core/domain/record.ts';
+import { type BackupResult, Lab, type LabOptions, type Side } from '../in-process-edge/lab.ts';
+import type { Change } from '../ozone-simulator/change.ts';
+
+// Pruning as it is deployed, in one process: schedules, state machine, functions, ledger and both clusters.
+
+const HOUR = 3600 * 1000;
+const DAY = 24 * HOUR;
+const pair = PairId.parse('prod/sales/orders#dr');
+const put = (path: string, seed: number): Change => ({ op: 'put', path, size: 10 + seed, seed });
+
+const RETENTION = {
+  zone: 'UTC',
+  source: { keepLast: 2 },
+  replica: { keepLast: 3 },
+  graceHours: 24,
+  maxDeletions: 100,
+  coolingOffHours: 0,
+  cron: '30 4 * * ? *',
+};
+
+/** `days` nights with a backup each, an hour apart from whatever comes next. */
+const nightsOf = async (days: number, options: LabOptions = {}): Promise<Lab> => {
+  const lab = new Lab({ retention: RETENTION, ...options });
+  await lab.expand();
+  for (let day = 0; day < days; day++) await night(lab, day);
+  return lab;
+};
+
+const night = async (lab: Lab, seed: number): Promise<BackupResult> => {
+  lab.advance(DAY);
+  lab.source.change([put(`f${seed}`, seed)]);
+  return lab.backUp(new Date(lab.now).toISOString());
+};
+
+const prune = (lab: Lab): Promise<BackupResult> => {
+  lab.advance(HOUR);
+  return lab.prune(new Date(lab.now).toISOString());
+};
+
+/** What a prune that succeeded came to. */
+const outputOf = (result: BackupResult): PruneOutcome => {
+  if (result.status !== 'SUCCEEDED') throw new Error(`${result.error}: ${result.cause}`);
+  return PruneOutcome.parse(result.output);
+};
+
+const namesOn = (lab: Lab, side: Side): readonly string[] => {
+  const bucket = `o3://${side === 'source' ? 'prod' : 'dr'}/sales/orders`;
+  const { stdout } = lab.ozone.run('ozone', ['sh', 'snapshot', 'list', '--all', bucket]);
+  const listed: readonly { name: string; snapshotStatus: string }[] = JSON.parse(stdout);
+  return listed.filter((it) => it.snapshotStatus === 'SNAPSHOT_ACTIVE').map((it) => it.name);
+};
+
+const ozone = (lab: Lab, ...argv: readonly string[]): void => {
+  const { exit, stderr } = lab.ozone.run('ozone', ['sh', ...argv]);
+  if (exit !== 0) throw new Error(stderr);
+};
+
+const kinds = (result: BackupResult): readonly string[] => result.steps.map(({ decision }) => decision.kind);
+const happenings = async (lab: Lab): Promise<readonly Happening[]> =>
+  (await lab.records.read(pair)).map(({ happening }) => happening);
+const said = async <K extends Happening['kind']>(lab: Lab, kind: K) =>
+  (await happenings(lab)).filter((it): it is Extract<Happening, { kind: K }> => it.kind === kind);
+const states = (points: readonly RecoveryPoint[], side: Side) => points.map((it) => it.removal[side]?.state ?? null);
+
+describe('a prune', () => {
+  it('condemns first, and a day later deletes on each side what its rules do not keep', async () => {
+    const lab = await nightsOf(6);
+    const all = namesOn(lab, 'source');
+    expect(all).toHaveLength(6);
+    const first = await prune(lab);
+    expect(first).toMatchObject({
+      status: 'SUCCEEDED',
+      // Of six on the source the newest two stay, on the replica the newest three.
+      output: { kind: 'pruned', deleted: 0, condemned: 7, waiting: 7, kept: 5, plan: expect.any(String) },
+    });
+    expect(kinds(first)).toEqual(['survey', 'condemn', 'done']);
+    expect(namesOn(lab, 'source')).toEqual(all);
+
+    lab.advance(DAY);
+    const second = await prune(lab);
+    expect(kinds(second)).toEqual(['survey', 'delete', 'survey', 'delete', 'survey', 'done']);
+    expect(outputOf(second)).toMatchObject({ deleted: 7, condemned: 0, waiting: 0, plan: null });
+    expect(namesOn(lab, 'source')).toEqual(all.slice(-2));
+    expect(namesOn(lab, 'replica')).toEqual(all.slice(-3));
+    expect((await lab.ledger.livingPoints(pair)).map(({ name }) => name)).toEqual(all.slice(-3).toReversed());
+    expect(await lab.ledger.retiredPoints(pair)).toHaveLength(3);
+    const deleted = await said(lab, 'deleted');
+    expect(deleted.flatMap(({ snapshots }) => snapshots)).toHaveLength(7);
+    expect(deleted.every(({ byUs, plan }) => byUs && plan === outputOf(first).plan)).toBe(true);
+  });
+
+  it('leaves the lineage whole: the next backup is an increment', async () => {
+    const lab = await nightsOf(5);
+    await prune(lab);
+    lab.advance(DAY);
+    await prune(lab);
+    const next = await night(lab, 9);
+    expect(next).toMatchObject({ output: { kind: 'verified', mode: 'incremental' } });
+  });
+
+  it('deletes nothing before the grace is over', async () => {
+    const lab = await nightsOf(5);
+    await prune(lab);
+    lab.advance(20 * HOUR);
+    const second = await prune(lab);
+    expect(outputOf(second)).toMatchObject({ deleted: 0, condemned: 0, waiting: 5 });
+    expect(namesOn(lab, 'source')).toHaveLength(5);
+  });
+
+  it('stops at the cap, oldest first, and goes on in the next run', async () => {
+    const lab = await nightsOf(6, { retention: { ...RETENTION, maxDeletions: 2 } });
+    const all = namesOn(lab, 'source');
+    await prune(lab);
+    lab.advance(DAY);
+    expect(outputOf(await prune(lab))).toMatchObject({ deleted: 2, waiting: 5 });
+    expect(namesOn(lab, 'source')).toEqual(all.slice(1));
+    expect(namesOn(lab, 'replica')).toEqual(all.slice(1));
+    expect(outputOf(await prune(lab))).toMatchObject({ deleted: 2, waiting: 3 });
+  });
+
+  it('takes a condemnation back when the rules keep more again', async () => {
+    const lab = await nightsOf(5);
+    await prune(lab);
+    lab.retention = { ...RETENTION, source: { keepLast: 5 }, replica: { keepLast: 5 } };
+    lab.advance(DAY);
+    expect(outputOf(await prune(lab))).toMatchObject({ deleted: 0, spared: 5, waiting: 0 });
+    expect(states(await lab.ledger.livingPoints(pair), 'source')).toEqual([null, null, null, null, null]);
+    expect((await said(lab, 'spared'))[0]?.snapshots).toHaveLength(5);
+  });
+});
+
+describe('a point that is condemned', () => {
+  const oldest = async (lab: Lab): Promise<RecoveryPoint> => {
+    const point = (await lab.ledger.livingPoints(pair)).at(-1);
+    if (!point) throw new Error('there are points');
+    return point;
+  };
+  const pin = { by: 'ann', reason: 'audit', at: 0 as never };
+
+  it('stays once somebody pins it, on both sides', async () => {
+    const lab = await nightsOf(5);
+    await prune(lab);
+    const point = await oldest(lab);
+    await lab.ledger.changePoint(pair, point, { pins: [pin], removal: { source: null, replica: null } });
+    lab.advance(DAY);
+    await prune(lab);
+    expect(namesOn(lab, 'source')).toContain(point.name);
+    expect(namesOn(lab, 'replica')).toContain(point.name);
+    expect(namesOn(lab, 'source')).toHaveLength(3);
+  });
+
+  it('stays when it is pinned between the decision and the write before the command', async () => {
+    let pinned = false;
+    const lab: Lab = await nightsOf(5, {
+      between: (name, port) =>
+        name !== 'ledger'
+          ? port
+          : new Proxy(port, {
+              get: (target, method) => {
+                const call = Reflect.get(target, method);
+                if (method !== 'changePoint') return call;
+                return async (...args: readonly unknown[]) => {
+                  const [, seen, patch] = args as [unknown, RecoveryPoint, { removal?: RecoveryPoint['removal'] }];
+                  if (patch.removal?.source?.state === 'deleting' && !pinned) {
+                    pinned = true;
+                    await call.call(target, pair, seen, { pins: [pin] });
+                  }
+                  return call.apply(target, args);
+                };
+              },
+            }),
+    });
+    const all = namesOn(lab, 'source');
+    await prune(lab);
+    lab.advance(DAY);
+    await prune(lab);
+    expect(pinned).toBe(true);
+    // The oldest two of a command are marked newest first: one of them was pinned in the last moment.
+    expect(namesOn(lab, 'source')).toHaveLength(3);
+    const living = await lab.ledger.livingPoints(pair);
+    const kept = living.find(({ pins }) => pins.length > 0);
+    expect(all).toContain(kept?.name);
+    expect(namesOn(lab, 'source')).toContain(kept?.name);
+  });
+
+  it('is judged anew when its plan is not what its hash says', async () => {
+    const lab = await nightsOf(5);
+    const { plan } = outputOf(await prune(lab));
+    for (const [hash, text] of lab.plans.plans) lab.plans.plans.set(hash, text.replace('"keep"', '"keep" '));
+    lab.advance(DAY);
+    const second = await prune(lab);
+    expect(outputOf(second)).toMatchObject({
+      deleted: 0,
+      condemned: 5,
+      notes: [expect.stringContaining('5 snapshots')],
+    });
+    expect(outputOf(second).plan).not.toBe(plan);
+    expect(namesOn(lab, 'source')).toHaveLength(5);
+    lab.advance(DAY);
+    expect(outputOf(await prune(lab))).toMatchObject({ deleted: 5 });
+  });
+});
+
+describe('nothing is deleted', () => {
+  const ripe = async (options: LabOptions = {}): Promise<Lab> => {
+    const lab = await nightsOf(5, options);
+    await prune(lab);
+    lab.advance(DAY);
+    return lab;
+  };
+  const untouched = (lab: Lab): void => {
+    for (const side of ['source', 'replica'] as const) expect(namesOn(lab, side), side).toHaveLength(5);
+  };
+
+  it.each(['prod', 'dr'])('when %s does not answer', async (service) => {
+    const lab = await ripe();
+    lab.ozone.setFaults([{ id: 'down', effect: { kind: 'unreachable', service } }]);
+    const result = await prune(lab);
+    expect(result.status).toBe('FAILED');
+    lab.ozone.setFaults([]);
+    untouched(lab);
+  });
+
+  it('when the replica bucket is gone', async () => {
+    const lab = await ripe();
+    for (const name of namesOn(lab, 'replica')) ozone(lab, 'snapshot', 'delete', 'o3://dr/sales/orders', name);
+    lab.advance(HOUR);
+    lab.replica.change(Array.from({ length: 5 }, (_, n) => ({ op: 'rm', path: `f${n}` })));
+    ozone(lab, 'bucket', 'delete', 'o3://dr/sales/orders');
+    expect(await prune(lab)).toMatchObject({ status: 'FAILED', error: 'PruneRefused' });
+    expect(namesOn(lab, 'source')).toHaveLength(5);
+    expect(states(await lab.ledger.livingPoints(pair), 'source').filter((it) => it === 'deleted')).toEqual([]);
+  });
+
+  it('of a policy that was only just made shorter', async () => {
+    const lab = new Lab({
+      retention: { ...RETENTION, coolingOffHours: 72, source: { keepLast: 9 }, replica: { keepLast: 9 } },
+    });
+    await lab.expand();
+    for (let day = 0; day < 5; day++) await night(lab, day);
+    lab.retention = { ...RETENTION, coolingOffHours: 72 };
+    expect((await lab.expand()).announcements[0]).toMatch(
+      /^nightly: the retention was changed; what was before counts until /,
+    );
+    expect(outputOf(await prune(lab))).toMatchObject({ condemned: 0, kept: 10 });
+    lab.advance(3 * DAY);
+    expect(outputOf(await prune(lab))).toMatchObject({ condemned: 5 });
+    expect((await said(lab, 'policy-weakened'))[0]).toMatchObject({ policy: 'nightly', bucket: 'sales/orders' });
+  });
+
+  it('of a policy that no schedule has seen yet', async () => {
+    const lab = new Lab({ retention: { ...RETENTION, coolingOffHours: 72 } });
+    for (let day = 0; day < 5; day++) await night(lab, day);
+    expect(outputOf(await prune(lab))).toMatchObject({ deleted: 0, condemned: 0 });
+  });
+
+  it('by a name that came to mean a snapshot of somebody else', async () => {
+    const lab = await ripe();
+    const [name = ''] = namesOn(lab, 'source');
+    ozone(lab, 'snapshot', 'delete', 'o3://prod/sales/orders', name);
+    lab.advance(HOUR);
+    ozone(lab, 'snapshot', 'create', 'o3://prod/sales/orders', name);
+    await prune(lab);
+    expect(namesOn(lab, 'source')).toContain(name);
+    const others = (await said(lab, 'deleted')).filter(({ byUs }) => !byUs);
+    expect(others.flatMap(({ snapshots }) => snapshots.map((it) => it.name))).toEqual([name]);
+  });
+
+  it('by a name that came to mean another snapshot just before the command ran', async () => {
+    let swapped = '';
+    const lab: Lab = await ripe({
+      between: (name, port) =>
+        name !== 'host'
+          ? port
+          : new Proxy(port, {
+              get: (target, method) => {
+                const value = Reflect.get(target, method);
+                if (typeof value !== 'function') return value;
+                return (...args: readonly unknown[]) => {
+                  if (JSON.stringify(args).includes('"verb":"delete"') && swapped === '') {
+                    swapped = namesOn(lab, 'source')[0] ?? '';
+                    ozone(lab, 'snapshot', 'delete', 'o3://prod/sales/orders', swapped);
+                    lab.advance(HOUR);
+                    ozone(lab, 'snapshot', 'create', 'o3://prod/sales/orders', swapped);
+                  }
+                  return value.apply(target, args);
+                };
+              },
+            }),
+    });
+    const result = await prune(lab);
+    expect(swapped).not.toBe('');
+    expect(result).toMatchObject({ status: 'FAILED', error: 'ChangedMeanwhile' });
+    untouched(lab);
+    // The next prune sees what is there: somebody else's snapshot stays, the others go.
+    await prune(lab);
+    expect(namesOn(lab, 'source')).toContain(swapped);
+    expect(namesOn(lab, 'replica')).not.toContain(swapped);
+  });
+});
+
+describe('backups and prunes of one bucket', () => {
+  it('a backup waits for a prune that is at work, and then does its slot', async () => {
+    const lab = await nightsOf(4);
+    const slot = new Date(lab.now + DAY).toISOString();
+    lab.advance(DAY);
+    const pruning = lab.start(slot, 'sales/orders', lab.functions, 'prune');
+    // The prune has the lease as soon as its run is open.
+    await pruning.next();
+    await pruning.next();
+    const backup = lab.start(slot);
+    await backup.next();
+    const waits = await backup.next();
+    expect(waits.value).toMatchObject({ kind: 'wait' });
+    await pruning.return(undefined as never);
+    lab.advance(10_000);
+    const again = await backup.next();
+    expect(again.value).toMatchObject({ kind: 'entered', state: 'OpenRun' });
+    expect((await backup.next()).value).toMatchObject({ kind: 'entered', state: 'Decide' });
+  });
+});
