@@ -157,6 +157,9 @@ export const bucketText = (page: BucketPage): string =>
         : `Points (${page.points.length})`,
       page.points.length > 0 ? pointsTable(page) : ['none'],
     ),
+    ...(page.points.length > 0
+      ? ['', `  Everything about one of them: npm run explain -- ${page.bucket} --point <name>`]
+      : []),
     ...section(
       'Pins and legal holds',
       page.points.flatMap((point) => marks(point).map((mark) => `${point.name}: ${mark}`)),

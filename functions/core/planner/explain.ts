@@ -7,6 +7,7 @@ import type { Happening } from '../domain/record.ts';
 import { Side } from '../domain/retention.ts';
 import { type EpochMs, later, secondsBetween } from '../domain/units.ts';
 import { consequencesOf, instantText, isGoodPoint, spanText } from './consequences.ts';
+import { isInForce } from './decision.ts';
 import { bucketByLedger, condemnedByLedger, inUseByCopies, isOn } from './ledger-listing.ts';
 import { type PrunePlan, type PruneSettings, planPrune } from './plan-prune.ts';
 
@@ -285,6 +286,17 @@ const toldOf = (happening: Happening, { name, runId }: RecoveryPoint): readonly 
   }
 };
 
+/** The decisions that there are about a point as it is now, in the words of `readWords`. */
+const wordsFor = (bucket: BucketRef, { name, pins, holds }: RecoveryPoint, now: EpochMs): readonly string[] => {
+  const holders = holds.filter((it) => isInForce(it, now));
+  return [
+    `pin ${bucket} ${name}`,
+    `hold ${bucket} ${name} until <instant>`,
+    ...new Set(pins.map(({ by }) => `unpin ${bucket} ${name} of ${by}`)),
+    ...new Set(holders.map(({ by }) => `release ${bucket} ${name} of ${by}`)),
+  ];
+};
+
 /** Everything about one point, living or deleted (`point` is not among those of the facts then). Pure. */
 export const explainPoint = (
   facts: LedgerFacts,
@@ -330,6 +342,7 @@ export const explainPoint = (
     },
     history: record.flatMap(({ at: when, happening }) => toldOf(happening, point).map((text) => ({ at: when, text }))),
     consequences: isLiving ? [...consequencesOf(point, facts, now)] : [],
+    words: isLiving ? [...wordsFor(facts.bucket, point, now)] : [],
     earlier: earlier ? named(earlier) : null,
     later: next ? named(next) : null,
   };

@@ -492,6 +492,20 @@ describe('where a point comes from', () => {
   });
 });
 
+describe('what a person can decide', () => {
+  it.each<[string, Partial<World>, readonly string[]]>([
+    ['to keep it', {}, []],
+    ['to let it go: whose pins and legal holds', { pins: 'w', holds: 'w' }, ['unpin of Grace', 'release of legal']],
+  ])('%s', (_what, world, more) => {
+    const about = `${BUCKET} ${nameOf('w')}`;
+    expect(pointOf({ ...week, ...world }, 'w').words).toEqual([
+      `pin ${about}`,
+      `hold ${about} until <instant>`,
+      ...more.map((words) => words.replace(' of ', ` ${about} of `)),
+    ]);
+  });
+});
+
 describe('the page of a bucket', () => {
   it('shows the newest points and says how many it leaves out', () => {
     const page = bucketOf(week, 3);
