@@ -120,11 +120,7 @@ export class ControlStack extends Stack {
       handler: 'decide-prune',
       description: 'Decides the next step of a prune',
       environment: { schema: PlanStoreEnv, values: keeping },
-      permissions: [
-        this.#ledger('GetItem', 'PutItem', 'UpdateItem', 'Query', 'DeleteItem'),
-        allow(['s3:GetObject', 's3:PutObject'], [plans]),
-        listPlans,
-      ],
+      permissions: [ledger, allow(['s3:GetObject', 's3:PutObject'], [plans]), listPlans],
       files,
     });
     const condemnPoints = this.#handler('CondemnPoints', {
@@ -284,7 +280,7 @@ export class ControlStack extends Stack {
     });
   }
 
-  #ledger(...actions: readonly ('GetItem' | 'PutItem' | 'UpdateItem' | 'DeleteItem' | 'Query')[]): PolicyStatement {
+  #ledger(...actions: readonly ('GetItem' | 'PutItem' | 'UpdateItem' | 'Query')[]): PolicyStatement {
     return allow(
       actions.map((action) => `dynamodb:${action}`),
       [this.#tableArn()],

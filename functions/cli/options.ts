@@ -1,3 +1,5 @@
+import { realpathSync } from 'node:fs';
+import { pathToFileURL } from 'node:url';
 import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
@@ -74,4 +76,14 @@ export const runCommand = async (usage: string, output: Output, command: () => P
     output.err(`\n${usage}`);
     return 2;
   }
+};
+
+/** Runs a command when its module is the program that was started, and not when it is imported. */
+export const ifMain = async (
+  moduleUrl: string,
+  command: (args: readonly string[], output: Output) => Promise<number>,
+): Promise<void> => {
+  const [, program, ...args] = process.argv;
+  if (program === undefined || pathToFileURL(realpathSync(program)).href !== moduleUrl) return;
+  process.exitCode = await command(args, terminal);
 };

@@ -162,8 +162,8 @@ describe('a point that is condemned', () => {
           ? port
           : new Proxy(port, {
               get: (target, method) => {
-                const call = Reflect.get(target, method);
-                if (method !== 'changePoint') return call;
+                const call: unknown = Reflect.get(target, method);
+                if (method !== 'changePoint' || typeof call !== 'function') return call;
                 return async (...args: readonly unknown[]) => {
                   const [, seen, patch] = args as [unknown, RecoveryPoint, { removal?: RecoveryPoint['removal'] }];
                   if (patch.removal?.source?.state === 'deleting' && !pinned) {

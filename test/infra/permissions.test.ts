@@ -6,13 +6,21 @@ const { control, state } = synthesize();
 
 const TABLE = 'dynamodb:table/ozone-dr-ledger';
 const BACKUP = 'states:stateMachine:ozone-dr-backup';
+const PRUNE = 'states:stateMachine:ozone-dr-prune';
 const RUNS = 'states:execution:ozone-dr-backup:*';
+const PRUNES = 'states:execution:ozone-dr-prune:*';
 const DECISIONS = 'states:execution:ozone-dr-decision:*';
 const OUTPUT = 's3:::ozone-dr-output-<AWS::AccountId>-<AWS::Region>';
+const PLANS = 's3:::ozone-dr-records-<AWS::AccountId>-<AWS::Region>';
 const XRAY = ['xray:PutTelemetryRecords', 'xray:PutTraceSegments'];
 const LEDGER = ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:Query', 'dynamodb:UpdateItem'];
 /** Whoever wants a lease asks whether its holder is still there. */
-const HOLDERS = { [RUNS]: ['states:DescribeExecution'], [DECISIONS]: ['states:DescribeExecution'] };
+const HOLDERS = {
+  [RUNS]: ['states:DescribeExecution'],
+  [PRUNES]: ['states:DescribeExecution'],
+  [DECISIONS]: ['states:DescribeExecution'],
+};
+const ANSWER = ['states:SendTaskFailure', 'states:SendTaskSuccess'];
 const SOURCE_HOST = 'ssm:managed-instance/mi-0a1b2c3d4e5f60001';
 const REPLICA_HOST = 'ssm:managed-instance/mi-0a1b2c3d4e5f60002';
 const starts = (radius: string, hosts: readonly string[]) => ({
@@ -20,7 +28,8 @@ const starts = (radius: string, hosts: readonly string[]) => ({
   [TABLE]: LEDGER,
   [`ssm:document/ozone-dr-${radius}-*`]: ['ssm:SendCommand'],
   ...Object.fromEntries(hosts.map((host) => [host, ['ssm:SendCommand']])),
-  [BACKUP]: ['states:SendTaskFailure', 'states:SendTaskSuccess'],
+  [BACKUP]: ANSWER,
+  [PRUNE]: ANSWER,
 });
 
 /** Every function and all that it may do, besides its own log. */
@@ -29,11 +38,25 @@ const FUNCTIONS: Readonly<Record<string, Readonly<Record<string, readonly string
   'ozone-dr-decide-backup': { '*': XRAY, [TABLE]: LEDGER },
   'ozone-dr-record-outcome': { '*': XRAY, [TABLE]: ['dynamodb:PutItem', 'dynamodb:Query', 'dynamodb:UpdateItem'] },
   'ozone-dr-record-failure': { '*': XRAY, [TABLE]: ['dynamodb:PutItem', 'dynamodb:Query', 'dynamodb:UpdateItem'] },
-  'ozone-dr-expand-policy': { '*': XRAY },
+  'ozone-dr-expand-policy': { '*': XRAY, [TABLE]: ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:Query'] },
   'ozone-dr-summarize-fleet': { '*': XRAY },
   'ozone-dr-start-observe': starts('observe', [SOURCE_HOST, REPLICA_HOST]),
   'ozone-dr-start-protect': starts('protect', [SOURCE_HOST, REPLICA_HOST]),
   'ozone-dr-start-destroy': starts('destroy', [REPLICA_HOST]),
+  // The sample has no retention: no host of a source ever gets a command that deletes.
+  'ozone-dr-start-destroy-source': starts('destroy', []),
+  'ozone-dr-decide-prune': {
+    '*': XRAY,
+    [TABLE]: LEDGER,
+    [`${PLANS}/plans/*`]: ['s3:GetObject', 's3:PutObject'],
+    [PLANS]: ['s3:ListBucket'],
+  },
+  'ozone-dr-condemn-points': {
+    '*': XRAY,
+    [TABLE]: ['dynamodb:PutItem', 'dynamodb:Query', 'dynamodb:UpdateItem'],
+    [`${PLANS}/plans/*`]: ['s3:GetObject'],
+    [PLANS]: ['s3:ListBucket'],
+  },
   'ozone-dr-record-decision': {
     '*': XRAY,
     [TABLE]: LEDGER,
@@ -42,7 +65,8 @@ const FUNCTIONS: Readonly<Record<string, Readonly<Record<string, readonly string
   'ozone-dr-settle-operation': {
     '*': ['ssm:GetCommandInvocation', 'ssm:ListCommandInvocations', ...XRAY],
     [TABLE]: ['dynamodb:GetItem', 'dynamodb:UpdateItem'],
-    [BACKUP]: ['states:SendTaskFailure', 'states:SendTaskSuccess'],
+    [BACKUP]: ANSWER,
+    [PRUNE]: ANSWER,
     [`${OUTPUT}/op-*`]: ['s3:GetObject'],
     [OUTPUT]: ['s3:ListBucket'],
   },
@@ -51,7 +75,9 @@ const FUNCTIONS: Readonly<Record<string, Readonly<Record<string, readonly string
     [TABLE]: ['dynamodb:GetItem', 'dynamodb:UpdateItem'],
     [`${TABLE}/index/open`]: ['dynamodb:Scan'],
     [BACKUP]: ['states:SendTaskFailure', 'states:SendTaskHeartbeat', 'states:SendTaskSuccess'],
+    [PRUNE]: ['states:SendTaskFailure', 'states:SendTaskHeartbeat', 'states:SendTaskSuccess'],
     [RUNS]: ['states:DescribeExecution'],
+    [PRUNES]: ['states:DescribeExecution'],
     [`${OUTPUT}/op-*`]: ['s3:GetObject'],
     [OUTPUT]: ['s3:ListBucket'],
   },
@@ -108,6 +134,16 @@ describe('functions', () => {
     expect(sendsOf(mixed, 'ozone-dr-start-destroy')).toEqual(['ssm:document/ozone-dr-destroy-*', REPLICA_HOST]);
   });
 
+  it('that deleting reaches each side through a function of its own, the source only where a policy has retention', () => {
+    const { control: pruning } = synthesize(sample('every-field.yaml'));
+    const hosts = (name: string) => sendsOf(pruning, name).filter((it) => !it.includes('document'));
+    expect(hosts('ozone-dr-start-destroy-source')).toEqual(['ssm:managed-instance/mi-0a1b2c3d4e5f60001']);
+    expect(hosts('ozone-dr-start-destroy')).toEqual([
+      'ssm:managed-instance/mi-0a1b2c3d4e5f60002',
+      'ssm:managed-instance/mi-0a1b2c3d4e5f60003',
+    ]);
+  });
+
   it('that destroy reach no host at all where no policy has a replica', () => {
     const { control: alone } = synthesize(sample('snapshots-only.yaml'));
     expect(sendsOf(alone, 'ozone-dr-start-destroy')).toEqual(['ssm:document/ozone-dr-destroy-*']);
@@ -129,6 +165,7 @@ describe('functions', () => {
       ['HostsOfPolicies', [false, false]],
       ['OwnDocuments', [true]],
       ['HostsOfPolicies', [false]],
+      ['OwnDocuments', [true]],
     ]);
   });
 });
@@ -169,12 +206,22 @@ describe('roles of machines and schedules', () => {
     });
   });
 
-  it('the fleet starts and follows backups, and nothing else', () => {
+  it('the prune machine calls its handlers, and can delete on a side through the function of that side alone', () => {
+    expect(permissionsOf(control, roleOf('states', 'PruneRole'))).toEqual({
+      '*': MACHINE_LOGS_AND_TRACES,
+      ...invokes('open-run', 'decide-prune', 'condemn-points', 'record-outcome', 'record-failure'),
+      ...invokes('start-observe', 'start-destroy', 'start-destroy-source'),
+    });
+  });
+
+  it('the fleet starts and follows backups and prunes, and nothing else', () => {
     expect(permissionsOf(control, roleOf('states', 'BackupFleetRole'))).toEqual({
       '*': MACHINE_LOGS_AND_TRACES,
       ...invokes('expand-policy', 'summarize-fleet'),
       [BACKUP]: ['states:StartExecution'],
+      [PRUNE]: ['states:StartExecution'],
       [RUNS]: ['states:DescribeExecution', 'states:StopExecution'],
+      [PRUNES]: ['states:DescribeExecution', 'states:StopExecution'],
       'events:rule/StepFunctionsGetEventsForStepFunctionsExecutionRule': [
         'events:DescribeRule',
         'events:PutRule',
@@ -207,7 +254,7 @@ describe('roles of machines and schedules', () => {
       ).Statement.map((it) => [it.Principal.Service, it.Condition?.StringEquals?.['aws:SourceAccount']] as const),
     );
     const outside = services.filter(([service]) => service !== 'lambda.amazonaws.com');
-    expect(outside.length).toBe(5);
+    expect(outside.length).toBe(6);
     for (const [, account] of outside) expect(account).toEqual({ Ref: 'AWS::AccountId' });
   });
 });
@@ -234,11 +281,13 @@ describe('policies of the whole template', () => {
       '*',
       'arn:<AWS::Partition>:lambda:<AWS::Region>:<AWS::AccountId>:function:<ours>:*',
       'arn:<AWS::Partition>:s3:::ozone-dr-output-<AWS::AccountId>-<AWS::Region>/op-*',
+      'arn:<AWS::Partition>:s3:::ozone-dr-records-<AWS::AccountId>-<AWS::Region>/plans/*',
       'arn:<AWS::Partition>:ssm:<AWS::Region>:<AWS::AccountId>:document/ozone-dr-destroy-*',
       'arn:<AWS::Partition>:ssm:<AWS::Region>:<AWS::AccountId>:document/ozone-dr-observe-*',
       'arn:<AWS::Partition>:ssm:<AWS::Region>:<AWS::AccountId>:document/ozone-dr-protect-*',
       'arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:ozone-dr-backup:*',
       'arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:ozone-dr-decision:*',
+      'arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:ozone-dr-prune:*',
     ]);
   });
 
@@ -258,8 +307,9 @@ describe('policies of the whole template', () => {
     ]);
   });
 
-  it('let nobody reach the command output without TLS', () => {
+  it('let nobody reach the command output or the records without TLS', () => {
     const statements = ofType(state, 'AWS::S3::BucketPolicy').flatMap(([, policy]) => statementsOf(policy));
-    expect(statements).toMatchObject([{ Effect: 'Deny', Condition: { Bool: { 'aws:SecureTransport': 'false' } } }]);
+    const denied = { Effect: 'Deny', Condition: { Bool: { 'aws:SecureTransport': 'false' } } };
+    expect(statements).toMatchObject([denied, denied]);
   });
 });

@@ -112,16 +112,17 @@ describe('functions', () => {
     for (const [, { Properties }] of logs) expect(Properties.RetentionInDays).toBe(90);
   });
 
-  it('the three that need the policies have them beside their code, resolved', () => {
+  it('the four that need the policies have them beside their code, resolved', () => {
     const expected = JSON.parse(JSON.stringify(resolvePolicies(sample('two-clusters.yaml'))));
-    expect(policies.map((it) => JSON.parse(it))).toEqual([expected, expected, expected]);
+    expect(policies.map((it) => JSON.parse(it))).toEqual([expected, expected, expected, expected]);
   });
 
-  it('another policy file gives these three another code, and so another version', () => {
+  it('another policy file gives these four another code, and so another version', () => {
     const other = synthesize(sampleWith('two-clusters.yaml', ['sales/orders', 'sales/offers'])).control;
     const versions = (template: typeof control) => new Set(ofType(template, 'AWS::Lambda::Version').map(([id]) => id));
     const changed = [...versions(other)].filter((id) => !versions(control).has(id));
     expect(changed.map((id) => id.replace(/Function.*/, '')).sort()).toEqual([
+      'DecidePrune',
       'ExpandPolicy',
       'OpenRun',
       'RecordDecision',
@@ -297,13 +298,14 @@ describe('alarms', () => {
     expect(Object.fromEntries(alarms.map(([name, it]) => [name, it.TreatMissingData]))).toEqual({
       'backup-failed': 'notBreaching',
       'backup-fleet-failed': 'notBreaching',
+      'prune-failed': 'notBreaching',
       'schedule-undelivered': 'notBreaching',
       'event-undelivered': 'notBreaching',
       'sweeper-not-running': 'breaching',
     });
   });
 
-  it.each(['backup-failed', 'backup-fleet-failed'])('%s counts every way not to succeed', (name) => {
+  it.each(['backup-failed', 'backup-fleet-failed', 'prune-failed'])('%s counts every way not to succeed', (name) => {
     const metrics = JSON.stringify(alarms.find(([it]) => it === name)?.[1].Metrics);
     for (const metric of ['ExecutionsFailed', 'ExecutionsTimedOut', 'ExecutionsAborted'])
       expect(metrics).toContain(`"${metric}"`);
@@ -320,6 +322,7 @@ describe('outputs', () => {
       'BackupMachineArn',
       'DecisionMachineArn',
       'LedgerTableName',
+      'PruneMachineArn',
       'StartBackupCommand',
     ]);
     expect(outputs.StartBackupCommand).toBe(

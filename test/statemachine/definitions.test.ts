@@ -1,7 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import validate from 'asl-validator';
 import { describe, expect, it } from 'vitest';
-import * as z from 'zod';
 import { BackupStep } from '../../functions/core/domain/backup-step.ts';
 import { ERROR_NAMES } from '../../functions/core/errors.ts';
 import { checkDefinition } from '../local-cloud/asl/check.ts';
@@ -141,15 +140,26 @@ describe.each(files)('%s', (file) => {
   });
 });
 
-it('the backup machine has one branch per kind of step, and failure is what is left', () => {
-  const { States } = read('backup.asl.json');
-  const branches = (States.WhatNext?.Choices ?? []).map((it) => /kind = '([a-z-]+)'/.exec(it.Condition)?.[1]).sort();
-  const kinds = BackupStep.options.map((it) =>
-    z.literal([...it.shape.kind.values]).parse([...it.shape.kind.values][0]),
-  );
-  expect(branches).toEqual(kinds.filter((kind) => kind !== 'fail').sort());
-  expect(States.WhatNext?.Default).toBe('RecordFailure');
-});
+const kindOf = (step: (typeof BackupStep.options)[number]): string => [...step.shape.kind.values][0] ?? '';
+
+/** Which kinds of step a machine of runs knows; what is left is a failure. */
+const KINDS = {
+  backup: BackupStep.options.filter((it) => !['condemn', 'delete'].includes(kindOf(it))),
+  prune: BackupStep.options.filter((it) =>
+    ['survey', 'delete', 'condemn', 'wait', 'done', 'fail'].includes(kindOf(it)),
+  ),
+};
+
+it.each(['backup', 'prune'] as const)(
+  'the %s machine has a branch for each kind of its steps, and failure is what is left',
+  (name) => {
+    const { States } = read(`${name}.asl.json`);
+    const branches = (States.WhatNext?.Choices ?? []).map((it) => /kind = '([a-z-]+)'/.exec(it.Condition)?.[1]);
+    const kinds = KINDS[name].map(kindOf);
+    expect([...new Set(branches)].sort()).toEqual(kinds.filter((kind) => kind !== 'fail').sort());
+    expect(States.WhatNext?.Default).toBe('RecordFailure');
+  },
+);
 
 it('the diagram names every state', () => {
   const readme = readFileSync(new URL('README.md', folder), 'utf8');

@@ -13,7 +13,10 @@ export interface Table {
 /** What the partition keys of the records of pairs begin with. */
 export const RECORDS = 'LEDGER#';
 
-const pairKey = (pair: PairId): string => `PAIR#${pair}`;
+/** What the partition keys of pairs begin with. */
+export const PAIRS = 'PAIR#';
+
+const pairKey = (pair: PairId): string => `${PAIRS}${pair}`;
 const runSortKey = (run: RunId): string => `RUN#${splitRunId(run).key}`;
 
 /** Keys of the one table. A run, its steps and the points of its bucket share the partition of their pair. */

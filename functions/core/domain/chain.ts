@@ -24,6 +24,7 @@ const EntryNumber = z.number().int().positive();
  * it, and so that any tool that knows SHA-256 can verify it. `n` is from the key.
  */
 export interface Link {
+  /** 0: it stands under a key that no entry has. */
   readonly n: number;
   readonly text: string;
   readonly hash: string;
@@ -167,6 +168,7 @@ const problemOf = (
   link: Link,
   expected: { readonly n: number; readonly previous: string },
 ): string | undefined => {
+  if (link.n === 0) return 'an item stands here under a key that no entry has';
   if (link.n > expected.n) return `the entry is missing: the next one is ${link.n}`;
   if (link.n < expected.n) return `entry ${link.n} stands in its place`;
   const hash = sha256(link.text);

@@ -1,5 +1,6 @@
 import type { Base } from '../domain/backup-step.ts';
 import type { RecoveryPoint } from '../domain/ledger.ts';
+import type { Retention } from '../domain/retention.ts';
 import type { EpochMs } from '../domain/units.ts';
 import { activeNamed, type ClusterFacts } from './facts.ts';
 import { currentSteps, type RunHistory } from './history.ts';
@@ -23,20 +24,22 @@ const hasFailedDiff = (history: RunHistory, base: Base, name: string): boolean =
         observed.code === 'diff-failed'),
   );
 
-/** Those that the rules of the replica would keep there, beside what it has. */
-const worthKeeping = (
-  { run, points }: RunHistory,
-  missed: readonly RecoveryPoint[],
+/**
+ * Of points that the replica lacks those that its rules would keep there, beside what it has; in the order of `missed`,
+ * which is newest first, and no more than one run brings over.
+ */
+export const worthKeeping = <Point extends Pick<RecoveryPoint, 'name' | 'source'>>(
+  retention: Retention | null,
+  there: readonly Pick<RecoveryPoint, 'name' | 'source'>[],
+  missed: readonly Point[],
   now: EpochMs,
-): readonly RecoveryPoint[] => {
-  const { retention } = run.policy;
-  if (!retention?.replica) return missed;
-  const there = points.filter(({ state }) => state === 'verified');
+): readonly Point[] => {
+  if (!retention?.replica) return missed.slice(0, MOST_REPLAYS);
   const dated = [...there, ...missed].map(({ name, source }) => ({ name, at: source.created }));
-  const kept = new Set(
+  const kept = new Set<string>(
     applyRulesGuarded(dated, retention.replica, retention.zone, now).flatMap((it) => (it.kept ? [it.name] : [])),
   );
-  return missed.filter(({ name }) => kept.has(name));
+  return missed.filter(({ name }) => kept.has(name)).slice(0, MOST_REPLAYS);
 };
 
 /**
@@ -60,5 +63,6 @@ export const missedPoints = (
       activeNamed(facts.replica, point.name) === undefined &&
       !hasFailedDiff(history, base, point.name),
   );
-  return worthKeeping(history, missed, now).slice(0, MOST_REPLAYS).toReversed();
+  const there = history.points.filter(({ state }) => state === 'verified');
+  return worthKeeping(history.run.policy.retention, there, missed, now).toReversed();
 };

@@ -33,6 +33,43 @@ describe('the simulated command line of Ozone', () => {
   });
 });
 
+it('a snapshot says after a while what only it holds', () => {
+  const simulated = simulateInMemory();
+  const url = 'ofs://prod/vol/bkt';
+  simulated.createBucket(url);
+  const ozone = (...argv: readonly string[]): string => simulated.run('ozone', ['sh', 'snapshot', ...argv]).stdout;
+  const put = (path: string, size: number) => simulated.change(url, [{ op: 'put', path, size, seed: size }]);
+  const sizes = (now: number): readonly number[] => {
+    simulated.setClock({ now, skewMs: {} });
+    const listed: readonly { readonly exclusiveSize: number }[] = JSON.parse(
+      ozone('list', '--all', 'o3://prod/vol/bkt'),
+    );
+    return listed.map((it) => it.exclusiveSize);
+  };
+  const snapshot = (name: string, at: number) => {
+    simulated.setClock({ now: at, skewMs: {} });
+    ozone('create', 'o3://prod/vol/bkt', name);
+  };
+  put('stays', 1000);
+  put('overwritten', 100);
+  put('of both', 10);
+  snapshot('s-1', 0);
+  put('overwritten', 200);
+  put('only here', 20);
+  snapshot('s-2', 1000);
+  simulated.change(url, [
+    { op: 'rm', path: 'only here' },
+    { op: 'rm', path: 'of both' },
+    { op: 'mv', path: 'stays', to: 'moved' },
+  ]);
+  snapshot('s-3', 2000);
+  simulated.change(url, [{ op: 'rm', path: 'moved' }]);
+  expect(sizes(100_000)).toEqual([0, 0, 0]);
+  expect(sizes(400_000)).toEqual([100, 20, 0]);
+  ozone('delete', 'o3://prod/vol/bkt', 's-2');
+  expect(sizes(500_000)).toEqual([110, 0]);
+});
+
 describe.concurrent('the same through its executables', () => {
   let directory: string;
   let simulator: OzoneSimulator;

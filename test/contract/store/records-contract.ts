@@ -36,6 +36,10 @@ const details = async (records: Records, pair: PairId): Promise<readonly string[
     happening.kind === 'verified' ? happening.detail : happening.kind,
   );
 
+const counted = freshPair();
+/** Something to record, the n-th of its pair. */
+export const aRecord = (n: number): Parameters<Records['append']> => [counted, `id-${n}`, verified(counted, ''), at(n)];
+
 /** What the records promise, wherever they are kept. */
 export const describeRecords = (engine: string, open: () => Promise<Records>): void => {
   describe(`the records on ${engine}`, () => {

@@ -285,6 +285,21 @@ export function checkSnapshotName(name: string): void {
   if (why !== null) throw new OmError('INVALID_SNAPSHOT_ERROR', `Invalid snapshot name: ${name}\n${why}`);
 }
 
+/** Bytes of the files that only this snapshot holds: not the one before it, nor the next or, of the newest, the live bucket. */
+export function exclusiveBytes(bucket: Bucket, snapshot: Snapshot): number {
+  const chain = bucket.snapshots
+    .filter((s) => s.id === snapshot.id || s.status === 'SNAPSHOT_ACTIVE')
+    .sort((a, b) => a.created - b.created);
+  const at = chain.findIndex((s) => s.id === snapshot.id);
+  const beside = [chain[at - 1]?.table, chain[at + 1]?.table ?? bucket.table].filter((table) => table !== undefined);
+  // A table that is the same one has all of it.
+  if (beside.includes(snapshot.table)) return 0;
+  const held = new Set(beside.flatMap((table) => [...table.values()].map(({ blocks }) => blocks)));
+  let sum = 0;
+  for (const { blocks, size } of snapshot.table.values()) if (!held.has(blocks)) sum += size;
+  return sum;
+}
+
 export const usedBytes = (table: Table): number => {
   let sum = 0;
   for (const entry of table.values()) sum += entry.size;

@@ -1,23 +1,28 @@
 import { OmError } from '../om/errors.ts';
 import { generatedName } from '../om/names.ts';
+import { exclusiveBytes, type Om } from '../om/om.ts';
 import type { Bucket, Snapshot } from '../store/model.ts';
 import type { Command } from './command.ts';
 import { jackson } from './json.ts';
 
-const snapshotJson = (volumeName: string, bucketName: string, snapshot: Snapshot) => ({
-  volumeName,
-  bucketName,
+/** Replicated sizes are those of one copy. */
+const snapshotJson = (om: Om, bucket: Bucket, snapshot: Snapshot) => ({
+  volumeName: bucket.volume,
+  bucketName: bucket.name,
   name: snapshot.name,
   creationTime: snapshot.created,
   snapshotStatus: snapshot.status,
   snapshotId: snapshot.id,
-  snapshotPath: `${volumeName}/${bucketName}`,
+  snapshotPath: `${bucket.volume}/${bucket.name}`,
   checkpointDir: `-${snapshot.id}`,
   referencedSize: snapshot.usedBytes,
   referencedReplicatedSize: snapshot.usedBytes,
-  exclusiveSize: 0,
-  exclusiveReplicatedSize: 0,
+  ...exclusiveSizes(isCounted(om, snapshot) ? exclusiveBytes(bucket, snapshot) : 0),
 });
+
+const isCounted = (om: Om, { created }: Snapshot): boolean => created + om.settings.exclusiveSizeAfterMs <= om.now();
+
+const exclusiveSizes = (bytes: number) => ({ exclusiveSize: bytes, exclusiveReplicatedSize: bytes });
 
 export const snapshotCommands: readonly Command[] = [
   {
@@ -64,8 +69,9 @@ export const snapshotCommands: readonly Command[] = [
     names: ['info'],
     takes: 'bucket',
     run({ session, parsed, address, print }) {
-      const snapshot = session.om(address.service).snapshot(address.volume, address.bucket, parsed.parameters[1] ?? '');
-      print(`${jackson(snapshotJson(address.volume, address.bucket, snapshot))}\n`);
+      const om = session.om(address.service);
+      const snapshot = om.snapshot(address.volume, address.bucket, parsed.parameters[1] ?? '');
+      print(`${jackson(snapshotJson(om, om.bucket(address.volume, address.bucket), snapshot))}\n`);
     },
   },
   {
@@ -79,14 +85,15 @@ export const snapshotCommands: readonly Command[] = [
     names: ['list', 'ls'],
     takes: 'bucket',
     run({ session, parsed, address, print }) {
-      const bucket: Bucket = session.om(address.service).bucket(address.volume, address.bucket);
+      const om = session.om(address.service);
+      const bucket = om.bucket(address.volume, address.bucket);
       const start = parsed.value('-s', '--start') ?? '';
       const prefix = parsed.value('-p', '--prefix') ?? '';
       const length = parsed.has('-a', '--all')
         ? bucket.snapshots.length
         : Number(parsed.value('-l', '--length') ?? 100);
       const listed = bucket.snapshots.filter((s) => s.name > start && s.name.startsWith(prefix)).slice(0, length);
-      print(`${jackson(listed.map((s) => snapshotJson(address.volume, address.bucket, s)))}\n`);
+      print(`${jackson(listed.map((s) => snapshotJson(om, bucket, s)))}\n`);
     },
   },
   {

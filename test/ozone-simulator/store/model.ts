@@ -98,6 +98,8 @@ export interface Settings {
   readonly purgeAfterMs: number;
   /** How long children of a removed FSO directory stay in the tables (`ozone.directory.deleting.service.interval`). */
   readonly directoryCleaningMs: number;
+  /** How old a snapshot is before background services have counted what only it keeps; it says 0 until then. */
+  readonly exclusiveSizeAfterMs: number;
   /** `ozone.om.snapshot.diff.job.default.wait.time`: only reported, nobody sleeps for it here. */
   readonly diffWaitMs: number;
   /** How long a diff job computes. */
@@ -114,6 +116,7 @@ export const defaultSettings: Settings = {
   snapshotLimit: 10_000,
   purgeAfterMs: 30_000,
   directoryCleaningMs: 60_000,
+  exclusiveSizeAfterMs: 300_000,
   diffWaitMs: 1_000,
   diffMs: 0,
   diffSlots: 20,

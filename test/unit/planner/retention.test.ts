@@ -241,9 +241,21 @@ const Golden = z.object({
   cases: z.array(z.object({ zone: z.string(), rules: RetentionRules, keep: z.record(z.string(), z.string()) })),
 });
 
+const goldenOf = (file: string) =>
+  Golden.parse(JSON.parse(readFileSync(new URL(`../../fixtures/retention/${file}.json`, import.meta.url), 'utf8')));
+
+it('the golden policies are 60 and more, over a hundred dated points, with every rule, in zones of both hemispheres', () => {
+  const { points: dates, cases } = goldenOf('golden');
+  expect(Object.keys(dates).length).toBeGreaterThanOrEqual(100);
+  expect(cases.length).toBeGreaterThanOrEqual(60);
+  const used = new Set(cases.flatMap((one) => Object.keys(one.rules)));
+  const { minGood: _, ...keeping } = RetentionRules.shape;
+  expect([...used].sort()).toEqual(Object.keys(keeping).sort());
+  expect(new Set(cases.map(({ zone }) => zone)).size).toBeGreaterThanOrEqual(6);
+});
+
 describe.each(['golden', 'restic'])('what restic keeps of the points of %s.json', (file) => {
-  const path = new URL(`../../fixtures/retention/${file}.json`, import.meta.url);
-  const golden = Golden.parse(JSON.parse(readFileSync(path, 'utf8')));
+  const golden = goldenOf(file);
   const dated = Object.entries(golden.points).map(([name, time]) => ({ name, at: at(time) }));
 
   it.each(golden.cases.map((one) => [`${JSON.stringify(one.rules)} in ${one.zone}`, one] as const))(

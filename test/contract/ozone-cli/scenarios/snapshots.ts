@@ -112,6 +112,42 @@ export const snapshotScenarios: readonly Scenario[] = [
       }),
   },
   {
+    name: 'a listing in the batch of deletions shows them as deleted or not at all, and nothing else changed',
+    async play(stage) {
+      const names = ['odr-n-1', 'odr-n-2', 'odr-n-3'];
+      await stage.snapshots('prod', ...names, 's-1');
+      const [first = '', second = '', third] = names;
+      const ran = await stage.batch(
+        ...[first, second].map((name) => `snapshot delete ${stage.o3()} ${name}`),
+        `snapshot list --all -p odr- ${stage.o3()}`,
+      );
+      expect(ran).toMatchObject({ exit: 0, stderr: '' });
+      const echoes = [first, second].map((name) => `snapshot delete ${stage.o3()} ${name}\n\n`).join('');
+      const list = `snapshot list --all -p odr- ${stage.o3()}\n`;
+      expect(ran.stdout.startsWith(`${echoes}${list}[ {\n`)).toBe(true);
+      const listed: readonly { readonly name: string; readonly snapshotStatus: string }[] = JSON.parse(
+        ran.stdout.slice(`${echoes}${list}`.length),
+      );
+      expect(listed.filter((it) => it.snapshotStatus === 'SNAPSHOT_ACTIVE').map((it) => it.name)).toEqual([third]);
+      expect(new Set([...names, ...listed.map((it) => it.name)])).toEqual(new Set(names));
+    },
+  },
+  {
+    name: 'a batch of deletions stops at the first that fails, what was behind it stays',
+    async play(stage) {
+      await stage.snapshots('prod', 'odr-n-1', 'odr-n-2');
+      const commands = ['odr-n-1', 'odr-n-0', 'odr-n-2'].map((name) => `snapshot delete ${stage.o3()} ${name}`);
+      const ran = await stage.batch(...commands, `snapshot list --all ${stage.o3()}`);
+      expect(ran).toEqual({
+        exit: 255,
+        stdout: `${commands[0]}\n\n${commands[1]}\n`,
+        stderr: 'FILE_NOT_FOUND Snapshot does not exist\n',
+      });
+      const info = JSON.parse((await stage.sh('snapshot', 'info', stage.o3(), 'odr-n-2')).stdout);
+      expect(info.snapshotStatus).toBe('SNAPSHOT_ACTIVE');
+    },
+  },
+  {
     name: 'a snapshot with the name of one of distcp is listed by its prefix and deleted by its name',
     async play(stage) {
       const name = 'tempc1f046c4-c9f7-4090-9c3f-ffc30022b5b7s20261120-182443.021';
