@@ -85,11 +85,9 @@ const marks = ({ pins, holds, pinned }: PointView): readonly string[] => [
   ),
 ];
 
-const unique = (reasons: readonly string[]): readonly string[] => [...new Set(reasons)];
-
-/** When a snapshot goes is told in the column of its side. */
-const why = ({ source, replica }: PointView): string =>
-  unique([...source.reasons, ...(replica?.reasons ?? [])])
+/** When a snapshot goes is told beside its reasons. */
+const whyOf = (...sides: readonly (SideView | null)[]): string =>
+  [...new Set(sides.flatMap((side) => side?.reasons ?? []))]
     .filter((reason) => !reason.startsWith('may go after'))
     .join(', ');
 
@@ -102,7 +100,7 @@ const pointsTable = ({ points, source, replica }: BucketPage): readonly string[]
       point.state,
       sideText(point.source),
       ...(replica ? [sideText(point.replica)] : []),
-      why(point),
+      whyOf(point.source, point.replica),
     ]),
   ]);
 
@@ -169,7 +167,7 @@ export const bucketText = (page: BucketPage): string =>
 
 /** What the next plan makes of one snapshot, in a sentence. */
 const fate = (cluster: string, side: SideView): string => {
-  const reasons = side.reasons.join(', ');
+  const reasons = whyOf(side);
   const condemned =
     side.condemnedAt === null || side.state === 'deleted'
       ? ''
@@ -234,6 +232,7 @@ export const pointText = (page: PointPage): string =>
     ]),
     ...section('Pins and legal holds', marks(page.point)),
     ...section('What breaks if it is deleted?', page.consequences.map(asSentence)),
+    ...section('What can a person decide? (README: Keep a point)', page.words),
     ...section(
       'What is on record of it?',
       page.history.map(({ at, text }) => `${instantText(at)}  ${text}`),

@@ -155,6 +155,10 @@ describe('npm run explain -- <bucket> --point <name>', () => {
     expect(out).toMatch(/dr: stays: .*the base of the next increment/);
     expect(out).toContain('the next copy has no increment: it compares the whole bucket (100 keys)');
     expect(out).toContain(`${nameOf('x')}, 24 h earlier`);
+    expect(out).toContain(`\n  pin ${BUCKET} ${nameOf('y')}\n`);
+    expect((await run(BUCKET, '--point', nameOf('t'))).out).toContain(
+      'prod: goes after 2026-12-01T12:00:00Z: no rule of the source keeps it\n',
+    );
   });
 
   it('tells of a deleted one when, by which plan and why', async () => {
