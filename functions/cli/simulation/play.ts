@@ -181,7 +181,7 @@ class Bucket {
     return {
       points: [...this.#points.values()],
       pairs: [this.#base],
-      openRuns: [],
+      inUse: [],
       pins: [],
       holds: [],
       listings: {

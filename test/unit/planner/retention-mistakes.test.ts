@@ -86,7 +86,7 @@ const bucketOf = (
   return {
     points,
     pairs: [{ base: baseOf(base), previousBase: baseOf(previous) }],
-    openRuns: [],
+    inUse: [],
     pins: [],
     holds: [],
     listings: { source: listing('source'), replica: listing('replica') },
@@ -317,11 +317,11 @@ describe('mistakes in what may go', () => {
   });
 
   it('the base of a copy that goes on after its controller died is not pruned', () => {
-    const openRuns = [
+    const inUse = [
       { runId: RunId.parse('prod/sales/orders#dr#nightly#20261121t020000z'), points: [nameOf(7), nameOf(9)] },
     ];
     const plan = planPrune(
-      bucketOf(nights(12), { base: 0, previous: 1, openRuns }),
+      bucketOf(nights(12), { base: 0, previous: 1, inUse }),
       longAgo,
       settings({ keepLast: 1 }),
       now,
