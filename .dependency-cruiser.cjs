@@ -110,9 +110,19 @@ module.exports = {
     ),
     {
       name: 'functions-stand-alone',
+      comment: 'a command for people may read a policy file; what is deployed has its policies in its environment',
       severity: 'error',
-      from: { path: '^functions/' },
+      from: { path: '^functions/', pathNot: '^functions/cli/' },
       to: { path: '^(cdk|test)/|(^|/)node_modules/(aws-cdk-lib|constructs|cdk-nag)/' },
+    },
+    {
+      name: 'commands-stand-alone',
+      severity: 'error',
+      from: { path: '^functions/cli/' },
+      to: {
+        path: '^(cdk|test)/|(^|/)node_modules/(aws-cdk-lib|constructs|cdk-nag)/',
+        pathNot: '^cdk/config/load-policies\\.ts$',
+      },
     },
     only('local-cloud', 'an AWS that would serve any project', '^test/local-cloud/', '^test/local-cloud/'),
     {

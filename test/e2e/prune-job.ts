@@ -47,7 +47,7 @@ export const describePruneJob = (name: string, start: () => Promise<Clusters>): 
 
     beforeAll(async () => {
       clusters = await start();
-      const retention = `retention: { zone: UTC, cron: '0 0 1 1 ? 2099', source: { keepLast: 10 }, replica: { keepLast: 20 }, coolingOffHours: 0, maxDeletions: 90 }`;
+      const retention = `retention: { zone: UTC, cron: '0 0 1 1 ? 2099', source: { keepLast: 10 }, replica: { keepLast: 20 }, graceHours: 1, coolingOffHours: 0, maxDeletions: 90 }`;
       for (const service of ['prod', 'dr']) {
         await clusters.createBucket(`ofs://${service}/${BUCKET}`);
         const creates = Array.from({ length: POINTS }, (_, n) => [
@@ -116,6 +116,8 @@ export const describePruneJob = (name: string, start: () => Promise<Clusters>): 
     };
 
     it('a first prune condemns by a stored plan, and deletes nothing', async () => {
+      // Points younger than the grace are not even condemned.
+      await deployment.cloud.advanceBy(2 * HOUR);
       expect(await deployment.fire('2026-11-21T04:30:00Z', 'prune')).toMatchObject({ status: 'SUCCEEDED' });
       expect(await listed('prod')).toHaveLength(POINTS);
       expect(await listed('dr')).toHaveLength(POINTS);
@@ -147,7 +149,7 @@ export const describePruneJob = (name: string, start: () => Promise<Clusters>): 
       };
       await again(120);
       const [foreign] = (await listed('prod')).filter((it) => it.name === taken);
-      await deployment.cloud.advanceBy(25 * HOUR);
+      await deployment.cloud.advanceBy(2 * HOUR);
       const result = await deployment.prune(request);
       expect(result).toMatchObject({ status: 'SUCCEEDED', output: { deleted: 90 } });
       expect(await listed('prod')).toContainEqual(foreign);
