@@ -73,10 +73,11 @@ module.exports = {
     ),
     only(
       'commands',
-      'commands of people join adapters and the core; nothing that is deployed needs them',
+      'commands of people join adapters, the core and the reader of policy files; nothing that is deployed needs them',
       '^functions/cli/',
       '^functions/(cli|adapters)/',
       '^functions/core/',
+      '^cdk/config/load-policies\\.ts$',
     ),
     {
       name: 'core-is-pure',
