@@ -6,9 +6,9 @@ import type { Policy } from '../domain/policy.ts';
 import type { Happening } from '../domain/record.ts';
 import { Side } from '../domain/retention.ts';
 import { type EpochMs, later, secondsBetween } from '../domain/units.ts';
+import { bucketToPrune, condemnedByLedger, inUseByCopies, isOn, listingsByLedger } from './bucket-to-prune.ts';
 import { consequencesOf, instantText, isGoodPoint, spanText } from './consequences.ts';
 import { isInForce } from './decision.ts';
-import { bucketByLedger, condemnedByLedger, inUseByCopies, isOn } from './ledger-listing.ts';
 import { type PrunePlan, type PruneSettings, planPrune } from './plan-prune.ts';
 
 /** What the ledger says of one bucket under one policy. */
@@ -42,7 +42,8 @@ const outlookOf = ({ policy, pair, pairs, points, settings }: LedgerFacts, now: 
   if (!settings)
     return { plan: null, of: () => untouched(`the policy ${policy.name} has no retention: nothing is ever deleted`) };
   const condemned = condemnedByLedger(points);
-  const plan = planPrune(bucketByLedger(policy, points, pairs, inUseByCopies(pair)), condemned, settings, now);
+  const bucket = bucketToPrune(points, pairs, inUseByCopies(pair), listingsByLedger(policy, points));
+  const plan = planPrune(bucket, condemned, settings, now);
   if (plan.kind === 'refused') return { plan, of: () => untouched(plan.reason) };
   const found = new Map<SnapshotId, NextOfSide>();
   for (const side of [plan.source, plan.replica]) {

@@ -48,6 +48,19 @@ export const condemnPoints =
       throw new DrError('ItemInvalid', `the plan ${hash} is not there, or not what its hash says`);
     await deps.ledger.renewLease(pair, lease, later(now, LEASE));
 
+    // On record before anything is marked: whoever was cut off in between records it again, under the same id.
+    const doomed = doomedOf(plan).filter((it) => it.plan === null);
+    const spare = sparedOf(plan);
+    if (doomed.length > 0)
+      await deps.records.append(
+        pair,
+        `condemned:${hash}`,
+        { kind: 'condemned', runId, plan: hash, snapshots: doomed.map(recorded) },
+        now,
+      );
+    if (spare.length > 0)
+      await deps.records.append(pair, `spared:${hash}`, { kind: 'spared', runId, snapshots: spare.map(recorded) }, now);
+
     const points = new PointsById(await deps.ledger.livingPoints(pair));
     const change = async (planned: Planned, wanted: (point: RecoveryPoint) => Wanted): Promise<readonly Planned[]> => {
       const point = points.find(planned);
@@ -61,28 +74,12 @@ export const condemnPoints =
       return [planned];
     };
     const condemned: Planned[] = [];
-    for (const planned of doomedOf(plan).filter((it) => it.plan === null))
+    for (const planned of doomed)
       condemned.push(...(await change(planned, (point) => condemnation(point, planned.side, hash, now))));
     const spared: Planned[] = [];
-    for (const planned of sparedOf(plan))
+    for (const planned of spare)
       spared.push(
         ...(await change(planned, (point) => (point.removal[planned.side]?.state === 'condemned' ? null : undefined))),
-      );
-
-    const snapshots = { condemned: condemned.map(recorded), spared: spared.map(recorded) };
-    if (condemned.length > 0)
-      await deps.records.append(
-        pair,
-        `condemned:${runId}:${step}`,
-        { kind: 'condemned', runId, plan: hash, snapshots: snapshots.condemned },
-        now,
-      );
-    if (spared.length > 0)
-      await deps.records.append(
-        pair,
-        `spared:${runId}:${step}`,
-        { kind: 'spared', runId, snapshots: snapshots.spared },
-        now,
       );
     return { condemned: condemned.length, spared: spared.length };
   };
