@@ -13,8 +13,8 @@ import { reportText } from './simulation/text.ts';
 const USAGE = `npm run simulate -- <policy.yaml> --from <date> --to <date> [--policy <name>]
     [--outage <from>/<to>]… [--html <file>] [--json]
 
-Plays the policies of a file (or one of them) day by day from nothing: snapshots at their schedules, copies, pruning every
-day at 05:00. Dates are days (2026-11-21, from 00:00 UTC) or instants (2026-11-21T02:00:00Z). --to is the first that is not
+Plays the policies of a file (or one of them) day by day from nothing: snapshots at their schedules, copies, pruning.
+Dates are days (2026-11-21, from 00:00 UTC) or instants (2026-11-21T02:00:00Z). --to is the first that is not
 played. --outage: the replica's cluster cannot be reached; may be given several times. Prints a table, or with --json
 everything, and writes a page with pictures (simulation.html).`;
 

@@ -39,9 +39,6 @@ export interface Report extends Span {
   readonly clusters: readonly ClusterUse[];
 }
 
-/** Unless a schedule says otherwise. */
-const DAILY = '0 5 * * ? *';
-
 const worstOf = (days: readonly PlayedDay[], of: (day: PlayedDay) => number | null): Worst | null =>
   days.reduce<Worst | null>((worst, day) => {
     const seconds = of(day);
@@ -76,8 +73,8 @@ const useOf = (budget: ClusterBudget, played: readonly Played[], to: EpochMs): C
 /** Plays each policy and adds up what they come to. Pure: the same request, the same report. */
 export const simulate = ({ policies, from, to, outages, prunes }: Request): Report => {
   const played = policies.map((policy): PolicyReport => {
-    const zone = policy.retention?.zone ?? policy.schedules[0]?.zone ?? 'UTC';
-    const one = play({ policy, from, to, outages, prunes: prunes ?? [{ cron: DAILY, zone }] });
+    const own = policy.retention ? [{ cron: policy.retention.cron, zone: policy.retention.zone }] : [];
+    const one = play({ policy, from, to, outages, prunes: prunes ?? own });
     return {
       ...one,
       worstSource: worstOf(one.days, ({ rpoSource }) => rpoSource),
