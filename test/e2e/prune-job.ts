@@ -26,13 +26,19 @@ interface Listed {
   readonly snapshotStatus: string;
 }
 
+/** Takes the manager of a cluster away, and brings it back. */
+export interface Power<C> {
+  readonly down: (clusters: C, service: 'prod' | 'dr') => Promise<void>;
+  readonly up: (clusters: C, service: 'prod' | 'dr') => Promise<void>;
+}
+
 /**
  * A hundred points on both sides, pruned as it is deployed: schedule, machine, functions with their roles, documents. The
  * clusters are real or simulated; the points are put into the ledger instead of being copied a hundred times.
  */
-export const describePruneJob = (name: string, start: () => Promise<Clusters>): void => {
+export const describePruneJob = <C extends Clusters>(name: string, start: () => Promise<C>, power: Power<C>): void => {
   describe(`pruning a hundred points on ${name}`, () => {
-    let clusters: Clusters;
+    let clusters: C;
     let deployment: Deployment;
 
     const listed = async (service: string): Promise<readonly Listed[]> => {
@@ -133,7 +139,7 @@ export const describePruneJob = (name: string, start: () => Promise<Clusters>): 
       expect(await listed('prod')).toHaveLength(POINTS);
     });
 
-    it('a name that is taken over after the plan keeps its new snapshot', async () => {
+    it('a name that is taken over keeps its new snapshot, and with a cluster down nothing goes on the other', async () => {
       const bucket = `o3://prod/${BUCKET}`;
       const taken = snapshotName(nightly, slot(20), 1);
       await clusters.ozone('sh', 'snapshot', 'delete', bucket, taken);
@@ -150,6 +156,17 @@ export const describePruneJob = (name: string, start: () => Promise<Clusters>): 
       await again(120);
       const [foreign] = (await listed('prod')).filter((it) => it.name === taken);
       await deployment.cloud.advanceBy(2 * HOUR);
+      for (const [service, other] of [
+        ['prod', 'dr'],
+        ['dr', 'prod'],
+      ] as const) {
+        const before = await listed(other);
+        await power.down(clusters, service);
+        expect(await deployment.prune(request), `without ${service}`).toMatchObject({ status: 'FAILED' });
+        await power.up(clusters, service);
+        expect(await listed(other)).toEqual(before);
+      }
+
       const result = await deployment.prune(request);
       expect(result).toMatchObject({ status: 'SUCCEEDED', output: { deleted: 90 } });
       expect(await listed('prod')).toContainEqual(foreign);
