@@ -139,6 +139,17 @@ export const describePruneJob = <C extends Clusters>(name: string, start: () => 
       expect(await listed('prod')).toHaveLength(POINTS);
     });
 
+    it('of two at once one waits for the other, and both do their slot', async () => {
+      const { cloud } = deployment;
+      const both = ['2026-01-01T00:00:00Z', '2026-01-01T01:00:00Z'].map((at) =>
+        cloud.startExecution('ozone-dr-prune', { ...request, slot: at }),
+      );
+      const ended = await Promise.all(both.map((arn) => cloud.executionEnded(arn)));
+      for (const it of ended) expect(it).toMatchObject({ status: 'SUCCEEDED', output: { kind: 'pruned', deleted: 0 } });
+      const waited = both.filter((arn) => JSON.stringify(cloud.history(arn)).includes('"WaitForBucket"'));
+      expect(waited).toHaveLength(1);
+    });
+
     it('a name that is taken over keeps its new snapshot, and with a cluster down nothing goes on the other', async () => {
       const bucket = `o3://prod/${BUCKET}`;
       const taken = snapshotName(nightly, slot(20), 1);

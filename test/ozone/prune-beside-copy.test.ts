@@ -1,17 +1,8 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { describePruneJob } from '../e2e/prune-job.ts';
 import { type Deployment, deploy, policyText } from '../fixtures/deployment.ts';
 import { type OzoneClusters, startOzoneClusters } from '../ozone-cluster/ozone-clusters.ts';
 import { cacheDirectory } from '../ozone-cluster/software.ts';
-
-describePruneJob('real clusters', () => startOzoneClusters({ directory: join(cacheDirectory, 'prune') }), {
-  down: (clusters, service) => clusters.kill(service, 'om'),
-  up: async (clusters, service) => {
-    await clusters.restart(service, 'om');
-    await clusters.ready(service);
-  },
-});
 
 describe('a prune beside a copy on real clusters', () => {
   const BUCKET = 'sales/orders';
@@ -20,7 +11,7 @@ describe('a prune beside a copy on real clusters', () => {
   let deployment: Deployment;
 
   beforeAll(async () => {
-    clusters = await startOzoneClusters({ directory: join(cacheDirectory, 'prune') });
+    clusters = await startOzoneClusters({ directory: join(cacheDirectory, 'prune-beside-copy') });
     for (const side of ['prod', 'dr']) await clusters.createBucket(`ofs://${side}/${BUCKET}`);
     const retention =
       "retention: { zone: UTC, cron: '0 0 1 1 ? 2099', source: { keepLast: 1 }, replica: { keepLast: 1 }, coolingOffHours: 0 }";
