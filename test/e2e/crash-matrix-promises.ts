@@ -4,6 +4,7 @@ import { type Head, verifyChain } from '../../functions/core/domain/chain.ts';
 import { PairState, RecoveryPoint } from '../../functions/core/domain/ledger.ts';
 import type { PolicyMode } from '../../functions/core/domain/policy.ts';
 import type { Between, Lab, Side } from '../in-process-edge/lab.ts';
+import { DeletionPromises, type Keeps } from './deletion-promises.ts';
 
 export type Call = (method: string, args: readonly unknown[], go: () => unknown) => unknown;
 
@@ -33,6 +34,8 @@ interface PromisesOptions {
   readonly hasStrangers: boolean;
   /** Increments may turn out to be impossible (a diff that fails): a full comparison needs no doubt then. */
   readonly mayFallBack: boolean;
+  /** What prunes keep; null where nothing is ever deleted. */
+  readonly keeps: Keeps | null;
 }
 
 /**
@@ -43,6 +46,7 @@ interface PromisesOptions {
 export class Promises {
   readonly broken: string[] = [];
   readonly copies: Copy[] = [];
+  readonly deletions: DeletionPromises;
   readonly #options: PromisesOptions;
   readonly #effects = new Map<string, number>();
   readonly #verified = new Map<string, string>();
@@ -50,6 +54,7 @@ export class Promises {
   #lab: Lab | undefined;
   #pair: PairState | undefined;
   #operation = '';
+  #verb = '';
   #copying = 0;
   /** Copies that were started when the doubt was raised. */
   #copiesBeforeDoubt = 0;
@@ -57,13 +62,17 @@ export class Promises {
   #proved: string | undefined;
   #hadBase = false;
   #head: Head | undefined;
+  /** Points of which the record tells that they were verified. */
+  #recorded = 0;
 
   constructor(options: PromisesOptions) {
     this.#options = options;
+    this.deletions = new DeletionPromises(options.keeps, (holds, what) => this.#say(holds, what));
   }
 
   watch(lab: Lab): void {
     this.#lab = lab;
+    this.deletions.watch(lab);
   }
 
   get hadBase(): boolean {
@@ -91,6 +100,8 @@ export class Promises {
   async #seen(method: string, args: readonly unknown[], answered: unknown): Promise<unknown> {
     const answer = await answered;
     const point = method === 'putPoint' ? RecoveryPoint.parse(args[1]) : undefined;
+    if (point) this.deletions.pointIs(point, true);
+    if (method === 'changePoint' && answer !== undefined) this.deletions.pointIs(RecoveryPoint.parse(answer), false);
     if (point?.state === 'verified') this.#proved = point.name;
     if (method === 'changePair' || method === 'raiseFence') this.#note(PairState.parse(answer));
     return answer;
@@ -99,6 +110,7 @@ export class Promises {
   #note(now: PairState): void {
     const before = this.#pair;
     this.#pair = now;
+    this.deletions.pairIs(now);
     if (now.dirtySince && !before?.dirtySince) {
       this.#copiesBeforeDoubt = this.copies.length;
       this.#proved = undefined;
@@ -106,6 +118,8 @@ export class Promises {
     if (!before?.dirtySince || now.dirtySince) return;
     if (this.copies.length === this.#copiesBeforeDoubt) return;
     const name = this.#proved;
+    // Somebody else may have deleted what proved it a moment later.
+    if ([...this.deletions.vanished.values()].some((it) => it.name === name)) return;
     this.#say(
       name !== undefined && this.#tree('source', name) === this.#tree('replica', name),
       `the doubt of ${before.dirtySince.operation} was dropped without a verified pair after a copy had begun`,
@@ -118,12 +132,14 @@ export class Promises {
   }
 
   #deliver(args: readonly unknown[], go: () => unknown): unknown {
-    const outer = this.#operation;
-    this.#operation = Delivery.parse(args)[1].operation;
+    const outer = [this.#operation, this.#verb] as const;
+    const { operation, verb } = Delivery.parse(args)[1];
+    this.#operation = operation;
+    this.#verb = verb;
     try {
       return go();
     } finally {
-      this.#operation = outer;
+      [this.#operation, this.#verb] = outer;
     }
   }
 
@@ -137,6 +153,8 @@ export class Promises {
     const [program, argv] = Started.parse(args);
     if (this.#operation === '') return go();
     for (const word of argv) if (/^snapshot (create|delete) /.test(word)) this.#once(word);
+    if (argv.some((word) => word.startsWith('snapshot delete ')))
+      return this.deletions.deleting({ operation: this.#operation, verb: this.#verb }, go);
     return program === 'hadoop' && argv[0] === 'distcp' ? this.#copy(argv, go) : go();
   }
 
@@ -192,6 +210,7 @@ export class Promises {
   /** What the ledger says now is so on both clusters. @param whole what it said before still is so, too */
   async check({ whole = false } = {}): Promise<void> {
     if (!this.#lab) return;
+    await this.deletions.check();
     const points = await this.#lab.points();
     const verified = points.filter((it) => it.state === 'verified');
     this.#say(new Set(verified.map((it) => it.runId)).size === verified.length, 'a slot was done twice');
@@ -199,7 +218,7 @@ export class Promises {
     const { base } = await this.#lab.pair();
     if (base) {
       this.#say(
-        verified.some((it) => it.name === base.name),
+        verified.some((it) => it.name === base.name) || this.deletions.isGoneEverywhere(base),
         `the base ${base.name} is not verified`,
       );
       this.#hadBase = true;
@@ -212,11 +231,11 @@ export class Promises {
   async #checkRecord(lab: Lab, verified: readonly RecoveryPoint[]): Promise<void> {
     const { pair } = await lab.pair();
     const links = await lab.records.links(pair);
-    if (links.length !== this.#head?.n) {
-      const chain = verifyChain(sha256, pair, links, this.#head ? [this.#head] : []);
-      this.#say(chain.kind === 'whole', `the record is broken: ${JSON.stringify(chain)}`);
-      if (chain.kind === 'whole') this.#head = chain.head;
-    }
+    if (links.length === this.#head?.n && this.#recorded === this.#verified.size) return;
+    this.#recorded = this.#verified.size;
+    const chain = verifyChain(sha256, pair, links, this.#head ? [this.#head] : []);
+    this.#say(chain.kind === 'whole', `the record is broken: ${JSON.stringify(chain)}`);
+    if (chain.kind === 'whole') this.#head = chain.head;
     const told = (await lab.records.read(pair)).map((it) => it.happening);
     for (const { name, runId } of verified) {
       const isTold = told.some((it) => it.kind === 'verified' && it.equal && it.name === name);
@@ -228,16 +247,20 @@ export class Promises {
   }
 
   /** A source snapshot that was taken stays what it was; verified means equal, from then on, on both sides. */
-  #checkPoint({ name, base, mode, state }: RecoveryPoint, whole: boolean): void {
+  #checkPoint({ name, base, mode, state, source: { id }, replica }: RecoveryPoint, whole: boolean): void {
     if (!whole && this.#taken.has(name) && (state === 'verified') === this.#verified.has(name)) return;
-    const source = this.#tree('source', name);
-    const taken = this.#taken.get(name) ?? source;
+    const { vanished } = this.deletions;
+    // Somebody else deleted it before the ledger knew of it.
+    if (vanished.has(id) && !this.#taken.has(name) && state !== 'verified') return;
+    const taken = this.#taken.get(name) ?? this.#tree('source', name);
     this.#taken.set(name, taken);
+    const source = vanished.has(id) ? taken : this.#tree('source', name);
     this.#say(source === taken && source.startsWith('['), `${name} on the source is not what was taken`);
     const verified = this.#verified.get(name);
     this.#say(state === 'verified' || verified === undefined, `${name} was verified and is ${state}`);
     if (state !== 'verified') return;
-    this.#say(this.#tree('replica', name) === source, `${name} is called verified and differs`);
+    const isOnReplica = !replica || !vanished.has(replica.id);
+    if (isOnReplica) this.#say(this.#tree('replica', name) === source, `${name} is called verified and differs`);
     if (verified !== undefined) return;
     this.#say(mode !== 'bootstrap' || !this.#hadBase, `${name} is a first copy, but not the first`);
     this.#say(mode !== 'incremental' || this.#options.mode !== 'resync', `${name} is against the policy`);

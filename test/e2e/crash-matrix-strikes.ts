@@ -63,7 +63,12 @@ interface Invocation {
   died: Error | undefined;
 }
 
-const LAYERS: Readonly<Record<string, Layer>> = { ledger: 'store', operations: 'store', records: 'store' };
+const LAYERS: Readonly<Record<string, Layer>> = {
+  ledger: 'store',
+  operations: 'store',
+  records: 'store',
+  plans: 'store',
+};
 
 /** Counts the effects of a run as they happen, and strikes at one of them. */
 export class Strikes {
@@ -72,6 +77,7 @@ export class Strikes {
   readonly #strike: Strike | undefined;
   readonly #counts = new Map<string, number>();
   readonly #overtake: () => Promise<void>;
+  readonly #work: string;
   #run = 0;
   readonly #struckRuns: number[] = [];
   #invocation: Invocation | undefined;
@@ -79,10 +85,14 @@ export class Strikes {
   /** The manner of a strike that hit the host at work. */
   #hit: string | undefined;
 
-  /** @param overtake lets the host finish the command that was sent just now */
-  constructor(strike: Strike | undefined, overtake: () => Promise<void>) {
+  /**
+   * @param overtake lets the host finish the command that was sent just now
+   * @param work put before the name of each step, so that the same step of another workflow is another place
+   */
+  constructor(strike: Strike | undefined, overtake: () => Promise<void>, work = '') {
     this.#strike = strike;
     this.#overtake = overtake;
+    this.#work = work;
   }
 
   nextRun(): void {
@@ -100,8 +110,9 @@ export class Strikes {
   }
 
   /** @returns whether it strikes here and now */
-  hits(place: Place, side: Side = 'before'): boolean {
+  hits({ layer, step, effect }: Place, side: Side = 'before'): boolean {
     if (this.#run === 0) return false;
+    const place = { layer, step: `${this.#work}${step}`, effect };
     const key = keyOf(place);
     const count = (this.#counts.get(`${key} ${side}`) ?? 0) + 1;
     this.#counts.set(`${key} ${side}`, count);

@@ -1,11 +1,23 @@
 import type { PolicyMode } from '../../functions/core/domain/policy.ts';
-import type { Ended, Functions, Moment } from '../in-process-edge/execution.ts';
+import { isDrError } from '../../functions/core/errors.ts';
+import type { Ended, Functions, Moment, Work } from '../in-process-edge/execution.ts';
 import { Lab, type LabOptions } from '../in-process-edge/lab.ts';
 import { type Command, eventOf } from '../in-process-edge/run-command.ts';
 import type { Change } from '../ozone-simulator/change.ts';
 import { type FaultRule, unit } from '../ozone-simulator/faults/rules.ts';
 import { Promises } from './crash-matrix-promises.ts';
 import { keyOf, type Manner, type Place, type Side, type Strike, Strikes, type Times } from './crash-matrix-strikes.ts';
+import { type Keeps, retentionOf } from './deletion-promises.ts';
+
+/** What came before a prune: backups of so many days, and a prune of the day before. */
+interface Prune {
+  readonly keeps: Keeps;
+  readonly nights: number;
+  /** The nights before the prune that condemned some points; without, nothing is condemned yet. */
+  readonly condemnedAfter?: number;
+  /** Somebody pins the oldest point once it is condemned. */
+  readonly isPinned?: boolean;
+}
 
 /** What a bucket went through before the run that is struck, and what that run has to do. */
 export interface Scenario {
@@ -14,6 +26,8 @@ export interface Scenario {
   readonly lab?: LabOptions;
   /** A verified point is there before. */
   readonly hasBase: boolean;
+  /** The struck run, and those after it, are prunes. */
+  readonly prune?: Prune;
   /** Somebody writes into the replica before the struck run. */
   readonly stranger?: readonly Change[];
   readonly faults?: readonly FaultRule[];
@@ -44,6 +58,8 @@ const CHANGES: readonly Change[] = [
   { op: 'rm', path: 'goes/deep/f' },
   { op: 'rmr', path: 'goes' },
 ];
+
+const KEEPS: Keeps = { source: 1, replica: 3, graceHours: 24 };
 
 const slowDiff: readonly FaultRule[] = [{ id: 'slow', effect: { kind: 'diff-slow', service: 'prod', ms: 25_000 } }];
 const STRANGER: readonly Change[] = [{ op: 'put', path: 'intruder', size: 5, seed: 99 }];
@@ -78,6 +94,33 @@ export const SCENARIOS: readonly Scenario[] = [
   },
   { name: 'compare everything', mode: 'resync', hasBase: true },
   { name: 'no replica', mode: 'incremental-or-resync', hasBase: false, lab: { hasReplica: false } },
+  { name: 'a prune that condemns', mode: 'incremental', hasBase: true, prune: { keeps: KEEPS, nights: 4 } },
+  {
+    name: 'a prune that deletes on both sides, and condemns',
+    mode: 'incremental-or-resync',
+    hasBase: true,
+    prune: { keeps: KEEPS, nights: 6, condemnedAfter: 5 },
+  },
+  {
+    name: 'a prune that deletes, spares what was pinned, and condemns',
+    mode: 'incremental',
+    hasBase: true,
+    prune: { keeps: KEEPS, nights: 6, condemnedAfter: 5, isPinned: true },
+  },
+  {
+    name: 'a prune that deletes, no events',
+    mode: 'incremental',
+    hasBase: true,
+    isWithoutEvents: true,
+    prune: { keeps: KEEPS, nights: 5, condemnedAfter: 5 },
+  },
+  {
+    name: 'a prune without a replica',
+    mode: 'incremental-or-resync',
+    hasBase: false,
+    lab: { hasReplica: false },
+    prune: { keeps: { ...KEEPS, replica: null }, nights: 4, condemnedAfter: 3 },
+  },
 ];
 
 /** What comes after the struck run. */
@@ -111,9 +154,12 @@ export interface Verdict {
   readonly told: readonly string[];
 }
 
+/** Before the name of a step of a prune. */
+const PRUNE = 'prune: ';
 const MAX_MOMENTS = 4000;
 const SWEEP_MS = 60_000;
 const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
 
 /** One scenario, with at most one strike, from the first run to a verified point. */
 class Trial {
@@ -123,25 +169,33 @@ class Trial {
   readonly told: string[] = [];
   readonly #scenario: Scenario;
   readonly #functions: Functions;
+  /** What the runs are that are struck, and those after them. */
+  readonly #workflow: Work;
   /** Commands of which Run Command will never say anything. */
   readonly #silent = new Set<string>();
   readonly #later: { readonly when: 'next command' | 'next run'; readonly what: () => Promise<void> | void }[] = [];
   /** The state that led to the decision that is being made. */
   #state = '';
   #slot = '';
+  /** When the last run began. */
+  #begunAt = 0;
   #brokenSweeps = 0;
 
   constructor(scenario: Scenario, strike: Strike | undefined) {
     this.#scenario = scenario;
-    this.strikes = new Strikes(strike, async () => {
+    const keeps = scenario.prune?.keeps ?? null;
+    this.#workflow = scenario.prune ? 'prune' : 'backup';
+    const overtake = async (): Promise<void> => {
       const [command] = this.#pending();
       if (!command) return;
       this.deliver(command);
       await this.event(command);
-    });
-    this.promises = new Promises({ mode: scenario.mode, hasStrangers: false, mayFallBack: false });
+    };
+    this.strikes = new Strikes(strike, overtake, scenario.prune && PRUNE);
+    this.promises = new Promises({ mode: scenario.mode, hasStrangers: false, mayFallBack: false, keeps });
     this.lab = new Lab({
       mode: scenario.mode,
+      retention: keeps && retentionOf(keeps),
       ...scenario.lab,
       between: (name, port) => this.strikes.between(name, this.promises.between(name, port)),
       watch: this.strikes.watch,
@@ -168,10 +222,11 @@ class Trial {
   }
 
   async #prepare(): Promise<void> {
-    const { hasBase, stranger, faults = [] } = this.#scenario;
+    const { hasBase, stranger, faults = [], prune } = this.#scenario;
     this.lab.source.change(FIRST);
-    if (hasBase) {
-      await this.run('next slot');
+    if (prune) await this.#nights(prune);
+    else if (hasBase) {
+      await this.run('next slot', 'backup');
       this.lab.advance(HOUR_MS);
       this.lab.source.change(CHANGES);
     }
@@ -180,11 +235,35 @@ class Trial {
     this.told.length = 0;
   }
 
+  async #nights({ nights, condemnedAfter, isPinned }: Prune): Promise<void> {
+    await this.lab.expand();
+    for (let night = 1; night <= nights; night += 1) {
+      this.lab.source.change([{ op: 'put', path: `grows/night-${night}`, size: night, seed: night }]);
+      await this.run('next slot', 'backup');
+      this.lab.advance(HOUR_MS);
+      if (night === condemnedAfter) await this.run('next slot', 'prune');
+      if (night === condemnedAfter && isPinned) await this.pinOldest();
+      this.lab.advance(DAY_MS);
+    }
+  }
+
+  /** Somebody keeps the oldest point, if it is not being deleted already. */
+  async pinOldest(): Promise<void> {
+    const { pair } = await this.lab.pair();
+    const oldest = (await this.lab.ledger.livingPoints(pair)).at(-1);
+    try {
+      await this.lab.decide(`pin sales/orders ${oldest?.name}`);
+    } catch (error) {
+      if (!isDrError(error, 'NotConfirmed')) throw error;
+    }
+  }
+
   /** Plays one execution to its end. */
-  async run(onward: Onward): Promise<Ended> {
+  async run(onward: Onward, work = this.#workflow): Promise<Ended> {
     if (onward === 'next slot' || this.#slot === '') this.#slot = new Date(this.lab.now).toISOString();
     await this.#doLater('next run');
-    const execution = this.lab.start(this.#slot, undefined, this.#functions);
+    this.#begunAt = this.lab.now;
+    const execution = this.lab.start(this.#slot, undefined, this.#functions, work);
     const name = this.lab.newestExecution;
     const states: string[] = [];
     for (let moments = 0; moments < MAX_MOMENTS; moments += 1) {
@@ -200,7 +279,7 @@ class Trial {
       this.#enter(value);
       const trouble = this.strikes.trouble({ layer: 'execution', step: this.#where(value), effect: 'a moment' });
       if (trouble !== undefined) {
-        await EXECUTION_TROUBLES[trouble]?.(this, name);
+        await (EXECUTION_TROUBLES[trouble] ?? PRUNE_TROUBLES[trouble])?.(this, name);
         if (!(await this.lab.executions.isRunning(name))) {
           this.told.push(`${states.join(', ')}: stopped`);
           await execution.return(STOPPED);
@@ -259,9 +338,9 @@ class Trial {
   }
 
   /** Another execution, of the next slot, from begin to end. */
-  async nextSlotMeanwhile(): Promise<void> {
+  async nextSlotMeanwhile(work = this.#workflow): Promise<void> {
     const [slot, state] = [this.#slot, this.#state];
-    await this.run('next slot');
+    await this.run('next slot', work);
     this.#slot = slot;
     this.#state = state;
   }
@@ -321,12 +400,16 @@ class Trial {
   async judge({ times, onward }: { readonly times: Times; readonly onward: Onward }): Promise<Verdict> {
     await this.#prepare();
     let run = 0;
-    let isOver = false;
+    let [isOver, isDone] = [false, false];
     do {
       run += 1;
-      if (run > 1 && onward === 'next slot') await this.#untilNextSlot();
+      // A prune of a slot that is done does nothing more: what came after it is for the next slot.
+      const next = run === 1 || isDone ? 'next slot' : onward;
+      if (run > 1 && next === 'next slot') await this.#untilNextSlot();
       this.strikes.nextRun();
-      isOver = await this.#isOver(await this.run(run === 1 ? 'next slot' : onward));
+      const ended = await this.run(next);
+      isDone = this.#workflow === 'prune' && ended.status === 'SUCCEEDED';
+      isOver = await this.#isOver(ended);
     } while ((!isOver && run < this.#lastStruck() + 2) || (run === 1 && times !== 'once'));
     const furtherRuns = run - this.#lastStruck();
     if (isOver) await this.#oneMore();
@@ -339,9 +422,14 @@ class Trial {
   }
 
   /** The slot has its verified point and the replica is what the source is; or a person is asked, as the policy wants. */
-  async #isOver(ended: Ended): Promise<boolean> {
+  async #isOver(ended: Ended, work = this.#workflow): Promise<boolean> {
     if (ended.status === 'FAILED') return ended.error === this.#scenario.refusal;
     if ('error' in ended.output && ended.output.error === 'RunAlreadyOpen') return false;
+    if (work === 'prune') {
+      const disagreements = await this.promises.deletions.disagreements(this.#begunAt);
+      this.told.push(...disagreements);
+      return disagreements.length === 0;
+    }
     const [newest] = await this.lab.points();
     const { hasReplica = true } = this.#scenario.lab ?? {};
     const isGood = newest?.state === (hasReplica ? 'verified' : 'taken');
@@ -360,11 +448,12 @@ class Trial {
   /** After all that, an ordinary slot is done in the ordinary way. */
   async #oneMore(): Promise<void> {
     this.strikes.rest();
+    this.promises.broken.push(...(await this.promises.deletions.disagreements(this.#begunAt)));
     this.lab.source.change([{ op: 'put', path: 'afterwards', size: 3, seed: 3 }]);
     await this.#untilNextSlot();
     const before = this.promises.copies.length;
-    const ended = await this.run('next slot');
-    if (!(await this.#isOver(ended))) this.promises.broken.push('the slot after convergence did not succeed');
+    const ended = await this.run('next slot', 'backup');
+    if (!(await this.#isOver(ended, 'backup'))) this.promises.broken.push('the slot after convergence did not succeed');
     const [copy, ...more] = this.promises.copies.slice(before);
     if (ended.status === 'SUCCEEDED' && this.#scenario.lab?.hasReplica !== false)
       if (!copy || more.length > 0 || copy.isFull !== (this.#scenario.mode === 'resync'))
@@ -531,10 +620,28 @@ const EXECUTION_TROUBLES: Readonly<Record<string, (trial: Trial, name: string) =
   },
 };
 
+/** What can happen to the execution of a prune besides. */
+const PRUNE_TROUBLES: typeof EXECUTION_TROUBLES = {
+  'its lease expires, and a backup takes over': async (trial) => {
+    trial.lab.advance(HOUR_MS);
+    await trial.nextSlotMeanwhile('backup');
+  },
+  'a person stops it, and redrives it after a backup': async (trial, name) => {
+    stop(trial, name);
+    trial.lab.advance(HOUR_MS);
+    await trial.nextSlotMeanwhile('backup');
+    trial.lab.executions.redrive(name);
+  },
+  'a person pins the oldest point': async (trial) => trial.pinOldest(),
+};
+
 const DEATHS: ReadonlySet<string> = new Set(['Sandbox.Timedout', 'Lambda.ServiceException', 'ServiceUnavailable']);
 
 /** Calls that change nothing: to die after one is to die before the next call. */
 const READS: ReadonlySet<string> = new Set([
+  'ledger.livingPoints',
+  'ledger.loadPolicyState',
+  'plans.load',
   'ledger.loadPair',
   'ledger.loadRun',
   'ledger.recentPoints',
@@ -545,13 +652,16 @@ const READS: ReadonlySet<string> = new Set([
   'callbacks.isRunning',
 ]);
 
-const mannersAt = ({ layer, step, effect }: Place, side: Side): readonly string[] => {
+const mannersAt = ({ layer, step: stepOfWork, effect }: Place, side: Side): readonly string[] => {
+  const isPrune = stepOfWork.startsWith(PRUNE);
+  const step = isPrune ? stepOfWork.slice(PRUNE.length) : stepOfWork;
   if (READS.has(effect) && side === 'after') return [];
   switch (layer) {
     case 'delivery':
       return side === 'before' ? Object.keys(DELIVERY_TROUBLES) : [];
     case 'execution':
-      return side === 'before' ? Object.keys(EXECUTION_TROUBLES) : [];
+      if (side === 'after') return [];
+      return [...Object.keys(EXECUTION_TROUBLES), ...(isPrune ? Object.keys(PRUNE_TROUBLES) : [])];
     case 'program':
       return ['rebooted', 'resumed', 'gone'];
     case 'inside a program':
@@ -583,7 +693,7 @@ export const casesOf = async (scenario: Scenario): Promise<readonly Case[]> => {
   if (wrong.length > 0) throw new Error(`${scenario.name}, ${scenario.mode}: ${[...wrong, ...told].join('\n')}`);
   const cases: Case[] = [];
   for (const { place, count } of healthy.strikes.reached.values()) {
-    if (scenario.isWithoutEvents && place.step !== 'sweep') continue;
+    if (scenario.isWithoutEvents && !place.step.endsWith('sweep')) continue;
     for (let nth = 1; nth <= count; nth += 1)
       for (const side of SIDES)
         for (const manner of mannersAt(place, side))

@@ -32,7 +32,15 @@ describe('random interleavings of runs, crashes, doubled deliveries, foreign wri
       const rate = Math.round((numRuns * 1000) / (performance.now() - begun));
       console.log(`${numRuns} interleavings, ${rate} per second: ${JSON.stringify(Object.fromEntries(ends))}`);
       if (path !== '') return;
-      for (const end of ['succeeded', 'stopped', 'LeaseLost', 'converged in 1', 'left to a person'])
+      for (const end of [
+        'succeeded',
+        'stopped',
+        'LeaseLost',
+        'converged in 1',
+        'left to a person',
+        'deleted',
+        'spared',
+      ])
         expect(ends.get(end), end).toBeGreaterThan(0);
     },
     limit + 30_000,

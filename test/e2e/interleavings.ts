@@ -1,17 +1,20 @@
 import fc from 'fast-check';
 import { expect } from 'vitest';
+import { PruneOutcome } from '../../functions/core/domain/backup-step.ts';
 import type { PolicyMode } from '../../functions/core/domain/policy.ts';
-import type { Ended, Functions, Moment } from '../in-process-edge/execution.ts';
+import { isDrError } from '../../functions/core/errors.ts';
+import type { Ended, Functions, Moment, Work } from '../in-process-edge/execution.ts';
 import { HostDied } from '../in-process-edge/host.ts';
 import { type Between, Lab, type Side } from '../in-process-edge/lab.ts';
 import { eventOf } from '../in-process-edge/run-command.ts';
 import type { Change } from '../ozone-simulator/change.ts';
 import { crashPoints } from '../ozone-simulator/faults/points.ts';
 import { intercept, Promises } from './crash-matrix-promises.ts';
+import { type Keeps, retentionOf } from './deletion-promises.ts';
 
 /** One thing that happens. Numbers choose among what there is at that moment, modulo how much there is. */
 export type Action =
-  | { readonly kind: 'start'; readonly again: boolean }
+  | { readonly kind: 'start'; readonly again: boolean; readonly work: Work }
   /** An execution goes on until others may act. */
   | { readonly kind: 'go'; readonly which: number }
   /** A waiting command is done, its event arrives, and its execution goes on. */
@@ -34,6 +37,12 @@ export type Action =
   /** Run Command takes the command and the caller never hears of it. */
   | { readonly kind: 'send-unheard' }
   | { readonly kind: 'write'; readonly side: Side; readonly what: number; readonly seed: number }
+  /** A person decides about a point. */
+  | { readonly kind: 'decide'; readonly word: 'pin' | 'unpin'; readonly which: number }
+  /** Somebody else deletes a snapshot of ours. */
+  | { readonly kind: 'delete'; readonly side: Side; readonly which: number }
+  /** Somebody else takes the name of a snapshot that is gone. */
+  | { readonly kind: 'take-name'; readonly which: number }
   | { readonly kind: 'jump'; readonly seconds: number };
 
 const which = fc.nat(7);
@@ -42,7 +51,14 @@ const side = fc.constantFrom<Side>('source', 'replica');
 const action: fc.Arbitrary<Action> = fc.oneof(
   { weight: 90, arbitrary: fc.constant<Action>({ kind: 'work' }) },
   { weight: 12, arbitrary: fc.record({ kind: fc.constant('go' as const), which }) },
-  { weight: 20, arbitrary: fc.record({ kind: fc.constant('start' as const), again: fc.boolean() }) },
+  {
+    weight: 30,
+    arbitrary: fc.record({
+      kind: fc.constant('start' as const),
+      again: fc.boolean(),
+      work: fc.constantFrom<Work>('backup', 'backup', 'prune'),
+    }),
+  },
   { weight: 5, arbitrary: fc.constant<Action>({ kind: 'deliver' }) },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('deliver-again' as const), which: fc.nat(40) }) },
   { weight: 5, arbitrary: fc.record({ kind: fc.constant('event' as const), which: fc.nat(40) }) },
@@ -92,19 +108,32 @@ const action: fc.Arbitrary<Action> = fc.oneof(
   {
     weight: 3,
     arbitrary: fc.record({
+      kind: fc.constant('decide' as const),
+      word: fc.constantFrom('pin' as const, 'unpin' as const),
+      which: fc.nat(40),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('delete' as const), side, which: fc.nat(40) }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('take-name' as const), which: fc.nat(40) }) },
+  {
+    weight: 6,
+    arbitrary: fc.record({
       kind: fc.constant('jump' as const),
-      seconds: fc.constantFrom(61, 700, 1900, 86_400, 172_801),
+      seconds: fc.constantFrom(61, 700, 1900, 4000, 86_400, 172_801),
     }),
   },
 );
 
 export interface Story {
   readonly mode: PolicyMode;
+  /** What went well before: nothing yet, some points, or a prune too that condemned some of them. */
+  readonly before: 'nothing' | 'points' | 'condemned points';
   readonly actions: readonly Action[];
 }
 
 export const stories: fc.Arbitrary<Story> = fc.record({
   mode: fc.constantFrom<PolicyMode>('incremental-or-resync', 'incremental-or-resync', 'incremental', 'resync'),
+  before: fc.constantFrom<Story['before']>('nothing', 'points', 'condemned points', 'condemned points'),
   actions: fc.array(action, { minLength: 40, maxLength: 150, size: 'max' }),
 });
 
@@ -112,6 +141,9 @@ export const stories: fc.Arbitrary<Story> = fc.record({
 class FunctionDied extends Error {
   override readonly name = 'Sandbox.Timedout';
 }
+
+/** A grace of an hour, so that a story has time for a few prunes that delete. */
+const KEEPS: Keeps = { source: 1, replica: 2, graceHours: 1 };
 
 interface Live {
   readonly slot: string;
@@ -125,7 +157,7 @@ export class Telling {
   readonly ends = new Map<string, number>();
   readonly #mode: PolicyMode;
   readonly #live: Live[] = [];
-  readonly #slots: string[] = [];
+  readonly #slots: Record<Work, string[]> = { backup: [], prune: [] };
   readonly #promises: Promises;
   #deadly: { moment: 'before' | 'after'; left: number } | undefined;
   #fatal: { readonly after: boolean; left: number } | undefined;
@@ -133,11 +165,18 @@ export class Telling {
   #call: { died: FunctionDied | undefined } | undefined;
   #isSendUnheard = false;
   #hasStranger = false;
+  /** A stranger deleted snapshots of ours. */
+  #isRobbed = false;
 
   constructor(mode: PolicyMode) {
     this.#mode = mode;
-    this.#promises = new Promises({ mode, hasStrangers: true, mayFallBack: true });
-    this.lab = new Lab({ mode, around: (moment) => this.#around(moment), between: this.#between });
+    this.#promises = new Promises({ mode, hasStrangers: true, mayFallBack: true, keeps: KEEPS });
+    this.lab = new Lab({
+      mode,
+      retention: retentionOf(KEEPS),
+      around: (moment) => this.#around(moment),
+      between: this.#between,
+    });
     this.#promises.watch(this.lab);
     const { send } = this.lab.runCommand;
     Object.assign(this.lab.runCommand, {
@@ -187,7 +226,15 @@ export class Telling {
     throw call.died;
   }
 
-  async tell({ actions }: Story): Promise<void> {
+  async tell({ before, actions }: Story): Promise<void> {
+    await this.lab.expand();
+    for (let n = 1; n <= (before === 'nothing' ? 0 : 4); n++) {
+      this.lab.source.change([{ op: 'put', path: `before/f${n}`, size: n, seed: n }]);
+      await this.lab.backUp(new Date(this.lab.now).toISOString());
+      this.lab.advance(4_000_000);
+    }
+    if (before === 'condemned points') await this.lab.prune(new Date(this.lab.now).toISOString());
+    this.lab.advance(1000);
     for (const it of actions) {
       await this.#happen(it);
       await this.check();
@@ -237,8 +284,14 @@ export class Telling {
     };
   }
 
-  #count(what: string): void {
-    this.ends.set(what, (this.ends.get(what) ?? 0) + 1);
+  #count(what: string, times = 1): void {
+    this.ends.set(what, (this.ends.get(what) ?? 0) + times);
+  }
+
+  #countPruned(ended: Ended): void {
+    const { success, data } = PruneOutcome.safeParse(ended.status === 'SUCCEEDED' ? ended.output : null);
+    if (!success) return;
+    for (const what of ['deleted', 'condemned', 'spared'] as const) this.#count(what, data[what]);
   }
 
   /** One more moment of an execution; a wait passes. */
@@ -251,6 +304,7 @@ export class Telling {
       return;
     }
     this.#live.splice(this.#live.indexOf(live), 1);
+    this.#countPruned(next.value);
     this.#count(next.value.status === 'SUCCEEDED' ? 'succeeded' : next.value.error);
   }
 
@@ -261,12 +315,13 @@ export class Telling {
     switch (it.kind) {
       case 'start': {
         if (this.#live.length >= 3) return;
-        const last = this.#slots.at(-1);
+        const slots = this.#slots[it.work];
+        const last = slots.at(-1);
         const slot = it.again && last !== undefined ? last : new Date(lab.now).toISOString();
-        if (slot !== last) this.#slots.push(slot);
+        if (slot !== last) slots.push(slot);
         this.#live.push({
           slot,
-          play: lab.start(slot, undefined, this.#functions()),
+          play: lab.start(slot, undefined, this.#functions(), it.work),
           moment: { kind: 'entered', state: '' },
         });
         return;
@@ -356,9 +411,52 @@ export class Telling {
         if (it.side === 'replica') this.#hasStranger = true;
         return this.#write(it.side, it.what, it.seed);
       }
+      case 'decide':
+        return this.#decide(it.word, it.which);
+      case 'delete':
+        return this.#deleteAsStranger(it.side, it.which);
+      case 'take-name':
+        return this.#takeName(it.which);
       case 'jump':
         return lab.advance(it.seconds * 1000);
     }
+  }
+
+  async #decide(word: string, which: number): Promise<void> {
+    const { pair } = await this.lab.pair();
+    const points = await this.lab.ledger.livingPoints(pair);
+    const point = points[which % Math.max(1, points.length)];
+    if (!point) return;
+    try {
+      await this.#unheard(this.#mortal(() => this.lab.decide(`${word} sales/orders ${point.name}`))(undefined));
+      this.#count(word);
+    } catch (error) {
+      // It is being deleted at this moment.
+      if (!isDrError(error, 'NotConfirmed')) throw error;
+      this.#count(`${word} refused`);
+    }
+  }
+
+  #deleteAsStranger(side: Side, which: number): void {
+    const { deletions, hadBase } = this.#promises;
+    const snapshots = this.lab.snapshots(side).filter(({ name }) => name.startsWith('odr-nightly-'));
+    const snapshot = snapshots[which % Math.max(1, snapshots.length)];
+    if (!snapshot || !hadBase) return;
+    this.#isRobbed = true;
+    deletions.deleting(null, () => this.#asStranger('delete', side, snapshot.name));
+  }
+
+  #takeName(which: number): void {
+    const gone = [...this.#promises.deletions.vanished.values()];
+    const one = gone[which % Math.max(1, gone.length)];
+    if (one) this.#asStranger('create', one.side, one.name);
+  }
+
+  #asStranger(word: 'create' | 'delete', side: Side, name: string): void {
+    const bucket = `o3://${side === 'source' ? 'prod' : 'dr'}/sales/orders`;
+    // A cluster that is away, or a name that is not free yet: then it does not happen.
+    const { exit } = this.lab.ozone.run('ozone', ['sh', 'snapshot', word, bucket, name]);
+    if (exit === 0) this.#count(`${word}d by a stranger`);
   }
 
   /** Changes that find nothing to change do nothing. */
@@ -387,7 +485,7 @@ export class Telling {
     expect(this.#promises.broken).toEqual([]);
   }
 
-  /** All troubles are over: within two further runs there is a verified point of what the source holds now. */
+  /** All troubles are over: within two further runs there is a verified point of what the source holds now; prunes too. */
   async converge(): Promise<void> {
     this.lab.ozone.setFaults([]);
     this.#deadly = undefined;
@@ -408,16 +506,39 @@ export class Telling {
         expect(this.lab.tree('replica')).toEqual(this.lab.tree('source', newest?.name));
         expect(this.lab.tree('source', newest?.name)).toEqual(this.lab.tree('source'));
         await this.#promises.check({ whole: true });
-        return expect(this.#promises.broken).toEqual([]);
+        expect(this.#promises.broken).toEqual([]);
+        return this.#convergePrunes();
       }
     }
-    // Under this policy it is a person's to decide what becomes of a stranger's work: nothing was changed.
-    if (this.#mode === 'incremental' && this.#hasStranger && told.at(-1)?.startsWith('FAILED ReplicaChanged')) {
-      expect((await this.lab.pair()).foreignChange).not.toBeNull();
+    // Under this policy it is a person's to decide what becomes of a stranger's work, and of a lineage without its base.
+    const last = told.at(-1) ?? '';
+    const isForeign = (this.#hasStranger || this.#isRobbed) && last.startsWith('FAILED ReplicaChanged');
+    const isRobbed = this.#isRobbed && last.startsWith('FAILED NoCommonPoint');
+    if (this.#mode === 'incremental' && (isForeign || isRobbed)) {
+      const { foreignChange, base } = await this.lab.pair();
+      if (isForeign) expect(foreignChange).not.toBeNull();
+      else expect(base && this.#promises.deletions.isGoneSomewhere(base)).toBe(true);
       await this.#promises.check({ whole: true });
       expect(this.#promises.broken).toEqual([]);
-      return this.#count('left to a person');
+      this.#count('left to a person');
+      return this.#convergePrunes();
     }
     expect.fail(`it did not converge:\n${told.join('\n')}`);
+  }
+
+  /** Within two further prunes ledger, record and clusters agree, and what is not needed is gone or waits. */
+  async #convergePrunes(): Promise<void> {
+    const told: string[] = [];
+    for (let run = 1; run <= 2; run++) {
+      this.lab.advance(4_000_000);
+      const begun = this.lab.now;
+      const { steps, ...ended } = await this.lab.prune(new Date(begun).toISOString());
+      await this.check();
+      this.#countPruned(ended);
+      const disagreements = await this.#promises.deletions.disagreements(begun);
+      told.push(JSON.stringify({ ended, steps: steps.map(({ decision }) => decision.kind), disagreements }));
+      if (ended.status === 'SUCCEEDED' && disagreements.length === 0) return this.#count(`prunes converged in ${run}`);
+    }
+    expect.fail(`prunes did not converge:\n${told.join('\n')}`);
   }
 }

@@ -4,6 +4,7 @@ import type { RecoveryPoint } from '../../functions/core/domain/ledger.ts';
 import { PairId } from '../../functions/core/domain/names.ts';
 import type { Happening } from '../../functions/core/domain/record.ts';
 import { type BackupResult, Lab, type LabOptions, type Side } from '../in-process-edge/lab.ts';
+import { eventOf } from '../in-process-edge/run-command.ts';
 import type { Change } from '../ozone-simulator/change.ts';
 
 // Pruning as it is deployed, in one process: schedules, state machine, functions, ledger and both clusters.
@@ -203,6 +204,75 @@ describe('a point that is condemned', () => {
     expect(namesOn(lab, 'source')).toHaveLength(5);
     lab.advance(DAY);
     expect(outputOf(await prune(lab))).toMatchObject({ deleted: 5 });
+  });
+});
+
+describe('a prune that was cut off', () => {
+  /** Plays a prune until it enters `Condemn`, or waits for a command; then a person stops it. */
+  const pruneUntil = async (lab: Lab, slot: string, where: 'Condemn' | 'survey' | 'delete'): Promise<void> => {
+    const execution = lab.start(slot, 'sales/orders', lab.functions, 'prune');
+    for (let next = await execution.next(); !next.done; next = await execution.next()) {
+      const [command] = lab.runCommand.pending();
+      if (next.value.kind === 'entered' && where === 'Condemn' && next.value.state === where) break;
+      if (next.value.kind !== 'token' || !command) continue;
+      if (command.parameters.verb === where) break;
+      lab.deliver(command);
+      await lab.settle(eventOf(command));
+    }
+    await execution.return({ status: 'FAILED', error: 'States.Aborted', cause: '', runId: null });
+  };
+
+  it('before it condemned does not say that it had, when it is started again', async () => {
+    const lab = await nightsOf(5);
+    const slot = new Date(lab.now + HOUR).toISOString();
+    lab.advance(HOUR);
+    await pruneUntil(lab, slot, 'Condemn');
+    expect(outputOf(await lab.prune(slot))).toMatchObject({ condemned: 5 });
+    expect(states(await lab.ledger.livingPoints(pair), 'source').filter((it) => it === 'condemned')).toHaveLength(3);
+  });
+
+  it('with a listing from before another backup does not take the new snapshot for deleted', async () => {
+    const lab = await nightsOf(5);
+    const slot = new Date(lab.now + HOUR).toISOString();
+    lab.advance(HOUR);
+    await pruneUntil(lab, slot, 'survey');
+    const [command] = lab.runCommand.pending();
+    if (!command) throw new Error('a survey is on its way');
+    lab.deliver(command);
+    await lab.settle(eventOf(command));
+    const { output } = (await night(lab, 9)) as { output?: { point: string } };
+    await lab.prune(slot);
+    const living = await lab.ledger.livingPoints(pair);
+    expect(living.map(({ name }) => name)).toContain(output?.point);
+    expect(living).toHaveLength(6);
+  });
+
+  it('while it condemned has told the record of every point that is condemned', async () => {
+    let dies = true;
+    const lab: Lab = await nightsOf(5, {
+      between: (name, port) =>
+        name !== 'ledger'
+          ? port
+          : new Proxy(port, {
+              get: (target, method) => {
+                const call: unknown = Reflect.get(target, method);
+                if (method !== 'changePoint' || typeof call !== 'function') return call;
+                return async (...args: readonly unknown[]) => {
+                  const changed: unknown = await call.apply(target, args);
+                  if (!dies) return changed;
+                  dies = false;
+                  throw new Error('the function was killed');
+                };
+              },
+            }),
+    });
+    await prune(lab);
+    const living = await lab.ledger.livingPoints(pair);
+    const told = (await said(lab, 'condemned')).flatMap(({ snapshots }) => snapshots.map(({ id }) => id));
+    for (const side of ['source', 'replica'] as const)
+      for (const point of living)
+        if (point.removal[side]?.state === 'condemned') expect(told).toContain(point[side]?.id);
+    expect(told.length).toBeGreaterThanOrEqual(5);
   });
 });
 

@@ -1,5 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { dynamoLedger } from '../../functions/adapters/dynamodb/ledger.ts';
+import { dynamoRecords } from '../../functions/adapters/dynamodb/records.ts';
+import { BucketRef, PairId, PolicyName } from '../../functions/core/domain/names.ts';
 import { BlastRadius } from '../../functions/core/domain/operation.ts';
+import type { Happening } from '../../functions/core/domain/record.ts';
+import { Retention } from '../../functions/core/domain/retention.ts';
+import { epochMs, seconds } from '../../functions/core/domain/units.ts';
 import type { FaultRule } from '../local-cloud/index.ts';
 import { BUCKET, check, type Stage } from './stage.ts';
 
@@ -165,6 +171,225 @@ const expectCut = (stage: Stage): void => {
 };
 
 const sends = (stage: Stage): number => stage.events().filter((it) => it.kind === 'command-sent').length;
+
+const HOUR = 3600;
+const pair = PairId.parse(`prod/${BUCKET}#dr`);
+const recorded = async (stage: Stage): Promise<readonly Happening[]> =>
+  (await dynamoRecords(stage.cloud.table()).read(pair)).map(({ happening }) => happening);
+/** What the record tells of attempts of prunes. */
+const prunesOnRecord = async (stage: Stage): Promise<readonly string[]> =>
+  (await recorded(stage)).flatMap((it) => (it.kind === 'run-ended' && it.workflow === 'prune' ? [it.status] : []));
+const pointsOn = (stage: Stage, service: string): number =>
+  stage.ozone().snapshots(`ofs://${service}/${BUCKET}`).length;
+
+/** The slot of prunes is done, by the schedule. @returns what came of the bucket */
+const prune = async (stage: Stage) => {
+  const fleet = await stage.fire('prune');
+  await ended(stage, fleet);
+  const status = fleet === undefined ? 'none' : stage.cloud.stepFunctions.execution(fleet).status;
+  return { fleet: status, execution: lastOf(stage, 'ozone-dr-prune') };
+};
+const expectPrune = async (stage: Stage, expected: object, mostSeconds = 60): Promise<void> => {
+  const from = stage.cloud.clock.now();
+  const { fleet, execution } = await prune(stage);
+  check('the prune succeeds', execution?.status === 'SUCCEEDED', [execution?.error, execution?.cause]);
+  check('the fleet succeeds', fleet === 'SUCCEEDED', fleet);
+  const output = JSON.stringify(execution?.output ?? null);
+  for (const [name, value] of Object.entries(expected))
+    check(`the prune says ${name} ${value}`, output.includes(`"${name}":${value}`), output);
+  const took = (stage.cloud.clock.now() - from) / 1000;
+  check(`it takes at most ${mostSeconds} s`, took <= mostSeconds, took);
+};
+
+/** Three points on both sides, of which the oldest is neither the base nor the one before it. */
+const threePoints = async (stage: Stage): Promise<void> => {
+  for (const n of [1, 2, 3]) {
+    const { status, error } = await backUp(stage);
+    check(`backup ${n} succeeds`, status === 'SUCCEEDED', error);
+    stage.ozone().change(`ofs://prod/${BUCKET}`, [{ op: 'put', path: `more-${n}`, size: n, seed: n }]);
+    await stage.cloud.advanceBy(30);
+  }
+  check('three points are there', pointsOn(stage, 'prod') === 3 && pointsOn(stage, 'dr') === 3);
+  await stage.cloud.advanceBy(HOUR);
+};
+/** The same, and the oldest is condemned on both sides for long enough. */
+const ripe = async (stage: Stage, story: Parameters<Stage['reset']>[0] = {}): Promise<void> => {
+  await stage.reset(story);
+  await threePoints(stage);
+  await expectPrune(stage, { condemned: 2, deleted: 0 });
+  const condemned = (await recorded(stage)).flatMap((it) => (it.kind === 'condemned' ? it.snapshots : []));
+  check('the record tells what was condemned', condemned.length === 2, condemned);
+  check('nothing is deleted yet', pointsOn(stage, 'prod') === 3 && pointsOn(stage, 'dr') === 3);
+  await stage.cloud.advanceBy(HOUR);
+};
+const expectDeleted = async (stage: Stage, mostSeconds?: number): Promise<void> => {
+  await expectPrune(stage, { deleted: 2, waiting: 0 }, mostSeconds);
+  check('one is deleted on each side', pointsOn(stage, 'prod') === 2 && pointsOn(stage, 'dr') === 2);
+  const deleted = (await recorded(stage)).flatMap((it) => (it.kind === 'deleted' && it.byUs ? it.snapshots : []));
+  check('the record tells what was deleted', deleted.length === 2, deleted);
+  const prunes = await prunesOnRecord(stage);
+  check('the record tells of both prunes', prunes.filter((it) => it === 'succeeded').length === 2, prunes);
+};
+
+/** What a policy asked for before it became what it is: it kept more. */
+const askedForMore = async (stage: Stage): Promise<void> => {
+  const keeps = { keepLast: 9 };
+  const retention = Retention.parse({ zone: 'Etc/UTC', source: keeps, replica: keeps, coolingOffHours: 0 });
+  const before = { since: epochMs(stage.since() - 1000), retention, rpo: seconds(HOUR), rto: seconds(HOUR) };
+  const policy = PolicyName.parse('nightly');
+  const buckets = [BucketRef.parse(BUCKET)];
+  await dynamoLedger(stage.cloud.table()).putPolicyState({ policy, revision: 0, versions: [{ ...before, buckets }] });
+};
+
+const DELETERS = [
+  { side: 'replica', name: 'ozone-dr-start-destroy', caller: '*StartDestroyRole*' },
+  { side: 'source', name: 'ozone-dr-start-destroy-source', caller: '*StartDestroySource*' },
+] as const;
+
+/** Ways of a prune; each begins with three points. */
+const prunes: readonly Path[] = [
+  {
+    name: 'a prune condemns, and an hour later the next one deletes on both sides',
+    walk: async (stage) => {
+      await ripe(stage);
+      await expectDeleted(stage);
+      const after = await backUp(stage);
+      check('the next backup is an increment', JSON.stringify(after.output).includes('incremental'), after.output);
+      await expectHealthy(stage);
+    },
+  },
+  {
+    name: 'the plan of a prune is gone, so what it condemned is judged anew',
+    walk: async (stage) => {
+      await ripe(stage);
+      const { name } = stage.cloud.resource('AWS::S3::Bucket', 'Records');
+      const plans = stage.cloud.s3.keys(name, 'plans/');
+      check('the plan is stored', plans.length === 1, plans);
+      for (const key of plans) stage.cloud.s3.remove(name, key);
+      await expectPrune(stage, { deleted: 0, condemned: 2 });
+      check('nothing is deleted', pointsOn(stage, 'prod') === 3 && pointsOn(stage, 'dr') === 3);
+      await expectHealthy(stage);
+    },
+  },
+  {
+    name: 'a person pins what is condemned, and it stays until it is unpinned',
+    walk: async (stage) => {
+      await ripe(stage);
+      const [oldest] = stage.ozone().snapshots(`ofs://prod/${BUCKET}`);
+      const { status, error } = await decide(stage, `pin ${BUCKET} ${oldest?.name}`);
+      check('the pin is recorded', status === 'SUCCEEDED', error);
+      await expectPrune(stage, { deleted: 0, condemned: 0 });
+      const unpinned = await decide(stage, `unpin ${BUCKET} ${oldest?.name}`);
+      check('so is its end', unpinned.status === 'SUCCEEDED', unpinned.error);
+      await stage.cloud.advanceBy(60);
+      await expectPrune(stage, { deleted: 0, condemned: 2 });
+      check('nothing is deleted', pointsOn(stage, 'prod') === 3 && pointsOn(stage, 'dr') === 3);
+      await expectHealthy(stage);
+    },
+  },
+  {
+    name: 'the replica is away, so a prune deletes nothing and people are told',
+    walk: async (stage) => {
+      await ripe(stage);
+      stage.ozone().setFaults([{ id: 'away', effect: { kind: 'unreachable', service: 'dr' } }]);
+      const { fleet, execution } = await prune(stage);
+      check('the prune fails', execution?.error === 'ReplicaUnreachable', [execution?.status, execution?.error]);
+      check('the fleet fails', fleet === 'FAILED', fleet);
+      stage.ozone().setFaults([]);
+      check('nothing is deleted', pointsOn(stage, 'prod') === 3 && pointsOn(stage, 'dr') === 3);
+      const known = await prunesOnRecord(stage);
+      check('the record tells of the failure', known.includes('failed'), known);
+      await expectHealthy(stage, ['ozone-dr-summarize-fleet']);
+      await expectAlarm(stage, 'ozone-dr-prune-failed');
+    },
+  },
+  {
+    name: 'a prune whose events are lost, and the sweeper settles',
+    walk: async (stage) => {
+      await ripe(stage);
+      stage.faults(lostEvents);
+      await expectDeleted(stage, 600);
+      await expectHealthy(stage);
+    },
+  },
+  {
+    name: 'a prune whose commands are longer than the heartbeat',
+    walk: async (stage) => {
+      await ripe(stage, { duration: ({ verb }) => (verb === 'delete' ? 250 : 5) });
+      await expectDeleted(stage, 700);
+      await expectHealthy(stage);
+    },
+  },
+  {
+    name: 'a prune is stopped with a command at work, another one takes over',
+    walk: async (stage) => {
+      let isSlow = false;
+      await ripe(stage, { duration: () => (isSlow ? 280 : 5) });
+      isSlow = true;
+      await stage.fire('prune');
+      await stage.cloud.advanceBy(30);
+      const first = lastOf(stage, 'ozone-dr-prune');
+      check('the prune is at work', first?.status === 'RUNNING', first?.status);
+      if (first) stage.cloud.stepFunctions.stop(first);
+      await stage.cloud.advanceBy(130);
+      const command = stage.cloud.commands().at(-1);
+      check('its command is cancelled', command?.status === 'Cancelled', command?.status);
+      isSlow = false;
+      await expectPrune(stage, { deleted: 2 });
+      await expectHealthy(stage, ['ozone-dr-summarize-fleet']);
+    },
+  },
+  {
+    name: 'a policy asks for less than before, which is announced',
+    walk: async (stage) => {
+      await stage.reset();
+      await askedForMore(stage);
+      await expectBackup(stage, 50);
+      const weakened = (await recorded(stage)).filter((it) => it.kind === 'policy-weakened');
+      check('the record tells of it', weakened.length === 3, weakened);
+      const { versions } = await dynamoLedger(stage.cloud.table()).loadPolicyState(PolicyName.parse('nightly'));
+      check('the new version is noted', versions.at(-1)?.retention?.source.keepLast === 1, versions);
+      await expectHealthy(stage);
+    },
+  },
+  ...DELETERS.flatMap(({ side, name, caller }): readonly Path[] => [
+    {
+      name: `Run Command refuses a host at first (deletions on the ${side})`,
+      walk: async (stage) => {
+        await ripe(stage);
+        const fault = { on: 'call', action: 'ssm:SendCommand', fault: 'before-effect', times: 1 } as const;
+        stage.faults({ ...fault, caller, error: 'InvalidInstanceId' });
+        await expectDeleted(stage, 120);
+        await expectHealthy(stage);
+      },
+    },
+    {
+      name: `the answer of SendCommand is lost (deletions on the ${side})`,
+      walk: async (stage) => {
+        await ripe(stage);
+        const fault = { on: 'call', action: 'ssm:SendCommand', fault: 'after-effect', times: 1 } as const;
+        stage.faults({ ...fault, caller, error: 'DuplicateInstanceId' });
+        const before = sends(stage);
+        await expectDeleted(stage, 120);
+        check('no command is sent twice', sends(stage) === before + 5, sends(stage) - before);
+        const failures = failedCalls(stage).filter((it) => it === name).length;
+        check('the second attempt finds the command', failures === 1, failures);
+        await expectHealthy(stage, [name]);
+      },
+    },
+    {
+      name: `Lambda loses the answer of a start until the command is over (deletions on the ${side})`,
+      walk: async (stage) => {
+        await ripe(stage, { duration: () => 1 });
+        stage.faults({ on: 'function', function: name, fault: 'answer-lost', times: 3 });
+        const before = sends(stage);
+        await expectDeleted(stage, 120);
+        check('no command is sent twice', sends(stage) === before + 5, sends(stage) - before);
+        await expectHealthy(stage);
+      },
+    },
+  ]),
+];
 
 /** Every path; the cheap ones first. */
 export const paths: readonly Path[] = [
@@ -451,6 +676,7 @@ export const paths: readonly Path[] = [
         `arn:aws:sqs:eu-central-1:123456789012:${stage.cloud.resource('AWS::SQS::Queue', id).name}`;
       const role = (id: string) => stage.cloud.resource('AWS::IAM::Role', id).name;
       const bucket = stage.cloud.resource('AWS::S3::Bucket', 'CommandOutput').name;
+      const records = stage.cloud.resource('AWS::S3::Bucket', 'Records').name;
       const [alarm] = stage.cloud.alarms();
       const rule = stage.cloud.resource('AWS::Events::Rule', 'CommandEnded').name;
       check(
@@ -484,6 +710,12 @@ export const paths: readonly Path[] = [
         ),
       );
       check(
+        'the bucket of plans refuses it',
+        refused(() =>
+          iam.authorize(role('DecidePruneRole'), 's3:GetObject', `arn:aws:s3:::${records}/plans/one.json`, plain),
+        ),
+      );
+      check(
         'the bucket refuses it',
         refused(() =>
           iam.authorize(role('SettleOperationRole'), 's3:GetObject', `arn:aws:s3:::${bucket}/op-1/stdout`, plain),
@@ -491,4 +723,5 @@ export const paths: readonly Path[] = [
       );
     },
   },
+  ...prunes,
 ];

@@ -12,7 +12,7 @@ import { type SimulatedOzone, simulateInMemory } from '../ozone-simulator/simula
 export const SOURCE_HOST = 'i-0aaaaaaaaaaaaaaa0';
 export const REPLICA_HOST = 'mi-0bbbbbbbbbbbbbbb0';
 export const BUCKET = 'sales/orders';
-/** The schedule is due once a year: the paths let it fire. */
+/** The schedules are due once a year: the paths let them fire. A prune keeps what it must, and waits an hour. */
 const policies = `
 clusters:
   prod: { service: prod, hosts: [${SOURCE_HOST}] }
@@ -25,6 +25,8 @@ policies:
     schedules: [{ cron: '0 2 1 1 ? *', zone: Etc/UTC }]
     brake: { percent: 50, atLeast: 0 }
     objectives: { rpo: 26h, rto: 4h }
+    retention:
+      { zone: Etc/UTC, cron: '0 4 1 1 ? *', source: { keepLast: 1 }, replica: { keepLast: 1 }, graceHours: 1, coolingOffHours: 0 }
 `;
 
 /** A check of a path that did not hold. */
@@ -50,8 +52,8 @@ export interface Stage {
   /** Everything anew: an empty table, empty clusters, no fault, quiet alarms. */
   readonly reset: (story?: Partial<Story>) => Promise<void>;
   readonly faults: (...rules: readonly FaultRule[]) => void;
-  /** Lets the schedule fire for now; the fleet execution that it starts. */
-  readonly fire: () => Promise<string | undefined>;
+  /** Lets the schedule fire for now, that of prunes if asked; the fleet execution that it starts. */
+  readonly fire: (work?: 'backup' | 'prune') => Promise<string | undefined>;
   /** Epoch milliseconds of the last reset. */
   readonly since: () => number;
   /** Events of the emulator since the last reset. */
@@ -106,7 +108,11 @@ export const openStage = async (): Promise<Stage> => {
     random: () => 0.99,
     onEvent: (event) => events.push(event),
   });
-  const schedule = cloud.schedules().find((it) => it.name.startsWith('nightly'))?.name ?? '';
+  const scheduleOf = (work: 'backup' | 'prune'): string =>
+    cloud
+      .schedules()
+      .find(({ name }) => name.startsWith('nightly-') && name.startsWith('nightly-prune-') === (work === 'prune'))
+      ?.name ?? '';
 
   const emptyTable = async (): Promise<void> => {
     const { client, name: TableName } = cloud.table();
@@ -142,9 +148,9 @@ export const openStage = async (): Promise<Stage> => {
       events.length = 0;
     },
     faults: (...rules) => cloud.faults.add(...rules),
-    fire: async () => {
+    fire: async (work = 'backup') => {
       const before = cloud.executions('ozone-dr-backup-fleet').length;
-      await cloud.fireSchedule(schedule, new Date(cloud.clock.now()));
+      await cloud.fireSchedule(scheduleOf(work), new Date(cloud.clock.now()));
       return cloud.executions('ozone-dr-backup-fleet')[before]?.arn;
     },
     since: () => since,

@@ -14,9 +14,9 @@ export interface ErrorOutput {
 
 type Handler<R> = (event: unknown) => Promise<R>;
 
-/** The functions behind the states of statemachine/backup.asl.json. */
 export type Work = 'backup' | 'prune';
 
+/** The functions behind the states of statemachine/backup.asl.json and prune.asl.json. */
 export interface Functions {
   readonly openRun: Handler<Opened>;
   readonly decide: Handler<NumberedStep>;
@@ -37,7 +37,7 @@ export type Moment =
   | { readonly kind: 'wait'; readonly seconds: number }
   | { readonly kind: 'token'; readonly token: string };
 
-/** The part of statemachine/backup.asl.json that is played from the file itself: what a Task tries again, and when. */
+/** The part of a definition that is played from the file itself: what a Task tries again, and when. */
 const Definition = z.object({
   States: z.record(
     z.string(),
@@ -57,16 +57,18 @@ const Definition = z.object({
     }),
   ),
 });
-const { States } = Definition.parse(
-  JSON.parse(readFileSync(new URL('../../statemachine/backup.asl.json', import.meta.url), 'utf8')),
-);
+type Definition = z.infer<typeof Definition>;
+
+const read = (work: Work): Definition =>
+  Definition.parse(JSON.parse(readFileSync(new URL(`../../statemachine/${work}.asl.json`, import.meta.url), 'utf8')));
+const DEFINITIONS: Readonly<Record<Work, Definition>> = { backup: read('backup'), prune: read('prune') };
 
 /** The Task behind a kind of step. */
-const stateOf = (kind: string): string =>
+const stateOf = ({ States }: Definition, kind: string): string =>
   States.WhatNext?.Choices.find(({ Condition }) => Condition.includes(`'${kind}'`))?.Next ?? kind;
 
 /** Seconds until a Task is tried again; undefined when its error goes to the Catch. Without the jitter. */
-const retryAfter = (state: string, error: string, tries: number): number | undefined => {
+const retryAfter = ({ States }: Definition, state: string, error: string, tries: number): number | undefined => {
   const retry = States[state]?.Retry.find(({ ErrorEquals }) => ErrorEquals.includes(error));
   if (!retry || tries >= retry.MaxAttempts) return undefined;
   return Math.min(retry.MaxDelaySeconds, retry.IntervalSeconds * retry.BackoffRate ** tries);
@@ -138,27 +140,30 @@ export class Executions implements TaskCallbacks, Workflow {
     request: object,
     workflow: Work,
   ): AsyncGenerator<Moment, Ended> {
+    const definition = DEFINITIONS[workflow];
     const startedAt = new Date(this.#now()).toISOString();
     const open = () => functions.openRun({ request, workflow, execution, startedAt });
     let opened: Attempt<Opened>;
     for (;;) {
       yield { kind: 'entered', state: 'OpenRun' };
-      opened = yield* invoke('OpenRun', open);
-      if ('failure' in opened) return yield* this.#recordFailure(functions, null, 0, opened.failure);
+      opened = yield* invoke(definition, 'OpenRun', open);
+      if ('failure' in opened) return yield* this.#recordFailure(definition, functions, null, 0, opened.failure);
       if (opened.value.kind !== 'busy') break;
       yield { kind: 'wait', seconds: opened.value.seconds };
     }
     const { runId, lease } = opened.value;
     if (opened.value.kind === 'skipped') return { status: 'SUCCEEDED', output: opened.value, runId };
 
+    const operate = (start: Handler<unknown>, step: Extract<NumberedStep, { timeoutSeconds: number }>) =>
+      this.#operation(definition, start, execution, runId, lease, step);
     const decide = workflow === 'prune' ? functions.decidePrune : functions.decide;
     let { step } = opened.value;
     let failure: ErrorOutput | null = null;
     for (;;) {
       yield { kind: 'entered', state: 'Decide' };
       const noted: object = { runId, lease, step, failure };
-      const decided: Attempt<NumberedStep> = yield* invoke('Decide', () => decide(noted));
-      if ('failure' in decided) return yield* this.#recordFailure(functions, runId, lease, decided.failure);
+      const decided: Attempt<NumberedStep> = yield* invoke(definition, 'Decide', () => decide(noted));
+      if ('failure' in decided) return yield* this.#recordFailure(definition, functions, runId, lease, decided.failure);
       const next: NumberedStep = decided.value;
       step += 1;
       failure = null;
@@ -167,22 +172,22 @@ export class Executions implements TaskCallbacks, Workflow {
         case 'compute-diff':
         case 'verify':
         case 'probe':
-          failure = yield* this.#operation(functions.start.observe, execution, runId, lease, next);
+          failure = yield* operate(functions.start.observe, next);
           break;
         case 'create-snapshot':
         case 'replicate':
         case 'create-replica':
         case 'mark-replica':
-          failure = yield* this.#operation(functions.start.protect, execution, runId, lease, next);
+          failure = yield* operate(functions.start.protect, next);
           break;
         case 'tidy':
         case 'delete':
-          failure = yield* this.#operation(functions.start.destroy, execution, runId, lease, next);
+          failure = yield* operate(functions.start.destroy, next);
           break;
         case 'condemn': {
           yield { kind: 'entered', state: 'Condemn' };
           const last = { runId, lease, step: step - 1 };
-          const condemned = yield* invoke('Condemn', () => functions.condemn(last));
+          const condemned = yield* invoke(definition, 'Condemn', () => functions.condemn(last));
           if ('failure' in condemned) failure = condemned.failure;
           break;
         }
@@ -192,12 +197,13 @@ export class Executions implements TaskCallbacks, Workflow {
         case 'done': {
           yield { kind: 'entered', state: 'RecordOutcome' };
           const last = { runId, lease, step: step - 1 };
-          const recorded = yield* invoke('RecordOutcome', () => functions.recordOutcome(last));
-          if ('failure' in recorded) return yield* this.#recordFailure(functions, runId, lease, recorded.failure);
+          const recorded = yield* invoke(definition, 'RecordOutcome', () => functions.recordOutcome(last));
+          if ('failure' in recorded)
+            return yield* this.#recordFailure(definition, functions, runId, lease, recorded.failure);
           return { status: 'SUCCEEDED', output: recorded.value, runId };
         }
         case 'fail':
-          return yield* this.#recordFailure(functions, runId, lease, null);
+          return yield* this.#recordFailure(definition, functions, runId, lease, null);
         default:
           next satisfies never;
       }
@@ -206,6 +212,7 @@ export class Executions implements TaskCallbacks, Workflow {
 
   /** A Task that waits for its token. @returns what its Catch hands to Decide */
   async *#operation(
+    definition: Definition,
     start: Handler<unknown>,
     execution: string,
     runId: RunId,
@@ -215,7 +222,7 @@ export class Executions implements TaskCallbacks, Workflow {
     for (let tries = 0; ; ) {
       const ended = yield* this.#attempt(start, execution, runId, lease, step);
       if (ended === 'stopped') continue;
-      const delay = ended ? retryAfter(stateOf(step.kind), ended.Error, tries) : undefined;
+      const delay = ended ? retryAfter(definition, stateOf(definition, step.kind), ended.Error, tries) : undefined;
       if (delay === undefined) return ended;
       tries += 1;
       yield { kind: 'wait', seconds: delay };
@@ -253,13 +260,16 @@ export class Executions implements TaskCallbacks, Workflow {
   }
 
   async *#recordFailure(
+    definition: Definition,
     functions: Functions,
     runId: RunId | null,
     lease: number,
     failure: ErrorOutput | null,
   ): AsyncGenerator<Moment, Ended> {
     yield { kind: 'entered', state: 'RecordFailure' };
-    const recorded = yield* invoke('RecordFailure', () => functions.recordFailure({ runId, lease, failure }));
+    const recorded = yield* invoke(definition, 'RecordFailure', () =>
+      functions.recordFailure({ runId, lease, failure }),
+    );
     return 'failure' in recorded
       ? { status: 'FAILED', error: 'RecordingFailed', cause: recorded.failure.Cause, runId }
       : { status: 'FAILED', ...recorded.value, runId };
@@ -279,10 +289,14 @@ const attempt = async <R>(call: Promise<R>): Promise<Attempt<R>> => {
 };
 
 /** A Task that calls a function, tried again as its Retry says. */
-async function* invoke<R>(state: string, call: () => Promise<R>): AsyncGenerator<Moment, Attempt<R>> {
+async function* invoke<R>(
+  definition: Definition,
+  state: string,
+  call: () => Promise<R>,
+): AsyncGenerator<Moment, Attempt<R>> {
   for (let tries = 0; ; tries += 1) {
     const tried = await attempt(call());
-    const delay = 'failure' in tried ? retryAfter(state, tried.failure.Error, tries) : undefined;
+    const delay = 'failure' in tried ? retryAfter(definition, state, tried.failure.Error, tries) : undefined;
     if (delay === undefined) return tried;
     yield { kind: 'wait', seconds: delay };
   }

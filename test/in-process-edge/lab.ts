@@ -10,6 +10,7 @@ import { decideNext } from '../../functions/core/use-cases/decide-next.ts';
 import { decidePruneNext } from '../../functions/core/use-cases/decide-prune.ts';
 import { expandPolicy } from '../../functions/core/use-cases/fleet.ts';
 import { openRun } from '../../functions/core/use-cases/open-run.ts';
+import { recordDecision } from '../../functions/core/use-cases/record-decision.ts';
 import { settleOperation } from '../../functions/core/use-cases/settle-operation.ts';
 import { startOperation } from '../../functions/core/use-cases/start-operation.ts';
 import { sweepOperations } from '../../functions/core/use-cases/sweep-operations.ts';
@@ -78,6 +79,8 @@ export class Lab {
   readonly functions: Functions;
   /** What a schedule does before the runs of its buckets: it also notes the version of the policy. */
   readonly expand: () => ReturnType<ReturnType<typeof expandPolicy>>;
+  /** A person decides about the first bucket, in the words of `record-decision`. */
+  readonly decide: (words: string, by?: string) => ReturnType<ReturnType<typeof recordDecision>>;
   readonly settle: (event: unknown) => Promise<unknown>;
   readonly sweep: () => Promise<unknown>;
   /** What runs that begin from now on prove of a copy. */
@@ -160,6 +163,17 @@ export class Lab {
         request: { policy: 'nightly' },
         startedAt: new Date(this.#now).toISOString(),
       });
+    let decisions = 0;
+    this.decide = (words, by = 'ann') => {
+      decisions += 1;
+      const request = { policy: 'nightly', bucket: this.#bucket, decision: words, by, reason: 'an audit' };
+      const startedAt = new Date(this.#now).toISOString();
+      return recordDecision({ policies: [policy()], ledger, records, workflow: callbacks, clock })({
+        request,
+        execution: `decision-${decisions}`,
+        startedAt,
+      });
+    };
     this.settle = settleOperation({ operations, edge, callbacks });
     this.sweep = sweepOperations({
       operations,
@@ -252,6 +266,11 @@ export class Lab {
   tree(side: Side, snapshot?: string, bucket = this.#bucket): ReadonlyMap<string, TreeEntry> {
     const root = `ofs://${side === 'source' ? 'prod' : 'dr'}/${bucket}`;
     return this.ozone.tree(snapshot === undefined ? root : `${root}/.snapshot/${snapshot}`);
+  }
+
+  /** The active snapshots of a side, oldest first. */
+  snapshots(side: Side, bucket = this.#bucket): ReturnType<SimulatedOzone['snapshots']> {
+    return this.ozone.snapshots(`ofs://${side === 'source' ? 'prod' : 'dr'}/${bucket}`);
   }
 
   pair(bucket = this.#bucket): Promise<PairState> {

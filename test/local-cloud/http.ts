@@ -53,6 +53,8 @@ export async function startEndpoint(world: World, services: Services, port = 0):
     server.once('error', reject);
     server.listen(port, '127.0.0.1', resolve);
   });
+  // Else a client that was idle for five seconds, on a slow machine, may write into a connection that is just being closed.
+  server.keepAliveTimeout = 0;
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('the endpoint listens on no port');
   return {

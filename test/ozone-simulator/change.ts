@@ -59,3 +59,13 @@ export function treeOf(session: Session, url: string): ReadonlyMap<string, TreeE
     ]),
   );
 }
+
+/** The active snapshots of a bucket, oldest first. */
+export function snapshotsOf(session: Session, url: string): readonly { readonly name: string; readonly id: string }[] {
+  const { service, volume, bucket } = parsePath(session, url);
+  const found = session.om(service).findBucket(volume, bucket);
+  return (found?.snapshots ?? [])
+    .filter(({ status }) => status === 'SNAPSHOT_ACTIVE')
+    .toSorted((one, other) => one.created - other.created)
+    .map(({ name, id }) => ({ name, id }));
+}

@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildSimulator } from './build.mjs';
-import { applyChanges, type Change, type TreeEntry, treeOf } from './change.ts';
+import { applyChanges, type Change, snapshotsOf, type TreeEntry, treeOf } from './change.ts';
 import { type Program, runProgram } from './cli.ts';
 import type { FaultRule } from './faults/rules.ts';
 import { type Finished, runInProcess } from './runtime.ts';
@@ -30,6 +30,8 @@ export interface SimulatedOzone {
   createBucket(bucketUrl: string): void;
   change(bucketUrl: string, changes: readonly Change[]): void;
   tree(url: string): ReadonlyMap<string, TreeEntry>;
+  /** The active snapshots of a bucket, oldest first; none when there is no bucket. */
+  snapshots(bucketUrl: string): readonly { readonly name: string; readonly id: string }[];
   setClock(clock: Clock): void;
   setFaults(rules: readonly FaultRule[]): void;
   /** By service id; `*` for all. */
@@ -132,6 +134,7 @@ function simulated(universe: MutableUniverse, cwd: string): SimulatedOzone {
       within((session) => [applyChanges(session, url, changes)]);
     },
     tree: (url) => within((session) => treeOf(session, url)),
+    snapshots: (url) => within((session) => snapshotsOf(session, url)),
     setClock: universe.setClock,
     setFaults: universe.setFaults,
     setSettings: universe.setSettings,

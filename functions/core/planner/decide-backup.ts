@@ -76,12 +76,18 @@ const createSnapshot = (history: RunHistory, facts: ClusterFacts, now: EpochMs):
   });
 };
 
-/** A sealed copy that has to be compared: of this run, or the last one that an earlier run did not come to compare. */
+/**
+ * A sealed copy that has to be compared: of this run, or the last one that an earlier run did not come to compare. Without
+ * its snapshot on the source nothing can ever compare it: somebody else may have deleted that.
+ */
 const toCompare = (history: RunHistory, facts: ClusterFacts, target: RecoveryPoint): RecoveryPoint | undefined => {
   const last = history.pair.copies.at(-1);
   const left = history.points.find(({ name }) => name === last?.point);
   return [left, target].find(
-    (point) => point?.state === 'sealed' && activeNamed(facts.replica, point.name)?.id === point.replica?.id,
+    (point) =>
+      point?.state === 'sealed' &&
+      activeNamed(facts.source, point.name)?.id === point.source.id &&
+      activeNamed(facts.replica, point.name)?.id === point.replica?.id,
   );
 };
 

@@ -48,40 +48,51 @@ export const condemnPoints =
       throw new DrError('ItemInvalid', `the plan ${hash} is not there, or not what its hash says`);
     await deps.ledger.renewLease(pair, lease, later(now, LEASE));
 
-    // On record before anything is marked: whoever was cut off in between records it again, under the same id.
-    const doomed = doomedOf(plan).filter((it) => it.plan === null);
-    const spare = sparedOf(plan);
-    if (doomed.length > 0)
+    const points = new PointsById(await deps.ledger.livingPoints(pair));
+    const change = async (all: readonly Planned[], wanted: (point: RecoveryPoint, side: Side) => Wanted) => {
+      let changes = 0;
+      for (const planned of all) {
+        const point = points.find(planned);
+        const removal = point && wanted(point, planned.side);
+        if (!point || removal === undefined) continue;
+        const changed = await deps.ledger.changePoint(pair, point, {
+          removal: { ...point.removal, [planned.side]: removal },
+        });
+        if (!changed) continue;
+        points.replace(changed);
+        changes += 1;
+      }
+      return changes;
+    };
+    const condemnedBy = (point: RecoveryPoint, side: Side) => condemnation(point, side, hash, now);
+    const concerned = (all: readonly Planned[], wanted: typeof condemnedBy): readonly Planned[] =>
+      all.filter((planned) => {
+        const point = points.find(planned);
+        return point && wanted(point, planned.side) !== undefined;
+      });
+    const condemned = concerned(
+      doomedOf(plan).filter((it) => it.plan === null),
+      condemnedBy,
+    );
+    const spared = concerned(sparedOf(plan), sparing);
+
+    // Recorded first: no point is condemned of which the record does not tell. One that is pinned at this moment is
+    // told of although it stays; the pin is on record too.
+    if (condemned.length > 0)
       await deps.records.append(
         pair,
-        `condemned:${hash}`,
-        { kind: 'condemned', runId, plan: hash, snapshots: doomed.map(recorded) },
+        `condemned:${runId}:${step}`,
+        { kind: 'condemned', runId, plan: hash, snapshots: condemned.map(recorded) },
         now,
       );
-    if (spare.length > 0)
-      await deps.records.append(pair, `spared:${hash}`, { kind: 'spared', runId, snapshots: spare.map(recorded) }, now);
-
-    const points = new PointsById(await deps.ledger.livingPoints(pair));
-    const change = async (planned: Planned, wanted: (point: RecoveryPoint) => Wanted): Promise<readonly Planned[]> => {
-      const point = points.find(planned);
-      const removal = point && wanted(point);
-      if (!point || removal === undefined) return [];
-      const changed = await deps.ledger.changePoint(pair, point, {
-        removal: { ...point.removal, [planned.side]: removal },
-      });
-      if (!changed) return [];
-      points.replace(changed);
-      return [planned];
-    };
-    const condemned: Planned[] = [];
-    for (const planned of doomed)
-      condemned.push(...(await change(planned, (point) => condemnation(point, planned.side, hash, now))));
-    const spared: Planned[] = [];
-    for (const planned of spare)
-      spared.push(
-        ...(await change(planned, (point) => (point.removal[planned.side]?.state === 'condemned' ? null : undefined))),
+    if (spared.length > 0)
+      await deps.records.append(
+        pair,
+        `spared:${runId}:${step}`,
+        { kind: 'spared', runId, snapshots: spared.map(recorded) },
+        now,
       );
-    return { condemned: condemned.length, spared: spared.length };
+    return { condemned: await change(condemned, condemnedBy), spared: await change(spared, sparing) };
   };
 
 /** What the removal of a side becomes; undefined leaves it as it is. */
@@ -92,6 +103,9 @@ const condemnation = (point: RecoveryPoint, side: Side, plan: PlanHash, now: Epo
   const isOnItsWay = known?.plan === plan || known?.state === 'deleted';
   return isOnItsWay || isHeld(point, now) ? undefined : { state: 'condemned', plan, condemnedAt: now, deletedAt: null };
 };
+
+const sparing = (point: RecoveryPoint, side: Side): Wanted =>
+  point.removal[side]?.state === 'condemned' ? null : undefined;
 
 const recorded = ({ side, name, id, reasons }: Planned) => ({ side, name: SnapshotName.parse(name), id, reasons });
 

@@ -19,7 +19,7 @@ import { settingsInForce } from '../planner/in-force.ts';
 import { planPrune } from '../planner/plan-prune.ts';
 import { isGone, isHeld, type Reconciled, reconcile } from '../planner/removals.ts';
 import type { Clock, Ledger, OperationStore, PlanStore, Records } from '../ports.ts';
-import { answerTo } from './answers.ts';
+import { answerTo, type TaskFailure } from './answers.ts';
 import { DecideEvent } from './decide-next.ts';
 import { LEASE } from './open-run.ts';
 import { operationId } from './operation-id.ts';
@@ -36,6 +36,8 @@ export interface DecidePruneDependencies {
 }
 
 const SOON = seconds(5);
+/** A Task of an earlier execution, of which nobody says whether it was done. */
+const CUT_OFF: TaskFailure = { Error: 'States.Aborted', Cause: 'the execution was over before that' };
 
 /** Of the listings of a prune nothing is kept with its steps: a decision after an effect needs a new one anyway. */
 const withoutSnapshots = (side: SeenSide): SeenSide =>
@@ -66,8 +68,11 @@ export const decidePruneNext =
       last && isOperation(last.decision)
         ? await deps.operations.load(operationId(runId, last.operationStep))
         : undefined;
-    const answer = last && answerTo(last, operation, failure, withoutSnapshots);
-    const listings = answer?.observed.kind === 'survey' ? listingsOf(operation) : undefined;
+    const isOfNow = last !== undefined && last.operationStep >= (known.run.factsFrom ?? 0);
+    const isUnknown = last?.decision.kind === 'condemn' && !isOfNow && failure === null;
+    const answer = last && answerTo(last, operation, isUnknown ? CUT_OFF : failure, withoutSnapshots);
+    // Others may have had the bucket since an earlier execution listed it: what they made is not gone because it is not listed.
+    const listings = isOfNow && answer?.observed.kind === 'survey' ? listingsOf(operation) : undefined;
     const isOurs = listings && !isAnother({ run: known.run, pair }, listings);
     const changed = isOurs ? await settle(deps, known.run, points, listings, now) : points;
     if (isOurs) await deps.ledger.changePair(pairOf, lease, { counted: countOf(listings, now) });

@@ -15,6 +15,8 @@ export interface Backend {
 /** Starts dynalite in this process, in memory, on a free loopback port. */
 export async function startDynalite(): Promise<Backend> {
   const server = dynalite({ createTableMs: 0, deleteTableMs: 0, updateTableMs: 0 });
+  // However long nobody asked for anything, no connection is closed under a caller.
+  server.keepAliveTimeout = 0;
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(0, '127.0.0.1', resolve);

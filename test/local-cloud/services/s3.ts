@@ -51,6 +51,11 @@ export class S3 {
     }
   }
 
+  /** Somebody deletes an object; nothing happens when there is none. */
+  remove(bucket: string, key: string): void {
+    rmSync(this.#file(bucket, key), { force: true });
+  }
+
   /** Objects as a state machine reads and writes them, under its role. */
   readonly asRole = {
     get: (role: Caller, bucket: string, key: string): Buffer => {
