@@ -513,7 +513,7 @@ export class Telling {
     // Under this policy it is a person's to decide what becomes of a stranger's work, and of a lineage without its base.
     const last = told.at(-1) ?? '';
     const isForeign = (this.#hasStranger || this.#isRobbed) && last.startsWith('FAILED ReplicaChanged');
-    const isRobbed = this.#isRobbed && last.startsWith('FAILED NoCommonPoint');
+    const isRobbed = this.#isRobbed && /^FAILED (NoCommonPoint|Diverged)/.test(last);
     if (this.#mode === 'incremental' && (isForeign || isRobbed)) {
       const { foreignChange, base } = await this.lab.pair();
       if (isForeign) expect(foreignChange).not.toBeNull();

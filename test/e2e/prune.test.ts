@@ -3,6 +3,7 @@ import { PruneOutcome } from '../../functions/core/domain/backup-step.ts';
 import type { RecoveryPoint } from '../../functions/core/domain/ledger.ts';
 import { PairId } from '../../functions/core/domain/names.ts';
 import type { Happening } from '../../functions/core/domain/record.ts';
+import { isDrError } from '../../functions/core/errors.ts';
 import { type BackupResult, Lab, type LabOptions, type Side } from '../in-process-edge/lab.ts';
 import { eventOf } from '../in-process-edge/run-command.ts';
 import type { Change } from '../ozone-simulator/change.ts';
@@ -207,21 +208,21 @@ describe('a point that is condemned', () => {
   });
 });
 
-describe('a prune that was cut off', () => {
-  /** Plays a prune until it enters `Condemn`, or waits for a command; then a person stops it. */
-  const pruneUntil = async (lab: Lab, slot: string, where: 'Condemn' | 'survey' | 'delete'): Promise<void> => {
-    const execution = lab.start(slot, 'sales/orders', lab.functions, 'prune');
-    for (let next = await execution.next(); !next.done; next = await execution.next()) {
-      const [command] = lab.runCommand.pending();
-      if (next.value.kind === 'entered' && where === 'Condemn' && next.value.state === where) break;
-      if (next.value.kind !== 'token' || !command) continue;
-      if (command.parameters.verb === where) break;
-      lab.deliver(command);
-      await lab.settle(eventOf(command));
-    }
-    await execution.return({ status: 'FAILED', error: 'States.Aborted', cause: '', runId: null });
-  };
+/** Plays a prune until it enters `Condemn`, or waits for a command; then a person stops it. */
+const pruneUntil = async (lab: Lab, slot: string, where: 'Condemn' | 'survey' | 'delete'): Promise<void> => {
+  const execution = lab.start(slot, 'sales/orders', lab.functions, 'prune');
+  for (let next = await execution.next(); !next.done; next = await execution.next()) {
+    const [command] = lab.runCommand.pending();
+    if (next.value.kind === 'entered' && where === 'Condemn' && next.value.state === where) break;
+    if (next.value.kind !== 'token' || !command) continue;
+    if (command.parameters.verb === where) break;
+    lab.deliver(command);
+    await lab.settle(eventOf(command));
+  }
+  await execution.return({ status: 'FAILED', error: 'States.Aborted', cause: '', runId: null });
+};
 
+describe('a prune that was cut off', () => {
   it('before it condemned does not say that it had, when it is started again', async () => {
     const lab = await nightsOf(5);
     const slot = new Date(lab.now + HOUR).toISOString();
@@ -273,6 +274,79 @@ describe('a prune that was cut off', () => {
       for (const point of living)
         if (point.removal[side]?.state === 'condemned') expect(told).toContain(point[side]?.id);
     expect(told.length).toBeGreaterThanOrEqual(5);
+  });
+});
+
+describe('a command that is still on its way', () => {
+  const LONG = { ...RETENTION, source: { keepLast: 9 }, replica: { keepLast: 9 } };
+
+  /** A prune is stopped while its first deletions wait for their host; the rules become longer. */
+  const stopped = async () => {
+    const lab = await nightsOf(5);
+    await prune(lab);
+    lab.advance(DAY);
+    await pruneUntil(lab, new Date(lab.now).toISOString(), 'delete');
+    const [late] = lab.runCommand.pending();
+    if (!late) throw new Error('a command is on its way');
+    await lab.runCommand.cancel(late.id, late.host);
+    lab.retention = LONG;
+    lab.advance(60_000);
+    return { lab, late };
+  };
+  const pinAll = async (lab: Lab): Promise<readonly string[]> => {
+    const pinned: string[] = [];
+    for (const { name } of lab.snapshots('source'))
+      try {
+        await lab.decide(`pin sales/orders ${name}`);
+        pinned.push(name);
+      } catch (error) {
+        if (!isDrError(error, 'NotConfirmed')) throw error;
+      }
+    return pinned;
+  };
+
+  it('lets nobody believe that what it deletes is kept, whatever a later prune sees', async () => {
+    const { lab, late } = await stopped();
+    await lab.prune(new Date(lab.now).toISOString());
+    const pinned = await pinAll(lab);
+    expect(pinned).toHaveLength(2);
+    lab.runCommand.deliverAgain(late);
+    expect(namesOn(lab, 'source')).toEqual(pinned);
+    expect(outputOf(await prune(lab))).toMatchObject({ deleted: 0 });
+    const gone = (await said(lab, 'deleted')).flatMap(({ byUs, snapshots }) => (byUs ? snapshots : []));
+    expect(gone).toHaveLength(3);
+  });
+
+  it('can be believed to be lost after its time: then its points are spared and can be pinned', async () => {
+    const { lab } = await stopped();
+    lab.advance(HOUR);
+    expect(outputOf(await lab.prune(new Date(lab.now).toISOString()))).toMatchObject({ spared: 5 });
+    expect(await pinAll(lab)).toHaveLength(5);
+  });
+
+  it('is not sent any more by a run that somebody else took the bucket from', async () => {
+    const lab = await nightsOf(5);
+    await prune(lab);
+    lab.advance(DAY);
+    const execution = lab.start(new Date(lab.now).toISOString(), 'sales/orders', lab.functions, 'prune');
+    const name = lab.newestExecution;
+    for (let next = await execution.next(); !next.done; next = await execution.next()) {
+      if (next.value.kind === 'entered' && next.value.state === 'delete') break;
+      const [command] = lab.runCommand.pending();
+      if (next.value.kind !== 'token' || !command) continue;
+      lab.deliver(command);
+      await lab.settle(eventOf(command));
+    }
+    lab.executions.stop(name);
+    lab.retention = LONG;
+    lab.advance(HOUR);
+    await prune(lab);
+    lab.executions.redrive(name);
+    const sent = lab.runCommand.commands.length;
+    for (let next = await execution.next(); !next.done; next = await execution.next())
+      for (const command of lab.runCommand.pending()) lab.deliver(command);
+    expect(lab.runCommand.commands).toHaveLength(sent);
+    expect(namesOn(lab, 'source')).toHaveLength(5);
   });
 });
 

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { CronFields } from './cron.ts';
-import { BucketRef, PolicyName } from './names.ts';
+import { BucketRef, OperationId, PolicyName } from './names.ts';
 import { TimeZone } from './time-zone.ts';
 import { DurationSeconds, EpochMs } from './units.ts';
 
@@ -156,6 +156,8 @@ export const Removal = z.object({
   plan: PlanHash.nullable(),
   condemnedAt: EpochMs,
   deletedAt: EpochMs.nullable(),
+  /** The last command that was to delete it. */
+  operation: OperationId.optional(),
 });
 export type Removal = z.infer<typeof Removal>;
 

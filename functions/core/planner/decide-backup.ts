@@ -23,25 +23,11 @@ import { followCopy } from './follow-copy.ts';
 import { currentSteps, pointNamed, pointsOfRun, type RunHistory, usedAttempts } from './history.ts';
 import { tidyUp, unprovenLeaks } from './leaks.ts';
 import { notReadable } from './readable.ts';
+import { reattach } from './reattach.ts';
 import { fail, operation } from './steps.ts';
 
 /** More decisions than any healthy run needs, besides waiting; a loop that does not converge ends here. */
 const MAX_STEPS = 120;
-const MAX_REATTACHMENTS = 20;
-
-/** An operation of this run that may still be going on is attached to, never started a second time. */
-const reattach = (history: RunHistory): BackupStep | undefined => {
-  const open = currentSteps(history).findLast((step) => step.observed === null);
-  if (!open) return undefined;
-  const attachments = currentSteps(history).filter((step) => step.operationStep === open.operationStep).length;
-  if (attachments > MAX_REATTACHMENTS)
-    return fail(
-      'EdgeUnreachable',
-      `the ${open.decision.kind} of step ${open.operationStep} never ended`,
-      'Look at the operation in Run Command. The next run finds out what it did.',
-    );
-  return open.decision;
-};
 
 /**
  * The point of this slot that the run works on: the newest that is still good on the source. One that is older than the

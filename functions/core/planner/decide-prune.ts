@@ -7,6 +7,7 @@ import { afterFailure } from './failures.ts';
 import { currentSteps, type RunHistory } from './history.ts';
 import type { PrunePlan, SidePlan } from './plan-prune.ts';
 import { notReadable } from './readable.ts';
+import { reattach } from './reattach.ts';
 import { fail, operation, wait } from './steps.ts';
 
 /** A snapshot that a plan condemned, where the plan was read again and really names it. */
@@ -87,6 +88,8 @@ const changesOf = (plan: Extract<PrunePlan, { kind: 'plan' }>, view: PruneView) 
  * today's plan names, which a later run deletes. Pure. `view` is there right after a survey and at no other time.
  */
 export const decidePrune = (history: RunHistory, view: PruneView | null): BackupStep => {
+  const open = reattach(history);
+  if (open) return open;
   const last = currentSteps(history).at(-1);
   const failed = afterFailure(history, last);
   if (failed) return failed;

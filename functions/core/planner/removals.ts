@@ -1,5 +1,6 @@
 import type { SeenSide } from '../domain/edge-reply.ts';
 import type { RecoveryPoint } from '../domain/ledger.ts';
+import type { OperationId } from '../domain/names.ts';
 import type { PlanHash, Removal, Removals, Side } from '../domain/retention.ts';
 import type { EpochMs } from '../domain/units.ts';
 
@@ -19,16 +20,21 @@ const gone = (known: Removal | null, now: EpochMs): Removal => ({
   deletedAt: now,
 });
 
-const ofSide = (known: Removal | null, isThere: boolean, now: EpochMs): Removal | null => {
+const ofSide = (
+  known: Removal | null,
+  isThere: boolean,
+  underWay: ReadonlySet<OperationId>,
+  now: EpochMs,
+): Removal | null => {
   if (!isThere) return known?.state === 'deleted' ? known : gone(known, now);
   switch (known?.state) {
     case undefined:
       return null;
     case 'condemned':
       return known;
-    // The host was to delete it and did not, whatever it answered.
+    // The host was to delete it and did not, whatever it answered. While it still may, nobody is told that it stays.
     case 'deleting':
-      return { ...known, state: 'condemned' };
+      return known.operation && underWay.has(known.operation) ? known : { ...known, state: 'condemned' };
     // What the ledger believed is wrong: it is alive, and must be condemned anew before it may go.
     case 'deleted':
       return null;
@@ -38,10 +44,12 @@ const ofSide = (known: Removal | null, isThere: boolean, now: EpochMs): Removal 
 /**
  * The points whose removal is another than the ledger has, going by complete listings of both sides. A snapshot that is
  * listed under the id of the point is there; one that is not is gone, by us if we had told a host to delete it.
+ * @param underWay commands that a host may still carry out
  */
 export const reconcile = (
   points: readonly RecoveryPoint[],
   listings: Readonly<Record<Side, SeenSide | null>>,
+  underWay: ReadonlySet<OperationId>,
   now: EpochMs,
 ): readonly Reconciled[] => {
   const active = (side: Side): ReadonlySet<string> | null => {
@@ -58,7 +66,7 @@ export const reconcile = (
       const id = point[side]?.id;
       if (!ids || !id) continue;
       const known = point.removal[side];
-      removal[side] = ofSide(known, ids.has(id), now);
+      removal[side] = ofSide(known, ids.has(id), underWay, now);
       if (removal[side]?.state === 'deleted' && known?.state !== 'deleted')
         lost.push({ side, byUs: known?.state === 'deleting', plan: known?.plan ?? null });
     }

@@ -4,7 +4,7 @@ import { isOperation } from '../domain/backup-step.ts';
 import { doomedOf } from '../domain/deletion-plan.ts';
 import { parseEdgeReply, type SeenSide } from '../domain/edge-reply.ts';
 import type { BackupRun, PairState, RecoveryPoint, RunStep } from '../domain/ledger.ts';
-import { pairId, type SnapshotId, splitRunId } from '../domain/names.ts';
+import { type OperationId, pairId, type SnapshotId, splitRunId } from '../domain/names.ts';
 import type { Operation } from '../domain/operation.ts';
 import type { Policy } from '../domain/policy.ts';
 import type { Happening } from '../domain/record.ts';
@@ -19,7 +19,7 @@ import { settingsInForce } from '../planner/in-force.ts';
 import { planPrune } from '../planner/plan-prune.ts';
 import { isGone, isHeld, type Reconciled, reconcile } from '../planner/removals.ts';
 import type { Clock, Ledger, OperationStore, PlanStore, Records } from '../ports.ts';
-import { answerTo, type TaskFailure } from './answers.ts';
+import { type Answer, answerTo } from './answers.ts';
 import { DecideEvent } from './decide-next.ts';
 import { LEASE } from './open-run.ts';
 import { operationId } from './operation-id.ts';
@@ -36,8 +36,17 @@ export interface DecidePruneDependencies {
 }
 
 const SOON = seconds(5);
-/** A Task of an earlier execution, of which nobody says whether it was done. */
-const CUT_OFF: TaskFailure = { Error: 'States.Aborted', Cause: 'the execution was over before that' };
+/**
+ * What came of the last step of an earlier execution, when nobody says so. Others may have had the bucket since: a command
+ * that was not sent by then must not be sent now.
+ */
+const cutOff = ({ decision }: RunStep): Answer => ({
+  observed:
+    isOperation(decision) || decision.kind === 'condemn'
+      ? { kind: 'no-answer', error: 'States.Aborted', cause: 'the execution was over before that' }
+      : { kind: 'elapsed' },
+  jvmStarts: null,
+});
 
 /** Of the listings of a prune nothing is kept with its steps: a decision after an effect needs a new one anyway. */
 const withoutSnapshots = (side: SeenSide): SeenSide =>
@@ -69,8 +78,8 @@ export const decidePruneNext =
         ? await deps.operations.load(operationId(runId, last.operationStep))
         : undefined;
     const isOfNow = last !== undefined && last.operationStep >= (known.run.factsFrom ?? 0);
-    const isUnknown = last?.decision.kind === 'condemn' && !isOfNow && failure === null;
-    const answer = last && answerTo(last, operation, isUnknown ? CUT_OFF : failure, withoutSnapshots);
+    const isCutOff = failure === null && !isOfNow && !operation?.outcome;
+    const answer = last && (isCutOff ? cutOff(last) : answerTo(last, operation, failure, withoutSnapshots));
     // Others may have had the bucket since an earlier execution listed it: what they made is not gone because it is not listed.
     const listings = isOfNow && answer?.observed.kind === 'survey' ? listingsOf(operation) : undefined;
     const isOurs = listings && !isAnother({ run: known.run, pair }, listings);
@@ -83,9 +92,10 @@ export const decidePruneNext =
       steps: await noted(deps, known.run, known.steps, last, answer, now),
     };
     const view = listings && (await viewOf(deps, history, listings, now));
-    const decision = await begun(deps, history, decidePrune(history, view?.view ?? null), now);
-    if (decision.kind === 'condemn' && view?.text) await deps.plans.put(decision.plan, view.text);
     const open = history.steps.findLast(({ observed }) => observed === null);
+    const decided = decidePrune(history, view?.view ?? null);
+    const decision = open ? decided : await begun(deps, history, decided, operationId(runId, step), now);
+    if (decision.kind === 'condemn' && view?.text) await deps.plans.put(decision.plan, view.text);
     const made = await deps.ledger.recordStep(runId, {
       n: step,
       decision,
@@ -140,6 +150,27 @@ const noted = async (
   return answered;
 };
 
+/**
+ * Commands that were to delete points and may still do so: no host has answered them, and Run Command may not be over
+ * with them yet. A run that was stopped leaves such a command behind.
+ */
+const underWay = async (
+  { operations }: DecidePruneDependencies,
+  points: readonly RecoveryPoint[],
+  now: EpochMs,
+): Promise<ReadonlySet<OperationId>> => {
+  const told = new Set(
+    points.flatMap(({ removal }) =>
+      Side.options.flatMap((side) => {
+        const of = removal[side];
+        return of?.state === 'deleting' && of.operation ? [of.operation] : [];
+      }),
+    ),
+  );
+  const loaded = await Promise.all([...told].map((id) => operations.load(id)));
+  return new Set(loaded.flatMap((it) => (it && it.outcome?.kind !== 'reply' && now < it.deadline ? [it.id] : [])));
+};
+
 /** Puts into the ledger what the listings say of removals, and answers the points that are left. */
 const settle = async (
   deps: DecidePruneDependencies,
@@ -148,7 +179,7 @@ const settle = async (
   listings: Listings,
   now: EpochMs,
 ): Promise<readonly RecoveryPoint[]> => {
-  const reconciled = reconcile(points, listings, now);
+  const reconciled = reconcile(points, listings, await underWay(deps, points, now), now);
   // Recorded first: what is gone and not on record would be a silent loss, recorded twice it is only said twice.
   await recordGone(deps, run, reconciled, now);
   const settled = new Map<string, RecoveryPoint>();
@@ -277,6 +308,7 @@ const begun = async (
   deps: DecidePruneDependencies,
   history: RunHistory,
   decision: BackupStep,
+  operation: OperationId,
   now: EpochMs,
 ): Promise<BackupStep> => {
   if (decision.kind !== 'delete') return decision;
@@ -287,7 +319,7 @@ const begun = async (
     const removal = point?.removal[side];
     if (!point || !removal || isHeld(point, now)) continue;
     const marked = await deps.ledger.changePoint(history.run.pair, point, {
-      removal: { ...point.removal, [side]: { ...removal, state: 'deleting' } },
+      removal: { ...point.removal, [side]: { ...removal, state: 'deleting', operation } },
     });
     if (marked) remove.push(it);
   }

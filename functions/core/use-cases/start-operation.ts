@@ -205,6 +205,8 @@ const create = async (
   if (VERBS[step.kind].blastRadius !== document.blastRadius)
     throw new DrError('EventInvalid', `${step.kind} is not for the ${document.blastRadius} document`);
   const now = deps.clock.now();
+  // What a redriven run decided before others had the bucket is nothing to delete by.
+  if (step.kind === 'delete') await deps.ledger.raiseFence(known.run.pair, lease, () => ({}));
   const pair =
     step.kind === 'replicate'
       ? await deps.ledger.raiseFence(known.run.pair, lease, (seen) => beforeCopy(step, seen, id, now))
