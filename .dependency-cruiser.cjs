@@ -73,10 +73,11 @@ module.exports = {
     ),
     only(
       'commands',
-      'commands of people join adapters and the core; nothing that is deployed needs them',
+      'commands of people join adapters, the core and the reader of policy files; nothing that is deployed needs them',
       '^functions/cli/',
       '^functions/(cli|adapters)/',
       '^functions/core/',
+      '^cdk/config/load-policies\\.ts$',
     ),
     {
       name: 'core-is-pure',
@@ -110,9 +111,19 @@ module.exports = {
     ),
     {
       name: 'functions-stand-alone',
+      comment: 'a command for people may read a policy file; what is deployed has its policies in its environment',
       severity: 'error',
-      from: { path: '^functions/' },
+      from: { path: '^functions/', pathNot: '^functions/cli/' },
       to: { path: '^(cdk|test)/|(^|/)node_modules/(aws-cdk-lib|constructs|cdk-nag)/' },
+    },
+    {
+      name: 'commands-stand-alone',
+      severity: 'error',
+      from: { path: '^functions/cli/' },
+      to: {
+        path: '^(cdk|test)/|(^|/)node_modules/(aws-cdk-lib|constructs|cdk-nag)/',
+        pathNot: '^cdk/config/load-policies\\.ts$',
+      },
     },
     only('local-cloud', 'an AWS that would serve any project', '^test/local-cloud/', '^test/local-cloud/'),
     {

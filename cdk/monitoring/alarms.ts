@@ -1,10 +1,11 @@
 import { Duration } from 'aws-cdk-lib';
-import { ComparisonOperator, MathExpression, TreatMissingData } from 'aws-cdk-lib/aws-cloudwatch';
+import { ComparisonOperator, MathExpression, Metric, TreatMissingData } from 'aws-cdk-lib/aws-cloudwatch';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import type { IStateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import type { Construct } from 'constructs';
+import { METRICS } from '../../functions/core/ports.ts';
 import { RunbookAlarm } from '../constructs/alarm.ts';
 
 export type Watched = {
@@ -49,6 +50,21 @@ export function addAlarms(scope: Construct, watched: Watched): void {
     impact:
       'Nothing more is deleted of a bucket: no point is lost, but snapshots pile up towards the limit of the cluster.',
     metric: notSucceeded(watched.prune),
+  });
+  new RunbookAlarm(scope, 'snapshot-limit-near', {
+    ...atLeastOne,
+    severity: 'ticket',
+    impact:
+      'In less than a month a cluster takes no new snapshots: every backup that reads or writes there then fails.',
+    metric: new Metric({
+      namespace: METRICS,
+      metricName: 'DaysUntilSnapshotLimit',
+      dimensionsMap: { service: prefix },
+      statistic: 'Minimum',
+      period: Duration.days(1),
+    }),
+    threshold: 30,
+    comparison: ComparisonOperator.LESS_THAN_THRESHOLD,
   });
   new RunbookAlarm(scope, 'schedule-undelivered', {
     ...atLeastOne,

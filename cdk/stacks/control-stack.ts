@@ -9,7 +9,6 @@ import { Topic } from 'aws-cdk-lib/aws-sns';
 import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import type { Construct } from 'constructs';
-import * as z from 'zod';
 import type { HostId } from '../../functions/core/domain/names.ts';
 import type { Policy } from '../../functions/core/domain/policy.ts';
 import type { Side } from '../../functions/core/domain/retention.ts';
@@ -18,6 +17,7 @@ import {
   SettleOperationEnv,
   StartOperationEnv,
   StoreEnv,
+  SummarizeFleetEnv,
 } from '../../functions/handlers/environments.ts';
 import { acknowledge, iam5Finding } from '../constructs/acknowledge.ts';
 import { type BlastRadius, documentPrefix, EdgeDocument } from '../constructs/edge-document.ts';
@@ -27,8 +27,6 @@ import { addAlarms } from '../monitoring/alarms.ts';
 import { stateNames } from './names.ts';
 
 const project = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url));
-
-const NoEnv = z.strictObject({});
 
 export type ControlStackProps = StackProps & {
   readonly prefix: string;
@@ -150,9 +148,10 @@ export class ControlStack extends Stack {
     });
     const summarizeFleet = this.#handler('SummarizeFleet', {
       handler: 'summarize-fleet',
-      description: 'Fails if one of the buckets failed',
-      environment: { schema: NoEnv, values: {} },
-      permissions: [],
+      description: 'Fails if one of the buckets failed; publishes how full the clusters are',
+      environment: { schema: SummarizeFleetEnv, values: { ...store, DEPLOYMENT: this.#prefix } },
+      permissions: [this.#ledger('GetItem')],
+      files,
     });
     const settle = this.#handler('SettleOperation', {
       handler: 'settle-operation',

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import * as z from 'zod';
 import { sha256 } from '../adapters/sha256.ts';
 import { type Head, verifyChain } from '../core/domain/chain.ts';
@@ -40,7 +41,7 @@ export const strangeChain = (key: string): ChainState => ({
 });
 
 /** `<pair>=<n>:<hash>`, as it is printed. @throws UsageError */
-export const parseHead = (text: string): readonly [PairId, Head] => {
+const parseHead = (text: string): readonly [PairId, Head] => {
   const [, name, n, hash] = /^([^=]+)=(\d{1,9}):([0-9a-f]{64})$/.exec(text) ?? [];
   const pair = PairId.safeParse(name);
   if (!pair.success || n === undefined || hash === undefined)
@@ -54,7 +55,7 @@ export const printHead = (pair: string, { n, hash }: Head): string => `${pair}=$
 const WithChains = z.object({ chains: z.array(ChainState) });
 
 /** The heads that a former report noted. @throws UsageError */
-export const headsOfReport = (file: string, text: string): readonly (readonly [PairId, Head])[] => {
+const headsOfReport = (file: string, text: string): readonly (readonly [PairId, Head])[] => {
   let json: unknown;
   try {
     json = JSON.parse(text);
@@ -70,7 +71,33 @@ export const headsOfReport = (file: string, text: string): readonly (readonly [P
   });
 };
 
-export const notedHeads = (heads: readonly (readonly [PairId, Head])[]): NotedHeads => {
+const read = (file: string): string => {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new UsageError(`--since ${file}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+};
+
+/** How a command is told of heads that were noted earlier. */
+export const KNOWN_HEADS = {
+  head: { type: 'string', multiple: true },
+  since: { type: 'string', multiple: true },
+} as const;
+
+export const KNOWN_HEADS_USAGE = `  --head <pair>=<n>:<hash>   a head that was noted earlier; may be given several times
+  --since <file>             all heads of a former monthly report, or of ledger:verify --json; may be given several times
+`;
+
+/** @throws UsageError */
+export const headsFrom = (given: {
+  readonly head?: readonly string[] | undefined;
+  readonly since?: readonly string[] | undefined;
+}): NotedHeads => {
+  const heads = [
+    ...(given.head ?? []).map(parseHead),
+    ...(given.since ?? []).flatMap((file) => headsOfReport(file, read(file))),
+  ];
   const noted = new Map<string, readonly Head[]>();
   for (const [pair, head] of heads) noted.set(pair, [...(noted.get(pair) ?? []), head]);
   return noted;

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { knownPairs } from '../adapters/dynamodb/pairs.ts';
 import { dynamoRecords } from '../adapters/dynamodb/records.ts';
 import type { Table } from '../adapters/dynamodb/table.ts';
@@ -6,10 +5,10 @@ import { PairId } from '../core/domain/names.ts';
 import {
   type ChainState,
   checkChain,
-  headsOfReport,
+  headsFrom,
+  KNOWN_HEADS,
+  KNOWN_HEADS_USAGE,
   type NotedHeads,
-  notedHeads,
-  parseHead,
   printHead,
   strangeChain,
 } from './chains.ts';
@@ -30,18 +29,15 @@ Reads the record of every bucket and checks that each entry is as it was written
 each chain: note it outside of this table, since a tail that was cut off shows only against a head that was known.
 
   --pair <pair>              only this one: <source>/<volume>/<bucket>#<replica>, or #local without a replica
-  --head <pair>=<n>:<hash>   a head that was noted earlier; may be given several times
-  --since <file>             all heads of a former monthly report, or of ledger:verify --json; may be given several times
   --json                     prints one JSON document
-${TABLE_USAGE}
+${KNOWN_HEADS_USAGE}${TABLE_USAGE}
 Ends with 0 when all is whole, with 1 when a chain is broken or cannot be read.
 `;
 
 const OPTIONS = {
   ...TABLE_OPTIONS,
+  ...KNOWN_HEADS,
   pair: { type: 'string' },
-  head: { type: 'string', multiple: true },
-  since: { type: 'string', multiple: true },
   json: { type: 'boolean' },
   help: { type: 'boolean' },
 } as const;
@@ -50,14 +46,6 @@ const parsePair = (text: string): PairId => {
   const pair = PairId.safeParse(text);
   if (!pair.success) throw new UsageError(`--pair ${text}: write <source>/<volume>/<bucket>#<replica>`);
   return pair.data;
-};
-
-const read = (file: string): string => {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (error) {
-    throw new UsageError(`--since ${file}: ${error instanceof Error ? error.message : String(error)}`);
-  }
 };
 
 /** The state of the chains: of one pair, or of all that the table or a noted head knows. */
@@ -85,10 +73,7 @@ export const ledgerVerify = (args: readonly string[], output: Output): Promise<n
       return 0;
     }
     const only = values.pair === undefined ? undefined : parsePair(values.pair);
-    const heads = notedHeads([
-      ...(values.head ?? []).map(parseHead),
-      ...(values.since ?? []).flatMap((file) => headsOfReport(file, read(file))),
-    ]);
+    const heads = headsFrom(values);
     const table = openTable(values);
     try {
       const chains = await checkAll(table, only, heads);

@@ -8,14 +8,7 @@ export const ERROR_FAMILIES = {
   /** Somebody broke an agreement: a person's input, or a bug. */
   contract: ['EventInvalid', 'EdgeReplyInvalid', 'ItemInvalid'],
   /** May pass by itself. */
-  transient: [
-    'EdgeUnreachable',
-    'EdgeInterrupted',
-    'SourceUnreachable',
-    'ReplicaUnreachable',
-    'DiffPending',
-    'StoreThrottled',
-  ],
+  transient: ['EdgeUnreachable', 'EdgeInterrupted', 'SourceUnreachable', 'ReplicaUnreachable', 'StoreThrottled'],
   /** Somebody else holds what is needed, or the work is done. */
   conflict: ['RunAlreadyOpen', 'LeaseLost', 'SlotAlreadyDone'],
   /** Going on could lose data: a person decides. */

@@ -178,3 +178,16 @@ export interface Records {
   /** The entries as they are stored, in the order of their keys, for whoever verifies the chain. */
   readonly links: (pair: PairId) => Promise<readonly Link[]>;
 }
+
+/** Namespace of all metrics; the dimension `service` is the prefix of the deployment. */
+export const METRICS = 'OzoneDr';
+
+/** Numbers for dashboards and alarms. */
+export interface Metrics {
+  readonly gauge: (
+    name: string,
+    unit: 'Count' | 'Percent',
+    value: number,
+    dimensions: Readonly<Record<string, string>>,
+  ) => void;
+}

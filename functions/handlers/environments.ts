@@ -8,6 +8,9 @@ export const StoreEnv = z.object({ TABLE_NAME: Name });
 /** Where plans of deletions are kept. */
 export const PlanStoreEnv = StoreEnv.extend({ RECORDS_BUCKET: Name });
 
+/** `DEPLOYMENT` is the prefix of its names: the dimension `service` of its metrics. */
+export const SummarizeFleetEnv = StoreEnv.extend({ DEPLOYMENT: Name });
+
 export const StartOperationEnv = StoreEnv.extend({
   /** The one SSM document that this function may send. */
   DOCUMENT_NAME: Name,

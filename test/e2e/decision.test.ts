@@ -1,7 +1,9 @@
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { explain } from '../../functions/cli/explain.ts';
+import { epochMs } from '../../functions/core/domain/units.ts';
 import { alarmsOf } from '../demo/play.ts';
 import { type Deployment, deploy, policyText } from '../fixtures/deployment.ts';
 import type { Change } from '../ozone-cluster/ozone-clusters.ts';
@@ -16,6 +18,7 @@ const content: readonly Change[] = Array.from({ length: FILES }, (_, i) => ({
   seed: i,
 }));
 const massDelete: readonly Change[] = content.slice(2).map(({ path }) => ({ op: 'rm', path }));
+const POLICIES = policyText([MEANT, MISTAKEN, FOREIGN], 'brake: { percent: 50, atLeast: 5 }');
 const source = (bucket: string) => `ofs://prod/${bucket}`;
 const replica = (bucket: string) => `ofs://dr/${bucket}`;
 
@@ -35,7 +38,7 @@ describe('what only a person may decide, through the deployed form', () => {
     for (const bucket of [MEANT, MISTAKEN, FOREIGN]) await clusters.change(source(bucket), content);
     deployment = await deploy({
       clusters,
-      policies: policyText([MEANT, MISTAKEN, FOREIGN], 'brake: { percent: 50, atLeast: 5 }'),
+      policies: POLICIES,
       clock: { virtualFrom: from },
       duration: () => 2,
       onEvent: (event) => {
@@ -188,6 +191,26 @@ describe('what only a person may decide, through the deployed form', () => {
       const refused = await deployment.decide(FOREIGN, `hold ${FOREIGN} ${newest?.name}0 without end`, 'case 7');
       expect(refused).toMatchObject({ status: 'FAILED', error: 'NotConfirmed' });
       expect(refused.cause).toContain(`did you mean ${newest?.name}`);
+    });
+
+    it('is explained from the table of the deployment: who keeps it, why, and what is on record of it', async () => {
+      const { cloud } = deployment;
+      const [, pinned] = await deployment.points(FOREIGN);
+      const file = join(mkdtempSync(join(tmpdir(), 'ozone-dr-explain-')), 'policies.yaml');
+      writeFileSync(file, POLICIES);
+      process.env.AWS_ACCESS_KEY_ID = 'a-person';
+      process.env.AWS_SECRET_ACCESS_KEY = 'local';
+      const said: string[] = [];
+      const options = ['--endpoint', cloud.endpoint, '--region', 'eu-central-1', '--table', cloud.table().name];
+      const code = await explain(
+        [FOREIGN, '--point', `${pinned?.name}`, '--policies', file, ...options],
+        { out: (text) => said.push(text), err: (text) => said.push(text) },
+        epochMs(cloud.clock.now()),
+      );
+      const out = said.join('');
+      expect({ code, out }).toEqual({ code: 0, out: expect.stringContaining('pinned by Ada: audit of 2026') });
+      expect(out).toContain('it is the base before the last');
+      expect(out).toContain(`Ada decided "pin ${FOREIGN} ${pinned?.name}" (audit of 2026)`);
     });
   });
 });

@@ -26,13 +26,19 @@ interface Listed {
   readonly snapshotStatus: string;
 }
 
+/** Takes the manager of a cluster away, and brings it back. */
+export interface Power<C> {
+  readonly down: (clusters: C, service: 'prod' | 'dr') => Promise<void>;
+  readonly up: (clusters: C, service: 'prod' | 'dr') => Promise<void>;
+}
+
 /**
  * A hundred points on both sides, pruned as it is deployed: schedule, machine, functions with their roles, documents. The
  * clusters are real or simulated; the points are put into the ledger instead of being copied a hundred times.
  */
-export const describePruneJob = (name: string, start: () => Promise<Clusters>): void => {
+export const describePruneJob = <C extends Clusters>(name: string, start: () => Promise<C>, power: Power<C>): void => {
   describe(`pruning a hundred points on ${name}`, () => {
-    let clusters: Clusters;
+    let clusters: C;
     let deployment: Deployment;
 
     const listed = async (service: string): Promise<readonly Listed[]> => {
@@ -47,7 +53,7 @@ export const describePruneJob = (name: string, start: () => Promise<Clusters>): 
 
     beforeAll(async () => {
       clusters = await start();
-      const retention = `retention: { zone: UTC, cron: '0 0 1 1 ? 2099', source: { keepLast: 10 }, replica: { keepLast: 20 }, coolingOffHours: 0, maxDeletions: 90 }`;
+      const retention = `retention: { zone: UTC, cron: '0 0 1 1 ? 2099', source: { keepLast: 10 }, replica: { keepLast: 20 }, graceHours: 1, coolingOffHours: 0, maxDeletions: 90 }`;
       for (const service of ['prod', 'dr']) {
         await clusters.createBucket(`ofs://${service}/${BUCKET}`);
         const creates = Array.from({ length: POINTS }, (_, n) => [
@@ -116,6 +122,8 @@ export const describePruneJob = (name: string, start: () => Promise<Clusters>): 
     };
 
     it('a first prune condemns by a stored plan, and deletes nothing', async () => {
+      // Points younger than the grace are not even condemned.
+      await deployment.cloud.advanceBy(2 * HOUR);
       expect(await deployment.fire('2026-11-21T04:30:00Z', 'prune')).toMatchObject({ status: 'SUCCEEDED' });
       expect(await listed('prod')).toHaveLength(POINTS);
       expect(await listed('dr')).toHaveLength(POINTS);
@@ -131,7 +139,18 @@ export const describePruneJob = (name: string, start: () => Promise<Clusters>): 
       expect(await listed('prod')).toHaveLength(POINTS);
     });
 
-    it('a name that is taken over after the plan keeps its new snapshot', async () => {
+    it('of two at once one waits for the other, and both do their slot', async () => {
+      const { cloud } = deployment;
+      const both = ['2026-01-01T00:00:00Z', '2026-01-01T01:00:00Z'].map((at) =>
+        cloud.startExecution('ozone-dr-prune', { ...request, slot: at }),
+      );
+      const ended = await Promise.all(both.map((arn) => cloud.executionEnded(arn)));
+      for (const it of ended) expect(it).toMatchObject({ status: 'SUCCEEDED', output: { kind: 'pruned', deleted: 0 } });
+      const waited = both.filter((arn) => JSON.stringify(cloud.history(arn)).includes('"WaitForBucket"'));
+      expect(waited).toHaveLength(1);
+    });
+
+    it('a name that is taken over keeps its new snapshot, and with a cluster down nothing goes on the other', async () => {
       const bucket = `o3://prod/${BUCKET}`;
       const taken = snapshotName(nightly, slot(20), 1);
       await clusters.ozone('sh', 'snapshot', 'delete', bucket, taken);
@@ -147,7 +166,18 @@ export const describePruneJob = (name: string, start: () => Promise<Clusters>): 
       };
       await again(120);
       const [foreign] = (await listed('prod')).filter((it) => it.name === taken);
-      await deployment.cloud.advanceBy(25 * HOUR);
+      await deployment.cloud.advanceBy(2 * HOUR);
+      for (const [service, other] of [
+        ['prod', 'dr'],
+        ['dr', 'prod'],
+      ] as const) {
+        const before = await listed(other);
+        await power.down(clusters, service);
+        expect(await deployment.prune(request), `without ${service}`).toMatchObject({ status: 'FAILED' });
+        await power.up(clusters, service);
+        expect(await listed(other)).toEqual(before);
+      }
+
       const result = await deployment.prune(request);
       expect(result).toMatchObject({ status: 'SUCCEEDED', output: { deleted: 90 } });
       expect(await listed('prod')).toContainEqual(foreign);

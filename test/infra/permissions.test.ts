@@ -39,7 +39,7 @@ const FUNCTIONS: Readonly<Record<string, Readonly<Record<string, readonly string
   'ozone-dr-record-outcome': { '*': XRAY, [TABLE]: ['dynamodb:PutItem', 'dynamodb:Query', 'dynamodb:UpdateItem'] },
   'ozone-dr-record-failure': { '*': XRAY, [TABLE]: ['dynamodb:PutItem', 'dynamodb:Query', 'dynamodb:UpdateItem'] },
   'ozone-dr-expand-policy': { '*': XRAY, [TABLE]: ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:Query'] },
-  'ozone-dr-summarize-fleet': { '*': XRAY },
+  'ozone-dr-summarize-fleet': { '*': XRAY, [TABLE]: ['dynamodb:GetItem'] },
   'ozone-dr-start-observe': starts('observe', [SOURCE_HOST, REPLICA_HOST]),
   'ozone-dr-start-protect': starts('protect', [SOURCE_HOST, REPLICA_HOST]),
   'ozone-dr-start-destroy': starts('destroy', [REPLICA_HOST]),

@@ -112,12 +112,12 @@ describe('functions', () => {
     for (const [, { Properties }] of logs) expect(Properties.RetentionInDays).toBe(90);
   });
 
-  it('the four that need the policies have them beside their code, resolved', () => {
+  it('the five that need the policies have them beside their code, resolved', () => {
     const expected = JSON.parse(JSON.stringify(resolvePolicies(sample('two-clusters.yaml'))));
-    expect(policies.map((it) => JSON.parse(it))).toEqual([expected, expected, expected, expected]);
+    expect(policies.map((it) => JSON.parse(it))).toEqual([expected, expected, expected, expected, expected]);
   });
 
-  it('another policy file gives these four another code, and so another version', () => {
+  it('another policy file gives these five another code, and so another version', () => {
     const other = synthesize(sampleWith('two-clusters.yaml', ['sales/orders', 'sales/offers'])).control;
     const versions = (template: typeof control) => new Set(ofType(template, 'AWS::Lambda::Version').map(([id]) => id));
     const changed = [...versions(other)].filter((id) => !versions(control).has(id));
@@ -126,6 +126,7 @@ describe('functions', () => {
       'ExpandPolicy',
       'OpenRun',
       'RecordDecision',
+      'SummarizeFleet',
     ]);
   });
 });
@@ -299,6 +300,7 @@ describe('alarms', () => {
       'backup-failed': 'notBreaching',
       'backup-fleet-failed': 'notBreaching',
       'prune-failed': 'notBreaching',
+      'snapshot-limit-near': 'notBreaching',
       'schedule-undelivered': 'notBreaching',
       'event-undelivered': 'notBreaching',
       'sweeper-not-running': 'breaching',

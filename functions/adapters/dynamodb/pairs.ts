@@ -1,30 +1,31 @@
 import { paginateScan } from '@aws-sdk/lib-dynamodb';
 import * as z from 'zod';
-import { PairId } from '../../core/domain/names.ts';
-import { PAIRS, parseItem, RECORDS, type Table } from './table.ts';
+import { PairId, PolicyName } from '../../core/domain/names.ts';
+import { PAIRS, POLICIES, parseItem, RECORDS, type Table } from './table.ts';
 
 const Key = z.object({ pk: z.string() });
 
-export interface KnownPairs {
+export interface Known {
   /** In the order of their names. */
   readonly pairs: readonly PairId[];
+  readonly policies: readonly PolicyName[];
   /** Partitions that call themselves records, but of no pair. */
   readonly strange: readonly string[];
 }
 
 /**
- * Every pair that has a state or a record. Reads the whole table, one page after the other: for people, not for what
- * runs every minute.
+ * Every pair that has a state or a record, and every policy. Reads the whole table, one page after the other: for
+ * people, not for what runs every minute.
  */
-export const knownPairs = async ({ client, name: TableName }: Table): Promise<KnownPairs> => {
-  const found = new Set<string>();
-  const strange = new Set<string>();
+export const knownPairs = async ({ client, name: TableName }: Table): Promise<Known> => {
+  const found = { [RECORDS]: new Set<string>(), [PAIRS]: new Set<string>(), [POLICIES]: new Set<string>() };
   const pages = paginateScan(
     { client },
     {
       TableName,
-      FilterExpression: 'begins_with(pk, :records) OR (begins_with(pk, :pairs) AND sk = :state)',
-      ExpressionAttributeValues: { ':records': RECORDS, ':pairs': PAIRS, ':state': 'STATE' },
+      FilterExpression:
+        'begins_with(pk, :records) OR (sk = :state AND (begins_with(pk, :pairs) OR begins_with(pk, :policies)))',
+      ExpressionAttributeValues: { ':records': RECORDS, ':pairs': PAIRS, ':policies': POLICIES, ':state': 'STATE' },
       ProjectionExpression: 'pk',
       ConsistentRead: true,
     },
@@ -32,9 +33,16 @@ export const knownPairs = async ({ client, name: TableName }: Table): Promise<Kn
   for await (const page of pages)
     for (const item of page.Items ?? []) {
       const { pk } = parseItem(Key, item);
-      const name = pk.slice(pk.indexOf('#') + 1);
-      if (PairId.safeParse(name).success) found.add(name);
-      else strange.add(pk);
+      for (const prefix of [RECORDS, PAIRS, POLICIES] as const)
+        if (pk.startsWith(prefix)) found[prefix].add(pk.slice(prefix.length));
     }
-  return { pairs: [...found].toSorted().map((name) => PairId.parse(name)), strange: [...strange].toSorted() };
+  const named = [...new Set([...found[RECORDS], ...found[PAIRS]])].toSorted();
+  return {
+    pairs: named.flatMap((name) => PairId.safeParse(name).data ?? []),
+    policies: [...found[POLICIES]].toSorted().flatMap((name) => PolicyName.safeParse(name).data ?? []),
+    strange: [...found[RECORDS]]
+      .filter((name) => !PairId.safeParse(name).success)
+      .toSorted()
+      .map((name) => RECORDS + name),
+  };
 };

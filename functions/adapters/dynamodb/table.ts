@@ -15,6 +15,7 @@ export const RECORDS = 'LEDGER#';
 
 /** What the partition keys of pairs begin with. */
 export const PAIRS = 'PAIR#';
+export const POLICIES = 'POLICY#';
 
 const pairKey = (pair: PairId): string => `${PAIRS}${pair}`;
 const runSortKey = (run: RunId): string => `RUN#${splitRunId(run).key}`;
@@ -33,7 +34,7 @@ export const keys = {
     pk: pairKey(pair),
     sk: `GONE#${pointSuffix(point)}`,
   }),
-  policy: (policy: PolicyName) => ({ pk: `POLICY#${policy}`, sk: 'STATE' }),
+  policy: (policy: PolicyName) => ({ pk: `${POLICIES}${policy}`, sk: 'STATE' }),
   run: (run: RunId) => ({ pk: pairKey(splitRunId(run).pair), sk: runSortKey(run) }),
   step: (run: RunId, n: number) => ({
     pk: pairKey(splitRunId(run).pair),

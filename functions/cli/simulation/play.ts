@@ -44,8 +44,7 @@ export interface Scenario extends Span {
   readonly onPlan?: (world: World, plan: PrunePlan) => void;
 }
 
-export interface PlayedDay {
-  readonly date: string;
+export interface PlayedDay extends CalendarDay {
   /** At the end of the day, of one bucket. */
   readonly source: number;
   readonly replica: number;
@@ -267,9 +266,9 @@ class Age {
   }
 }
 
-/** The newest of ordered times that is not after an instant. */
+/** The newest of ordered times that is before an instant. */
 const newestUntil = (times: readonly EpochMs[], instant: EpochMs): EpochMs | null =>
-  times.findLast((time) => time <= instant) ?? null;
+  times.findLast((time) => time < instant) ?? null;
 
 /** Whose days are counted. */
 const zoneOf = ({ retention, schedules }: Policy): string => retention?.zone ?? schedules[0]?.zone ?? 'UTC';
@@ -307,7 +306,7 @@ export const play = (scenario: Scenario): Played => {
     bucket.carryOut(plan, now);
   };
 
-  const dayOf = (day: CalendarDay): Omit<PlayedDay, 'restoreSource' | 'restoreReplica'> & CalendarDay => {
+  const dayOf = (day: CalendarDay): Omit<PlayedDay, 'restoreSource' | 'restoreReplica'> => {
     const most = { source: bucket.count('source'), replica: bucket.count('replica') };
     for (let event = events[next]; event && event.at < day.to; event = events[++next]) {
       happen(event);
@@ -329,10 +328,10 @@ export const play = (scenario: Scenario): Played => {
   const left = { source: bucket.times('source'), replica: bucket.times('replica') };
   return {
     policy,
-    days: days.map(({ from: _from, to: end, ...day }) => ({
+    days: days.map((day) => ({
       ...day,
-      restoreSource: newestUntil(left.source, end),
-      restoreReplica: newestUntil(left.replica, end),
+      restoreSource: newestUntil(left.source, day.to),
+      restoreReplica: newestUntil(left.replica, day.to),
     })),
     taken: bucket.taken,
     replicated: bucket.replicated,

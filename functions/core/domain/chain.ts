@@ -36,7 +36,7 @@ const Body = z.strictObject({
   /** From 1, without a gap. */
   n: EntryNumber,
   /** Of what is recorded: recording it twice may leave two entries of one id, and readers take the first. */
-  id: z.string().min(1).max(500),
+  id: z.string().min(1).max(5000),
   pair: PairId,
   at: EpochMs,
   happening: z.json(),

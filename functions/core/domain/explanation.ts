@@ -166,8 +166,12 @@ export const PointPage = z.object({
       })
       .nullable(),
   }),
+  /** What is on record of it, oldest first. */
+  history: z.array(z.object({ at: EpochMs, text: z.string() })),
   /** What breaks if it is deleted on every side; empty when it is. */
   consequences: z.array(Consequence),
+  /** Decisions that would keep it or let it go, in the words to write; none when it is deleted. */
+  words: z.array(z.string()),
   /** The living points next to it in time. */
   earlier: Named.nullable(),
   later: Named.nullable(),

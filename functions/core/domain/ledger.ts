@@ -99,6 +99,11 @@ export const PairState = z.object({
   sourceCreated: z.string().nullable().default(null),
   /** Verified comparisons at level rolling: the next one takes the part after. */
   rolled: z.number().int().nonnegative().default(0),
+  /** Snapshots that each side listed, others' too; null for a side that could not be read. */
+  counted: z
+    .object({ source: z.number().int().nullable(), replica: z.number().int().nullable(), at: EpochMs })
+    .nullable()
+    .default(null),
 });
 export type PairState = z.infer<typeof PairState>;
 
@@ -118,6 +123,7 @@ export const emptyPair = (pair: PairId): PairState => ({
   marks: [],
   sourceCreated: null,
   rolled: 0,
+  counted: null,
 });
 
 /** What may change in a pair while its lease is held. */
@@ -135,6 +141,7 @@ export type PairPatch = Partial<
     | 'marks'
     | 'sourceCreated'
     | 'rolled'
+    | 'counted'
   >
 >;
 

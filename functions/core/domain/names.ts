@@ -26,6 +26,8 @@ export type ClusterName = z.infer<typeof ClusterName>;
 export const PolicyName = z
   .string()
   .regex(/^[a-z][a-z0-9-]{0,30}[a-z0-9]$/, 'write 2 to 32 of a-z, 0-9 and -, a letter first')
+  // Its points would be named like the temporary snapshots that are tidied away.
+  .refine((name) => !/^tmp(-|$)/.test(name), 'tmp is reserved for temporary snapshots')
   .brand<'PolicyName'>();
 export type PolicyName = z.infer<typeof PolicyName>;
 

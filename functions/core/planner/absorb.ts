@@ -108,6 +108,23 @@ const adopt = (history: RunHistory, source: SeenSide, replica: SeenSide | null, 
   };
 };
 
+/** A day's count is exact enough for a limit that is reached in weeks. */
+const COUNT_AGE_MS = 20 * 3600_000;
+
+const withCount = (
+  { pair: { counted } }: RunHistory,
+  { source, replica, active }: Extract<Observation, { kind: 'survey' }>,
+  change: LedgerChange,
+  at: EpochMs,
+): LedgerChange => {
+  if (counted && at - counted.at < COUNT_AGE_MS) return change;
+  const of = (side: SeenSide | null, count: number): number | null => (side?.state === 'read' ? count : null);
+  return {
+    ...change,
+    pair: { ...change.pair, counted: { source: of(source, active.source), replica: of(replica, active.replica), at } },
+  };
+};
+
 /** Counts, and the first paths that differ. */
 export const differencesIn = (data: VerifyData): string =>
   `${data.onlySource} only on the source, ${data.onlyReplica} only on the replica, ${data.changed} with another type or length` +
@@ -211,7 +228,7 @@ export const absorb = (
   const { decision } = step;
   switch (observed.kind) {
     case 'survey':
-      return adopt(history, observed.source, observed.replica, now);
+      return withCount(history, observed, adopt(history, observed.source, observed.replica, now), now);
     case 'snapshot': {
       if (decision.kind === 'mark-replica') return marked(history, decision.name, observed.snapshot.id, operation);
       if (decision.kind !== 'create-snapshot' || pointNamed(history, decision.name)) return NOTHING;

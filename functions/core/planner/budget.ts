@@ -112,6 +112,10 @@ const rateOf = (schedules: readonly Schedule[]): Rate => {
   };
 };
 
+/** How often a policy is pruned; at least once a year is believed of a schedule of single days. */
+const prunesOf = ({ retention }: Policy): number =>
+  retention ? Math.max(1 / 366, rateOf([{ cron: retention.cron, zone: retention.zone }]).perDay) : 1;
+
 /** How many snapshots one bucket has on one side once its policy has been at work for long. */
 export interface Expected {
   /** The most, without those that are never deleted. */
@@ -144,7 +148,7 @@ const temporaryOn = (side: Side): number => (side === 'replica' ? 1 : 0);
  * Snapshots that Ozone has deleted and not yet purged count there too, for minutes: they are counted as waiting here.
  * Pins and legal holds are not foreseen.
  */
-export const expectedSnapshots = (policy: Policy, side: Side, prunesPerDay = 1): Expected => {
+export const expectedSnapshots = (policy: Policy, side: Side, prunesPerDay = prunesOf(policy)): Expected => {
   const rate = rateOf(policy.schedules);
   const rules = policy.retention?.[side];
   if (!policy.retention || !rules) return { steady: temporaryOn(side), growthPerDay: rate.perDay };
@@ -196,14 +200,14 @@ export interface ClusterBudget extends Expected {
   readonly shares: readonly Share[];
 }
 
-const shareOf = (policy: Policy, side: Side, prunesPerDay: number): Share => {
+const shareOf = (policy: Policy, side: Side, prunesPerDay: number | undefined): Share => {
   const { steady, growthPerDay } = expectedSnapshots(policy, side, prunesPerDay);
   const buckets = policy.buckets.length;
   return { policy: policy.name, side, buckets, steady: steady * buckets, growthPerDay: growthPerDay * buckets };
 };
 
 /** Ozone limits the snapshots of an Ozone Manager, of all its buckets together: so many do these policies come to. */
-export const budgetsOf = (policies: readonly Policy[], prunesPerDay = 1): readonly ClusterBudget[] => {
+export const budgetsOf = (policies: readonly Policy[], prunesPerDay?: number): readonly ClusterBudget[] => {
   const asked = policies.flatMap((policy) => [
     { cluster: policy.source, share: shareOf(policy, 'source', prunesPerDay) },
     ...(policy.replica ? [{ cluster: policy.replica, share: shareOf(policy, 'replica', prunesPerDay) }] : []),
@@ -251,7 +255,7 @@ const perDayText = (perDay: number): string =>
   perDay < 10 ? String(Math.ceil(perDay * 10) / 10) : String(Math.ceil(perDay));
 
 /** A cap on deletions under which more is made than ever goes. Of one bucket: a run prunes one bucket. */
-const fallsBehind = (policy: Policy, prunesPerDay: number): readonly BudgetProblem[] => {
+const fallsBehind = (policy: Policy, prunesPerDay = prunesOf(policy)): readonly BudgetProblem[] => {
   const { retention } = policy;
   if (!retention) return [];
   const sides: readonly Side[] = policy.replica ? ['source', 'replica'] : ['source'];
@@ -268,7 +272,7 @@ const fallsBehind = (policy: Policy, prunesPerDay: number): readonly BudgetProbl
     {
       path: ['policies', policy.name, 'retention', 'maxDeletions'],
       message:
-        `${retention.maxDeletions} deletions of a bucket in one run, ${prunesPerDay} run${prunesPerDay === 1 ? '' : 's'} a day, never catch up with ` +
+        `${retention.maxDeletions} deletions of a bucket in one run, ${perDayText(prunesPerDay)} run${prunesPerDay === 1 ? '' : 's'} a day, never catch up with ` +
         `the ${perDayText(toDelete)} a day that the schedules make and the rules let go ${where}, ` +
         `write at least ${Math.ceil(toDelete / prunesPerDay)}, or a schedule that is due less often`,
     },
@@ -298,7 +302,7 @@ const tooMany = ({ cluster, limit, steady, shares }: ClusterBudget): readonly Bu
 };
 
 /** Why policies cannot be deployed together. Policies that grow without end are not refused: see `forecastExhaustion`. */
-export const problemsOfBudget = (policies: readonly Policy[], prunesPerDay = 1): readonly BudgetProblem[] => [
+export const problemsOfBudget = (policies: readonly Policy[], prunesPerDay?: number): readonly BudgetProblem[] => [
   ...budgetsOf(policies, prunesPerDay).flatMap(tooMany),
   ...policies.flatMap((policy) => fallsBehind(policy, prunesPerDay)),
 ];

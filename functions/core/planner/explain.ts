@@ -1,11 +1,14 @@
+import type { Entry } from '../domain/chain.ts';
 import type { BucketPage, PointPage, PointView, SideView, Trouble } from '../domain/explanation.ts';
 import type { BackupRun, PairState, RecoveryPoint } from '../domain/ledger.ts';
 import type { BucketRef, SnapshotId } from '../domain/names.ts';
 import type { Policy } from '../domain/policy.ts';
+import type { Happening } from '../domain/record.ts';
 import { Side } from '../domain/retention.ts';
 import { type EpochMs, later, secondsBetween } from '../domain/units.ts';
+import { bucketToPrune, condemnedByLedger, inUseByCopies, isOn, listingsByLedger } from './bucket-to-prune.ts';
 import { consequencesOf, instantText, isGoodPoint, spanText } from './consequences.ts';
-import { bucketByLedger, condemnedByLedger, inUseByCopies, isOn } from './ledger-listing.ts';
+import { isInForce } from './decision.ts';
 import { type PrunePlan, type PruneSettings, planPrune } from './plan-prune.ts';
 
 /** What the ledger says of one bucket under one policy. */
@@ -39,7 +42,8 @@ const outlookOf = ({ policy, pair, pairs, points, settings }: LedgerFacts, now: 
   if (!settings)
     return { plan: null, of: () => untouched(`the policy ${policy.name} has no retention: nothing is ever deleted`) };
   const condemned = condemnedByLedger(points);
-  const plan = planPrune(bucketByLedger(policy, points, pairs, inUseByCopies(pair)), condemned, settings, now);
+  const bucket = bucketToPrune(points, pairs, inUseByCopies(pair), listingsByLedger(policy, points));
+  const plan = planPrune(bucket, condemned, settings, now);
   if (plan.kind === 'refused') return { plan, of: () => untouched(plan.reason) };
   const found = new Map<SnapshotId, NextOfSide>();
   for (const side of [plan.source, plan.replica]) {
@@ -250,8 +254,57 @@ export const explainBucket = (facts: LedgerFacts, most: number, now: EpochMs): B
   };
 };
 
+/** What an entry of the record says of a point, in sentences. */
+const toldOf = (happening: Happening, { name, runId }: RecoveryPoint): readonly string[] => {
+  const snapshots = 'snapshots' in happening ? happening.snapshots.filter((it) => it.name === name) : [];
+  const each = (what: (side: Side, why: string) => string): readonly string[] =>
+    snapshots.map(({ side, reasons }) => what(side, reasons.length > 0 ? `: ${reasons.join(', ')}` : ''));
+  switch (happening.kind) {
+    case 'verified':
+      return happening.name === name
+        ? [`${happening.equal ? 'compared with the source and equal' : 'compared: it differs'}: ${happening.detail}`]
+        : [];
+    case 'condemned':
+      return each((side, why) => `condemned on the ${side} by the plan ${happening.plan}${why}`);
+    case 'spared':
+      return each((side, why) => `its condemnation on the ${side} was taken back${why}`);
+    case 'deleted':
+      return each((side, why) =>
+        happening.byUs
+          ? `deleted on the ${side}${happening.plan ? ` by the plan ${happening.plan}` : ''}${why}`
+          : `found deleted on the ${side}, not by us${why}`,
+      );
+    case 'decision':
+      return happening.words.split(' ').includes(name)
+        ? [`${happening.by} decided "${happening.words}" (${happening.reason})`]
+        : [];
+    case 'run-ended':
+      return happening.runId === runId
+        ? [`the ${happening.workflow} that made it ${happening.status}: ${happening.summary}`]
+        : [];
+    case 'policy-weakened':
+      return [];
+  }
+};
+
+/** The decisions that there are about a point as it is now, in the words of `readWords`. */
+const wordsFor = (bucket: BucketRef, { name, pins, holds }: RecoveryPoint, now: EpochMs): readonly string[] => {
+  const holders = holds.filter((it) => isInForce(it, now));
+  return [
+    `pin ${bucket} ${name}`,
+    `hold ${bucket} ${name} until <instant>`,
+    ...new Set(pins.map(({ by }) => `unpin ${bucket} ${name} of ${by}`)),
+    ...new Set(holders.map(({ by }) => `release ${bucket} ${name} of ${by}`)),
+  ];
+};
+
 /** Everything about one point, living or deleted (`point` is not among those of the facts then). Pure. */
-export const explainPoint = (facts: LedgerFacts, point: RecoveryPoint, now: EpochMs): PointPage => {
+export const explainPoint = (
+  facts: LedgerFacts,
+  point: RecoveryPoint,
+  record: readonly Pick<Entry, 'at' | 'happening'>[],
+  now: EpochMs,
+): PointPage => {
   const { points } = facts;
   const isLiving = Side.options.some((side) => isOn(point, side));
   const others = points.filter(({ name }) => name !== point.name);
@@ -288,7 +341,9 @@ export const explainPoint = (facts: LedgerFacts, point: RecoveryPoint, now: Epoc
         differences: verification.differences,
       },
     },
+    history: record.flatMap(({ at: when, happening }) => toldOf(happening, point).map((text) => ({ at: when, text }))),
     consequences: isLiving ? [...consequencesOf(point, facts, now)] : [],
+    words: isLiving ? [...wordsFor(facts.bucket, point, now)] : [],
     earlier: earlier ? named(earlier) : null,
     later: next ? named(next) : null,
   };

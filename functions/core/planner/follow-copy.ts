@@ -2,7 +2,7 @@ import type { BackupStep } from '../domain/backup-step.ts';
 import type { Copy } from '../domain/ledger.ts';
 import { type EpochMs, seconds, secondsBetween } from '../domain/units.ts';
 import { currentSteps, type RunHistory } from './history.ts';
-import { conflict, operation, wait } from './steps.ts';
+import { fail, operation, wait } from './steps.ts';
 
 /** Shorter than a lease, which every decision renews. */
 const LONGEST_POLL = 1500;
@@ -24,8 +24,8 @@ export const followCopy = (history: RunHistory, now: EpochMs): BackupStep | unde
   const hosts = history.run.policy.replica?.hosts ?? [];
   const what = `the copy of ${copy.point} (${copy.operation})`;
   if (!hosts.includes(copy.host))
-    return conflict(
-      'replica-changed',
+    return fail(
+      'EdgeUnreachable',
       `${what} may be going on on ${copy.host}, which the policy does not name any more`,
       `Put the host back into the policy, or start again after ${new Date(copy.deadline).toISOString()}.`,
     );

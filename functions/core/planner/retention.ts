@@ -21,6 +21,8 @@ interface Counter {
   /** Only points after this instant. */
   readonly after: number;
   readonly reason: string;
+  /** Does it keep the oldest point of all, too? */
+  readonly oldestToo: boolean;
   left: number;
   last: number;
 }
@@ -54,13 +56,14 @@ const spanText = ({ years, months, days, hours }: SpanParts): string => {
 const numbered = (unit: Unit, count: RetentionCount | undefined, reason: string): readonly Counter[] => {
   if (count === undefined || count === 0) return [];
   const left = count === 'unlimited' ? Number.POSITIVE_INFINITY : count;
-  return [{ unit, after: Number.NEGATIVE_INFINITY, reason, left, last: Number.NaN }];
+  return [{ unit, after: Number.NEGATIVE_INFINITY, reason, oldestToo: true, left, last: Number.NaN }];
 };
 
-const within = (unit: Unit, after: number, reason: string): Counter => ({
+const within = (unit: Unit, after: number, reason: string, oldestToo: boolean): Counter => ({
   unit,
   after,
   reason,
+  oldestToo,
   left: Number.POSITIVE_INFINITY,
   last: Number.NaN,
 });
@@ -71,7 +74,7 @@ const asWritten = (rules: RetentionRules, clock: ZoneClock, newest: EpochMs): re
     const span = rules[rule];
     if (span === undefined) return [];
     const parts = spanParts(span);
-    return [within(unit, clock.before(newest, parts), `${reason} ${spanText(parts)}`)];
+    return [within(unit, clock.before(newest, parts), `${reason} ${spanText(parts)}`, true)];
   });
   const isEvery = (counter: Counter): boolean => counter.unit === 'point';
   return [
@@ -98,13 +101,16 @@ const reach = (period: Period, count: number): SpanParts => {
   }
 };
 
-/** By age: the newest point of a period stays while it is younger than the count of its rule says in time. */
+/**
+ * By age: the newest point of a period stays while it is younger than the count of its rule says in time. The oldest of
+ * all is nothing special to it: when the older ones are deleted, the next would become it and stay after all.
+ */
 const byAgeToo = (rules: RetentionRules, clock: ZoneClock, newest: EpochMs): readonly Counter[] =>
   COUNTED.flatMap(([rule, unit, reason]) => {
     const count = rules[rule];
     if (unit === 'point' || count === undefined || count === 0 || count === 'unlimited') return [];
     const span = reach(unit, count);
-    return [within(unit, clock.before(newest, span), `${reason} younger than ${spanText(span)}`)];
+    return [within(unit, clock.before(newest, span), `${reason} younger than ${spanText(span)}`, false)];
   });
 
 const isOver = (counter: Counter, at: EpochMs): boolean => counter.left === 0 || at <= counter.after;
@@ -139,7 +145,7 @@ const judge = (
     for (const counter of open) {
       const period = counter.unit === 'point' ? index : numberOf(counter.unit, wall);
       const isNew = period !== counter.last;
-      if (!isNew && !isOldest) continue;
+      if (!isNew && !(isOldest && counter.oldestToo)) continue;
       reasons ??= [];
       reasons.push(isNew ? counter.reason : `oldest ${counter.reason}`);
       counter.last = period;
@@ -157,7 +163,9 @@ const judge = (
  *   zone's wall clock, weeks are ISO weeks. A day of 25 hours is one day; the hour that the clock shows twice is one
  *   hour, because it has one label;
  * - the oldest point of all is also kept by each rule that has counts left (`oldest daily snapshot`);
- * - "within" counts back from the newest point, and a point that is exactly as old as the span is not within it.
+ * - "within" counts back from the newest point, and a point that is exactly as old as the span is not within it. Its
+ *   count never ends, so it keeps the oldest point of all as long as that lies within: which point this is changes when
+ *   older ones are deleted.
  *
  * Two things differ from restic. Every point is dated in the one zone given, not in the zone of the host that made it.
  * And points after `now` are kept and take no count: a clock that ran ahead once must not push good points out.

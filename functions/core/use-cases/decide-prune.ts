@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { BackupStep, NumberedStep } from '../domain/backup-step.ts';
 import { isOperation } from '../domain/backup-step.ts';
 import { doomedOf } from '../domain/deletion-plan.ts';
@@ -10,6 +11,7 @@ import type { Happening } from '../domain/record.ts';
 import { type PlanHash, Side } from '../domain/retention.ts';
 import { type EpochMs, later, seconds } from '../domain/units.ts';
 import { DrError } from '../errors.ts';
+import { bucketToPrune, inUseByCopies } from '../planner/bucket-to-prune.ts';
 import { type Condemned, decidePrune, deletedBy, isAnother, type PruneView } from '../planner/decide-prune.ts';
 import { deletionPlan } from '../planner/deletion-plan.ts';
 import type { RunHistory } from '../planner/history.ts';
@@ -82,6 +84,7 @@ export const decidePruneNext =
     const listings = isOfNow && answer?.observed.kind === 'survey' ? listingsOf(operation) : undefined;
     const isOurs = listings && !isAnother({ run: known.run, pair }, listings);
     const changed = isOurs ? await settle(deps, known.run, points, listings, now) : points;
+    if (isOurs) await deps.ledger.changePair(pairOf, lease, { counted: countOf(listings, now) });
     const history: RunHistory = {
       run: known.run,
       pair,
@@ -106,6 +109,13 @@ export const decidePruneNext =
   };
 
 type Listings = PruneView['listings'];
+
+/** Deleted ones that are still listed count towards the limit of the cluster, too. */
+const countOf = ({ source, replica }: Listings, at: EpochMs): PairState['counted'] => ({
+  source: source.state === 'read' ? source.snapshots.length : null,
+  replica: replica?.state === 'read' ? replica.snapshots.length : null,
+  at,
+});
 
 /** The whole listing, from the answer itself. */
 const listingsOf = (operation: Operation | undefined): Listings | undefined => {
@@ -201,11 +211,18 @@ const recordGone = async (
   for (const { byUs, plan, snapshots } of ways.values())
     await records.append(
       run.pair,
-      `deleted:${run.runId}:${snapshots[0]?.id}`,
+      `deleted:${run.runId}:${digestOf(snapshots)}`,
       { kind: 'deleted', runId: run.runId, plan, byUs, snapshots },
       now,
     );
 };
+
+/** Two lists of one run are two entries. */
+const digestOf = (snapshots: Way['snapshots']): string =>
+  createHash('sha256')
+    .update(snapshots.map(({ side, id }) => `${side} ${id}`).join())
+    .digest('hex')
+    .slice(0, 16);
 
 interface Way {
   readonly byUs: boolean;
@@ -271,19 +288,7 @@ const viewOf = async (
     };
   const settings = { ...inForce, maxDeletions: Math.max(0, inForce.maxDeletions - deletedBy(history)) };
   const plan = planPrune(
-    {
-      points,
-      pairs,
-      inUse: pair.copies
-        .filter(({ to }) => to === null)
-        .map(({ operation, point, base: from }) => ({ by: operation, points: from ? [point, from] : [point] })),
-      pins: points.flatMap((point) => [
-        ...point.pins.map((pin) => ({ point: point.name, ...pin })),
-        ...(point.pinned === null ? [] : [{ point: point.name, by: 'the anomaly brake', reason: point.pinned }]),
-      ]),
-      holds: points.flatMap((point) => point.holds.map((hold) => ({ point: point.name, ...hold }))),
-      listings,
-    },
+    bucketToPrune(points, pairs, inUseByCopies(pair), listings),
     new Map([...proved].map(([id, { since }]) => [id, since])),
     settings,
     now,

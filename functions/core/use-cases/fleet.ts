@@ -5,8 +5,9 @@ import type { Policy } from '../domain/policy.ts';
 import type { PolicyState } from '../domain/retention.ts';
 import type { EpochMs } from '../domain/units.ts';
 import { DrError } from '../errors.ts';
+import { budgetsOf, forecastExhaustion } from '../planner/budget.ts';
 import { bucketsInForce, versionsInForce, weakened, withVersion } from '../planner/in-force.ts';
-import type { Clock, Ledger, Records } from '../ports.ts';
+import type { Clock, Ledger, Metrics, Records } from '../ports.ts';
 import { parseEvent } from './parse-event.ts';
 
 const Work = z.enum(['backup', 'prune']);
@@ -104,11 +105,37 @@ const SummarizeEvent = z.object({
   announcements: z.array(z.string()).default([]),
 });
 
-/** How a slot went. @throws BucketsFailed with each bucket that failed and the execution to look at */
+export interface SummarizeDependencies {
+  readonly policies: readonly Policy[];
+  readonly ledger: Pick<Ledger, 'loadPair'>;
+  readonly metrics: Metrics;
+  readonly clock: Clock;
+}
+
+/** How full the Ozone Manager of a cluster is, and when its limit is passed if nothing changes. */
+export interface SnapshotBudget {
+  readonly cluster: string;
+  readonly snapshots: number;
+  readonly limit: number;
+  /** ISO 8601; null: not at the rate of these policies. */
+  readonly full: string | null;
+}
+
+/**
+ * How a slot went, and how full the clusters are, which is also published.
+ * @throws BucketsFailed with each bucket that failed and the execution to look at
+ */
 export const summarizeFleet =
-  () =>
-  async (event: unknown): Promise<{ readonly buckets: number; readonly announcements: readonly string[] }> => {
+  (deps: SummarizeDependencies) =>
+  async (
+    event: unknown,
+  ): Promise<{
+    readonly buckets: number;
+    readonly announcements: readonly string[];
+    readonly budget: readonly SnapshotBudget[];
+  }> => {
     const { results, announcements: announced } = parseEvent(SummarizeEvent, event);
+    const budget = await budgetNow(deps);
     const failed = results.filter((it) => it.error !== null);
     if (failed.length > 0)
       throw new DrError(
@@ -118,5 +145,56 @@ export const summarizeFleet =
           8000,
         ),
       );
-    return { buckets: results.length, announcements: announced };
+    return { buckets: results.length, announcements: announced, budget };
   };
+
+/** By what the last look at each bucket counted; buckets of others on the same cluster are not seen. */
+const budgetNow = async ({
+  policies,
+  ledger,
+  metrics,
+  clock,
+}: SummarizeDependencies): Promise<readonly SnapshotBudget[]> => {
+  const now = clock.now();
+  const counts = await snapshotsByCluster(policies, ledger);
+  const budgets = budgetsOf(policies).map((expected) => {
+    const { cluster, limit } = expected;
+    const snapshots = counts.get(cluster) ?? 0;
+    const full = forecastExhaustion(expected, snapshots, now);
+    metrics.gauge('SnapshotsOfLimit', 'Percent', Math.round((1000 * snapshots) / limit) / 10, { cluster });
+    // A cluster that never gets full is as far away as the forecast looks.
+    const days = full === null ? FORECAST_DAYS : Math.min(FORECAST_DAYS, Math.floor((full - now) / 86_400_000));
+    metrics.gauge('DaysUntilSnapshotLimit', 'Count', days, { cluster });
+    return { days, cluster, snapshots, limit, full: full === null ? null : new Date(full).toISOString() };
+  });
+  // Without a cluster: of the one that gets full first, for the alarm.
+  metrics.gauge('DaysUntilSnapshotLimit', 'Count', Math.min(...budgets.map(({ days }) => days)), {});
+  return budgets.map(({ days: _, ...budget }) => budget);
+};
+
+const FORECAST_DAYS = 3650;
+
+/** A bucket that several policies back up is listed for each of them, and counted once per side: the last count. */
+const snapshotsByCluster = async (
+  policies: readonly Policy[],
+  ledger: Pick<Ledger, 'loadPair'>,
+): Promise<ReadonlyMap<string, number>> => {
+  const last = new Map<string, { readonly cluster: string; readonly count: number; readonly at: EpochMs }>();
+  for (const { source, replica, buckets } of policies)
+    for (const bucket of buckets) {
+      const { counted } = await ledger.loadPair(pairId(source.name, bucket, replica?.name ?? null));
+      if (!counted) continue;
+      const sides = [
+        { cluster: source.name, count: counted.source },
+        ...(replica ? [{ cluster: replica.name, count: counted.replica }] : []),
+      ];
+      for (const { cluster, count } of sides) {
+        const known = last.get(`${cluster} ${bucket}`);
+        if (count !== null && (!known || known.at < counted.at))
+          last.set(`${cluster} ${bucket}`, { cluster, count, at: counted.at });
+      }
+    }
+  const sums = new Map<string, number>();
+  for (const { cluster, count } of last.values()) sums.set(cluster, (sums.get(cluster) ?? 0) + count);
+  return sums;
+};

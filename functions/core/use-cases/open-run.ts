@@ -79,9 +79,9 @@ export const findPolicy = (policies: readonly Policy[], name: string, bucket: Bu
 };
 
 /** A policy as it counts for a bucket: one that was taken out of it lately is still looked after. */
-const policyOf = async (
-  { policies, ledger }: OpenRunDependencies,
-  { policy: name, bucket }: z.infer<typeof RunRequest>,
+export const policyOf = async (
+  { policies, ledger }: Pick<OpenRunDependencies, 'policies' | 'ledger'>,
+  { policy: name, bucket }: Pick<z.infer<typeof RunRequest>, 'policy' | 'bucket'>,
   now: EpochMs,
 ): Promise<Policy> => {
   const policy = policies.find((it) => it.name === name);

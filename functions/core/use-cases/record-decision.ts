@@ -14,7 +14,7 @@ import {
   unknownPoint,
 } from '../planner/decision.ts';
 import type { Clock, Ledger, Records, Workflow } from '../ports.ts';
-import { findPolicy, takeLease } from './open-run.ts';
+import { policyOf, takeLease } from './open-run.ts';
 import { parseEvent } from './parse-event.ts';
 
 const SHORT_LEASE = seconds(120);
@@ -79,10 +79,10 @@ export const recordDecision =
   async (event: unknown): Promise<Recorded> => {
     const { request, execution, startedAt } = parseEvent(DecisionEvent, event);
     const { bucket, by, reason } = request;
-    const policy = findPolicy(deps.policies, request.policy, bucket);
+    const said = { by, reason, at: deps.clock.now() };
+    const policy = await policyOf(deps, request, said.at);
     const pair = pairId(policy.source.name, bucket, policy.replica?.name ?? null);
     const words = readWords(request.decision, bucket);
-    const said = { by, reason, at: deps.clock.now() };
     const delivery = { request, policy, pair, execution, startedAt, said };
     const effect = 'point' in words ? await onPoint(deps, delivery, words) : await onPair(deps, delivery, words);
     // The decision itself was written before anything changed; this says what came of it.

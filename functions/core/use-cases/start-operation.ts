@@ -3,7 +3,7 @@ import type { OperationStep } from '../domain/backup-step.ts';
 import { isOperation } from '../domain/backup-step.ts';
 import type { BackupRun, PairPatch, PairState } from '../domain/ledger.ts';
 import { type OperationId, RunId } from '../domain/names.ts';
-import { type BlastRadius, DELIVERY, type EdgeParameters, type Operation } from '../domain/operation.ts';
+import { type BlastRadius, DELIVERY, EdgeParameters, type Operation } from '../domain/operation.ts';
 import type { Cluster } from '../domain/policy.ts';
 import { type EpochMs, later, seconds } from '../domain/units.ts';
 import { DrError, isDrError } from '../errors.ts';
@@ -55,7 +55,7 @@ export const edgeParameters = (
   pair: PairState | null,
 ): EdgeParameters => {
   const { limits } = run.policy;
-  const common: EdgeParameters = {
+  const common = EdgeParameters.parse({
     operation: operationId,
     verb: VERBS[step.kind].verb,
     source: path(run.policy.source, run),
@@ -74,23 +74,9 @@ export const edgeParameters = (
     copySeconds: '0',
     maps: String(limits.maps),
     bandwidth: String(limits.bandwidthMBps ?? 0),
-    level: '',
-    part: '0',
-    parts: '0',
-    brake: '',
-    supersedes: '',
-    detached: 'no',
-    probed: '',
-    remove: '',
-    layout: '',
-    replication: '',
-    quotaBytes: '0',
-    quotaNamespace: '0',
-    encryptionKey: '',
-    narrow: '',
     executionTimeout: String(executionSeconds(step)),
     commandTimeout: String(executionSeconds(step) + 60),
-  };
+  });
   switch (step.kind) {
     case 'survey':
       return common;

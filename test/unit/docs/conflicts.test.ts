@@ -52,7 +52,6 @@ describe('the runbook of a failed backup', () => {
     'ItemInvalid',
     'BucketsFailed',
     'NotConfirmed',
-    'DiffPending',
     'PruneRefused',
     'ChangedMeanwhile',
   ];

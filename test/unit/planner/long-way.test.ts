@@ -196,6 +196,7 @@ describe('a copy that may still be going on', () => {
     const elsewhere = withPair({ copies: [copyOf('b', 'open', 'mi-0fffffffffffffff0')] });
     expect(decide(world, elsewhere)).toMatchObject({
       kind: 'fail',
+      error: 'EdgeUnreachable',
       remedy: expect.stringContaining('Put the host back'),
     });
   });

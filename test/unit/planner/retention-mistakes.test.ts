@@ -318,7 +318,7 @@ describe('mistakes in what may go', () => {
 
   it('the base of a copy that goes on after its controller died is not pruned', () => {
     const inUse = [
-      { runId: RunId.parse('prod/sales/orders#dr#nightly#20261121t020000z'), points: [nameOf(7), nameOf(9)] },
+      { by: RunId.parse('prod/sales/orders#dr#nightly#20261121t020000z'), points: [nameOf(7), nameOf(9)] },
     ];
     const plan = planPrune(
       bucketOf(nights(12), { base: 0, previous: 1, inUse }),

@@ -82,7 +82,7 @@ describe('the ratchet', () => {
 });
 
 describe('the guard of age', () => {
-  const hourly = Array.from({ length: 24 * 40 }, (_, index) => ({ name: `p${1000 + index}`, at: ago(index) }));
+  const hourly = Array.from({ length: 24 * 400 }, (_, index) => ({ name: `p${10_000 + index}`, at: ago(index) }));
   const count = (rules: RetentionRules, apply: typeof applyRules) =>
     apply(hourly, rules, 'Europe/Berlin', now).filter(({ kept }) => kept).length;
 
@@ -99,6 +99,12 @@ describe('the guard of age', () => {
     ['years', { keepYearly: 1 }, 2],
   ] as const)('counts %s', (_sentence, written, expected) => {
     expect(count(RetentionRules.parse(written), applyRulesGuarded)).toBe(expected);
+  });
+
+  it('keeps nothing for being the oldest: which point that is changes when older ones are deleted', () => {
+    const young = hourly.slice(0, 100);
+    const rules = RetentionRules.parse({ keepYearly: 1 });
+    expect(applyRulesGuarded(young, rules, 'UTC', now).filter(({ kept }) => kept)).toHaveLength(1);
   });
 
   it('has no age for the last points and nothing to add to unlimited ones', () => {

@@ -268,6 +268,7 @@ export const historyOf = (world: World): RunHistory => {
     hold: world.hold ?? null,
     marks: world.marks ?? [],
     sourceCreated: world.sourceCreated ?? null,
+    counted: null,
     rolled: 0,
   };
   const survey: Observation = {

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { dynamoLedger } from '../../../functions/adapters/dynamodb/ledger.ts';
+import { emptyPair, type PairState } from '../../../functions/core/domain/ledger.ts';
 import { RunId } from '../../../functions/core/domain/names.ts';
 import { epochMs } from '../../../functions/core/domain/units.ts';
 import type { Ledger } from '../../../functions/core/ports.ts';
@@ -147,14 +148,40 @@ describe('the fleet', () => {
     expect(first.runs[0]?.name).toMatch(/^[0-9A-Za-z_-]{1,80}$/);
   });
 
+  const published: string[] = [];
+  const summarize = (pair: Partial<PairState> = {}) =>
+    summarizeFleet({
+      policies: [policyOf('incremental')],
+      ledger: { loadPair: async (id) => ({ ...emptyPair(id), ...pair }) },
+      metrics: { gauge: (name, _unit, value, { cluster = 'all' }) => published.push(`${name} ${cluster} ${value}`) },
+      clock: { now: () => slot },
+    });
+
   it('fails with the list when a bucket failed, and only then', async () => {
     const result = (bucket: string, error: string | null) => ({ bucket, name: `n-${bucket}`, error });
-    expect(await summarizeFleet()({ results: [result('a/b', null)] })).toEqual({ buckets: 1, announcements: [] });
-    await expect(
-      summarizeFleet()({ results: [result('a/b', null), result('c/d', 'CopyFailed')] }),
-    ).rejects.toMatchObject({
+    expect(await summarize()({ results: [result('a/b', null)] })).toMatchObject({ buckets: 1, announcements: [] });
+    await expect(summarize()({ results: [result('a/b', null), result('c/d', 'CopyFailed')] })).rejects.toMatchObject({
       name: 'BucketsFailed',
       message: '1 of 2 buckets failed: c/d (execution n-c/d)',
     });
+  });
+
+  it('says and publishes how full each cluster is, and when it is full', async () => {
+    published.length = 0;
+    const counted = { source: 2500, replica: 9990, at: slot };
+    const { budget } = await summarize({ counted })({ results: [] });
+    expect(budget).toMatchObject([
+      { cluster: 'dr', snapshots: 9990, limit: 10_000 },
+      { cluster: 'prod', snapshots: 2500, limit: 10_000 },
+    ]);
+    expect(published.filter((it) => it.startsWith('SnapshotsOfLimit'))).toEqual([
+      'SnapshotsOfLimit dr 99.9',
+      'SnapshotsOfLimit prod 25',
+    ]);
+    const days = (cluster: string) =>
+      Number(published.find((it) => it.startsWith(`DaysUntilSnapshotLimit ${cluster} `))?.split(' ')[2]);
+    // The policy keeps everything, and has no schedule that would make more.
+    expect([days('dr'), days('prod'), days('all')]).toEqual([3650, 3650, 3650]);
+    expect(budget.map(({ full }) => full)).toEqual([null, null]);
   });
 });

@@ -269,6 +269,32 @@ describe('a point', () => {
     ]);
   });
 
+  it('of a bucket that was taken out of the policy lately can be kept: a prune still looks after it', async () => {
+    const { name, objectives, retention, ...rest } = policyOf('incremental');
+    const version = { retention, ...objectives };
+    await ledger.putPolicyState({
+      policy: name,
+      revision: 0,
+      versions: [
+        { since: epochMs(slot - 7_200_000), ...version, buckets: [BucketRef.parse(BUCKET)] },
+        { since: epochMs(slot - 3_600_000), ...version, buckets: [BucketRef.parse('sales/others')] },
+      ],
+    });
+    const decided = recordDecision({
+      policies: [{ name, objectives, retention, ...rest, buckets: [BucketRef.parse('sales/others')] }],
+      ledger,
+      records,
+      workflow: { isRunning: async () => false },
+      clock: { now: () => slot },
+    })({
+      request: { policy: name, bucket: BUCKET, decision: `pin ${BUCKET} ${NAME}`, by: 'Ada', reason: 'audit' },
+      execution: 'arn:decision',
+      startedAt: '2026-11-20T02:00:00Z',
+    });
+    await expect(decided).resolves.toMatchObject({ decision: 'pin' });
+    expect(await pointNow()).toMatchObject({ pins: [{ by: 'Ada' }] });
+  });
+
   it('that is not there is refused, with the nearest names', async () => {
     await refusedWith(
       decide(`pin ${BUCKET} ${nameOf('b').replace('-1', '-2')}`),

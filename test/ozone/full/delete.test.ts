@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { EdgeHost, operationId, type Reply } from '../edge-host/edge-host.ts';
-import { type OzoneClusters, startOzoneClusters } from '../ozone-cluster/ozone-clusters.ts';
-import { cacheDirectory } from '../ozone-cluster/software.ts';
+import { EdgeHost, operationId, type Reply } from '../../edge-host/edge-host.ts';
+import { type OzoneClusters, startOzoneClusters } from '../../ozone-cluster/ozone-clusters.ts';
+import { cacheDirectory } from '../../ozone-cluster/software.ts';
 
 let clusters: OzoneClusters;
 let host: EdgeHost;

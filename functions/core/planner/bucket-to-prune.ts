@@ -38,15 +38,12 @@ const listing = (points: readonly RecoveryPoint[], side: Side): SeenSide => ({
   }),
 });
 
-/**
- * What a plan is made from, by the ledger alone: as if each side had exactly the snapshots that the ledger has and does
- * not call deleted. A prune looks at the clusters instead.
- */
-export const bucketByLedger = (
-  policy: Pick<Policy, 'replica'>,
+/** What a plan is made from. */
+export const bucketToPrune = (
   points: readonly RecoveryPoint[],
   pairs: BucketToPrune['pairs'],
   inUse: BucketToPrune['inUse'],
+  listings: BucketToPrune['listings'],
 ): BucketToPrune => ({
   points,
   pairs,
@@ -56,7 +53,19 @@ export const bucketByLedger = (
     ...(point.pinned === null ? [] : [{ point: point.name, by: 'the anomaly brake', reason: point.pinned }]),
   ]),
   holds: points.flatMap((point) => point.holds.map((hold) => ({ point: point.name, ...hold }))),
-  listings: { source: listing(points, 'source'), replica: policy.replica && listing(points, 'replica') },
+  listings,
+});
+
+/**
+ * Listings by the ledger alone: as if each side had exactly the snapshots that the ledger has and does not call deleted.
+ * A prune looks at the clusters instead.
+ */
+export const listingsByLedger = (
+  policy: Pick<Policy, 'replica'>,
+  points: readonly RecoveryPoint[],
+): BucketToPrune['listings'] => ({
+  source: listing(points, 'source'),
+  replica: policy.replica && listing(points, 'replica'),
 });
 
 /** Since when snapshots are condemned, by id. */

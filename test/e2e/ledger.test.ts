@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -7,9 +7,14 @@ import { DeleteCommand, GetCommand, PutCommand, UpdateCommand } from '@aws-sdk/l
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { dynamoRecords } from '../../functions/adapters/dynamodb/records.ts';
 import { keys } from '../../functions/adapters/dynamodb/table.ts';
+import { sha256 } from '../../functions/adapters/sha256.ts';
 import { ledgerVerify } from '../../functions/cli/ledger-verify.ts';
+import type { Output } from '../../functions/cli/options.ts';
+import { MonthlyReport } from '../../functions/cli/report/model.ts';
+import { report } from '../../functions/cli/report.ts';
 import { PairId } from '../../functions/core/domain/names.ts';
 import type { Records } from '../../functions/core/ports.ts';
+import { problemsOfMarkup } from '../demo/markup.ts';
 import { type Deployment, deploy, policyText } from '../fixtures/deployment.ts';
 import { root } from '../local-cloud/world.ts';
 import { createSimulator, type OzoneSimulator } from '../ozone-simulator/simulator.ts';
@@ -19,7 +24,7 @@ const [GOOD, FOREIGN] = ['sales/orders', 'sales/taken'] as const;
 const good = PairId.parse(`prod/${GOOD}#dr`);
 const foreign = PairId.parse(`prod/${FOREIGN}#dr`);
 
-describe('npm run ledger:verify, on the ledger of runs of the deployed form', () => {
+describe('npm run ledger:verify and npm run report, on the ledger of runs of the deployed form', () => {
   let clusters: OzoneSimulator;
   let deployment: Deployment;
   let records: Records;
@@ -81,12 +86,15 @@ describe('npm run ledger:verify, on the ledger of runs of the deployed form', ()
         });
       child.on('error', reject).on('close', (code) => resolve({ code, ...text }));
     });
-  /** The same in this process. */
-  const verify = async (...args: readonly string[]): Promise<Ended> => {
+  /** A command in this process. */
+  const run = async (
+    command: (args: readonly string[], output: Output) => Promise<number>,
+    args: readonly string[],
+  ): Promise<Ended> => {
     const text = { stdout: '', stderr: '' };
     for (const [name, value] of Object.entries(environment())) vi.stubEnv(name, value);
     try {
-      const code = await ledgerVerify(args, {
+      const code = await command(args, {
         out: (it) => {
           text.stdout += it;
         },
@@ -99,6 +107,7 @@ describe('npm run ledger:verify, on the ledger of runs of the deployed form', ()
       vi.unstubAllEnvs();
     }
   };
+  const verify = (...args: readonly string[]) => run(ledgerVerify, args);
   const headOf = async (pair: PairId) => {
     const last = (await records.links(pair)).at(-1);
     return `${pair}=${last?.n}:${last?.hash}`;
@@ -236,6 +245,85 @@ describe('npm run ledger:verify, on the ledger of runs of the deployed form', ()
       code: 1,
       stdout: '',
       stderr: expect.stringContaining('ResourceNotFoundException'),
+    });
+  });
+
+  describe('the report', () => {
+    const reportOf = (args: readonly string[], now = Date.UTC(2026, 11, 1)) =>
+      run((given, output) => report(given, output, () => now), args);
+    const at = (name: string) => join(folder, name);
+    const written = (out: string) => readFileSync(join(at(out), 'evidence-2026-11.json'), 'utf8');
+
+    it('tells of the month, as JSON and as a page that loads nothing', async () => {
+      const { code, stdout, stderr } = await reportOf(['--month', '2026-11', '--out', at('one')]);
+      expect([code, stderr]).toEqual([0, '']);
+      expect(stdout).toMatch(/^prod\/sales\/orders#dr nightly: attained \d+\.\d\d %\n/);
+      expect(stdout).toContain(`${foreign} nightly: cannot be said: no good point existed in this month\n`);
+      const evidence = MonthlyReport.parse(JSON.parse(written('one')));
+      expect(evidence).toMatchObject({ complete: true, table: 'ozone-dr-ledger' });
+      const [orders, taken] = evidence.buckets;
+      expect(orders).toMatchObject({
+        pair: good,
+        runs: { backup: { succeeded: 2, failed: 0 } },
+        comparisons: { equal: 2, differing: 0 },
+        drills: 0,
+        points: { good: 2 },
+      });
+      // The newest point is of four in the morning on the 10th, the objective 26 hours, the month ends on the 30th.
+      const attainment = orders?.policies[0]?.attainment;
+      expect(attainment?.secondsMeasured).toBeGreaterThan(20 * 86_400);
+      expect(attainment?.secondsMet).toBeGreaterThan(26 * 3600);
+      expect(attainment?.secondsMet).toBeLessThan(28 * 3600);
+      expect(attainment?.worstAgeSeconds).toBeGreaterThan(20 * 86_400);
+      expect(taken).toMatchObject({
+        pair: foreign,
+        runs: { backup: { succeeded: 0, failed: 1 } },
+        failures: [{ summary: expect.stringMatching(/^ReplicaNotOurs: /) }],
+        policies: [{ attainment: null }],
+      });
+      expect(evidence.chains.map(({ pair, head }) => `${pair}=${head?.n}:${head?.hash}`)).toEqual([
+        await headOf(good),
+        await headOf(foreign),
+      ]);
+      const html = readFileSync(join(at('one'), 'evidence-2026-11.html'), 'utf8');
+      expect(problemsOfMarkup(html)).toEqual([]);
+      expect(html).toContain(sha256(written('one')));
+      expect(html).not.toMatch(/<script|<link|<img|https?:/);
+    });
+
+    it('is the same each time', async () => {
+      await reportOf(['--month', '2026-11', '--out', at('two')]);
+      expect(written('two')).toBe(written('one'));
+    });
+
+    it('serves as the note of the heads for later', async () => {
+      const file = join(at('one'), 'evidence-2026-11.json');
+      expect(await verify('--since', file)).toMatchObject({
+        code: 0,
+        stdout: expect.stringContaining('compared with 2 noted heads\n'),
+      });
+      const old = await itemOf(4);
+      await remove(key(4));
+      expect((await verify('--since', file)).code).toBe(1);
+      const { code, stdout } = await reportOf(['--month', '2026-11', '--out', at('three'), '--since', file]);
+      expect([code, stdout]).toEqual([1, expect.stringContaining(`${good}: BROKEN at entry 4`)]);
+      expect(readFileSync(join(at('three'), 'evidence-2026-11.html'), 'utf8')).toContain('BROKEN at entry 4');
+      await put(old);
+    });
+
+    it('of the month that is going on ends now, and says so', async () => {
+      await reportOf(['--month', '2026-11', '--out', at('four')], Date.UTC(2026, 10, 10, 12));
+      expect(JSON.parse(written('four'))).toMatchObject({ complete: false, until: '2026-11-10T12:00:00.000Z' });
+    });
+
+    it('of a month in which nothing was known does not call anything attained', async () => {
+      const { stdout } = await reportOf(['--month', '2026-09', '--out', at('five')]);
+      expect(stdout).not.toMatch(/attained/);
+    });
+
+    it('needs a month', async () => {
+      for (const args of [[], ['--month', '2026-13'], ['--month', '2026-12']])
+        expect(await reportOf(args)).toMatchObject({ code: 2, stdout: '' });
     });
   });
 });
