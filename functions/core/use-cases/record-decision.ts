@@ -17,7 +17,7 @@ import {
 import type { Clock, Ledger, OperationStore, Records, Workflow } from '../ports.ts';
 import { policyOf, takeLease } from './open-run.ts';
 import { parseEvent } from './parse-event.ts';
-import { deletionsUnderWay } from './under-way.ts';
+import { deletionsOver } from './under-way.ts';
 
 const SHORT_LEASE = seconds(120);
 /** Others may be changing the same point: a prune, or another person. */
@@ -123,10 +123,10 @@ const onPair = async (deps: RecordDecisionDependencies, delivery: Delivery, word
 };
 
 /** A deletion whose command is over without an answer is none that is going on: the point can be kept, if it is there. */
-const removalsNow = (known: Removals, underWay: ReadonlySet<OperationId>) => {
+const removalsNow = (known: Removals, over: ReadonlySet<OperationId>) => {
   const doubtful = Side.options.filter((side) => {
     const removal = known[side];
-    return removal?.state === 'deleting' && removal.operation !== undefined && !underWay.has(removal.operation);
+    return removal?.state === 'deleting' && removal.operation !== undefined && over.has(removal.operation);
   });
   const removal = { ...known };
   for (const side of doubtful) {
@@ -150,8 +150,8 @@ const onPoint = async (deps: RecordDecisionDependencies, delivery: Delivery, wor
         bucket,
         points.map(({ name }) => name),
       );
-    const underWay = await deletionsUnderWay(deps.operations, [point], said.at);
-    const { removal, doubtful } = removalsNow(point.removal, underWay);
+    const over = await deletionsOver(deps.operations, [point], said.at);
+    const { removal, doubtful } = removalsNow(point.removal, over);
     const meaning = meaningForPoint(words, said, startedAt, bucket, { ...point, removal });
     const effect = [
       meaning.effect,
