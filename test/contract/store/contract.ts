@@ -222,6 +222,28 @@ export const describeStores = (engine: string, open: () => Promise<Stores>): voi
       expect(await ledger.changePoint(pair, older, { pins: [pin] })).toBeUndefined();
     });
 
+    it('retired points do not count among the newest that were asked for', async () => {
+      const pair = freshPair();
+      const { points } = historyOf({ source: 'a* b* c* d* e*', replica: 'a* b* c* d* e*' });
+      for (const point of points) await ledger.putPoint(pair, point);
+      for (const newest of points.slice(0, 3)) await ledger.retirePoint(pair, newest);
+      expect(await ledger.recentPoints(pair, 1)).toEqual(points.slice(3, 4));
+      expect(await ledger.recentPoints(pair, 2)).toEqual(points.slice(3));
+    });
+
+    it('a retired point stays retired when a run writes it once more', async () => {
+      const pair = freshPair();
+      const [point] = historyOf({ source: 'a*', replica: 'a*' }).points;
+      if (!point) throw new Error('there is a point');
+      await ledger.putPoint(pair, point);
+      await ledger.retirePoint(pair, point);
+      await ledger.putPoint(pair, { ...point, state: 'differs' });
+      expect(await ledger.livingPoints(pair)).toEqual([]);
+      expect(await ledger.recentPoints(pair, 9)).toEqual([]);
+      expect(await ledger.retiredPoints(pair)).toEqual([point]);
+      expect(await ledger.changePoint(pair, point, { pins: [pin] })).toBeUndefined();
+    });
+
     it('of two that write the versions of a policy at once one gets through', async () => {
       const seen = await ledger.loadPolicyState(PolicyName.parse('nightly'));
       expect(seen).toEqual({ policy: 'nightly', revision: 0, versions: [] });
