@@ -2,12 +2,13 @@ import { createHash } from 'node:crypto';
 import * as z from 'zod';
 import { compactTime, PolicyName, pairId, Slot } from '../domain/names.ts';
 import type { Policy } from '../domain/policy.ts';
-import type { PolicyState } from '../domain/retention.ts';
+import type { PolicyState, PolicyVersion } from '../domain/retention.ts';
 import type { EpochMs } from '../domain/units.ts';
 import { DrError } from '../errors.ts';
 import { budgetsOf, forecastExhaustion } from '../planner/budget.ts';
 import { bucketsInForce, versionsInForce, weakened, withVersion } from '../planner/in-force.ts';
 import type { Clock, Ledger, Metrics, Records } from '../ports.ts';
+import { inParallel } from './in-parallel.ts';
 import { parseEvent } from './parse-event.ts';
 
 const Work = z.enum(['backup', 'prune']);
@@ -66,20 +67,39 @@ const noteVersion = async (deps: ExpandDependencies, policy: Policy, now: EpochM
   const seen = await deps.ledger.loadPolicyState(policy.name);
   const next = withVersion(seen, policy, now);
   if (!next) return seen;
-  const [before] = seen.versions.slice(-1);
+  const before = seen.versions.at(-1);
   const after = next.versions.at(-1);
   // On record before it counts: a crash in between only says it twice.
-  if (before && after)
-    for (const change of weakened(before, after))
-      for (const bucket of before.buckets)
-        await deps.records.append(
-          pairId(policy.source.name, bucket, policy.replica?.name ?? null),
-          `policy-weakened:${policy.name}:${next.revision}:${change}`,
-          { kind: 'policy-weakened', policy: policy.name, bucket, change, until: countsUntil(next, now) },
-          now,
-        );
+  if (before && after) await recordWeakened(deps, policy, before, after, { state: next, now });
   // Somebody else may have written the same version a moment earlier.
   return (await deps.ledger.putPolicyState(next)) ? next : deps.ledger.loadPolicyState(policy.name);
+};
+
+/** Of as many buckets at a time as are fast and yet no burst. */
+const AT_ONCE = 20;
+
+/** That a bucket was taken out goes on its own record, what became less for all goes on the record of each. */
+const recordWeakened = async (
+  { records }: ExpandDependencies,
+  { name, source, replica }: Policy,
+  before: PolicyVersion,
+  after: PolicyVersion,
+  { state, now }: { readonly state: PolicyState; readonly now: EpochMs },
+): Promise<void> => {
+  const changes = weakened(before, after);
+  if (changes.length === 0) return;
+  const until = countsUntil(state, now);
+  await inParallel([...new Set([...before.buckets, ...after.buckets])], AT_ONCE, async (bucket) => {
+    const pair = pairId(source.name, bucket, replica?.name ?? null);
+    // One after the other: entries of one chain follow each other.
+    for (const change of changes.filter((it) => it.kind !== 'bucket' || it.bucket === bucket))
+      await records.append(
+        pair,
+        `policy-weakened:${name}:${state.revision}:${change.kind}`,
+        { kind: 'policy-weakened', policy: name, bucket, change: change.sentence, until },
+        now,
+      );
+  });
 };
 
 const countsUntil = (state: PolicyState, now: EpochMs): EpochMs =>
@@ -94,7 +114,8 @@ const announcements = (policy: Policy, state: PolicyState, now: EpochMs): readon
   return versionsInForce(state.versions, now).flatMap(({ version, until }) =>
     current && until !== null
       ? weakened(version, current).map(
-          (change) => `${policy.name}: ${change}; what was before counts until ${new Date(until).toISOString()}`,
+          ({ sentence }) =>
+            `${policy.name}: ${sentence}; what was before counts until ${new Date(until).toISOString()}`,
         )
       : [],
   );

@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { dynamoLedger } from '../../../functions/adapters/dynamodb/ledger.ts';
 import { emptyPair, type PairState } from '../../../functions/core/domain/ledger.ts';
-import { RunId } from '../../../functions/core/domain/names.ts';
-import { epochMs } from '../../../functions/core/domain/units.ts';
-import type { Ledger } from '../../../functions/core/ports.ts';
+import { BucketRef, pairId, RunId } from '../../../functions/core/domain/names.ts';
+import { Retention } from '../../../functions/core/domain/retention.ts';
+import { epochMs, seconds } from '../../../functions/core/domain/units.ts';
+import type { Ledger, Records } from '../../../functions/core/ports.ts';
 import { expandPolicy, summarizeFleet } from '../../../functions/core/use-cases/fleet.ts';
 import { openRun } from '../../../functions/core/use-cases/open-run.ts';
 import { memoryRecords } from '../../fixtures/memory-records.ts';
@@ -146,6 +147,71 @@ describe('the fleet', () => {
     expect(await expand({ ...request, startedAt: '2026-11-20T02:03:00Z' })).toEqual(first);
     expect(first.runs).toMatchObject([{ policy: 'nightly', bucket: 'sales/orders', slot: '2026-11-20T02:00:00Z' }]);
     expect(first.runs[0]?.name).toMatch(/^[0-9A-Za-z_-]{1,80}$/);
+  });
+
+  describe('under a policy that asks for less than before', () => {
+    const bucket = (n: number) => BucketRef.parse(`sales/orders-${n}`);
+    const hundred = Array.from({ length: 100 }, (_, n) => bucket(n));
+    const nightly = policyOf('incremental');
+    const pairOf = (of: BucketRef) => pairId(nightly.source.name, of, nightly.replica?.name ?? null);
+    /** The policy of a hundred buckets is seen; then half of them, a stricter RPO and the retention are gone. */
+    const changed = async (records: Pick<Records, 'append'>, failing?: (ledger: Ledger) => Partial<Ledger>) => {
+      const ledger = memoryLedger();
+      const before = {
+        ...nightly,
+        buckets: hundred,
+        retention: Retention.parse({ zone: 'Etc/UTC', source: { keepLast: 9 }, replica: { keepLast: 9 } }),
+      };
+      const after = {
+        ...nightly,
+        buckets: [...hundred.slice(50), bucket(100)],
+        objectives: { ...nightly.objectives, rpo: seconds(nightly.objectives.rpo + 3600) },
+      };
+      const deps = { ledger, records, clock: { now: () => slot } };
+      const slotOf = { request: { policy: 'nightly' }, startedAt: '2026-11-20T02:00:07Z' };
+      await expandPolicy({ ...deps, policies: [before] })(slotOf);
+      if (failing)
+        await expect(
+          expandPolicy({ ...deps, ledger: { ...ledger, ...failing(ledger) }, policies: [after] })(slotOf),
+        ).rejects.toThrow('killed');
+      return expandPolicy({ ...deps, policies: [after] })(slotOf);
+    };
+
+    it('records the removal of a bucket on that bucket alone, and the rest once on each', async () => {
+      const records = memoryRecords();
+      const { announcements } = await changed(records);
+      expect(announcements).toHaveLength(52);
+      const told = async (of: BucketRef) =>
+        (await records.read(pairOf(of))).map(({ happening }) => 'change' in happening && happening.change);
+      const both = [expect.stringMatching(/^the RPO went from /), 'the retention was changed'];
+      expect(await told(bucket(0))).toEqual(['sales/orders-0 was taken out of the policy', ...both]);
+      expect(await told(bucket(50))).toEqual(both);
+      expect(await told(bucket(100))).toEqual(both);
+    });
+
+    it('works on many buckets at a time, but not on all, and on the entries of one in their order', async () => {
+      const atWork = new Set<string>();
+      let most = 0;
+      let appended = 0;
+      await changed({
+        append: async (pair) => {
+          expect(atWork.has(pair)).toBe(false);
+          atWork.add(pair);
+          most = Math.max(most, atWork.size);
+          await Promise.resolve();
+          atWork.delete(pair);
+          appended += 1;
+        },
+      });
+      expect([most, appended]).toEqual([20, 50 + 2 * 101]);
+    });
+
+    it('says nothing twice when it is cut off before the version is noted', async () => {
+      const records = memoryRecords();
+      await changed(records, () => ({ putPolicyState: () => Promise.reject(new Error('killed')) }));
+      expect(await records.read(pairOf(bucket(0)))).toHaveLength(3);
+      expect(await records.read(pairOf(bucket(50)))).toHaveLength(2);
+    });
   });
 
   const published: string[] = [];
