@@ -131,6 +131,9 @@ export interface SummarizeDependencies {
   readonly ledger: Pick<Ledger, 'loadPair'>;
   readonly metrics: Metrics;
   readonly clock: Clock;
+  /** Rejects when there is no more time to look at the budget in. */
+  readonly outOfTime: () => Promise<never>;
+  readonly report: (problem: string, error: unknown) => void;
 }
 
 /** How full the Ozone Manager of a cluster is, and when its limit is passed if nothing changes. */
@@ -143,7 +146,8 @@ export interface SnapshotBudget {
 }
 
 /**
- * How a slot went, and how full the clusters are, which is also published.
+ * How a slot went, and how full the clusters are, which is also published. How the slot went is told whatever keeps the
+ * budget from being known (null): a cluster that is full is not the only reason for buckets to fail.
  * @throws BucketsFailed with each bucket that failed and the execution to look at
  */
 export const summarizeFleet =
@@ -153,11 +157,15 @@ export const summarizeFleet =
   ): Promise<{
     readonly buckets: number;
     readonly announcements: readonly string[];
-    readonly budget: readonly SnapshotBudget[];
+    readonly budget: readonly SnapshotBudget[] | null;
   }> => {
     const { results, announcements: announced } = parseEvent(SummarizeEvent, event);
-    const budget = await budgetNow(deps);
     const failed = results.filter((it) => it.error !== null);
+    // Published also for a slot with failures: a full cluster may be why.
+    const budget = await Promise.race([budgetNow(deps), deps.outOfTime()]).catch((error: unknown) => {
+      deps.report('how full the clusters are could not be published', error);
+      return null;
+    });
     if (failed.length > 0)
       throw new DrError(
         'BucketsFailed',
@@ -200,21 +208,26 @@ const snapshotsByCluster = async (
   policies: readonly Policy[],
   ledger: Pick<Ledger, 'loadPair'>,
 ): Promise<ReadonlyMap<string, number>> => {
+  const pairs = policies.flatMap(({ source, replica, buckets }) =>
+    buckets.map((bucket) => ({ source, replica, bucket })),
+  );
+  const looked = await inParallel(pairs, AT_ONCE, async ({ source, replica, bucket }) => {
+    const { counted } = await ledger.loadPair(pairId(source.name, bucket, replica?.name ?? null));
+    return { source, replica, bucket, counted };
+  });
   const last = new Map<string, { readonly cluster: string; readonly count: number; readonly at: EpochMs }>();
-  for (const { source, replica, buckets } of policies)
-    for (const bucket of buckets) {
-      const { counted } = await ledger.loadPair(pairId(source.name, bucket, replica?.name ?? null));
-      if (!counted) continue;
-      const sides = [
-        { cluster: source.name, count: counted.source },
-        ...(replica ? [{ cluster: replica.name, count: counted.replica }] : []),
-      ];
-      for (const { cluster, count } of sides) {
-        const known = last.get(`${cluster} ${bucket}`);
-        if (count !== null && (!known || known.at < counted.at))
-          last.set(`${cluster} ${bucket}`, { cluster, count, at: counted.at });
-      }
+  for (const { source, replica, bucket, counted } of looked) {
+    if (!counted) continue;
+    const sides = [
+      { cluster: source.name, count: counted.source },
+      ...(replica ? [{ cluster: replica.name, count: counted.replica }] : []),
+    ];
+    for (const { cluster, count } of sides) {
+      const known = last.get(`${cluster} ${bucket}`);
+      if (count !== null && (!known || known.at < counted.at))
+        last.set(`${cluster} ${bucket}`, { cluster, count, at: counted.at });
     }
+  }
   const sums = new Map<string, number>();
   for (const { cluster, count } of last.values()) sums.set(cluster, (sums.get(cluster) ?? 0) + count);
   return sums;

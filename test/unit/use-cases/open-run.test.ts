@@ -215,13 +215,58 @@ describe('the fleet', () => {
   });
 
   const published: string[] = [];
-  const summarize = (pair: Partial<PairState> = {}) =>
+  const problems: string[] = [];
+  const never = new Promise<never>(() => undefined);
+  const summarize = (pair: Partial<PairState> = {}, change: Partial<Parameters<typeof summarizeFleet>[0]> = {}) =>
     summarizeFleet({
       policies: [policyOf('incremental')],
+      outOfTime: () => never,
+      report: (problem) => problems.push(problem),
       ledger: { loadPair: async (id) => ({ ...emptyPair(id), ...pair }) },
       metrics: { gauge: (name, _unit, value, { cluster = 'all' }) => published.push(`${name} ${cluster} ${value}`) },
       clock: { now: () => slot },
+      ...change,
     });
+
+  it.each([
+    ['cannot be read', { ledger: { loadPair: () => Promise.reject(new Error('ThrottlingException')) } }],
+    ['takes too long', { ledger: { loadPair: () => never }, outOfTime: () => Promise.reject(new Error('too long')) }],
+  ])('tells how the slot went also when the budget %s', async (_sentence, change) => {
+    problems.length = 0;
+    const failed = { bucket: 'c/d', name: 'n', error: 'CopyFailed' };
+    await expect(summarize({}, change)({ results: [failed] })).rejects.toMatchObject({ name: 'BucketsFailed' });
+    const announcements = ['nightly: the retention was changed'];
+    expect(await summarize({}, change)({ results: [{ ...failed, error: null }], announcements })).toEqual({
+      buckets: 1,
+      announcements,
+      budget: null,
+    });
+    expect(problems).toHaveLength(2);
+  });
+
+  it('looks at the buckets many at a time, but not all', async () => {
+    let atWork = 0;
+    let most = 0;
+    const buckets = Array.from({ length: 100 }, (_, n) => BucketRef.parse(`sales/orders-${n}`));
+    const loadPair: Ledger['loadPair'] = async (id) => {
+      atWork += 1;
+      most = Math.max(most, atWork);
+      await Promise.resolve();
+      atWork -= 1;
+      return { ...emptyPair(id), counted: { source: 3, replica: 2, at: slot } };
+    };
+    const { budget } = await summarize(
+      {},
+      { policies: [{ ...policyOf('incremental'), buckets }], ledger: { loadPair } },
+    )({
+      results: [],
+    });
+    expect(most).toBe(20);
+    expect(budget?.map(({ cluster, snapshots }) => [cluster, snapshots])).toEqual([
+      ['dr', 200],
+      ['prod', 300],
+    ]);
+  });
 
   it('fails with the list when a bucket failed, and only then', async () => {
     const result = (bucket: string, error: string | null) => ({ bucket, name: `n-${bucket}`, error });
@@ -248,6 +293,6 @@ describe('the fleet', () => {
       Number(published.find((it) => it.startsWith(`DaysUntilSnapshotLimit ${cluster} `))?.split(' ')[2]);
     // The policy keeps everything, and has no schedule that would make more.
     expect([days('dr'), days('prod'), days('all')]).toEqual([3650, 3650, 3650]);
-    expect(budget.map(({ full }) => full)).toEqual([null, null]);
+    expect(budget?.map(({ full }) => full)).toEqual([null, null]);
   });
 });
