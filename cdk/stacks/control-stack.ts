@@ -126,7 +126,7 @@ export class ControlStack extends Stack {
       handler: 'condemn-points',
       description: 'Marks what a stored plan condemns; deletes nothing',
       environment: { schema: PlanStoreEnv, values: keeping },
-      permissions: [this.#ledger('PutItem', 'UpdateItem', 'Query'), allow(['s3:GetObject'], [plans]), listPlans],
+      permissions: [this.#ledger('PutItem', 'UpdateItem', 'Query'), allow(['s3:GetObject'], [plans])],
     });
     for (const handler of [decidePrune, condemnPoints])
       acknowledge(handler, {

@@ -56,7 +56,6 @@ const FUNCTIONS: Readonly<Record<string, Readonly<Record<string, readonly string
     '*': XRAY,
     [TABLE]: ['dynamodb:PutItem', 'dynamodb:Query', 'dynamodb:UpdateItem'],
     [`${PLANS}/plans/*`]: ['s3:GetObject'],
-    [PLANS]: ['s3:ListBucket'],
   },
   'ozone-dr-record-decision': {
     '*': XRAY,

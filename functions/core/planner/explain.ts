@@ -41,7 +41,7 @@ const untouched = (reason: string): NextOfSide => ({ next: 'nothing', due: null,
 const outlookOf = ({ policy, pair, pairs, points, settings }: LedgerFacts, now: EpochMs): Outlook => {
   if (!settings)
     return { plan: null, of: () => untouched(`the policy ${policy.name} has no retention: nothing is ever deleted`) };
-  const condemned = condemnedByLedger(points);
+  const condemned = condemnedByLedger(points.filter((point) => point.policy === policy.name));
   const bucket = bucketToPrune(points, pairs, inUseByCopies(pair), listingsByLedger(policy, points));
   const plan = planPrune(bucket, condemned, settings, now);
   if (plan.kind === 'refused') return { plan, of: () => untouched(plan.reason) };
@@ -213,7 +213,7 @@ const commonOf = ({ bucket, policy, pair }: LedgerFacts, now: EpochMs) => ({
 });
 
 const rulesOf = (settings: PruneSettings): NonNullable<BucketPage['rules']> => {
-  const of = (side: Side) => settings.inForce[side].map(({ rules, until }) => ({ rules, until }));
+  const of = (side: Side) => settings.inForce[side].map((it) => ({ ...it }));
   return { source: of('source'), replica: of('replica') };
 };
 
