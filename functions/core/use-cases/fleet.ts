@@ -190,15 +190,17 @@ const budgetNow = async ({
     const { cluster, limit } = expected;
     const snapshots = counts.get(cluster) ?? 0;
     const full = forecastExhaustion(expected, snapshots, now);
-    metrics.gauge('SnapshotsOfLimit', 'Percent', Math.round((1000 * snapshots) / limit) / 10, { cluster });
+    const percent = Math.round((1000 * snapshots) / limit) / 10;
+    metrics.gauge('SnapshotsOfLimit', 'Percent', percent, { cluster });
     // A cluster that never gets full is as far away as the forecast looks.
     const days = full === null ? FORECAST_DAYS : Math.min(FORECAST_DAYS, Math.floor((full - now) / 86_400_000));
     metrics.gauge('DaysUntilSnapshotLimit', 'Count', days, { cluster });
-    return { days, cluster, snapshots, limit, full: full === null ? null : new Date(full).toISOString() };
+    return { days, percent, cluster, snapshots, limit, full: full === null ? null : new Date(full).toISOString() };
   });
-  // Without a cluster: of the one that gets full first, for the alarm.
+  // Without a cluster: of the one that gets full first and of the fullest one, for the alarms.
   metrics.gauge('DaysUntilSnapshotLimit', 'Count', Math.min(...budgets.map(({ days }) => days)), {});
-  return budgets.map(({ days: _, ...budget }) => budget);
+  metrics.gauge('SnapshotsOfLimit', 'Percent', Math.max(...budgets.map(({ percent }) => percent)), {});
+  return budgets.map(({ days: _, percent: _percent, ...budget }) => budget);
 };
 
 const FORECAST_DAYS = 3650;

@@ -288,6 +288,7 @@ describe('the fleet', () => {
     expect(published.filter((it) => it.startsWith('SnapshotsOfLimit'))).toEqual([
       'SnapshotsOfLimit dr 99.9',
       'SnapshotsOfLimit prod 25',
+      'SnapshotsOfLimit all 99.9',
     ]);
     const days = (cluster: string) =>
       Number(published.find((it) => it.startsWith(`DaysUntilSnapshotLimit ${cluster} `))?.split(' ')[2]);
