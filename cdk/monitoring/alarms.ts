@@ -66,6 +66,19 @@ export function addAlarms(scope: Construct, watched: Watched): void {
     threshold: 30,
     comparison: ComparisonOperator.LESS_THAN_THRESHOLD,
   });
+  new RunbookAlarm(scope, 'snapshot-limit-used', {
+    ...atLeastOne,
+    severity: 'ticket',
+    impact: 'A cluster has nine tenths of the snapshots that it may have: at all of them every backup there fails.',
+    metric: new Metric({
+      namespace: METRICS,
+      metricName: 'SnapshotsOfLimit',
+      dimensionsMap: { service: prefix },
+      statistic: 'Maximum',
+      period: Duration.days(1),
+    }),
+    threshold: 90,
+  });
   new RunbookAlarm(scope, 'schedule-undelivered', {
     ...atLeastOne,
     severity: 'page',

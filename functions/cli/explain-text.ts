@@ -113,9 +113,9 @@ const rulesText = ({ minGood, ...rules }: RetentionRules): string =>
 const rules = ({ rules: inForce, source, replica }: BucketPage): readonly string[] => {
   if (!inForce) return [];
   const of = (cluster: string, all: NonNullable<BucketPage['rules']>['source']): readonly string[] =>
-    all.map(({ rules: one, until }) => {
+    all.map(({ rules: one, zone, until }) => {
       const former = until === null ? '' : ` (counts also until ${instantText(until)}, because it was so before)`;
-      return `${cluster}: ${rulesText(one)}${former}`;
+      return `${cluster}: ${rulesText(one)}, in ${zone}${former}`;
     });
   return [...of(source, inForce.source), ...(replica ? of(replica, inForce.replica) : [])];
 };

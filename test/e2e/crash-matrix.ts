@@ -237,6 +237,8 @@ class Trial {
 
   async #nights({ nights, condemnedAfter, isPinned }: Prune): Promise<void> {
     await this.lab.expand();
+    // The first rules of a policy count from the third day on.
+    this.lab.advance(3 * DAY_MS);
     for (let night = 1; night <= nights; night += 1) {
       this.lab.source.change([{ op: 'put', path: `grows/night-${night}`, size: night, seed: night }]);
       await this.run('next slot', 'backup');

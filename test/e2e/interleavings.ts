@@ -228,6 +228,8 @@ export class Telling {
 
   async tell({ before, actions }: Story): Promise<void> {
     await this.lab.expand();
+    // The first rules of a policy count from the third day on.
+    this.lab.advance(3 * 24 * 3_600_000);
     for (let n = 1; n <= (before === 'nothing' ? 0 : 4); n++) {
       this.lab.source.change([{ op: 'put', path: `before/f${n}`, size: n, seed: n }]);
       await this.lab.backUp(new Date(this.lab.now).toISOString());

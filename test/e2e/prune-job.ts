@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parsePolicies } from '../../cdk/config/load-policies.ts';
 import type { RecoveryPoint } from '../../functions/core/domain/ledger.ts';
 import {
   PairId,
@@ -9,7 +10,9 @@ import {
   SnapshotName,
   snapshotName,
 } from '../../functions/core/domain/names.ts';
+import { resolvePolicies } from '../../functions/core/domain/policy.ts';
 import { epochMs } from '../../functions/core/domain/units.ts';
+import { withVersion } from '../../functions/core/planner/in-force.ts';
 import { type Clusters, type Deployment, deploy, policyText } from '../fixtures/deployment.ts';
 
 const BUCKET = 'sales/orders';
@@ -62,12 +65,14 @@ export const describePruneJob = <C extends Clusters>(name: string, start: () => 
         ]);
         await clusters.ozone('sh', ...creates.flat());
       }
+      const policies = policyText([BUCKET], retention, '[]');
       deployment = await deploy({
         clusters,
-        policies: policyText([BUCKET], retention, '[]'),
+        policies,
         clock: { virtualFrom: new Date() },
       });
       await enroll();
+      await haveSeen(policies);
     });
     afterAll(async () => {
       await deployment?.close();
@@ -119,6 +124,15 @@ export const describePruneJob = <C extends Clusters>(name: string, start: () => 
       if (!lease) throw new Error('nobody else is there');
       await ledger.changePair(pair, lease.token, { base: baseOf(points[5]), previousBase: baseOf(points[4]) });
       await ledger.releaseLease(pair, lease.token);
+    };
+
+    /** The first rules of a policy wait; these have been there for long. */
+    const haveSeen = async (policies: string): Promise<void> => {
+      const [policy] = resolvePolicies(parsePolicies(policies, 'test policies'));
+      if (!policy) throw new Error('the file has one policy');
+      const since = epochMs(Date.now() - 100 * HOUR * 1000);
+      const seen = withVersion(await deployment.ledger.loadPolicyState(nightly), policy, since);
+      if (seen) await deployment.ledger.putPolicyState(seen);
     };
 
     it('a first prune condemns by a stored plan, and deletes nothing', async () => {

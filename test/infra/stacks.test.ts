@@ -301,10 +301,21 @@ describe('alarms', () => {
       'backup-fleet-failed': 'notBreaching',
       'prune-failed': 'notBreaching',
       'snapshot-limit-near': 'notBreaching',
+      'snapshot-limit-used': 'notBreaching',
       'schedule-undelivered': 'notBreaching',
       'event-undelivered': 'notBreaching',
       'sweeper-not-running': 'breaching',
     });
+  });
+
+  it('the limit of snapshots is watched by what is there, and by when it is reached', () => {
+    const watched = alarms.flatMap(([name, it]) =>
+      name.startsWith('snapshot-limit') ? [[it.MetricName, it.Statistic, it.ComparisonOperator, it.Threshold]] : [],
+    );
+    expect(watched).toEqual([
+      ['DaysUntilSnapshotLimit', 'Minimum', 'LessThanThreshold', 30],
+      ['SnapshotsOfLimit', 'Maximum', 'GreaterThanOrEqualToThreshold', 90],
+    ]);
   });
 
   it.each(['backup-failed', 'backup-fleet-failed', 'prune-failed'])('%s counts every way not to succeed', (name) => {

@@ -229,10 +229,9 @@ const eventsOf = ({ policy, prunes, from, to }: Scenario): readonly Event[] => {
 const settingsOf = ({ name, retention }: Policy): PruneSettings | null =>
   retention && {
     policy: name,
-    zone: retention.zone,
     inForce: {
-      source: [{ rules: retention.source, until: null }],
-      replica: [{ rules: retention.replica ?? retention.source, until: null }],
+      source: [{ rules: retention.source, zone: retention.zone, until: null }],
+      replica: [{ rules: retention.replica ?? retention.source, zone: retention.zone, until: null }],
     },
     grace: seconds(retention.graceHours * 3600),
     maxDeletions: retention.maxDeletions,

@@ -66,7 +66,7 @@ const useOf = (budget: ClusterBudget, played: readonly Played[], to: EpochMs): C
     days,
     most: days.reduce((most, day) => (day.snapshots > most.snapshots ? day : most), days[0] ?? none),
     expected: budget.steady,
-    exhausted: forecastExhaustion(budget, days.at(-1)?.snapshots ?? 0, to),
+    exhausted: forecastExhaustion(budget, days.at(-1)?.snapshots ?? 0, to, days.length),
   };
 };
 

@@ -27,7 +27,7 @@ const SidePlan = z.object({
   coverage: z.object({ before: Coverage, after: Coverage }),
 });
 
-const InForce = z.array(z.object({ rules: RetentionRules, until: EpochMs.nullable() }));
+const InForce = z.array(z.object({ rules: RetentionRules, zone: z.string(), until: EpochMs.nullable() }));
 
 /** What is to be deleted of one bucket, and what stays, each with its reasons. Known by the hash of its text. */
 export const DeletionPlan = z.object({
@@ -36,7 +36,6 @@ export const DeletionPlan = z.object({
   policy: PolicyName,
   runId: RunId,
   madeAt: EpochMs,
-  zone: z.string(),
   graceHours: z.number(),
   maxDeletions: z.number().int(),
   rules: z.object({ source: InForce, replica: InForce.nullable() }),

@@ -59,7 +59,7 @@ export type Trouble = z.infer<typeof Trouble>;
 /** Where a point can be read now. */
 const Copy = z.object({ cluster: ClusterName, url: z.string(), ...Named.shape, proof: z.string() });
 
-const RulesOfSide = z.array(z.object({ rules: RetentionRules, until: EpochMs.nullable() }));
+const RulesOfSide = z.array(z.object({ rules: RetentionRules, zone: z.string(), until: EpochMs.nullable() }));
 
 const NextPlan = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('none'), reason: z.string() }),

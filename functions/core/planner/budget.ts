@@ -190,12 +190,16 @@ export interface Share extends Expected {
   readonly policy: PolicyName;
   readonly side: Side;
   readonly buckets: number;
+  /** Points that the schedules make. */
+  readonly perDay: number;
 }
 
 /** All that the policies of a file ask of one Ozone Manager. */
 export interface ClusterBudget extends Expected {
   readonly cluster: ClusterName;
   readonly limit: number;
+  /** Points that the schedules make. */
+  readonly perDay: number;
   /** The largest first. Numbers are of all buckets together. */
   readonly shares: readonly Share[];
 }
@@ -203,7 +207,14 @@ export interface ClusterBudget extends Expected {
 const shareOf = (policy: Policy, side: Side, prunesPerDay: number | undefined): Share => {
   const { steady, growthPerDay } = expectedSnapshots(policy, side, prunesPerDay);
   const buckets = policy.buckets.length;
-  return { policy: policy.name, side, buckets, steady: steady * buckets, growthPerDay: growthPerDay * buckets };
+  return {
+    policy: policy.name,
+    side,
+    buckets,
+    perDay: rateOf(policy.schedules).perDay * buckets,
+    steady: steady * buckets,
+    growthPerDay: growthPerDay * buckets,
+  };
 };
 
 /** Ozone limits the snapshots of an Ozone Manager, of all its buckets together: so many do these policies come to. */
@@ -222,6 +233,7 @@ export const budgetsOf = (policies: readonly Policy[], prunesPerDay?: number): r
       {
         cluster: name,
         limit: first.cluster.snapshotLimit,
+        perDay: sum(({ perDay }) => perDay),
         shares,
         steady: sum(({ steady }) => steady),
         growthPerDay: sum(({ growthPerDay }) => growthPerDay),
@@ -230,19 +242,26 @@ export const budgetsOf = (policies: readonly Policy[], prunesPerDay?: number): r
   });
 };
 
+/** What is never deleted may have grown for so long. */
+const DAYS_GROWN = 3650;
+
 /**
- * When a cluster passes its limit: what is there (`present`, or all that the rules keep if that is more) and from then on
- * what is never deleted, at the rate of the schedules. `null`: never, or not within a hundred thousand days.
+ * When a cluster reaches its limit: what is there (`present`, or all that the rules keep if that is more) and from then on
+ * what is never deleted. If more is there than the rules come to, and than what is never deleted can have grown to in
+ * `daysGrown`, then pruning does not keep up: every point that the schedules make counts. `null`: never, or not within a
+ * hundred thousand days.
  */
 export const forecastExhaustion = (
-  { limit, steady, growthPerDay }: Pick<ClusterBudget, 'limit' | 'steady' | 'growthPerDay'>,
+  { limit, steady, growthPerDay, perDay }: Pick<ClusterBudget, 'limit' | 'steady' | 'growthPerDay' | 'perDay'>,
   present: number,
   now: EpochMs,
+  daysGrown = DAYS_GROWN,
 ): EpochMs | null => {
   const left = limit - Math.max(steady, present);
-  if (left < 0) return now;
-  const days = left / growthPerDay;
-  return growthPerDay > 0 && days < 100_000 ? epochMs(now + Math.ceil(days * DAY)) : null;
+  if (left <= 0) return now;
+  const rate = present > steady + growthPerDay * daysGrown ? perDay : growthPerDay;
+  const days = left / rate;
+  return rate > 0 && days < 100_000 ? epochMs(now + Math.ceil(days * DAY)) : null;
 };
 
 /** What a person has to change, and at which field. */

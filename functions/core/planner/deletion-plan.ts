@@ -51,14 +51,13 @@ export const deletionPlan = (
       coverage: { before: coverageOf([...keep.filter(isOurs), ...doomed]), after: coverageOf(keep.filter(isOurs)) },
     };
   };
-  const rulesOf = (side: Side) => settings.inForce[side].map(({ rules, until }) => ({ rules, until }));
+  const rulesOf = (side: Side) => settings.inForce[side].map((it) => ({ ...it }));
   return {
     schema: 1,
     pair: from.pair,
     policy: settings.policy,
     runId: from.runId,
     madeAt: now,
-    zone: settings.zone,
     graceHours: settings.grace / 3600,
     maxDeletions: settings.maxDeletions,
     rules: { source: rulesOf('source'), replica: made.replica && rulesOf('replica') },

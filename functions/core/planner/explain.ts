@@ -213,7 +213,7 @@ const commonOf = ({ bucket, policy, pair }: LedgerFacts, now: EpochMs) => ({
 });
 
 const rulesOf = (settings: PruneSettings): NonNullable<BucketPage['rules']> => {
-  const of = (side: Side) => settings.inForce[side].map(({ rules, until }) => ({ rules, until }));
+  const of = (side: Side) => settings.inForce[side].map((it) => ({ ...it }));
   return { source: of('source'), replica: of('replica') };
 };
 

@@ -1,8 +1,9 @@
+import type { BucketRef } from '../domain/names.ts';
 import type { Policy } from '../domain/policy.ts';
-import type { PolicyState, PolicyVersion, Retention, RetentionRules } from '../domain/retention.ts';
+import type { PolicyState, PolicyVersion, Retention } from '../domain/retention.ts';
 import { type DurationSeconds, type EpochMs, later, seconds } from '../domain/units.ts';
 import type { PruneSettings } from './plan-prune.ts';
-import { COOLING_OFF, effectiveRules, KEEP_EVERYTHING } from './ratchet.ts';
+import { COOLING_OFF, effectiveRules, KEEP_EVERYTHING, type ZonedRules } from './ratchet.ts';
 
 /** A version of a policy that counts now; `until` is null for the one that it has, an instant for those that it had. */
 interface VersionInForce {
@@ -10,7 +11,7 @@ interface VersionInForce {
   readonly until: EpochMs | null;
 }
 
-const coolingOffOf = ({ retention }: PolicyVersion): DurationSeconds =>
+const coolingOffOf = ({ retention }: Pick<PolicyVersion, 'retention'>): DurationSeconds =>
   retention ? seconds(retention.coolingOffHours * 3600) : COOLING_OFF;
 
 /**
@@ -44,9 +45,12 @@ export const withVersion = (state: PolicyState, policy: Policy, now: EpochMs): P
   if (last && contentOf(last) === contentOf(current)) return undefined;
   const versions = [...state.versions, current];
   const counting = new Set(versionsInForce(versions, now).map(({ version }) => version));
-  // The newest of those that do not count dates the end of "everything is kept" in `effectiveRules`.
-  const newestOver = versions.findLast((version) => !counting.has(version));
-  return { ...state, versions: versions.filter((version) => counting.has(version) || version === newestOver) };
+  // One that is older than any cooling-off dates the end of "everything is kept" in `effectiveRules`. What lies between is
+  // kept as well: without it a version would seem to have been replaced later than it was.
+  const coolingOff = seconds(Math.max(COOLING_OFF, ...[...counting].map(coolingOffOf)));
+  const dated = versions.findLastIndex((it) => !counting.has(it) && later(it.since, coolingOff) <= now);
+  const oldest = versions.findIndex((it) => counting.has(it));
+  return { ...state, versions: versions.slice(Math.max(0, Math.min(dated, oldest))) };
 };
 
 /** Every bucket that is backed up under the policy: also one that was taken out and is still cooling off. */
@@ -64,22 +68,26 @@ export const objectivesInForce = (policy: Policy, state: PolicyState, now: Epoch
 };
 
 /**
- * What a prune of the policy goes by now: the rules of every version that counts, the longest grace and the lowest cap
- * of them. Null when the policy has no retention: then nothing is ever deleted.
+ * What a prune of the policy goes by now: the rules of every version that counts, each in its own zone, for the longest
+ * cooling-off of them all; the longest grace and the lowest cap of them. A version without retention kept everything, and
+ * has the usual cooling-off. Null when the policy has no retention: then nothing is ever deleted.
  */
 export const settingsInForce = (policy: Policy, state: PolicyState, now: EpochMs): PruneSettings | null => {
   const { retention } = policy;
   if (!retention) return null;
-  const counting = versionsInForce(state.versions, now).flatMap(({ version }) => version.retention ?? []);
-  const coolingOff = seconds(Math.max(retention.coolingOffHours, ...counting.map((it) => it.coolingOffHours)) * 3600);
+  const versions = versionsInForce(state.versions, now).map(({ version }) => version);
+  const coolingOff = seconds(Math.max(...[policy, ...versions].map(coolingOffOf)));
+  const counting = versions.flatMap((it) => it.retention ?? []);
   const rulesOf = (side: 'source' | 'replica') => {
-    const of = (it: Retention | null): RetentionRules => it?.[side] ?? KEEP_EVERYTHING;
-    const recorded = state.versions.map((it) => ({ rules: of(it.retention), since: it.since }));
+    const of = (it: Retention | null): ZonedRules => ({
+      rules: it?.[side] ?? KEEP_EVERYTHING,
+      zone: (it ?? retention).zone,
+    });
+    const recorded = state.versions.map((it) => ({ ...of(it.retention), since: it.since }));
     return effectiveRules(of(retention), recorded, now, coolingOff);
   };
   return {
     policy: policy.name,
-    zone: retention.zone,
     inForce: { source: rulesOf('source'), replica: rulesOf('replica') },
     grace: seconds(Math.max(retention.graceHours, ...counting.map((it) => it.graceHours)) * 3600),
     maxDeletions: Math.min(retention.maxDeletions, ...counting.map((it) => it.maxDeletions)),
@@ -88,13 +96,26 @@ export const settingsInForce = (policy: Policy, state: PolicyState, now: EpochMs
 
 const hours = (duration: DurationSeconds): string => `${duration / 3600} h`;
 
-/** What a new version asks less of than the one before it, in sentences; empty when it asks for as much or more. */
-export const weakened = (before: PolicyVersion, after: PolicyVersion): readonly string[] => [
-  ...before.buckets
-    .filter((bucket) => !after.buckets.includes(bucket))
-    .map((bucket) => `${bucket} was taken out of the policy`),
-  ...(after.rpo > before.rpo ? [`the RPO went from ${hours(before.rpo)} to ${hours(after.rpo)}`] : []),
-  ...(after.rto > before.rto ? [`the RTO went from ${hours(before.rto)} to ${hours(after.rto)}`] : []),
-  // Which of two sets of rules keeps more depends on the points: every change is announced.
-  ...(JSON.stringify(before.retention) === JSON.stringify(after.retention) ? [] : ['the retention was changed']),
-];
+/** What is asked less of: one bucket, or all of the policy. */
+export type Weakening = { readonly sentence: string } & (
+  | { readonly kind: 'bucket'; readonly bucket: BucketRef }
+  | { readonly kind: 'objectives' | 'retention' }
+);
+
+/** What a new version asks less of than the one before it; empty when it asks for as much or more. */
+export const weakened = (before: PolicyVersion, after: PolicyVersion): readonly Weakening[] => {
+  const looser = [
+    ...(after.rpo > before.rpo ? [`the RPO went from ${hours(before.rpo)} to ${hours(after.rpo)}`] : []),
+    ...(after.rto > before.rto ? [`the RTO went from ${hours(before.rto)} to ${hours(after.rto)}`] : []),
+  ];
+  return [
+    ...before.buckets
+      .filter((bucket) => !after.buckets.includes(bucket))
+      .map((bucket): Weakening => ({ kind: 'bucket', bucket, sentence: `${bucket} was taken out of the policy` })),
+    ...(looser.length > 0 ? [{ kind: 'objectives', sentence: looser.join(', ') } as const] : []),
+    // Which of two sets of rules keeps more depends on the points: every change is announced.
+    ...(JSON.stringify(before.retention) === JSON.stringify(after.retention)
+      ? []
+      : [{ kind: 'retention', sentence: 'the retention was changed' } as const]),
+  ];
+};

@@ -16,7 +16,6 @@ import { applyRulesGuarded } from './retention.ts';
 
 export interface PruneSettings {
   readonly policy: PolicyName;
-  readonly zone: string;
   /** See `effectiveRules`; those of the replica are not looked at where there is none. */
   readonly inForce: Readonly<Record<Side, readonly RulesInForce[]>>;
   /** How old a snapshot is at least, and how long it is condemned, before it is deleted. */
@@ -69,9 +68,9 @@ const keptByRules = (
 ): ReadonlyMap<string, readonly string[]> => {
   const points = judged.map(({ point }) => ({ name: point.name, at: timeOf(point) }));
   const kept = new Map<string, string[]>();
-  for (const { rules, until } of settings.inForce[side]) {
+  for (const { rules, zone, until } of settings.inForce[side]) {
     const suffix = until === null ? '' : ` (rules that count until ${iso(until)})`;
-    for (const { name, reasons } of applyRulesGuarded(points, rules, settings.zone, now)) {
+    for (const { name, reasons } of applyRulesGuarded(points, rules, zone, now)) {
       if (reasons.length === 0) continue;
       const told = reasons.map((reason) => reason + suffix);
       kept.set(name, [...(kept.get(name) ?? []), ...told]);

@@ -7,6 +7,8 @@ import { dynamoRecords } from '../../../functions/adapters/dynamodb/records.ts';
 import { explain } from '../../../functions/cli/explain.ts';
 import { BucketPage, PointPage } from '../../../functions/core/domain/explanation.ts';
 import type { RunStep } from '../../../functions/core/domain/ledger.ts';
+import type { PolicyVersion } from '../../../functions/core/domain/retention.ts';
+import { epochMs } from '../../../functions/core/domain/units.ts';
 import { createTable, startDynalite } from '../../fixtures/table.ts';
 import { BUCKET, HOUR, idOf, lineageOf, nameOf, now, PLAN, policyText } from '../planner/lineage-world.ts';
 
@@ -20,6 +22,9 @@ const directory = mkdtempSync(join(tmpdir(), 'ozone-dr-explain-'));
 const file = join(directory, 'policies.yaml');
 let endpoint: string;
 let stop: () => Promise<void>;
+/** The versions of the policy that schedules have seen. */
+let seen: (...versions: readonly PolicyVersion[]) => Promise<boolean>;
+let known: PolicyVersion;
 
 /** The command with its output, looking at the table of this test. */
 const run = async (...args: readonly string[]) => {
@@ -52,6 +57,11 @@ beforeAll(async () => {
     },
   });
   const { pair } = facts.pair;
+  const { name, retention, objectives, buckets } = facts.policy;
+  known = { since: epochMs(now - 1000 * HOUR), retention, ...objectives, buckets: [...buckets] };
+  seen = async (...versions) =>
+    ledger.putPolicyState({ ...(await ledger.loadPolicyState(name)), versions: [...versions] });
+  await seen(known);
   const lease = await ledger.takeLease(
     await ledger.loadPair(pair),
     { runId: facts.lastRun?.runId as never, execution: 'arn:run' },
@@ -135,10 +145,12 @@ describe('npm run explain -- <bucket>', () => {
   it('rules that no prune has seen yet wait: until then everything is kept', async () => {
     const other = join(directory, 'waits.yaml');
     writeFileSync(other, policyText(RETENTION.replace('coolingOffHours: 0', 'coolingOffHours: 72')));
+    await seen();
     const { out } = await run(BUCKET, '--policies', other);
-    expect(out).toContain('prod: keepLast 3\n');
+    await seen(known);
+    expect(out).toContain('prod: keepLast 3, in UTC\n');
     expect(out).toContain(
-      'prod: keepLast unlimited (counts also until 2026-12-03T12:00:00Z, because it was so before)',
+      'prod: keepLast unlimited, in UTC (counts also until 2026-12-03T12:00:00Z, because it was so before)',
     );
     expect(out).toContain('deletes 0 snapshots, lets 0 wait for their deletion, takes 1 condemnation back');
     expect(out).toContain('condemned, stays after all');

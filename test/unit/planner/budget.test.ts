@@ -187,15 +187,37 @@ describe('when the limit is passed', () => {
   const inDays = (days: number) => epochMs(now + days * 86_400_000);
 
   it('by what is never deleted, from what is there or from what the rules keep, whichever is more', () => {
-    const budget = { limit: 1000, steady: 400, growthPerDay: 2 };
+    const budget = { limit: 1000, steady: 400, growthPerDay: 2, perDay: 50 };
     expect(forecastExhaustion(budget, 0, now)).toBe(inDays(300));
     expect(forecastExhaustion(budget, 600, now)).toBe(inDays(200));
   });
 
-  it('now, when it is passed already; never, when nothing grows', () => {
-    expect(forecastExhaustion({ limit: 1000, steady: 1, growthPerDay: 0 }, 1001, now)).toBe(now);
-    expect(forecastExhaustion({ limit: 1000, steady: 400, growthPerDay: 0 }, 600, now)).toBeNull();
-    expect(forecastExhaustion({ limit: 10_000_000, steady: 1, growthPerDay: 0.003 }, 1, now)).toBeNull();
+  it('now, when it is reached already, by what is there or by what the rules keep', () => {
+    const budget = { limit: 1000, steady: 1, growthPerDay: 0, perDay: 0 };
+    expect(forecastExhaustion(budget, 1000, now)).toBe(now);
+    expect(forecastExhaustion(budget, 999, now)).toBeNull();
+    expect(forecastExhaustion({ ...budget, steady: 1000 }, 0, now)).toBe(now);
+  });
+
+  it('never, when nothing grows', () => {
+    expect(forecastExhaustion({ limit: 1000, steady: 400, growthPerDay: 0, perDay: 9 }, 400, now)).toBeNull();
+    expect(forecastExhaustion({ limit: 10_000_000, steady: 1, growthPerDay: 0.003, perDay: 9 }, 1, now)).toBeNull();
+  });
+
+  it('by all that the schedules make, when more is there than the rules come to: pruning does not keep up', () => {
+    const budget = { limit: 1000, steady: 400, growthPerDay: 0, perDay: 10 };
+    expect(forecastExhaustion(budget, 401, now)).toBe(inDays(59.9));
+    // What is never deleted may have grown to this in years: it is no sign.
+    expect(forecastExhaustion({ ...budget, growthPerDay: 0.1 }, 600, now)).toBe(inDays(4000));
+    expect(forecastExhaustion({ ...budget, growthPerDay: 0.1 }, 600, now, 1000)).toBe(inDays(40));
+  });
+
+  it('knows how many points the schedules of all policies make on a cluster', () => {
+    const file = { nightly: { buckets: 10 }, hourly: { crons: ['0 * * * ? *'], source: usual, buckets: 2 } };
+    expect(budgetsOf(policiesOf(file)).map(({ cluster, perDay }) => [cluster, perDay])).toEqual([
+      ['berlin', 58],
+      ['paris', 10],
+    ]);
   });
 
   it('of a nightly policy without retention for ten buckets: in a thousand days, less a day for the temporary ones', () => {

@@ -271,7 +271,7 @@ describe('why a point stays, and what the next plan makes of it', () => {
   it('a plan that would be refused touches nothing, and says why', () => {
     const facts = lineageOf(week);
     if (!facts.settings) throw new Error('the world has rules');
-    const none = [{ rules: {}, until: null }];
+    const none = [{ rules: {}, zone: 'UTC', until: null }];
     const settings = { ...facts.settings, inForce: { source: none, replica: none } };
     const page = explainBucket({ ...facts, settings }, 100, now);
     const reason = 'the rules would remove all 7 points of the source';
@@ -517,8 +517,8 @@ describe('the page of a bucket', () => {
     const page = bucketOf(week);
     expect(page.basis).toBe('from the ledger, as of the last run; a prune looks at the clusters first');
     expect(page.rules).toEqual({
-      source: [{ rules: { keepLast: 3 }, until: null }],
-      replica: [{ rules: { keepLast: 3 }, until: null }],
+      source: [{ rules: { keepLast: 3 }, zone: 'UTC', until: null }],
+      replica: [{ rules: { keepLast: 3 }, zone: 'UTC', until: null }],
     });
     expect(bucketOf({ ...week, rules: null }).rules).toBeNull();
   });

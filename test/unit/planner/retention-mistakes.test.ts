@@ -100,14 +100,14 @@ const longAgo: ReadonlyMap<SnapshotId, EpochMs> = new Map(
   ),
 );
 
+const ZONE = 'Europe/Berlin';
 const settings = (
   rules: Parameters<typeof RetentionRules.parse>[0],
   more: Partial<PruneSettings> = {},
 ): PruneSettings => {
-  const inForce = [{ rules: RetentionRules.parse(rules), until: null }];
+  const inForce = [{ rules: RetentionRules.parse(rules), zone: ZONE, until: null }];
   return {
     policy: nightly,
-    zone: 'Europe/Berlin',
     inForce: { source: inForce, replica: inForce },
     grace: seconds(24 * 3600),
     maxDeletions: 1000,
@@ -163,7 +163,9 @@ describe('mistakes in what a person wrote', () => {
   });
 
   it('rules that would empty a bucket are refused when they are carried out, however they got there', () => {
-    const none = { inForce: { source: [{ rules: {}, until: null }], replica: [{ rules: {}, until: null }] } };
+    const none = {
+      inForce: { source: [{ rules: {}, zone: ZONE, until: null }], replica: [{ rules: {}, zone: ZONE, until: null }] },
+    };
     expect(planPrune(bucketOf(nights(9)), longAgo, settings({ keepLast: 1 }, none), now)).toEqual({
       kind: 'refused',
       reason: 'the rules would remove all 9 points of the source',
@@ -184,7 +186,11 @@ describe('mistakes in what a person wrote', () => {
   it('a retention that was shortened by mistake takes effect only after the cooling-off', () => {
     const long = RetentionRules.parse({ keepDaily: 30 });
     const short = RetentionRules.parse({ keepDaily: 3 });
-    const inForce = effectiveRules(short, [{ rules: long, since: epochMs(now - 90 * DAY) }], now);
+    const inForce = effectiveRules(
+      { rules: short, zone: ZONE },
+      [{ rules: long, zone: ZONE, since: epochMs(now - 90 * DAY) }],
+      now,
+    );
     const plan = planPrune(
       bucketOf(nights(20), { base: 0, previous: 1 }),
       longAgo,
@@ -360,8 +366,8 @@ describe('mistakes in what may go', () => {
   it('a replica that fills because nothing prunes there (sanoid 477, 677) is pruned by rules of its own', () => {
     const own = {
       inForce: {
-        source: [{ rules: RetentionRules.parse({ keepDaily: 3 }), until: null }],
-        replica: [{ rules: RetentionRules.parse({ keepDaily: 10 }), until: null }],
+        source: [{ rules: RetentionRules.parse({ keepDaily: 3 }), zone: ZONE, until: null }],
+        replica: [{ rules: RetentionRules.parse({ keepDaily: 10 }), zone: ZONE, until: null }],
       },
     };
     const sketches = nights(20, (index) => (index < 3 ? {} : { on: ['replica'] }));

@@ -109,11 +109,10 @@ const bucketOf = (world: World): BucketToPrune => {
   };
 };
 
-const inForce = (rules: RetentionRules) => [{ rules, until: null }];
+const inForce = (rules: RetentionRules) => [{ rules, zone: 'UTC', until: null }];
 const keepOne = RetentionRules.parse({ keepLast: 1 });
 const settings = (more: Partial<PruneSettings> = {}): PruneSettings => ({
   policy,
-  zone: 'UTC',
   inForce: { source: inForce(keepOne), replica: inForce(keepOne) },
   grace: seconds(24 * 3600),
   maxDeletions: 100,
@@ -206,8 +205,8 @@ describe('nothing is pruned on either side', () => {
 
   it.each([
     ['there are no rules', []],
-    ['the rules keep nothing', [{ rules: {}, until: null }]],
-    ['every count is zero', [{ rules: { keepLast: 0, keepDaily: 0 }, until: null }]],
+    ['the rules keep nothing', [{ rules: {}, zone: 'UTC', until: null }]],
+    ['every count is zero', [{ rules: { keepLast: 0, keepDaily: 0 }, zone: 'UTC', until: null }]],
   ])('when %s, as a ledger of long ago may have it', (_sentence, rules) => {
     for (const side of ['source', 'replica'] as const)
       expect(plan(usual, { inForce: { source: inForce(keepOne), replica: inForce(keepOne), [side]: rules } })).toEqual({

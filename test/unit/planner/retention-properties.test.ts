@@ -354,10 +354,9 @@ const tight = fc
 
 const settings = fc.record({
   policy: fc.constant(policy),
-  zone,
   inForce: fc.record({
-    source: fc.oneof(tight, rules).map((it) => [{ rules: it, until: null }]),
-    replica: fc.oneof(tight, rules).map((it) => [{ rules: it, until: null }]),
+    source: fc.tuple(fc.oneof(tight, rules), zone).map(([it, name]) => [{ rules: it, zone: name, until: null }]),
+    replica: fc.tuple(fc.oneof(tight, rules), zone).map(([it, name]) => [{ rules: it, zone: name, until: null }]),
   }),
   grace: fc.integer({ min: 0, max: 48 }).map((hours) => seconds(hours * 3600)),
   maxDeletions: fc.integer({ min: 1, max: 40 }),
@@ -488,21 +487,23 @@ describe('plans for buckets of any history', () => {
 it(
   'the ratchet: what any rules of the last 72 hours kept is kept',
   () => {
-    const versions = fc.array(fc.record({ rules, since: fc.integer({ min: 1, max: 200 }) }), {
+    const versions = fc.array(fc.record({ rules, zone, since: fc.integer({ min: 1, max: 200 }) }), {
       minLength: 1,
       maxLength: 4,
     });
     holds(fc.tuple(history, versions, rules, zone), ([points, drawn, policyNow, name]) => {
       const recorded = drawn
-        .map((it) => ({ rules: it.rules, since: epochMs(now - it.since * HOUR) }))
+        .map((it) => ({ ...it, since: epochMs(now - it.since * HOUR) }))
         .toSorted((a, b) => a.since - b.since);
       const stays = new Set(
-        effectiveRules(policyNow, recorded, now).flatMap((it) => [...kept(applyRules, points, it.rules, name, now)]),
+        effectiveRules({ rules: policyNow, zone: name }, recorded, now).flatMap((it) => [
+          ...kept(applyRules, points, it.rules, it.zone, now),
+        ]),
       );
       recorded.forEach((version, index) => {
         const replaced = recorded[index + 1]?.since ?? now;
         if (replaced + 72 * HOUR > now)
-          expect(isWithin(kept(applyRules, points, version.rules, name, now), stays)).toBe(true);
+          expect(isWithin(kept(applyRules, points, version.rules, version.zone, now), stays)).toBe(true);
       });
       expect(isWithin(kept(applyRules, points, policyNow, name, now), stays)).toBe(true);
     });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { RetentionRules } from '../../../functions/core/domain/retention.ts';
-import { epochMs } from '../../../functions/core/domain/units.ts';
-import { effectiveRules } from '../../../functions/core/planner/ratchet.ts';
+import { epochMs, seconds } from '../../../functions/core/domain/units.ts';
+import { effectiveRules, KEEP_EVERYTHING } from '../../../functions/core/planner/ratchet.ts';
 import { applyRules, applyRulesGuarded } from '../../../functions/core/planner/retention.ts';
 
 const HOUR = 3_600_000;
@@ -13,71 +13,88 @@ const long = RetentionRules.parse({ keepDaily: 14, keepMonthly: 12 });
 const short = RetentionRules.parse({ keepDaily: 7 });
 const other = RetentionRules.parse({ keepWithin: '2m' });
 
+const of = (rules: RetentionRules, zone = 'Europe/Berlin') => ({ rules, zone });
+
 describe('the ratchet', () => {
   it('rules that nobody changed are all that counts', () => {
-    expect(effectiveRules(long, [{ rules: long, since: ago(1000) }], now)).toEqual([{ rules: long, until: null }]);
+    expect(effectiveRules(of(long), [{ ...of(long), since: ago(1000) }], now)).toEqual([{ ...of(long), until: null }]);
   });
 
   it('after a change the old rules count for 72 hours more, to the millisecond', () => {
     const versions = (since: number) => [
-      { rules: long, since: ago(1000) },
-      { rules: short, since: epochMs(since) },
+      { ...of(long), since: ago(1000) },
+      { ...of(short), since: epochMs(since) },
     ];
-    expect(effectiveRules(short, versions(ago(72) + 1), now)).toEqual([
-      { rules: short, until: null },
-      { rules: long, until: now + 1 },
+    expect(effectiveRules(of(short), versions(ago(72) + 1), now)).toEqual([
+      { ...of(short), until: null },
+      { ...of(long), until: now + 1 },
     ]);
-    expect(effectiveRules(short, versions(ago(72)), now)).toEqual([{ rules: short, until: null }]);
+    expect(effectiveRules(of(short), versions(ago(72)), now)).toEqual([{ ...of(short), until: null }]);
   });
 
   it('a change that was not recorded yet was made now', () => {
-    expect(effectiveRules(short, [{ rules: long, since: ago(1000) }], now)).toEqual([
-      { rules: short, until: null },
-      { rules: long, until: inHours(72) },
+    expect(effectiveRules(of(short), [{ ...of(long), since: ago(1000) }], now)).toEqual([
+      { ...of(short), until: null },
+      { ...of(long), until: inHours(72) },
     ]);
   });
 
   it('where nothing was recorded everything is kept for 72 hours: the first rules are a shortening too', () => {
-    expect(effectiveRules(short, [], now)).toEqual([
-      { rules: short, until: null },
-      { rules: { keepLast: 'unlimited' }, until: inHours(72) },
+    expect(effectiveRules(of(short), [], now)).toEqual([
+      { ...of(short), until: null },
+      { ...of(KEEP_EVERYTHING), until: inHours(72) },
     ]);
-    expect(effectiveRules(short, [{ rules: short, since: ago(71) }], now)).toEqual([
-      { rules: short, until: null },
-      { rules: { keepLast: 'unlimited' }, until: inHours(1) },
+    expect(effectiveRules(of(short), [{ ...of(short), since: ago(71) }], now)).toEqual([
+      { ...of(short), until: null },
+      { ...of(KEEP_EVERYTHING), until: inHours(1) },
     ]);
   });
 
   it('several changes within the time add up, in whatever order they were recorded', () => {
     const versions = [
-      { rules: short, since: ago(10) },
-      { rules: long, since: ago(500) },
-      { rules: other, since: ago(40) },
+      { ...of(short), since: ago(10) },
+      { ...of(long), since: ago(500) },
+      { ...of(other), since: ago(40) },
     ];
     const expected = [
-      { rules: short, until: null },
-      { rules: long, until: inHours(32) },
-      { rules: other, until: inHours(62) },
+      { ...of(short), until: null },
+      { ...of(long), until: inHours(32) },
+      { ...of(other), until: inHours(62) },
     ];
-    expect(effectiveRules(short, versions, now)).toEqual(expected);
-    expect(effectiveRules(short, versions.toReversed(), now)).toEqual(expected);
+    expect(effectiveRules(of(short), versions, now)).toEqual(expected);
+    expect(effectiveRules(of(short), versions.toReversed(), now)).toEqual(expected);
   });
 
   it('a change that was taken back leaves what lay between', () => {
     const versions = [
-      { rules: long, since: ago(500) },
-      { rules: short, since: ago(5) },
-      { rules: long, since: ago(1) },
+      { ...of(long), since: ago(500) },
+      { ...of(short), since: ago(5) },
+      { ...of(long), since: ago(1) },
     ];
-    expect(effectiveRules(long, versions, now)).toEqual([
-      { rules: long, until: null },
-      { rules: short, until: inHours(71) },
+    expect(effectiveRules(of(long), versions, now)).toEqual([
+      { ...of(long), until: null },
+      { ...of(short), until: inHours(71) },
     ]);
   });
 
   it('the order in which rules are written is no change', () => {
     const same = RetentionRules.parse({ keepMonthly: 12, keepDaily: 14 });
-    expect(effectiveRules(same, [{ rules: long, since: ago(1000) }], now)).toHaveLength(1);
+    expect(effectiveRules(of(same), [{ ...of(long), since: ago(1000) }], now)).toHaveLength(1);
+  });
+
+  it('the same rules in another zone are other rules: those of the former zone count on', () => {
+    expect(effectiveRules(of(long), [{ ...of(long, 'Asia/Tokyo'), since: ago(1000) }], now)).toEqual([
+      { ...of(long), until: null },
+      { ...of(long, 'Asia/Tokyo'), until: inHours(72) },
+    ]);
+  });
+
+  it('the first rules wait for 72 hours, however short they say that the cooling-off is', () => {
+    for (const recorded of [[], [{ ...of(short), since: now }]])
+      expect(effectiveRules(of(short), recorded, now, seconds(0))).toEqual([
+        { ...of(short), until: null },
+        { ...of(KEEP_EVERYTHING), until: inHours(72) },
+      ]);
   });
 });
 
