@@ -9,6 +9,7 @@ import {
   meaningForPair,
   meaningForPoint,
   type PairWords,
+  type PointPatch,
   type PointWords,
   readWords,
   type Said,
@@ -136,6 +137,14 @@ const removalsNow = (known: Removals, over: ReadonlySet<OperationId>) => {
   return { removal, doubtful };
 };
 
+/** What is in doubt is not written: the listing of the next prune says whether it was we who deleted it. */
+const leaving = (patch: PointPatch, known: Removals, doubtful: readonly Side[]): PointPatch => {
+  if (!patch.removal) return patch;
+  const removal = { ...patch.removal };
+  for (const side of doubtful) removal[side] = known[side];
+  return { ...patch, removal };
+};
+
 /** Optimistic: what was decided on must still be so when it is written, else it is looked at anew. */
 const onPoint = async (deps: RecordDecisionDependencies, delivery: Delivery, words: PointWords): Promise<string> => {
   const { pair, said, startedAt } = delivery;
@@ -159,7 +168,7 @@ const onPoint = async (deps: RecordDecisionDependencies, delivery: Delivery, wor
         (side) => `whether a command that was to delete it on the ${side} did so, the next prune finds out`,
       ),
     ].join('; ');
-    const { patch } = meaning;
+    const patch = meaning.patch && leaving(meaning.patch, point.removal, doubtful);
     // Before the point, so that nothing was ever let go without a word who wanted it.
     if (!isWritten) await write(deps, delivery, words);
     isWritten = true;
