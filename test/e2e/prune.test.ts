@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { PruneOutcome } from '../../functions/core/domain/backup-step.ts';
 import type { RecoveryPoint } from '../../functions/core/domain/ledger.ts';
-import { PairId } from '../../functions/core/domain/names.ts';
+import { PairId, PolicyName } from '../../functions/core/domain/names.ts';
 import type { Happening } from '../../functions/core/domain/record.ts';
 import { isDrError } from '../../functions/core/errors.ts';
 import { type BackupResult, Lab, type LabOptions, type Side } from '../in-process-edge/lab.ts';
@@ -449,6 +449,19 @@ describe('nothing is deleted', () => {
     await prune(lab);
     expect(namesOn(lab, 'source')).toContain(swapped);
     expect(namesOn(lab, 'replica')).not.toContain(swapped);
+  });
+});
+
+describe('points of a policy that is not in the file any more', () => {
+  it('stay, and every prune says how many they are', async () => {
+    const lab = await nightsOf(5);
+    const living = await lab.ledger.livingPoints(pair);
+    for (const point of living.slice(-2))
+      await lab.ledger.putPoint(pair, { ...point, policy: PolicyName.parse('former') });
+    const notes = ['4 snapshots of the policy former, which is not in the policy file: no prune judges them'];
+    expect(outputOf(await prune(lab))).toMatchObject({ condemned: 1, notes });
+    lab.advance(DAY);
+    expect(outputOf(await prune(lab))).toMatchObject({ deleted: 1, notes });
   });
 });
 
