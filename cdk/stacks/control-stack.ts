@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
-import { ArnFormat, CfnOutput, Duration, Stack, type StackProps } from 'aws-cdk-lib';
+import { ArnFormat, CfnOutput, Duration, Stack, type StackProps, Validations } from 'aws-cdk-lib';
 import { Rule } from 'aws-cdk-lib/aws-events';
 import { LambdaFunction as LambdaTarget } from 'aws-cdk-lib/aws-events-targets';
 import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
@@ -45,6 +45,7 @@ export class ControlStack extends Stack {
     this.#prefix = props.prefix;
     this.#policies = props.policies;
 
+    this.#warnOfSharedHosts();
     const { backup, fleet, prune, decision, settle, sweep } = this.#workflows();
     const undelivered = this.#deadLetters('SchedulesUndelivered');
     const unheard = this.#deadLetters('EventsUndelivered');
@@ -108,7 +109,7 @@ export class ControlStack extends Stack {
     });
     const startObserve = this.#startOperation('StartObserve', 'observe', [ledger, answer]);
     const startProtect = this.#startOperation('StartProtect', 'protect', [ledger, answer]);
-    // Who may delete on one side may not on the other: each side has a function, a role and hosts of its own.
+    // Each side has a function and a role for deletions; their hosts are apart, too, unless policies are as warned of.
     const startDestroy = this.#startOperation('StartDestroy', 'destroy', [ledger, answer]);
     const startDestroySource = this.#startOperation('StartDestroySource', 'destroy', [ledger, answer], 'source');
     const plans = `arn:${this.partition}:s3:::${names.recordsBucket}/plans/*`;
@@ -126,7 +127,7 @@ export class ControlStack extends Stack {
       handler: 'condemn-points',
       description: 'Marks what a stored plan condemns; deletes nothing',
       environment: { schema: PlanStoreEnv, values: keeping },
-      permissions: [this.#ledger('PutItem', 'UpdateItem', 'Query'), allow(['s3:GetObject'], [plans]), listPlans],
+      permissions: [this.#ledger('PutItem', 'UpdateItem', 'Query'), allow(['s3:GetObject'], [plans])],
     });
     for (const handler of [decidePrune, condemnPoints])
       acknowledge(handler, {
@@ -356,6 +357,21 @@ export class ControlStack extends Stack {
     });
     this.#documents.set(radius, document);
     return document;
+  }
+
+  /** Whoever takes over one deleting function is kept from the other side by its hosts: says where that is not so. */
+  #warnOfSharedHosts(): void {
+    const replicas = new Set(hostsOf(this.#policies, 'destroy', 'replica'));
+    const shared = new Set(hostsOf(this.#policies, 'destroy', 'source').filter((host) => replicas.has(host)));
+    const clusters = this.#policies
+      .flatMap(({ source, replica }) => [source, ...(replica ? [replica] : [])])
+      .filter(({ hosts }) => hosts.some((host) => shared.has(host)));
+    const names = [...new Set(clusters.map(({ name }) => name))].sort();
+    if (names.length > 0)
+      Validations.of(this).addWarning(
+        'ozone-dr:SharedDeletingHosts',
+        `hosts of ${names.join(', ')} take deletions from the function for sources and from the one for replicas: a policy with retention deletes on its source through them, and another one, or the same, on its replica, so the two functions do not guard the sides from each other. To have them apart, give each cluster hosts of its own, and the policies of each direction a deployment and hosts of their own`,
+      );
   }
 
   #hostArn(host: HostId): string {

@@ -110,7 +110,7 @@ export interface OperationStore {
   /** Puts the token of the newest attempt of the Task in place. */
   readonly replaceToken: (id: OperationId, token: string) => Promise<Operation>;
   readonly sent: (id: OperationId, commandId: string) => Promise<void>;
-  /** Records the outcome once; answers what is recorded. */
+  /** Records the outcome once; answers what is recorded: of a reply that is too long to keep, that it was. */
   readonly ended: (id: OperationId, outcome: OperationOutcome) => Promise<Operation>;
   /** Takes the operation out of the open index, unless its token was replaced meanwhile. */
   readonly notified: (id: OperationId, token: string) => Promise<void>;

@@ -4,7 +4,7 @@ import { environment, instrument } from './instrument.ts';
 import { systemClock } from './wiring/clock.ts';
 import { liveExecutions } from './wiring/executions.ts';
 import { deployedPolicies } from './wiring/policies.ts';
-import { liveLedger, liveRecords } from './wiring/store.ts';
+import { liveLedger, liveOperations, liveRecords } from './wiring/store.ts';
 
 const env = environment(StoreEnv);
 
@@ -13,6 +13,7 @@ export const handler = instrument(
   recordDecision({
     policies: deployedPolicies(),
     ledger: liveLedger(env.TABLE_NAME),
+    operations: liveOperations(env.TABLE_NAME),
     records: liveRecords(env.TABLE_NAME),
     workflow: liveExecutions(),
     clock: systemClock,

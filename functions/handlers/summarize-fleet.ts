@@ -1,10 +1,14 @@
+import { setTimeout } from 'node:timers/promises';
 import { summarizeFleet } from '../core/use-cases/fleet.ts';
 import { SummarizeFleetEnv } from './environments.ts';
-import { environment, instrument } from './instrument.ts';
+import { environment, instrument, logger } from './instrument.ts';
 import { systemClock } from './wiring/clock.ts';
 import { liveMetrics } from './wiring/metrics.ts';
 import { deployedPolicies } from './wiring/policies.ts';
 import { liveLedger } from './wiring/store.ts';
+
+/** Half of what the function may take. */
+const BUDGET_TIME = 15_000;
 
 const env = environment(SummarizeFleetEnv);
 
@@ -15,5 +19,10 @@ export const handler = instrument(
     ledger: liveLedger(env.TABLE_NAME),
     metrics: liveMetrics(env.DEPLOYMENT),
     clock: systemClock,
+    outOfTime: async () => {
+      await setTimeout(BUDGET_TIME, undefined, { ref: false });
+      throw new Error(`it took more than ${BUDGET_TIME} ms`);
+    },
+    report: (problem, error) => logger.error(problem, { error: error instanceof Error ? error : String(error) }),
   }),
 );

@@ -21,7 +21,7 @@ const backUpUntil = async (lab: Lab, slot: string, state: string, nth = 1): Prom
 };
 
 /** `CRASH_SEED=n` draws others, `CRASH_CASES=n` more. All of them: `npm run test:crash`. */
-const { CRASH_SEED = '1', CRASH_CASES = '150' } = process.env;
+const { CRASH_SEED = '1', CRASH_CASES = '100' } = process.env;
 
 describe('the crash matrix', () => {
   it('a sample of every layer converges within two further runs and breaks no promise', async () => {

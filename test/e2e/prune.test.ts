@@ -140,6 +140,42 @@ describe('a prune', () => {
   });
 });
 
+describe('a side on which nothing can be deleted', () => {
+  it('does not keep the other from being pruned, and is told of at the end', async () => {
+    const lab = await nightsOf(6);
+    await prune(lab);
+    lab.advance(DAY);
+    await night(lab, 7);
+    lab.ozone.setFaults([
+      {
+        id: 'denied',
+        match: { command: 'snapshot delete o3://prod' },
+        effect: { kind: 'permission-denied', service: 'prod' },
+      },
+    ]);
+    expect(await prune(lab)).toMatchObject({ status: 'FAILED', error: 'AccessDenied' });
+    expect(namesOn(lab, 'source')).toHaveLength(7);
+    expect(namesOn(lab, 'replica')).toHaveLength(4);
+    // One of them was condemned by that very run, before it failed.
+    expect(states(await lab.ledger.livingPoints(pair), 'source').filter((it) => it === 'condemned')).toHaveLength(5);
+    lab.ozone.setFaults([]);
+    expect(outputOf(await prune(lab))).toMatchObject({ deleted: 4 });
+  });
+});
+
+describe('a point of another policy of the bucket', () => {
+  it('is left to that policy, also when that policy has condemned it', async () => {
+    const lab = await nightsOf(5);
+    await prune(lab);
+    const condemned = (await lab.ledger.livingPoints(pair)).filter(({ removal }) => removal.source !== null);
+    for (const point of condemned) await lab.ledger.putPoint(pair, { ...point, policy: PolicyName.parse('hourly') });
+    lab.advance(DAY);
+    expect(outputOf(await prune(lab))).toMatchObject({ deleted: 0, spared: 0 });
+    const now = await lab.ledger.livingPoints(pair);
+    expect(now.filter(({ removal }) => removal.source?.state === 'condemned')).toHaveLength(condemned.length);
+  });
+});
+
 describe('a point that is condemned', () => {
   const oldest = async (lab: Lab): Promise<RecoveryPoint> => {
     const point = (await lab.ledger.livingPoints(pair)).at(-1);
@@ -445,10 +481,16 @@ describe('nothing is deleted', () => {
     expect(swapped).not.toBe('');
     expect(result).toMatchObject({ status: 'FAILED', error: 'ChangedMeanwhile' });
     untouched(lab);
+    // The host has answered that it deleted nothing: a pin is not too late.
+    const [, kept = ''] = namesOn(lab, 'source');
+    await lab.decide(`pin sales/orders ${kept}`);
     // The next prune sees what is there: somebody else's snapshot stays, the others go.
     await prune(lab);
     expect(namesOn(lab, 'source')).toContain(swapped);
     expect(namesOn(lab, 'replica')).not.toContain(swapped);
+    for (const side of ['source', 'replica'] as const) expect(namesOn(lab, side)).toContain(kept);
+    const byOthers = (await said(lab, 'deleted')).flatMap(({ byUs, snapshots }) => (byUs ? [] : snapshots));
+    expect(byOthers).toMatchObject([{ side: 'source', name: swapped }]);
   });
 });
 

@@ -125,7 +125,7 @@ describe.concurrent('a narrowed resync', () => {
   });
 
   it('ends the step that passes the limit, and begins no other', async () => {
-    const { reply, calls } = await play(TANGLE, { copySeconds: '2' }, `[[ $* != *made* ]] || exec sleep 60; ${LOG}`);
+    const { reply, calls } = await play(TANGLE, { copySeconds: '8' }, `[[ $* != *made* ]] || exec sleep 60; ${LOG}`);
     expect(reply).toMatchObject({ outcome: 'failed', code: 'copy-timeout', data: { copy: { exit: 124 } } });
     expect(calls).toHaveLength(4);
   });

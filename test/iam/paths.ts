@@ -354,7 +354,7 @@ const prunes: readonly Path[] = [
       await askedForMore(stage);
       await expectBackup(stage, 50);
       const weakened = (await recorded(stage)).filter((it) => it.kind === 'policy-weakened');
-      check('the record tells of it', weakened.length === 3, weakened);
+      check('the record tells of it', weakened.length === 2, weakened);
       const { versions } = await dynamoLedger(stage.cloud.table()).loadPolicyState(PolicyName.parse('nightly'));
       check('the new version is noted', versions.at(-1)?.retention?.source.keepLast === 1, versions);
       await expectHealthy(stage);

@@ -168,7 +168,7 @@ export class Lab {
       decisions += 1;
       const request = { policy: 'nightly', bucket: this.#bucket, decision: words, by, reason: 'an audit' };
       const startedAt = new Date(this.#now).toISOString();
-      return recordDecision({ policies: [policy()], ledger, records, workflow: callbacks, clock })({
+      return recordDecision({ policies: [policy()], ledger, operations, records, workflow: callbacks, clock })({
         request,
         execution: `decision-${decisions}`,
         startedAt,

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { parsePolicies } from '../../cdk/config/load-policies.ts';
 import { sample, sampleWith, synthesize } from './synthesized.ts';
 import { listed, ofType, permissionsOf, type Resource, statementsOf, type Template, text } from './template.ts';
 
@@ -55,7 +56,6 @@ const FUNCTIONS: Readonly<Record<string, Readonly<Record<string, readonly string
     '*': XRAY,
     [TABLE]: ['dynamodb:PutItem', 'dynamodb:Query', 'dynamodb:UpdateItem'],
     [`${PLANS}/plans/*`]: ['s3:GetObject'],
-    [PLANS]: ['s3:ListBucket'],
   },
   'ozone-dr-record-decision': {
     '*': XRAY,
@@ -142,6 +142,34 @@ describe('functions', () => {
       'ssm:managed-instance/mi-0a1b2c3d4e5f60002',
       'ssm:managed-instance/mi-0a1b2c3d4e5f60003',
     ]);
+  });
+
+  describe('that delete on each side', () => {
+    const retention = 'retention: { zone: Etc/UTC, source: { keepLast: 3 }, replica: { keepLast: 3 } }';
+    const between = (policies: string) =>
+      synthesize(
+        parsePolicies(
+          `clusters:
+${['athens', 'berlin', 'cairo'].map((name, n) => `  ${name}: { service: ozone-${name}, hosts: [mi-0a1b2c3d4e5f6000${n}] }`).join('\n')}
+policies:
+${policies}`,
+          'policies.yaml',
+        ),
+      ).warnings.filter((it) => it.includes('take deletions'));
+    const policy = (name: string, source: string, replica: string, more = '') =>
+      `  ${name}: { source: ${source}, replica: ${replica}, buckets: [sales/${name}], schedules: [], objectives: { rpo: 1h, rto: 1h }${more && `, ${more}`} }\n`;
+
+    it('share hosts when policies go in both directions, of which whoever deploys is warned', () => {
+      const both = policy('out', 'athens', 'berlin', retention) + policy('back', 'berlin', 'athens', retention);
+      expect(between(both)).toEqual([expect.stringMatching(/^hosts of athens, berlin take deletions /)]);
+    });
+
+    it('share those of a cluster in the middle, if its own deletions are asked for', () => {
+      const chain = (more: string) =>
+        policy('first', 'athens', 'berlin', retention) + policy('next', 'berlin', 'cairo', more);
+      expect(between(chain(retention))).toEqual([expect.stringMatching(/^hosts of berlin take deletions /)]);
+      expect(between(chain(''))).toEqual([]);
+    });
   });
 
   it('that destroy reach no host at all where no policy has a replica', () => {

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { App } from 'aws-cdk-lib';
+import { SynthesisMessageLevel } from 'aws-cdk-lib/cx-api';
 import { loadPolicies, parsePolicies } from '../../cdk/config/load-policies.ts';
 import { addStacks } from '../../cdk/stacks/add-stacks.ts';
 import type { PolicyFile } from '../../functions/core/domain/policy.ts';
@@ -8,13 +9,18 @@ import { inFolder, project, type Template } from './template.ts';
 
 /**
  * The app with the flags of cdk.json; `change` may add to it before it is synthesized. A violation of a rule throws.
- * `policies` are the policies.json of those assets that have one.
+ * `policies` are the policies.json of those assets that have one, `warnings` what whoever deploys is shown.
  */
 export const synthesize = (
   policyFile: PolicyFile = sample('two-clusters.yaml'),
   change: (stacks: ReturnType<typeof addStacks>) => void = () => undefined,
   prefix = 'ozone-dr',
-): { readonly state: Template; readonly control: Template; readonly policies: readonly string[] } =>
+): {
+  readonly state: Template;
+  readonly control: Template;
+  readonly policies: readonly string[];
+  readonly warnings: readonly string[];
+} =>
   inFolder((outdir) => {
     const { context } = JSON.parse(readFileSync(project('cdk.json'), 'utf8'));
     const app = new App({ context, outdir, analyticsReporting: false });
@@ -30,6 +36,10 @@ export const synthesize = (
       state: assembly.getStackByName(`${prefix}-state`).template,
       control: assembly.getStackByName(`${prefix}-control`).template,
       policies,
+      warnings: assembly.stacks
+        .flatMap(({ messages }) => messages)
+        .filter(({ level }) => level === SynthesisMessageLevel.WARNING)
+        .map(({ entry }) => String(entry.data)),
     };
   });
 

@@ -88,10 +88,14 @@ export const dynamoLedger = ({ client, name: TableName }: Table): Ledger => {
     ConsistentRead: true,
   });
 
-  const allPoints = async (pk: string, prefix: string): Promise<readonly RecoveryPoint[]> => {
-    const pages = paginateQuery({ client }, newestFirst(pk, prefix));
+  /** At least `enough` points, if there are so many: a page is cut before retired ones are left out of it. */
+  const newestPoints = async (pk: string, prefix: string, enough?: number): Promise<readonly RecoveryPoint[]> => {
+    const pages = paginateQuery({ client, ...(enough ? { pageSize: enough } : {}) }, newestFirst(pk, prefix));
     const points: RecoveryPoint[] = [];
-    for await (const page of pages) points.push(...(page.Items ?? []).map((item) => parseItem(RecoveryPoint, item)));
+    for await (const page of pages) {
+      points.push(...(page.Items ?? []).map((item) => parseItem(RecoveryPoint, item)));
+      if (enough !== undefined && points.length >= enough) break;
+    }
     return points;
   };
 
@@ -260,14 +264,11 @@ export const dynamoLedger = ({ client, name: TableName }: Table): Ledger => {
       if (!closed) throw leaseLost(run.pair, token);
     },
 
-    recentPoints: async (pair, limit) => {
-      const page = await client.send(new QueryCommand({ ...newestFirst(keys.pair(pair).pk, 'POINT#'), Limit: limit }));
-      return (page.Items ?? []).map((item) => parseItem(RecoveryPoint, item));
-    },
+    recentPoints: async (pair, limit) => (await newestPoints(keys.pair(pair).pk, 'POINT#', limit)).slice(0, limit),
 
-    livingPoints: (pair) => allPoints(keys.pair(pair).pk, 'POINT#'),
+    livingPoints: (pair) => newestPoints(keys.pair(pair).pk, 'POINT#'),
 
-    retiredPoints: (pair) => allPoints(keys.pair(pair).pk, 'GONE#'),
+    retiredPoints: (pair) => newestPoints(keys.pair(pair).pk, 'GONE#'),
 
     putPoint: async (pair, point) => {
       const { pins, holds, removal, revision, ...rest } = point;
@@ -277,14 +278,18 @@ export const dynamoLedger = ({ client, name: TableName }: Table): Ledger => {
         'u',
         (name, value) => `if_not_exists(${name}, ${value})`,
       );
-      await client.send(
-        new UpdateCommand({
-          TableName,
-          Key: keys.point(pair, point),
-          UpdateExpression: `SET ${set.text}, ${unlessThere.text}`,
-          ExpressionAttributeNames: { ...set.names, ...unlessThere.names },
-          ExpressionAttributeValues: { ...set.values, ...unlessThere.values },
-        }),
+      // A retired point stays retired, also for a run that saw it before.
+      await unlessRefused(
+        client.send(
+          new UpdateCommand({
+            TableName,
+            Key: keys.point(pair, point),
+            UpdateExpression: `SET ${set.text}, ${unlessThere.text}`,
+            ConditionExpression: 'attribute_not_exists(gone)',
+            ExpressionAttributeNames: { ...set.names, ...unlessThere.names },
+            ExpressionAttributeValues: { ...set.values, ...unlessThere.values },
+          }),
+        ),
       );
     },
 

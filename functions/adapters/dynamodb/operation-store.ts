@@ -1,14 +1,15 @@
 import { GetCommand, PutCommand, ScanCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
-import { Operation } from '../../core/domain/operation.ts';
+import type { Operation } from '../../core/domain/operation.ts';
 import { DrError } from '../../core/errors.ts';
 import type { OperationStore } from '../../core/ports.ts';
+import { StoredOperation, storable } from './outcomes.ts';
 import { keys, OPEN_INDEX, parseItem, type Table, unlessRefused } from './table.ts';
 
 /** Operations in DynamoDB. `openHost` and `openSince` put an item into the sparse index of open operations. */
 export const dynamoOperations = ({ client, name: TableName }: Table): OperationStore => {
   const load: OperationStore['load'] = async (id) => {
     const found = await client.send(new GetCommand({ TableName, Key: keys.operation(id), ConsistentRead: true }));
-    return found.Item ? parseItem(Operation, found.Item) : undefined;
+    return found.Item ? parseItem(StoredOperation, found.Item) : undefined;
   };
   const existing: (id: Operation['id']) => Promise<Operation> = async (id) => {
     const operation = await load(id);
@@ -57,7 +58,7 @@ export const dynamoOperations = ({ client, name: TableName }: Table): OperationS
           ReturnValues: 'ALL_NEW',
         }),
       );
-      return parseItem(Operation, updated.Attributes);
+      return parseItem(StoredOperation, updated.Attributes);
     },
 
     sent: async (id, commandId) => {
@@ -85,7 +86,7 @@ export const dynamoOperations = ({ client, name: TableName }: Table): OperationS
             ConditionExpression: '#state IN (:sending, :sent)',
             ExpressionAttributeNames: { '#state': 'state' },
             ExpressionAttributeValues: {
-              ':outcome': outcome,
+              ':outcome': storable(id, outcome),
               ':ended': 'ended',
               ':sending': 'sending',
               ':sent': 'sent',
@@ -94,7 +95,7 @@ export const dynamoOperations = ({ client, name: TableName }: Table): OperationS
           }),
         ),
       );
-      return updated ? parseItem(Operation, updated.Attributes) : existing(id);
+      return updated ? parseItem(StoredOperation, updated.Attributes) : existing(id);
     },
 
     notified: async (id, token) => {
@@ -119,7 +120,7 @@ export const dynamoOperations = ({ client, name: TableName }: Table): OperationS
         const page = await client.send(
           new ScanCommand({ TableName, IndexName: OPEN_INDEX, ...(start ? { ExclusiveStartKey: start } : {}) }),
         );
-        operations.push(...(page.Items ?? []).map((item) => parseItem(Operation, item)));
+        operations.push(...(page.Items ?? []).map((item) => parseItem(StoredOperation, item)));
         start = page.LastEvaluatedKey;
       } while (start);
       return operations;

@@ -231,7 +231,13 @@ export const Observation = z.discriminatedUnion('kind', [
   /** A detached copy that has not ended; one that has is observed as what it answered. */
   z.object({ kind: z.literal('probe'), state: ProbeData.shape.state.exclude(['ended']) }),
   /** The host answered that it did not do it. */
-  z.object({ kind: z.literal('not-done'), ...answered, data: ReplicateData.nullable().default(null) }),
+  z.object({
+    kind: z.literal('not-done'),
+    ...answered,
+    data: ReplicateData.nullable().default(null),
+    /** What a deletion that failed on its way had done by then. */
+    deletion: RemovedData.nullable().default(null),
+  }),
   /** No answer: the state machine or Run Command says why. What was changed is not known. */
   z.object({ kind: z.literal('no-answer'), error: z.string(), cause: z.string() }),
   /** A wait is over. */

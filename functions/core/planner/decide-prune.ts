@@ -1,5 +1,6 @@
 import type { BackupStep, PruneOutcome } from '../domain/backup-step.ts';
 import type { SeenSide } from '../domain/edge-reply.ts';
+import type { RunStep } from '../domain/ledger.ts';
 import type { SnapshotId, SnapshotName } from '../domain/names.ts';
 import type { PlanHash, Side } from '../domain/retention.ts';
 import { Bytes, type EpochMs, seconds } from '../domain/units.ts';
@@ -36,9 +37,11 @@ const CHUNK = 25;
 const PAUSE = seconds(15);
 
 const observedOf = (history: RunHistory) =>
-  currentSteps(history).flatMap(({ decision, observed }) =>
-    decision.kind === 'delete' && observed?.kind === 'deletion' ? [{ decision, removed: observed.data.removed }] : [],
-  );
+  currentSteps(history).flatMap(({ decision, observed }) => {
+    if (decision.kind !== 'delete' || !observed) return [];
+    const data = observed.kind === 'deletion' ? observed.data : observed.kind === 'not-done' ? observed.deletion : null;
+    return data ? [{ decision, removed: data.removed }] : [];
+  });
 
 /** How many snapshots this run has deleted so far. */
 export const deletedBy = (history: RunHistory): number =>
@@ -51,6 +54,35 @@ const bytesFreedBy = (history: RunHistory): Bytes =>
       return sum + decision.remove.reduce((bytes, it) => bytes + (ids.has(it.id) ? (it.bytes ?? 0) : 0), 0);
     }, 0),
   );
+
+/** After these no side is safe: the run stops at once. */
+const STOP: ReadonlySet<string> = new Set(['ChangedMeanwhile', 'LeaseLost']);
+
+type Failure = Extract<BackupStep, { kind: 'fail' }>;
+
+/**
+ * What the failure of a step means. Deletions are counted per side, and a side where they fail for good ends the run only
+ * at its end: the other side is not left to fill.
+ */
+const failureOf = (history: RunHistory, step: RunStep | undefined): BackupStep | undefined => {
+  const { decision } = step ?? {};
+  if (decision?.kind !== 'delete') return afterFailure(history, step);
+  const ofSide = history.steps.filter(
+    (it) => it.n <= (step?.n ?? 0) && (it.decision.kind !== 'delete' || it.decision.side === decision.side),
+  );
+  return afterFailure({ ...history, steps: ofSide }, step);
+};
+
+/** Sides on which deleting failed for good, with what the run then ends with. */
+const blockedSides = (history: RunHistory): ReadonlyMap<Side, Failure> => {
+  const blocked = new Map<Side, Failure>();
+  for (const step of currentSteps(history)) {
+    if (step.decision.kind !== 'delete') continue;
+    const failed = failureOf(history, step);
+    if (failed?.kind === 'fail') blocked.set(step.decision.side, failed);
+  }
+  return blocked;
+};
 
 /** The bucket is the one that the lineage is of, on both sides; a namesake's snapshots are not ours to judge. */
 export const isAnother = (
@@ -93,8 +125,10 @@ export const decidePrune = (history: RunHistory, view: PruneView | null): Backup
   const open = reattach(history);
   if (open) return open;
   const last = currentSteps(history).at(-1);
-  const failed = afterFailure(history, last);
-  if (failed) return failed;
+  const blocked = blockedSides(history);
+  const failed = failureOf(history, last);
+  const isOfOneSide = last?.decision.kind === 'delete' && failed?.kind === 'fail' && !STOP.has(failed.error);
+  if (failed && !isOfOneSide) return failed;
   if (last?.decision.kind === 'condemn') return afterCondemn(history, last.decision.outcome, last.observed?.kind);
   if (last?.decision.kind === 'delete' && last.observed?.kind === 'deletion' && last.decision.remove.length === CHUNK)
     return wait(PAUSE, `${CHUNK} snapshots were deleted: the cluster gets time to reclaim`);
@@ -127,7 +161,7 @@ export const decidePrune = (history: RunHistory, view: PruneView | null): Backup
     );
 
   for (const side of ['source', 'replica'] as const) {
-    const due = plan[side]?.remove ?? [];
+    const due = blocked.has(side) ? [] : (plan[side]?.remove ?? []);
     const remove = due.slice(-CHUNK).flatMap(({ id, name }) => {
       const condemned = view.condemned.get(id);
       return condemned
@@ -169,7 +203,12 @@ export const decidePrune = (history: RunHistory, view: PruneView | null): Backup
       outcome,
       reason: `no rule keeps ${condemn} more snapshots, and ${spare} that were condemned are needed again`,
     };
-  return { kind: 'done', outcome, reason: summary(outcome) };
+  return ending(history, outcome);
+};
+
+const ending = (history: RunHistory, outcome: PruneOutcome): BackupStep => {
+  const [failed] = blockedSides(history).values();
+  return failed ?? { kind: 'done', outcome, reason: summary(outcome) };
 };
 
 const bytesOf = (side: SeenSide | null, name: string): number | null =>
@@ -182,7 +221,7 @@ const surveyReason = (history: RunHistory): string =>
   deletedBy(history) > 0 ? 'see what is left after the deletions' : 'see both sides before anything is judged';
 
 const afterCondemn = (history: RunHistory, outcome: PruneOutcome, observed: string | undefined): BackupStep => {
-  if (observed !== 'no-answer') return { kind: 'done', outcome, reason: summary(outcome) };
+  if (observed !== 'no-answer') return ending(history, outcome);
   const tries = currentSteps(history).filter(
     (step) => step.decision.kind === 'condemn' && step.observed?.kind === 'no-answer',
   ).length;

@@ -44,7 +44,7 @@ const untouched = (reason: string): NextOfSide => ({ next: 'nothing', due: null,
 const outlookOf = ({ policy, pair, pairs, points, settings }: LedgerFacts, now: EpochMs): Outlook => {
   if (!settings)
     return { plan: null, of: () => untouched(`the policy ${policy.name} has no retention: nothing is ever deleted`) };
-  const condemned = condemnedByLedger(points);
+  const condemned = condemnedByLedger(points.filter((point) => point.policy === policy.name));
   const bucket = bucketToPrune(points, pairs, inUseByCopies(pair), listingsByLedger(policy, points));
   const plan = planPrune(bucket, condemned, settings, now);
   if (plan.kind === 'refused') return { plan, of: () => untouched(plan.reason) };

@@ -1,3 +1,4 @@
+import type { BucketRef } from '../domain/names.ts';
 import type { Policy } from '../domain/policy.ts';
 import type { PolicyState, PolicyVersion, Retention } from '../domain/retention.ts';
 import { type DurationSeconds, type EpochMs, later, seconds } from '../domain/units.ts';
@@ -95,13 +96,26 @@ export const settingsInForce = (policy: Policy, state: PolicyState, now: EpochMs
 
 const hours = (duration: DurationSeconds): string => `${duration / 3600} h`;
 
-/** What a new version asks less of than the one before it, in sentences; empty when it asks for as much or more. */
-export const weakened = (before: PolicyVersion, after: PolicyVersion): readonly string[] => [
-  ...before.buckets
-    .filter((bucket) => !after.buckets.includes(bucket))
-    .map((bucket) => `${bucket} was taken out of the policy`),
-  ...(after.rpo > before.rpo ? [`the RPO went from ${hours(before.rpo)} to ${hours(after.rpo)}`] : []),
-  ...(after.rto > before.rto ? [`the RTO went from ${hours(before.rto)} to ${hours(after.rto)}`] : []),
-  // Which of two sets of rules keeps more depends on the points: every change is announced.
-  ...(JSON.stringify(before.retention) === JSON.stringify(after.retention) ? [] : ['the retention was changed']),
-];
+/** What is asked less of: one bucket, or all of the policy. */
+export type Weakening = { readonly sentence: string } & (
+  | { readonly kind: 'bucket'; readonly bucket: BucketRef }
+  | { readonly kind: 'objectives' | 'retention' }
+);
+
+/** What a new version asks less of than the one before it; empty when it asks for as much or more. */
+export const weakened = (before: PolicyVersion, after: PolicyVersion): readonly Weakening[] => {
+  const looser = [
+    ...(after.rpo > before.rpo ? [`the RPO went from ${hours(before.rpo)} to ${hours(after.rpo)}`] : []),
+    ...(after.rto > before.rto ? [`the RTO went from ${hours(before.rto)} to ${hours(after.rto)}`] : []),
+  ];
+  return [
+    ...before.buckets
+      .filter((bucket) => !after.buckets.includes(bucket))
+      .map((bucket): Weakening => ({ kind: 'bucket', bucket, sentence: `${bucket} was taken out of the policy` })),
+    ...(looser.length > 0 ? [{ kind: 'objectives', sentence: looser.join(', ') } as const] : []),
+    // Which of two sets of rules keeps more depends on the points: every change is announced.
+    ...(JSON.stringify(before.retention) === JSON.stringify(after.retention)
+      ? []
+      : [{ kind: 'retention', sentence: 'the retention was changed' } as const]),
+  ];
+};

@@ -1,6 +1,6 @@
-import type { SeenSide } from '../domain/edge-reply.ts';
-import type { RecoveryPoint } from '../domain/ledger.ts';
-import type { OperationId } from '../domain/names.ts';
+import type { RemovedData, SeenSide } from '../domain/edge-reply.ts';
+import type { Observation, RecoveryPoint } from '../domain/ledger.ts';
+import type { OperationId, SnapshotId } from '../domain/names.ts';
 import type { PlanHash, Removal, Removals, Side } from '../domain/retention.ts';
 import type { EpochMs } from '../domain/units.ts';
 
@@ -73,6 +73,30 @@ export const reconcile = (
     const isAsKnown = SIDES.every((side) => removal[side]?.state === point.removal[side]?.state);
     return isAsKnown ? [] : [{ point, removal, gone: lost }];
   });
+};
+
+/** What the host says of a snapshot that it found in the list after the deletions, or did not come to. */
+const IS_THERE = /^(still there$|not tried$|another snapshot)/;
+
+/** Of the snapshots that a command was to delete: those that its answer proves not to be deleted. */
+export const stillThere = (
+  asked: readonly { readonly id: SnapshotId }[],
+  observed: Observation,
+): readonly SnapshotId[] => {
+  const ids = asked.map(({ id }) => id);
+  const without = (data: RemovedData): readonly SnapshotId[] => {
+    const there = new Set(data.kept.filter(({ why }) => IS_THERE.test(why)).map(({ id }) => id));
+    return ids.filter((id) => there.has(id));
+  };
+  switch (observed.kind) {
+    case 'deletion':
+      return without(observed.data);
+    case 'not-done':
+      if (observed.outcome === 'refused' || observed.outcome === 'unreachable') return ids;
+      return observed.deletion ? without(observed.deletion) : [];
+    default:
+      return [];
+  }
 };
 
 /** Nothing of the point is left on any side. */

@@ -50,6 +50,7 @@ const observationOf = (reply: EdgeReply, bounded: (side: SeenSide) => SeenSide):
       code: reply.code,
       message: reply.message.slice(0, 1500),
       data: reply.verb === 'replicate' && reply.data ? { ...reply.data, log: '' } : null,
+      deletion: reply.verb === 'delete' ? reply.data : null,
     };
   switch (reply.verb) {
     case 'survey':

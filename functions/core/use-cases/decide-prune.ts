@@ -3,7 +3,7 @@ import type { BackupStep, NumberedStep } from '../domain/backup-step.ts';
 import { isOperation } from '../domain/backup-step.ts';
 import { doomedOf } from '../domain/deletion-plan.ts';
 import { parseEdgeReply, type SeenSide } from '../domain/edge-reply.ts';
-import type { BackupRun, PairState, RecoveryPoint, RunStep } from '../domain/ledger.ts';
+import type { BackupRun, Observation, PairState, RecoveryPoint, RunStep } from '../domain/ledger.ts';
 import { type OperationId, pairId, type SnapshotId, splitRunId } from '../domain/names.ts';
 import type { Operation } from '../domain/operation.ts';
 import type { Policy } from '../domain/policy.ts';
@@ -17,7 +17,7 @@ import { deletionPlan } from '../planner/deletion-plan.ts';
 import type { RunHistory } from '../planner/history.ts';
 import { settingsInForce } from '../planner/in-force.ts';
 import { planPrune } from '../planner/plan-prune.ts';
-import { isGone, isHeld, type Reconciled, reconcile } from '../planner/removals.ts';
+import { isGone, isGone, isHeld, isHeld, type Reconciled, type Reconciled, reconcile, reconcile, stillThere } from '../planner/removals.ts';
 import { unjudged } from '../planner/unjudged.ts';
 import type { Clock, Ledger, OperationStore, PlanStore, Records } from '../ports.ts';
 import { type Answer, answerTo } from './answers.ts';
@@ -26,6 +26,7 @@ import { LEASE } from './open-run.ts';
 import { operationId } from './operation-id.ts';
 import { parseEvent } from './parse-event.ts';
 import { asText, readPlan } from './plan-text.ts';
+import { deletionsUnderWay } from './under-way.ts';
 
 export interface DecidePruneDependencies {
   readonly policies: readonly Policy[];
@@ -84,7 +85,8 @@ export const decidePruneNext =
     // Others may have had the bucket since an earlier execution listed it: what they made is not gone because it is not listed.
     const listings = isOfNow && answer?.observed.kind === 'survey' ? listingsOf(operation) : undefined;
     const isOurs = listings && !isAnother({ run: known.run, pair }, listings);
-    const changed = isOurs ? await settle(deps, known.run, points, listings, now) : points;
+    const released = last && answer ? await release(deps, known.run, points, last, answer.observed) : points;
+    const changed = isOurs ? await settle(deps, known.run, released, listings, now) : released;
     if (isOurs) await deps.ledger.changePair(pairOf, lease, { counted: countOf(listings, now) });
     const history: RunHistory = {
       run: known.run,
@@ -151,25 +153,27 @@ const noted = async (
   return answered;
 };
 
-/**
- * Commands that were to delete points and may still do so: no host has answered them, and Run Command may not be over
- * with them yet. A run that was stopped leaves such a command behind.
- */
-const underWay = async (
-  { operations }: DecidePruneDependencies,
+/** Points that the answer to a deletion proves to be there wait as before: a pin may have them. */
+const release = async (
+  deps: DecidePruneDependencies,
+  run: BackupRun,
   points: readonly RecoveryPoint[],
-  now: EpochMs,
-): Promise<ReadonlySet<OperationId>> => {
-  const told = new Set(
-    points.flatMap(({ removal }) =>
-      Side.options.flatMap((side) => {
-        const of = removal[side];
-        return of?.state === 'deleting' && of.operation ? [of.operation] : [];
-      }),
-    ),
-  );
-  const loaded = await Promise.all([...told].map((id) => operations.load(id)));
-  return new Set(loaded.flatMap((it) => (it && it.outcome?.kind !== 'reply' && now < it.deadline ? [it.id] : [])));
+  { decision }: RunStep,
+  observed: Observation,
+): Promise<readonly RecoveryPoint[]> => {
+  if (decision.kind !== 'delete') return points;
+  const { side } = decision;
+  const there = new Set(stillThere(decision.remove, observed));
+  const release = async (point: RecoveryPoint): Promise<RecoveryPoint> => {
+    const removal = point.removal[side];
+    const id = point[side]?.id;
+    if (!id || !there.has(id) || removal?.state !== 'deleting') return point;
+    const waiting = { ...removal, state: 'condemned' as const };
+    return (
+      (await deps.ledger.changePoint(run.pair, point, { removal: { ...point.removal, [side]: waiting } })) ?? point
+    );
+  };
+  return Promise.all(points.map(release));
 };
 
 /** Puts into the ledger what the listings say of removals, and answers the points that are left. */
@@ -180,7 +184,7 @@ const settle = async (
   listings: Listings,
   now: EpochMs,
 ): Promise<readonly RecoveryPoint[]> => {
-  const reconciled = reconcile(points, listings, await underWay(deps, points, now), now);
+  const reconciled = reconcile(points, listings, await deletionsUnderWay(deps.operations, points, now), now);
   // Recorded first: what is gone and not on record would be a silent loss, recorded twice it is only said twice.
   await recordGone(deps, run, reconciled, now);
   const settled = new Map<string, RecoveryPoint>();
@@ -274,7 +278,11 @@ const viewOf = async (
   const [state, pairs, { proved, unproved }] = await Promise.all([
     deps.ledger.loadPolicyState(run.policy.name),
     pairsOf(deps, history),
-    provedOf(deps, points),
+    // Those of other policies are theirs to condemn and to spare.
+    provedOf(
+      deps,
+      points.filter((point) => point.policy === run.policy.name),
+    ),
   ]);
   const inForce = settingsInForce(run.policy, state, now);
   const base = { listings, condemned: proved, unproved, unjudged: unjudged(points, deps.policies) };

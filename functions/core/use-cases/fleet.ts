@@ -2,12 +2,13 @@ import { createHash } from 'node:crypto';
 import * as z from 'zod';
 import { compactTime, PolicyName, pairId, Slot } from '../domain/names.ts';
 import type { Policy } from '../domain/policy.ts';
-import type { PolicyState } from '../domain/retention.ts';
+import type { PolicyState, PolicyVersion } from '../domain/retention.ts';
 import type { EpochMs } from '../domain/units.ts';
 import { DrError } from '../errors.ts';
 import { budgetsOf, forecastExhaustion } from '../planner/budget.ts';
 import { bucketsInForce, versionsInForce, weakened, withVersion } from '../planner/in-force.ts';
 import type { Clock, Ledger, Metrics, Records } from '../ports.ts';
+import { inParallel } from './in-parallel.ts';
 import { parseEvent } from './parse-event.ts';
 
 const Work = z.enum(['backup', 'prune']);
@@ -66,20 +67,39 @@ const noteVersion = async (deps: ExpandDependencies, policy: Policy, now: EpochM
   const seen = await deps.ledger.loadPolicyState(policy.name);
   const next = withVersion(seen, policy, now);
   if (!next) return seen;
-  const [before] = seen.versions.slice(-1);
+  const before = seen.versions.at(-1);
   const after = next.versions.at(-1);
   // On record before it counts: a crash in between only says it twice.
-  if (before && after)
-    for (const change of weakened(before, after))
-      for (const bucket of before.buckets)
-        await deps.records.append(
-          pairId(policy.source.name, bucket, policy.replica?.name ?? null),
-          `policy-weakened:${policy.name}:${next.revision}:${change}`,
-          { kind: 'policy-weakened', policy: policy.name, bucket, change, until: countsUntil(next, now) },
-          now,
-        );
+  if (before && after) await recordWeakened(deps, policy, before, after, { state: next, now });
   // Somebody else may have written the same version a moment earlier.
   return (await deps.ledger.putPolicyState(next)) ? next : deps.ledger.loadPolicyState(policy.name);
+};
+
+/** Of as many buckets at a time as are fast and yet no burst. */
+const AT_ONCE = 20;
+
+/** That a bucket was taken out goes on its own record, what became less for all goes on the record of each. */
+const recordWeakened = async (
+  { records }: ExpandDependencies,
+  { name, source, replica }: Policy,
+  before: PolicyVersion,
+  after: PolicyVersion,
+  { state, now }: { readonly state: PolicyState; readonly now: EpochMs },
+): Promise<void> => {
+  const changes = weakened(before, after);
+  if (changes.length === 0) return;
+  const until = countsUntil(state, now);
+  await inParallel([...new Set([...before.buckets, ...after.buckets])], AT_ONCE, async (bucket) => {
+    const pair = pairId(source.name, bucket, replica?.name ?? null);
+    // One after the other: entries of one chain follow each other.
+    for (const change of changes.filter((it) => it.kind !== 'bucket' || it.bucket === bucket))
+      await records.append(
+        pair,
+        `policy-weakened:${name}:${state.revision}:${change.kind}`,
+        { kind: 'policy-weakened', policy: name, bucket, change: change.sentence, until },
+        now,
+      );
+  });
 };
 
 const countsUntil = (state: PolicyState, now: EpochMs): EpochMs =>
@@ -94,7 +114,8 @@ const announcements = (policy: Policy, state: PolicyState, now: EpochMs): readon
   return versionsInForce(state.versions, now).flatMap(({ version, until }) =>
     current && until !== null
       ? weakened(version, current).map(
-          (change) => `${policy.name}: ${change}; what was before counts until ${new Date(until).toISOString()}`,
+          ({ sentence }) =>
+            `${policy.name}: ${sentence}; what was before counts until ${new Date(until).toISOString()}`,
         )
       : [],
   );
@@ -110,6 +131,9 @@ export interface SummarizeDependencies {
   readonly ledger: Pick<Ledger, 'loadPair'>;
   readonly metrics: Metrics;
   readonly clock: Clock;
+  /** Rejects when there is no more time to look at the budget in. */
+  readonly outOfTime: () => Promise<never>;
+  readonly report: (problem: string, error: unknown) => void;
 }
 
 /** How full the Ozone Manager of a cluster is, and when its limit is passed if nothing changes. */
@@ -122,7 +146,8 @@ export interface SnapshotBudget {
 }
 
 /**
- * How a slot went, and how full the clusters are, which is also published.
+ * How a slot went, and how full the clusters are, which is also published. How the slot went is told whatever keeps the
+ * budget from being known (null): a cluster that is full is not the only reason for buckets to fail.
  * @throws BucketsFailed with each bucket that failed and the execution to look at
  */
 export const summarizeFleet =
@@ -132,11 +157,15 @@ export const summarizeFleet =
   ): Promise<{
     readonly buckets: number;
     readonly announcements: readonly string[];
-    readonly budget: readonly SnapshotBudget[];
+    readonly budget: readonly SnapshotBudget[] | null;
   }> => {
     const { results, announcements: announced } = parseEvent(SummarizeEvent, event);
-    const budget = await budgetNow(deps);
     const failed = results.filter((it) => it.error !== null);
+    // Published also for a slot with failures: a full cluster may be why.
+    const budget = await Promise.race([budgetNow(deps), deps.outOfTime()]).catch((error: unknown) => {
+      deps.report('how full the clusters are could not be published', error);
+      return null;
+    });
     if (failed.length > 0)
       throw new DrError(
         'BucketsFailed',
@@ -181,21 +210,26 @@ const snapshotsByCluster = async (
   policies: readonly Policy[],
   ledger: Pick<Ledger, 'loadPair'>,
 ): Promise<ReadonlyMap<string, number>> => {
+  const pairs = policies.flatMap(({ source, replica, buckets }) =>
+    buckets.map((bucket) => ({ source, replica, bucket })),
+  );
+  const looked = await inParallel(pairs, AT_ONCE, async ({ source, replica, bucket }) => {
+    const { counted } = await ledger.loadPair(pairId(source.name, bucket, replica?.name ?? null));
+    return { source, replica, bucket, counted };
+  });
   const last = new Map<string, { readonly cluster: string; readonly count: number; readonly at: EpochMs }>();
-  for (const { source, replica, buckets } of policies)
-    for (const bucket of buckets) {
-      const { counted } = await ledger.loadPair(pairId(source.name, bucket, replica?.name ?? null));
-      if (!counted) continue;
-      const sides = [
-        { cluster: source.name, count: counted.source },
-        ...(replica ? [{ cluster: replica.name, count: counted.replica }] : []),
-      ];
-      for (const { cluster, count } of sides) {
-        const known = last.get(`${cluster} ${bucket}`);
-        if (count !== null && (!known || known.at < counted.at))
-          last.set(`${cluster} ${bucket}`, { cluster, count, at: counted.at });
-      }
+  for (const { source, replica, bucket, counted } of looked) {
+    if (!counted) continue;
+    const sides = [
+      { cluster: source.name, count: counted.source },
+      ...(replica ? [{ cluster: replica.name, count: counted.replica }] : []),
+    ];
+    for (const { cluster, count } of sides) {
+      const known = last.get(`${cluster} ${bucket}`);
+      if (count !== null && (!known || known.at < counted.at))
+        last.set(`${cluster} ${bucket}`, { cluster, count, at: counted.at });
     }
+  }
   const sums = new Map<string, number>();
   for (const { cluster, count } of last.values()) sums.set(cluster, (sums.get(cluster) ?? 0) + count);
   return sums;

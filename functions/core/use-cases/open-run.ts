@@ -186,5 +186,9 @@ export const takeLease = async (
   if (holder && holder.expires > deps.clock.now() && (await deps.workflow.isRunning(holder.execution)))
     return { heldBy: holder.execution, workflow: workflowOf(holder.runId) };
   const taken = await deps.ledger.takeLease(seen, { runId: id, execution }, expires);
-  return taken ?? { heldBy: 'an execution that was a moment earlier', workflow: workflowOf(id) };
+  if (taken) return taken;
+  const { lease } = await deps.ledger.loadPair(pair);
+  return lease
+    ? { heldBy: lease.execution, workflow: workflowOf(lease.runId) }
+    : { heldBy: 'an execution that was a moment earlier', workflow: 'decision' };
 };

@@ -1,7 +1,8 @@
 import * as z from 'zod';
 import type { Decision } from '../domain/ledger.ts';
-import { BucketRef, type PairId, PolicyName, pairId, runId } from '../domain/names.ts';
+import { BucketRef, type OperationId, type PairId, PolicyName, pairId, runId } from '../domain/names.ts';
 import type { Policy } from '../domain/policy.ts';
+import { type Removals, Side } from '../domain/retention.ts';
 import { type EpochMs, epochMs, later, seconds } from '../domain/units.ts';
 import { DrError } from '../errors.ts';
 import {
@@ -13,9 +14,10 @@ import {
   type Said,
   unknownPoint,
 } from '../planner/decision.ts';
-import type { Clock, Ledger, Records, Workflow } from '../ports.ts';
+import type { Clock, Ledger, OperationStore, Records, Workflow } from '../ports.ts';
 import { policyOf, takeLease } from './open-run.ts';
 import { parseEvent } from './parse-event.ts';
+import { deletionsUnderWay } from './under-way.ts';
 
 const SHORT_LEASE = seconds(120);
 /** Others may be changing the same point: a prune, or another person. */
@@ -42,6 +44,7 @@ const DecisionEvent = z.strictObject({
 export interface RecordDecisionDependencies {
   readonly policies: readonly Policy[];
   readonly ledger: Ledger;
+  readonly operations: Pick<OperationStore, 'load'>;
   readonly records: Pick<Records, 'append'>;
   readonly workflow: Pick<Workflow, 'isRunning'>;
   readonly clock: Clock;
@@ -119,6 +122,20 @@ const onPair = async (deps: RecordDecisionDependencies, delivery: Delivery, word
   }
 };
 
+/** A deletion whose command is over without an answer is none that is going on: the point can be kept, if it is there. */
+const removalsNow = (known: Removals, underWay: ReadonlySet<OperationId>) => {
+  const doubtful = Side.options.filter((side) => {
+    const removal = known[side];
+    return removal?.state === 'deleting' && removal.operation !== undefined && !underWay.has(removal.operation);
+  });
+  const removal = { ...known };
+  for (const side of doubtful) {
+    const of = known[side];
+    if (of) removal[side] = { ...of, state: 'condemned' };
+  }
+  return { removal, doubtful };
+};
+
 /** Optimistic: what was decided on must still be so when it is written, else it is looked at anew. */
 const onPoint = async (deps: RecordDecisionDependencies, delivery: Delivery, words: PointWords): Promise<string> => {
   const { pair, said, startedAt } = delivery;
@@ -133,7 +150,16 @@ const onPoint = async (deps: RecordDecisionDependencies, delivery: Delivery, wor
         bucket,
         points.map(({ name }) => name),
       );
-    const { patch, effect } = meaningForPoint(words, said, startedAt, bucket, point);
+    const underWay = await deletionsUnderWay(deps.operations, [point], said.at);
+    const { removal, doubtful } = removalsNow(point.removal, underWay);
+    const meaning = meaningForPoint(words, said, startedAt, bucket, { ...point, removal });
+    const effect = [
+      meaning.effect,
+      ...doubtful.map(
+        (side) => `whether a command that was to delete it on the ${side} did so, the next prune finds out`,
+      ),
+    ].join('; ');
+    const { patch } = meaning;
     // Before the point, so that nothing was ever let go without a word who wanted it.
     if (!isWritten) await write(deps, delivery, words);
     isWritten = true;

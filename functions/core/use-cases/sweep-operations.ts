@@ -26,7 +26,8 @@ const SENDING = seconds(120);
 
 /**
  * The truth behind the events: looks at every open operation, settles what is over, keeps what is alive, and ends what
- * never came to be or passed its deadline. One operation that fails does not keep the others waiting.
+ * never came to be or passed its deadline, whatever fails meanwhile. One operation that fails does not keep the others
+ * waiting.
  * @throws the last error, after all operations were looked at, so that the alarm on this function sees it
  */
 export const sweepOperations = (deps: SweepDependencies) => async (): Promise<SweepResult> => {
@@ -48,16 +49,30 @@ export const sweepOperations = (deps: SweepDependencies) => async (): Promise<Sw
 };
 
 const sweepOne = async (deps: SweepDependencies, operation: Operation, now: EpochMs): Promise<boolean> => {
-  const sent = await withCommand(deps, operation, now);
-  if (await settle(deps, sent)) return true;
-  if (now > sent.deadline) {
-    if (sent.commandId) await deps.edge.cancel(sent.commandId, sent.host);
-    const detail = `it was not over at ${new Date(sent.deadline).toISOString()}, its last time-out included`;
-    await notify(deps, await deps.operations.ended(sent.id, { kind: 'lost', error: 'EdgeInterrupted', detail }));
-    return true;
+  const isOverdue = now > operation.deadline;
+  let sent = operation;
+  let why = 'it was not over';
+  try {
+    sent = await withCommand(deps, operation, now);
+    if (await settle(deps, sent)) return true;
+    if (!isOverdue) await keepAlive(deps, sent, now);
+  } catch (error) {
+    if (!isOverdue) throw error;
+    // What fails minute after minute must not keep an operation open for ever.
+    deps.report(`operation ${operation.id} could not be settled by its deadline`, error);
+    why = `it could not be settled: ${error instanceof Error ? error.message.slice(0, 500) : String(error)}`;
   }
-  await keepAlive(deps, sent, now);
-  return false;
+  if (!isOverdue) return false;
+  if (sent.commandId) {
+    try {
+      await deps.edge.cancel(sent.commandId, sent.host);
+    } catch (error) {
+      deps.report(`the command of operation ${operation.id} could not be cancelled`, error);
+    }
+  }
+  const detail = `${why} at ${new Date(sent.deadline).toISOString()}, its last time-out included`;
+  await notify(deps, await deps.operations.ended(sent.id, { kind: 'lost', error: 'EdgeInterrupted', detail }));
+  return true;
 };
 
 /** Finds the command of an operation whose starter died before it could note the command's id. */

@@ -1,4 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
+import { sha256 } from '../../../functions/adapters/sha256.ts';
+import { parseEdgeReply } from '../../../functions/core/domain/edge-reply.ts';
 import type { Decision, RunStep } from '../../../functions/core/domain/ledger.ts';
 import {
   BucketRef,
@@ -222,6 +224,28 @@ export const describeStores = (engine: string, open: () => Promise<Stores>): voi
       expect(await ledger.changePoint(pair, older, { pins: [pin] })).toBeUndefined();
     });
 
+    it('retired points do not count among the newest that were asked for', async () => {
+      const pair = freshPair();
+      const { points } = historyOf({ source: 'a* b* c* d* e*', replica: 'a* b* c* d* e*' });
+      for (const point of points) await ledger.putPoint(pair, point);
+      for (const newest of points.slice(0, 3)) await ledger.retirePoint(pair, newest);
+      expect(await ledger.recentPoints(pair, 1)).toEqual(points.slice(3, 4));
+      expect(await ledger.recentPoints(pair, 2)).toEqual(points.slice(3));
+    });
+
+    it('a retired point stays retired when a run writes it once more', async () => {
+      const pair = freshPair();
+      const [point] = historyOf({ source: 'a*', replica: 'a*' }).points;
+      if (!point) throw new Error('there is a point');
+      await ledger.putPoint(pair, point);
+      await ledger.retirePoint(pair, point);
+      await ledger.putPoint(pair, { ...point, state: 'differs' });
+      expect(await ledger.livingPoints(pair)).toEqual([]);
+      expect(await ledger.recentPoints(pair, 9)).toEqual([]);
+      expect(await ledger.retiredPoints(pair)).toEqual([point]);
+      expect(await ledger.changePoint(pair, point, { pins: [pin] })).toBeUndefined();
+    });
+
     it('of two that write the versions of a policy at once one gets through', async () => {
       const seen = await ledger.loadPolicyState(PolicyName.parse('nightly'));
       expect(seen).toEqual({ policy: 'nightly', revision: 0, versions: [] });
@@ -380,6 +404,74 @@ export const describeStores = (engine: string, open: () => Promise<Stores>): voi
         kind: 'reply',
         reply: 'first',
       });
+    });
+
+    /** A survey of so many snapshots on each side, of ids that do not pack. */
+    const surveyOf = (n: number, count: number): string => {
+      const side = (name: string) => ({
+        state: 'read',
+        bucket: {
+          created: '2026-01-01T00:00:00.000Z',
+          layout: 'FILE_SYSTEM_OPTIMIZED',
+          link: false,
+          usedBytes: 1,
+          usedNamespace: 1,
+          owner: 'ann',
+          quotaInBytes: -1,
+          quotaInNamespace: -1,
+        },
+        snapshots: Array.from({ length: count }, (_, index) => {
+          const hash = sha256(`${name} ${index}`);
+          const created = slot + index * 3_600_000;
+          return {
+            name: `odr-nightly-${new Date(created)
+              .toISOString()
+              .replace(/[-:]|\.\d+/g, '')
+              .toLowerCase()}-1`,
+            id: hash.replace(/^(.{8})(.{4}).(.{3}).(.{3})(.{12}).*$/, '$1-$2-4$3-8$4-$5'),
+            created,
+            status: 'ACTIVE',
+            exclusiveBytes: Number.parseInt(hash.slice(-8), 16),
+          };
+        }),
+      });
+      return `-----BEGIN OZONE-DR REPLY-----\n${JSON.stringify({
+        version: 1,
+        operation: operationOf(n),
+        verb: 'survey',
+        outcome: 'ok',
+        code: '',
+        message: 'Überblick',
+        host: 'edge',
+        startedAt: 1,
+        endedAt: 2,
+        jvmStarts: 1,
+        data: { source: side('source'), replica: side('replica') },
+      })}\n-----END OZONE-DR REPLY-----\n`;
+    };
+
+    it('a survey of 5,000 snapshots is kept, to the last character', async () => {
+      const outcome = { kind: 'reply', reply: surveyOf(106, 2500) } as const;
+      expect(parseEdgeReply(outcome.reply, operationOf(106))).toHaveProperty('reply');
+      await operations.create(operationFor(106));
+      expect((await operations.ended(operationOf(106), outcome)).outcome).toEqual(outcome);
+      expect((await operations.load(operationOf(106)))?.outcome).toEqual(outcome);
+      expect((await operations.open()).find(({ id }) => id === operationOf(106))?.outcome).toEqual(outcome);
+      await operations.notified(operationOf(106), 'token-1');
+      expect((await operations.replaceToken(operationOf(106), 'token-2')).outcome).toEqual(outcome);
+    });
+
+    it('a reply that is too long to keep ends its operation with how long it was', async () => {
+      await operations.create(operationFor(107));
+      const ended = await operations.ended(operationOf(107), { kind: 'reply', reply: surveyOf(107, 6000) });
+      expect(ended).toMatchObject({ state: 'ended', outcome: { kind: 'lost', error: 'EdgeReplyInvalid' } });
+      expect(ended.outcome).toHaveProperty(
+        'detail',
+        expect.stringMatching(
+          /^the reply is too long to keep: \d+ characters, \d+ bytes packed, with 6000 snapshots of the source and 6000 /,
+        ),
+      );
+      expect(await operations.load(operationOf(107))).toEqual(ended);
     });
 
     it('an old token cannot close an operation whose token was replaced', async () => {

@@ -144,6 +144,7 @@ describe('what an answer changes in the ledger', () => {
     code,
     message: '',
     data: null,
+    deletion: null,
   });
   const copying: World = { source: 'a* t1', replica: 'a*', run: 't1:taken', after: [[replicate, null]] };
 

@@ -19,6 +19,7 @@ const notDone = (outcome: 'refused' | 'failed' | 'unreachable' | 'interrupted', 
   code,
   message: 'as the host says',
   data: null,
+  deletion: null,
 });
 const noAnswer = (error: string): Observation => ({ kind: 'no-answer', error, cause: 'why' });
 const diff = (status: 'pending' | 'done' | 'failed' | 'rejected' | 'not-found'): Observation => ({

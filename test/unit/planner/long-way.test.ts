@@ -50,6 +50,7 @@ const notDone = (
   code,
   message: 'as the host says',
   data: { ...nothingCopied, ...data },
+  deletion: null,
 });
 const replicate = (token: string, base: string | null = 'a') =>
   ({

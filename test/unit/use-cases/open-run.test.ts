@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { dynamoLedger } from '../../../functions/adapters/dynamodb/ledger.ts';
 import { emptyPair, type PairState } from '../../../functions/core/domain/ledger.ts';
-import { RunId } from '../../../functions/core/domain/names.ts';
-import { epochMs } from '../../../functions/core/domain/units.ts';
-import type { Ledger } from '../../../functions/core/ports.ts';
+import { BucketRef, pairId, RunId } from '../../../functions/core/domain/names.ts';
+import { Retention } from '../../../functions/core/domain/retention.ts';
+import { epochMs, seconds } from '../../../functions/core/domain/units.ts';
+import type { Ledger, Records } from '../../../functions/core/ports.ts';
 import { expandPolicy, summarizeFleet } from '../../../functions/core/use-cases/fleet.ts';
 import { openRun } from '../../../functions/core/use-cases/open-run.ts';
 import { memoryRecords } from '../../fixtures/memory-records.ts';
@@ -148,14 +149,124 @@ describe('the fleet', () => {
     expect(first.runs[0]?.name).toMatch(/^[0-9A-Za-z_-]{1,80}$/);
   });
 
+  describe('under a policy that asks for less than before', () => {
+    const bucket = (n: number) => BucketRef.parse(`sales/orders-${n}`);
+    const hundred = Array.from({ length: 100 }, (_, n) => bucket(n));
+    const nightly = policyOf('incremental');
+    const pairOf = (of: BucketRef) => pairId(nightly.source.name, of, nightly.replica?.name ?? null);
+    /** The policy of a hundred buckets is seen; then half of them, a stricter RPO and the retention are gone. */
+    const changed = async (records: Pick<Records, 'append'>, failing?: (ledger: Ledger) => Partial<Ledger>) => {
+      const ledger = memoryLedger();
+      const before = {
+        ...nightly,
+        buckets: hundred,
+        retention: Retention.parse({ zone: 'Etc/UTC', source: { keepLast: 9 }, replica: { keepLast: 9 } }),
+      };
+      const after = {
+        ...nightly,
+        buckets: [...hundred.slice(50), bucket(100)],
+        objectives: { ...nightly.objectives, rpo: seconds(nightly.objectives.rpo + 3600) },
+      };
+      const deps = { ledger, records, clock: { now: () => slot } };
+      const slotOf = { request: { policy: 'nightly' }, startedAt: '2026-11-20T02:00:07Z' };
+      await expandPolicy({ ...deps, policies: [before] })(slotOf);
+      if (failing)
+        await expect(
+          expandPolicy({ ...deps, ledger: { ...ledger, ...failing(ledger) }, policies: [after] })(slotOf),
+        ).rejects.toThrow('killed');
+      return expandPolicy({ ...deps, policies: [after] })(slotOf);
+    };
+
+    it('records the removal of a bucket on that bucket alone, and the rest once on each', async () => {
+      const records = memoryRecords();
+      const { announcements } = await changed(records);
+      expect(announcements).toHaveLength(52);
+      const told = async (of: BucketRef) =>
+        (await records.read(pairOf(of))).map(({ happening }) => 'change' in happening && happening.change);
+      const both = [expect.stringMatching(/^the RPO went from /), 'the retention was changed'];
+      expect(await told(bucket(0))).toEqual(['sales/orders-0 was taken out of the policy', ...both]);
+      expect(await told(bucket(50))).toEqual(both);
+      expect(await told(bucket(100))).toEqual(both);
+    });
+
+    it('works on many buckets at a time, but not on all, and on the entries of one in their order', async () => {
+      const atWork = new Set<string>();
+      let most = 0;
+      let appended = 0;
+      await changed({
+        append: async (pair) => {
+          expect(atWork.has(pair)).toBe(false);
+          atWork.add(pair);
+          most = Math.max(most, atWork.size);
+          await Promise.resolve();
+          atWork.delete(pair);
+          appended += 1;
+        },
+      });
+      expect([most, appended]).toEqual([20, 50 + 2 * 101]);
+    });
+
+    it('says nothing twice when it is cut off before the version is noted', async () => {
+      const records = memoryRecords();
+      await changed(records, () => ({ putPolicyState: () => Promise.reject(new Error('killed')) }));
+      expect(await records.read(pairOf(bucket(0)))).toHaveLength(3);
+      expect(await records.read(pairOf(bucket(50)))).toHaveLength(2);
+    });
+  });
+
   const published: string[] = [];
-  const summarize = (pair: Partial<PairState> = {}) =>
+  const problems: string[] = [];
+  const never = new Promise<never>(() => undefined);
+  const summarize = (pair: Partial<PairState> = {}, change: Partial<Parameters<typeof summarizeFleet>[0]> = {}) =>
     summarizeFleet({
       policies: [policyOf('incremental')],
+      outOfTime: () => never,
+      report: (problem) => problems.push(problem),
       ledger: { loadPair: async (id) => ({ ...emptyPair(id), ...pair }) },
       metrics: { gauge: (name, _unit, value, { cluster = 'all' }) => published.push(`${name} ${cluster} ${value}`) },
       clock: { now: () => slot },
+      ...change,
     });
+
+  it.each([
+    ['cannot be read', { ledger: { loadPair: () => Promise.reject(new Error('ThrottlingException')) } }],
+    ['takes too long', { ledger: { loadPair: () => never }, outOfTime: () => Promise.reject(new Error('too long')) }],
+  ])('tells how the slot went also when the budget %s', async (_sentence, change) => {
+    problems.length = 0;
+    const failed = { bucket: 'c/d', name: 'n', error: 'CopyFailed' };
+    await expect(summarize({}, change)({ results: [failed] })).rejects.toMatchObject({ name: 'BucketsFailed' });
+    const announcements = ['nightly: the retention was changed'];
+    expect(await summarize({}, change)({ results: [{ ...failed, error: null }], announcements })).toEqual({
+      buckets: 1,
+      announcements,
+      budget: null,
+    });
+    expect(problems).toHaveLength(2);
+  });
+
+  it('looks at the buckets many at a time, but not all', async () => {
+    let atWork = 0;
+    let most = 0;
+    const buckets = Array.from({ length: 100 }, (_, n) => BucketRef.parse(`sales/orders-${n}`));
+    const loadPair: Ledger['loadPair'] = async (id) => {
+      atWork += 1;
+      most = Math.max(most, atWork);
+      await Promise.resolve();
+      atWork -= 1;
+      return { ...emptyPair(id), counted: { source: 3, replica: 2, at: slot } };
+    };
+    const { budget } = await summarize(
+      {},
+      { policies: [{ ...policyOf('incremental'), buckets }], ledger: { loadPair } },
+    )({
+      results: [],
+    });
+    expect(most).toBe(20);
+    expect(budget?.map(({ cluster, snapshots }) => [cluster, snapshots])).toEqual([
+      ['dr', 200],
+      ['prod', 300],
+    ]);
+  });
 
   it('fails with the list when a bucket failed, and only then', async () => {
     const result = (bucket: string, error: string | null) => ({ bucket, name: `n-${bucket}`, error });
@@ -183,6 +294,6 @@ describe('the fleet', () => {
       Number(published.find((it) => it.startsWith(`DaysUntilSnapshotLimit ${cluster} `))?.split(' ')[2]);
     // The policy keeps everything, and has no schedule that would make more.
     expect([days('dr'), days('prod'), days('all')]).toEqual([3650, 3650, 3650]);
-    expect(budget.map(({ full }) => full)).toEqual([null, null]);
+    expect(budget?.map(({ full }) => full)).toEqual([null, null]);
   });
 });

@@ -271,6 +271,31 @@ describe('a long command', () => {
     expect((await ledger.loadPair(pair)).lease?.expires).toBe(now + 1_800_000);
   });
 
+  it.each([
+    ['can be looked at', () => Promise.reject(new Error('ThrottlingException'))],
+    ['answers what can be kept', undefined],
+  ])('that never %s is ended after its deadline, also when it cannot be cancelled', async (_sentence, state) => {
+    const { runId, lease, id } = await aRun(survey);
+    await start()({ runId, lease, operationStep: 0, taskToken: 't' });
+    outside.end(id, reply(id, 'survey'));
+    if (state) outside.edge.state = state;
+    outside.edge.cancel = () => Promise.reject(new Error('InternalServerError'));
+    const { ended } = operations;
+    operations = {
+      ...operations,
+      ended: (of, outcome) => (outcome.kind === 'reply' ? Promise.reject(new Error('too large')) : ended(of, outcome)),
+    };
+    await expect(sweep()).rejects.toThrow(state ? 'Throttling' : 'too large');
+    later(60);
+    expect(await sweep()).toMatchObject({ open: 1, settled: 1 });
+    expect(outside.told).toEqual(['t EdgeInterrupted']);
+    expect(await operations.open()).toEqual([]);
+    expect((await operations.load(id))?.outcome).toHaveProperty(
+      'detail',
+      expect.stringContaining('could not be settled'),
+    );
+  });
+
   it('a broken operation does not keep the sweeper from the others, but the sweeper fails', async () => {
     const { runId, lease, id } = await aRun(survey);
     await start()({ runId, lease, operationStep: 0, taskToken: 't' });

@@ -4,7 +4,7 @@ import { BucketRef, ClusterName, pairId, RunId, type SnapshotName } from '../../
 import { epochMs } from '../../../functions/core/domain/units.ts';
 import { recordDecision } from '../../../functions/core/use-cases/record-decision.ts';
 import { memoryRecords } from '../../fixtures/memory-records.ts';
-import { memoryLedger } from '../../fixtures/memory-store.ts';
+import { memoryLedger, memoryOperations } from '../../fixtures/memory-store.ts';
 import { historyOf, nameOf, policyOf, slot } from '../planner/world.ts';
 
 const BUCKET = 'sales/orders';
@@ -27,16 +27,19 @@ const said = { by: 'Ada', reason: 'quarterly clean-up', at: slot };
 let ledger: ReturnType<typeof memoryLedger>;
 let records: ReturnType<typeof memoryRecords>;
 let running: string[];
+let operations: ReturnType<typeof memoryOperations>;
 beforeEach(() => {
   ledger = memoryLedger();
   records = memoryRecords();
   running = [];
+  operations = memoryOperations();
 });
 
 const decide = (decision: string, more: object = {}, execution = 'arn:decision') =>
   recordDecision({
     policies: [policyOf('incremental')],
     ledger,
+    operations,
     records,
     workflow: { isRunning: async (it) => running.includes(it) },
     clock: { now: () => slot },
@@ -283,6 +286,7 @@ describe('a point', () => {
     const decided = recordDecision({
       policies: [{ name, objectives, retention, ...rest, buckets: [BucketRef.parse('sales/others')] }],
       ledger,
+      operations,
       records,
       workflow: { isRunning: async () => false },
       clock: { now: () => slot },
