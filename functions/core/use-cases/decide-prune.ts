@@ -17,7 +17,7 @@ import { deletionPlan } from '../planner/deletion-plan.ts';
 import type { RunHistory } from '../planner/history.ts';
 import { settingsInForce } from '../planner/in-force.ts';
 import { planPrune } from '../planner/plan-prune.ts';
-import { isGone, isGone, isHeld, isHeld, type Reconciled, type Reconciled, reconcile, reconcile, stillThere } from '../planner/removals.ts';
+import { isGone, isHeld, type Reconciled, reconcile, stillThere } from '../planner/removals.ts';
 import { unjudged } from '../planner/unjudged.ts';
 import type { Clock, Ledger, OperationStore, PlanStore, Records } from '../ports.ts';
 import { type Answer, answerTo } from './answers.ts';
