@@ -357,6 +357,21 @@ describe('a command that is still on its way', () => {
     expect(gone).toHaveLength(3);
   });
 
+  it('cannot be stopped by a pin once it was decided, though it is not sent yet', async () => {
+    const lab = await nightsOf(5);
+    await prune(lab);
+    lab.advance(DAY);
+    const execution = lab.start(new Date(lab.now).toISOString(), 'sales/orders', lab.functions, 'prune');
+    for (let next = await execution.next(); !next.done; next = await execution.next()) {
+      if (next.value.kind === 'entered' && next.value.state === 'delete') break;
+      const [command] = lab.runCommand.pending();
+      if (next.value.kind !== 'token' || !command) continue;
+      lab.deliver(command);
+      await lab.settle(eventOf(command));
+    }
+    expect(await pinAll(lab)).toHaveLength(2);
+  });
+
   it('can be believed to be lost after its time: then its points are spared and can be pinned', async () => {
     const { lab } = await stopped();
     lab.advance(HOUR);

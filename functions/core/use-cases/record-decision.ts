@@ -9,6 +9,7 @@ import {
   meaningForPair,
   meaningForPoint,
   type PairWords,
+  type PointPatch,
   type PointWords,
   readWords,
   type Said,
@@ -17,7 +18,7 @@ import {
 import type { Clock, Ledger, OperationStore, Records, Workflow } from '../ports.ts';
 import { policyOf, takeLease } from './open-run.ts';
 import { parseEvent } from './parse-event.ts';
-import { deletionsUnderWay } from './under-way.ts';
+import { deletionsOver } from './under-way.ts';
 
 const SHORT_LEASE = seconds(120);
 /** Others may be changing the same point: a prune, or another person. */
@@ -123,10 +124,10 @@ const onPair = async (deps: RecordDecisionDependencies, delivery: Delivery, word
 };
 
 /** A deletion whose command is over without an answer is none that is going on: the point can be kept, if it is there. */
-const removalsNow = (known: Removals, underWay: ReadonlySet<OperationId>) => {
+const removalsNow = (known: Removals, over: ReadonlySet<OperationId>) => {
   const doubtful = Side.options.filter((side) => {
     const removal = known[side];
-    return removal?.state === 'deleting' && removal.operation !== undefined && !underWay.has(removal.operation);
+    return removal?.state === 'deleting' && removal.operation !== undefined && over.has(removal.operation);
   });
   const removal = { ...known };
   for (const side of doubtful) {
@@ -134,6 +135,14 @@ const removalsNow = (known: Removals, underWay: ReadonlySet<OperationId>) => {
     if (of) removal[side] = { ...of, state: 'condemned' };
   }
   return { removal, doubtful };
+};
+
+/** What is in doubt is not written: the listing of the next prune says whether it was we who deleted it. */
+const leaving = (patch: PointPatch, known: Removals, doubtful: readonly Side[]): PointPatch => {
+  if (!patch.removal) return patch;
+  const removal = { ...patch.removal };
+  for (const side of doubtful) removal[side] = known[side];
+  return { ...patch, removal };
 };
 
 /** Optimistic: what was decided on must still be so when it is written, else it is looked at anew. */
@@ -150,8 +159,8 @@ const onPoint = async (deps: RecordDecisionDependencies, delivery: Delivery, wor
         bucket,
         points.map(({ name }) => name),
       );
-    const underWay = await deletionsUnderWay(deps.operations, [point], said.at);
-    const { removal, doubtful } = removalsNow(point.removal, underWay);
+    const over = await deletionsOver(deps.operations, [point], said.at);
+    const { removal, doubtful } = removalsNow(point.removal, over);
     const meaning = meaningForPoint(words, said, startedAt, bucket, { ...point, removal });
     const effect = [
       meaning.effect,
@@ -159,7 +168,7 @@ const onPoint = async (deps: RecordDecisionDependencies, delivery: Delivery, wor
         (side) => `whether a command that was to delete it on the ${side} did so, the next prune finds out`,
       ),
     ].join('; ');
-    const { patch } = meaning;
+    const patch = meaning.patch && leaving(meaning.patch, point.removal, doubtful);
     // Before the point, so that nothing was ever let go without a word who wanted it.
     if (!isWritten) await write(deps, delivery, words);
     isWritten = true;
