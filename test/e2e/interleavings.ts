@@ -6,7 +6,7 @@ import { isDrError } from '../../functions/core/errors.ts';
 import type { Ended, Functions, Moment, Work } from '../in-process-edge/execution.ts';
 import { HostDied } from '../in-process-edge/host.ts';
 import { type Between, Lab, type Side } from '../in-process-edge/lab.ts';
-import { eventOf } from '../in-process-edge/run-command.ts';
+import { type Command, eventOf } from '../in-process-edge/run-command.ts';
 import type { Change } from '../ozone-simulator/change.ts';
 import { crashPoints } from '../ozone-simulator/faults/points.ts';
 import { intercept, Promises } from './crash-matrix-promises.ts';
@@ -239,6 +239,7 @@ export class Telling {
     this.lab.advance(1000);
     for (const it of actions) {
       await this.#happen(it);
+      await this.#expire();
       await this.check();
     }
     await this.converge();
@@ -348,7 +349,7 @@ export class Telling {
       case 'deliver-again': {
         const { commands } = runCommand;
         const command = commands[it.which % Math.max(1, commands.length)];
-        if (command) runCommand.deliverAgain(command);
+        if (command && !(await this.#isExpired(command))) runCommand.deliverAgain(command);
         return;
       }
       case 'event': {
@@ -422,6 +423,20 @@ export class Telling {
       case 'jump':
         return lab.advance(it.seconds * 1000);
     }
+  }
+
+  /**
+   * Run Command keeps to its own time-outs: what it has not delivered by then never arrives. Copies are safe without
+   * that, by their fence; of deletions the product relies on it.
+   */
+  async #isExpired({ parameters: { operation, verb } }: Command): Promise<boolean> {
+    const known = verb === 'delete' ? await this.lab.operations.load(operation) : undefined;
+    return known !== undefined && known.deadline <= this.lab.now;
+  }
+
+  async #expire(): Promise<void> {
+    for (const command of this.lab.runCommand.pending())
+      if (await this.#isExpired(command)) command.state = { kind: 'ended', status: 'DeliveryTimedOut', output: '' };
   }
 
   async #decide(word: string, which: number): Promise<void> {
