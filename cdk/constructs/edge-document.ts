@@ -3,9 +3,8 @@ import { readFileSync } from 'node:fs';
 import { CfnDeletionPolicy } from 'aws-cdk-lib';
 import { CfnDocument } from 'aws-cdk-lib/aws-ssm';
 import { Construct } from 'constructs';
-import { type BlastRadius, scriptLines } from './edge-script.ts';
-
-export type { BlastRadius };
+import type { BlastRadius } from '../../functions/core/domain/operation.ts';
+import { scriptLines } from './edge-script.ts';
 
 const SERVICE = '[A-Za-z0-9][A-Za-z0-9.-]{0,61}(:[0-9]{2,5})?';
 const RESOURCE = '[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]';

@@ -1,6 +1,4 @@
-/** What a document may do to the clusters; each has its own starting function, role and identity on the host. */
-export const radii = ['observe', 'protect', 'destroy'] as const;
-export type BlastRadius = (typeof radii)[number];
+import { BlastRadius } from '../../functions/core/domain/operation.ts';
 
 /** `# ---- title`, or `# ---- title [observe protect]` for a section that only some documents need. */
 const HEADING = /^# -{10,} [^[\]]+?(?: \[([a-z ]+)\])?$/;
@@ -28,8 +26,8 @@ export const scriptLines = (script: string, radius: BlastRadius): readonly strin
 
 const documentsOf = (line: string): readonly string[] => {
   const heading = HEADING.exec(line);
-  const names = heading?.[1]?.split(' ') ?? radii;
-  const unknown = names.find((name) => !radii.some((radius) => radius === name));
+  const names = heading?.[1]?.split(' ') ?? BlastRadius.options;
+  const unknown = names.find((name) => !BlastRadius.options.some((radius) => radius === name));
   // A section that no document held would be missed on a host only.
   if (heading === null || unknown !== undefined)
     throw new Error(`the edge host script has a heading that is none: ${line}`);

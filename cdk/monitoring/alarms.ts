@@ -5,7 +5,7 @@ import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import type { IStateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import type { Construct } from 'constructs';
-import { METRICS } from '../../functions/core/ports.ts';
+import { METRICS } from '../../functions/handlers/environments.ts';
 import { RunbookAlarm } from '../constructs/alarm.ts';
 
 export type Watched = {

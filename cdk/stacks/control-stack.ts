@@ -10,6 +10,7 @@ import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import type { Construct } from 'constructs';
 import type { HostId } from '../../functions/core/domain/names.ts';
+import type { BlastRadius } from '../../functions/core/domain/operation.ts';
 import type { Policy } from '../../functions/core/domain/policy.ts';
 import type { Side } from '../../functions/core/domain/retention.ts';
 import {
@@ -20,7 +21,7 @@ import {
   SummarizeFleetEnv,
 } from '../../functions/handlers/environments.ts';
 import { acknowledge, iam5Finding } from '../constructs/acknowledge.ts';
-import { type BlastRadius, documentPrefix, EdgeDocument } from '../constructs/edge-document.ts';
+import { documentPrefix, EdgeDocument } from '../constructs/edge-document.ts';
 import { allow, allowAs, HandlerFunction, type HandlerFunctionProps } from '../constructs/handler-function.ts';
 import { executionsArn, machineArn, Workflow } from '../constructs/workflow.ts';
 import { addAlarms } from '../monitoring/alarms.ts';

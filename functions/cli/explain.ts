@@ -115,6 +115,7 @@ const factsOf = async (
   return {
     bucket,
     policy: { ...policy, objectives: objectivesInForce(policy, state, now) },
+    policies,
     pair,
     pairs,
     points,

@@ -179,9 +179,6 @@ export interface Records {
   readonly links: (pair: PairId) => Promise<readonly Link[]>;
 }
 
-/** Namespace of all metrics; the dimension `service` is the prefix of the deployment. */
-export const METRICS = 'OzoneDr';
-
 /** Numbers for dashboards and alarms. */
 export interface Metrics {
   readonly gauge: (

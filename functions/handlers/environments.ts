@@ -8,6 +8,9 @@ export const StoreEnv = z.object({ TABLE_NAME: Name });
 /** Where plans of deletions are kept. */
 export const PlanStoreEnv = StoreEnv.extend({ RECORDS_BUCKET: Name });
 
+/** Namespace of all metrics; the dimension `service` is the prefix of the deployment. */
+export const METRICS = 'OzoneDr';
+
 /** `DEPLOYMENT` is the prefix of its names: the dimension `service` of its metrics. */
 export const SummarizeFleetEnv = StoreEnv.extend({ DEPLOYMENT: Name });
 

@@ -6,7 +6,7 @@ import { stories, Telling } from './interleavings.ts';
 const numRuns = Number(process.env.INTERLEAVINGS ?? 200);
 const seed = Number(process.env.INTERLEAVING_SEED ?? 20_261_121);
 const path = process.env.INTERLEAVING_PATH ?? '';
-const limit = Number(process.env.INTERLEAVING_MS ?? 150_000);
+const limit = Number(process.env.INTERLEAVING_MS ?? 600_000);
 
 describe('random interleavings of runs, crashes, doubled deliveries, foreign writes and clock jumps', () => {
   it(

@@ -52,12 +52,14 @@ const outputOf = (result: BackupResult): PruneOutcome => {
   return PruneOutcome.parse(result.output);
 };
 
-const namesOn = (lab: Lab, side: Side): readonly string[] => {
+const listedOn = (lab: Lab, side: Side): readonly { name: string; snapshotStatus: string }[] => {
   const bucket = `o3://${side === 'source' ? 'prod' : 'dr'}/sales/orders`;
-  const { stdout } = lab.ozone.run('ozone', ['sh', 'snapshot', 'list', '--all', bucket]);
-  const listed: readonly { name: string; snapshotStatus: string }[] = JSON.parse(stdout);
-  return listed.filter((it) => it.snapshotStatus === 'SNAPSHOT_ACTIVE').map((it) => it.name);
+  return JSON.parse(lab.ozone.run('ozone', ['sh', 'snapshot', 'list', '--all', bucket]).stdout);
 };
+const namesOn = (lab: Lab, side: Side): readonly string[] =>
+  listedOn(lab, side)
+    .filter((it) => it.snapshotStatus === 'SNAPSHOT_ACTIVE')
+    .map((it) => it.name);
 
 const ozone = (lab: Lab, ...argv: readonly string[]): void => {
   const { exit, stderr } = lab.ozone.run('ozone', ['sh', ...argv]);
@@ -507,7 +509,40 @@ describe('nothing is deleted', () => {
   });
 });
 
+describe('points of a policy that is not in the file any more', () => {
+  it('stay, and every prune says how many they are', async () => {
+    const lab = await nightsOf(5);
+    const living = await lab.ledger.livingPoints(pair);
+    for (const point of living.slice(-2))
+      await lab.ledger.putPoint(pair, { ...point, policy: PolicyName.parse('former') });
+    const notes = ['4 snapshots of the policy former, which is not in the policy file: no prune judges them'];
+    expect(outputOf(await prune(lab))).toMatchObject({ condemned: 1, notes });
+    lab.advance(DAY);
+    expect(outputOf(await prune(lab))).toMatchObject({ deleted: 1, notes });
+  });
+});
+
 describe('backups and prunes of one bucket', () => {
+  it('count the same: also what is deleted and not yet purged, for that counts towards the limit', async () => {
+    const lab = await nightsOf(3);
+    lab.ozone.setSettings({ '*': { purgeAfterMs: 30 * DAY } });
+    /** Somebody else's snapshot, deleted a moment later; then what each side lists. */
+    const listed = (name: string) => {
+      for (const action of ['create', 'delete']) ozone(lab, 'snapshot', action, 'o3://prod/sales/orders', name);
+      return { source: listedOn(lab, 'source').length, replica: listedOn(lab, 'replica').length };
+    };
+    const counted = async () => (await lab.ledger.loadPair(pair)).counted;
+    const forPrune = listed('by-hand');
+    expect(forPrune.source).toBe(namesOn(lab, 'source').length + 1);
+    await prune(lab);
+    expect(await counted()).toMatchObject(forPrune);
+    lab.advance(DAY);
+    const forBackup = listed('by-hand-too');
+    expect(forBackup.source).toBe(namesOn(lab, 'source').length + 2);
+    await lab.backUp(new Date(lab.now).toISOString());
+    expect(await counted()).toMatchObject(forBackup);
+  });
+
   it('a backup waits for a prune that is at work, and then does its slot', async () => {
     const lab = await nightsOf(4);
     const slot = new Date(lab.now + DAY).toISOString();

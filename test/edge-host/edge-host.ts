@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll } from 'vitest';
-import { type BlastRadius, radii, scriptLines } from '../../cdk/constructs/edge-script.ts';
+import { scriptLines } from '../../cdk/constructs/edge-script.ts';
+import { BlastRadius } from '../../functions/core/domain/operation.ts';
 
 const source = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'functions', 'edge-host', 'ozone-dr.sh');
 
@@ -187,7 +188,7 @@ done`,
     words: readonly string[] = [],
   ): ChildProcess {
     const script = this.file(`document-${document}.sh`);
-    const radius = radii.find((it) => it === document) ?? 'observe';
+    const radius = BlastRadius.options.find((it) => it === document) ?? 'observe';
     const [first, ...rest] = scriptLines(readFileSync(source, 'utf8'), radius);
     writeFileSync(script, [first, `OZONE_DR_DOCUMENT=${document}`, ...rest, ''].join('\n'));
     return spawn('/bin/bash', [script, ...words], {

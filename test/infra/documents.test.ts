@@ -5,11 +5,11 @@ import { App, Stack } from 'aws-cdk-lib';
 import { describe, expect, it } from 'vitest';
 import { EdgeDocument, edgeParameters } from '../../cdk/constructs/edge-document.ts';
 import { PolicyName, snapshotName } from '../../functions/core/domain/names.ts';
-import { EdgeParameters } from '../../functions/core/domain/operation.ts';
+import { BlastRadius, EdgeParameters } from '../../functions/core/domain/operation.ts';
 import { epochMs } from '../../functions/core/domain/units.ts';
 import { inFolder, ofType, project, type Template } from './template.ts';
 
-const radii = ['observe', 'protect', 'destroy'] as const;
+const radii = BlastRadius.options;
 
 interface Content {
   readonly schemaVersion: string;
@@ -22,7 +22,7 @@ interface Content {
   }[];
 }
 
-const documentOf = (radius: (typeof radii)[number], script: string) => {
+const documentOf = (radius: BlastRadius, script: string) => {
   const app = new App({ analyticsReporting: false });
   const stack = new Stack(app, 'Test');
   new EdgeDocument(stack, 'Edge', { radius, prefix: 'ozone-dr', script });
@@ -192,7 +192,7 @@ describe.each(radii)('the %s document', (radius) => {
 });
 
 it('each verb is in one document', () => {
-  const allows = (radius: (typeof radii)[number], verb: string) =>
+  const allows = (radius: BlastRadius, verb: string) =>
     new RegExp(edgeParameters(radius).verb?.pattern ?? '').test(verb);
   const where = EdgeParameters.shape.verb.options.map((verb) => [verb, radii.filter((radius) => allows(radius, verb))]);
   expect(Object.fromEntries(where)).toEqual({

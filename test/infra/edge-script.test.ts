@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { edgeParameters } from '../../cdk/constructs/edge-document.ts';
-import { radii, scriptLines } from '../../cdk/constructs/edge-script.ts';
-import { EdgeParameters } from '../../functions/core/domain/operation.ts';
+import { scriptLines } from '../../cdk/constructs/edge-script.ts';
+import { BlastRadius, EdgeParameters } from '../../functions/core/domain/operation.ts';
 import { project } from './template.ts';
 
 const script = readFileSync(project('functions/edge-host/ozone-dr.sh'), 'utf8');
@@ -28,7 +28,7 @@ const startedBy = (verb: string): readonly string[] => {
   return [name, ...['check', 'end', 'go_on', 'busy'].map((it) => `${it}_${name}`)].filter((it) => functions.has(it));
 };
 
-const verbsOf = (radius: (typeof radii)[number]): readonly string[] =>
+const verbsOf = (radius: BlastRadius): readonly string[] =>
   EdgeParameters.shape.verb.options.filter((verb) => new RegExp(edgeParameters(radius).verb?.pattern ?? '').test(verb));
 
 /** The shell's own, and those that the caller or the document sets. */
@@ -37,7 +37,7 @@ const GIVEN =
     ' ',
   );
 
-describe.each(radii)('the script of the %s document', (radius) => {
+describe.each(BlastRadius.options)('the script of the %s document', (radius) => {
   const lines = scriptLines(script, radius);
   const defined = definedIn(lines);
 
@@ -61,7 +61,7 @@ describe.each(radii)('the script of the %s document', (radius) => {
 });
 
 it('every function of the script is in some document', () => {
-  const held = new Set(radii.flatMap((radius) => definedIn(scriptLines(script, radius))));
+  const held = new Set(BlastRadius.options.flatMap((radius) => definedIn(scriptLines(script, radius))));
   expect([...functions.keys()].filter((name) => !held.has(name))).toEqual([]);
   expect(functions.size).toBeGreaterThan(80);
 });

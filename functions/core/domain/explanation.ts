@@ -41,7 +41,7 @@ export const PointView = z.object({
 });
 export type PointView = z.infer<typeof PointView>;
 
-/** Something that makes a bucket late, or will. */
+/** Something that makes a bucket late, or will, or that nobody looks after. */
 export const Trouble = z.object({
   kind: z.enum([
     'never-ran',
@@ -51,6 +51,7 @@ export const Trouble = z.object({
     'replica-changed',
     'replica-dirty',
     'not-replicated',
+    'policy-gone',
   ]),
   text: z.string(),
 });

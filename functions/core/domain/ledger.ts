@@ -99,7 +99,7 @@ export const PairState = z.object({
   sourceCreated: z.string().nullable().default(null),
   /** Verified comparisons at level rolling: the next one takes the part after. */
   rolled: z.number().int().nonnegative().default(0),
-  /** Snapshots that each side listed, others' too; null for a side that could not be read. */
+  /** Snapshots that each side listed, others' and deleted ones that are not yet purged too: they all count towards the limit. Null for a side that could not be read. */
   counted: z
     .object({ source: z.number().int().nullable(), replica: z.number().int().nullable(), at: EpochMs })
     .nullable()
@@ -218,6 +218,8 @@ export const Observation = z.discriminatedUnion('kind', [
     replica: SeenSide.nullable(),
     /** Active snapshots seen on each side, of which only those that matter to this run are kept. */
     active: z.object({ source: z.number().int(), replica: z.number().int() }),
+    /** All that were listed, deleted ones too; runs of earlier versions do not have it. */
+    listed: z.object({ source: z.number().int(), replica: z.number().int() }).optional(),
   }),
   z.object({ kind: z.literal('snapshot'), created: z.boolean(), snapshot: SeenSnapshot, diff: DiffStatus }),
   z.object({ kind: z.literal('diff'), status: DiffStatus, reason: z.string() }),

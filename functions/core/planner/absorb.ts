@@ -113,7 +113,7 @@ const COUNT_AGE_MS = 20 * 3600_000;
 
 const withCount = (
   { pair: { counted } }: RunHistory,
-  { source, replica, active }: Extract<Observation, { kind: 'survey' }>,
+  { source, replica, active, listed = active }: Extract<Observation, { kind: 'survey' }>,
   change: LedgerChange,
   at: EpochMs,
 ): LedgerChange => {
@@ -121,7 +121,7 @@ const withCount = (
   const of = (side: SeenSide | null, count: number): number | null => (side?.state === 'read' ? count : null);
   return {
     ...change,
-    pair: { ...change.pair, counted: { source: of(source, active.source), replica: of(replica, active.replica), at } },
+    pair: { ...change.pair, counted: { source: of(source, listed.source), replica: of(replica, listed.replica), at } },
   };
 };
 

@@ -28,6 +28,8 @@ export interface PruneView {
   readonly stored: PlanHash | null;
   /** Condemned by a plan that cannot be read, or that does not name it: not condemned, then. */
   readonly unproved: number;
+  /** What no prune judges, in sentences. */
+  readonly unjudged: readonly string[];
 }
 
 /** Deletions of one command. Between two the cluster gets time to reclaim, and is looked at again. */
@@ -185,12 +187,14 @@ export const decidePrune = (history: RunHistory, view: PruneView | null): Backup
     kept,
     bytesFreed: bytesFreedBy(history),
     plan: condemn + spare > 0 ? view.stored : null,
-    notes:
-      view.unproved > 0
+    notes: [
+      ...(view.unproved > 0
         ? [
             `${view.unproved} snapshots were condemned by a plan that cannot be read: they are judged anew, and wait anew`,
           ]
-        : [],
+        : []),
+      ...view.unjudged,
+    ],
   };
   if (view.stored && condemn + spare > 0)
     return {

@@ -3,7 +3,7 @@ import type { SeenSide } from '../domain/edge-reply.ts';
 import type { PairId, RunId, SnapshotId } from '../domain/names.ts';
 import type { PlanHash, Side } from '../domain/retention.ts';
 import type { EpochMs } from '../domain/units.ts';
-import type { PrunePlan, PruneSettings, SidePlan, Verdict } from './plan-prune.ts';
+import { NOT_OURS, type PrunePlan, type PruneSettings, type SidePlan, type Verdict } from './plan-prune.ts';
 
 const coverageOf = (snapshots: readonly Verdict[]): Coverage => {
   const times = snapshots.map(({ created }) => created).sort((a, b) => a - b);
@@ -16,7 +16,7 @@ const coverageOf = (snapshots: readonly Verdict[]): Coverage => {
   };
 };
 
-const isOurs = ({ reasons }: Verdict): boolean => !reasons.includes('not ours');
+const isOurs = ({ reasons }: Verdict): boolean => !reasons.includes(NOT_OURS);
 
 /** A plan as it is stored: complete, with what it would free and what it would leave. */
 export const deletionPlan = (

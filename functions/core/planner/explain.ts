@@ -10,11 +10,14 @@ import { bucketToPrune, condemnedByLedger, inUseByCopies, isOn, listingsByLedger
 import { consequencesOf, instantText, isGoodPoint, spanText } from './consequences.ts';
 import { isInForce } from './decision.ts';
 import { type PrunePlan, type PruneSettings, planPrune } from './plan-prune.ts';
+import { unjudged } from './unjudged.ts';
 
 /** What the ledger says of one bucket under one policy. */
 export interface LedgerFacts {
   readonly bucket: BucketRef;
   readonly policy: Policy;
+  /** All of the policy file. */
+  readonly policies: readonly Pick<Policy, 'name'>[];
   readonly pair: PairState;
   /** Of every pair that has this bucket as its source, `pair` among them. */
   readonly pairs: readonly Pick<PairState, 'base' | 'previousBase'>[];
@@ -239,7 +242,12 @@ export const explainBucket = (facts: LedgerFacts, most: number, now: EpochMs): B
       newestTaken: newestTaken ? aged(newestTaken, now) : null,
       newestGood: newestGood ? aged(newestGood, now) : null,
     },
-    troubles: [...lastRunTroubles(facts, now), ...pairTroubles(facts, now), ...unreplicated(facts, newestGood, now)],
+    troubles: [
+      ...lastRunTroubles(facts, now),
+      ...pairTroubles(facts, now),
+      ...unreplicated(facts, newestGood, now),
+      ...unjudged(points, facts.policies).map((text): Trouble => ({ kind: 'policy-gone', text })),
+    ],
     lastRun: lastRun && {
       runId: lastRun.runId,
       status: lastRun.status,

@@ -24,6 +24,9 @@ export interface PruneSettings {
   readonly maxDeletions: number;
 }
 
+/** The one reason of a snapshot that the ledger does not know by id. */
+export const NOT_OURS = 'not ours';
+
 export interface Verdict {
   readonly name: string;
   readonly id: SnapshotId;
@@ -99,7 +102,7 @@ const judgeSide = (
   const minGood = Math.max(1, ...settings.inForce[side].map(({ rules }) => rules.minGood ?? 1));
   const protectionOf = protectionsOf(bucket, sides, side, { ...settings, minGood }, now);
   const isJudged = new Set(judged);
-  const kept: Verdict[] = foreign.map(({ name, id, created }) => ({ name, id, created, reasons: ['not ours'] }));
+  const kept: Verdict[] = foreign.map(({ name, id, created }) => ({ name, id, created, reasons: [NOT_OURS] }));
   const doomed: Verdict[] = [];
   for (const snapshot of own) {
     const { name, id, created } = snapshot.seen;
@@ -171,21 +174,4 @@ export const planPrune = (
       .sort(),
   });
   return { kind: 'plan', source: sidePlan(onSource), replica: onReplica && sidePlan(onReplica) };
-};
-
-/**
- * May a snapshot of a plan be deleted, going by a plan that was just made from a new listing? `gone`: somebody has
- * deleted it, or its name leads to another snapshot now. `stop`: reality moved, the whole plan is void.
- */
-export const stillToRemove = (
-  planned: { readonly side: Side; readonly id: SnapshotId },
-  fresh: PrunePlan,
-): { readonly kind: 'go' } | { readonly kind: 'gone' } | { readonly kind: 'stop'; readonly reason: string } => {
-  if (fresh.kind === 'refused') return { kind: 'stop', reason: fresh.reason };
-  const side = fresh[planned.side];
-  if (side?.remove.some(({ id }) => id === planned.id)) return { kind: 'go' };
-  const staying = [...(side?.keep ?? []), ...(side?.condemn ?? [])].find(({ id }) => id === planned.id);
-  return staying
-    ? { kind: 'stop', reason: `${staying.name} stays now: ${staying.reasons.join(', ')}` }
-    : { kind: 'gone' };
 };

@@ -58,6 +58,7 @@ const observationOf = (reply: EdgeReply, bounded: (side: SeenSide) => SeenSide):
         kind: 'survey',
         source: bounded(reply.data.source),
         replica: reply.data.replica && bounded(reply.data.replica),
+        listed: { source: countListed(reply.data.source), replica: countListed(reply.data.replica) },
         active: { source: countActive(reply.data.source), replica: countActive(reply.data.replica) },
       };
     case 'snapshot': {
@@ -83,3 +84,5 @@ const observationOf = (reply: EdgeReply, bounded: (side: SeenSide) => SeenSide):
 
 const countActive = (side: SeenSide | null): number =>
   side?.state === 'read' ? side.snapshots.filter((it) => it.status === 'ACTIVE').length : 0;
+
+const countListed = (side: SeenSide | null): number => (side?.state === 'read' ? side.snapshots.length : 0);

@@ -18,6 +18,7 @@ import type { RunHistory } from '../planner/history.ts';
 import { settingsInForce } from '../planner/in-force.ts';
 import { planPrune } from '../planner/plan-prune.ts';
 import { isGone, isHeld, type Reconciled, reconcile, stillThere } from '../planner/removals.ts';
+import { unjudged } from '../planner/unjudged.ts';
 import type { Clock, Ledger, OperationStore, PlanStore, Records } from '../ports.ts';
 import { type Answer, answerTo } from './answers.ts';
 import { DecideEvent } from './decide-next.ts';
@@ -284,7 +285,7 @@ const viewOf = async (
     ),
   ]);
   const inForce = settingsInForce(run.policy, state, now);
-  const base = { listings, condemned: proved, unproved };
+  const base = { listings, condemned: proved, unproved, unjudged: unjudged(points, deps.policies) };
   if (!inForce)
     return {
       view: {

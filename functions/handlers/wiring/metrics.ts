@@ -1,5 +1,6 @@
 import { Metrics as Powertools } from '@aws-lambda-powertools/metrics';
-import { METRICS, type Metrics } from '../../core/ports.ts';
+import type { Metrics } from '../../core/ports.ts';
+import { METRICS } from '../environments.ts';
 
 /** Metrics through the log (CloudWatch embedded metric format), in the namespace of this deployment. */
 export const liveMetrics = (deployment: string): Metrics => {

@@ -279,6 +279,21 @@ describe('why a point stays, and what the next plan makes of it', () => {
     expect(page.points[0]?.source).toMatchObject({ next: 'nothing', reasons: [reason] });
   });
 
+  it('points of a policy that is not in the file any more are named: no prune judges them', () => {
+    const facts = lineageOf(week);
+    const points = facts.points.map((point, n) =>
+      n === 5 || n === 6 ? { ...point, policy: 'former' as never } : point,
+    );
+    expect(explainBucket({ ...facts, points }, 100, now).troubles).toEqual([
+      {
+        kind: 'policy-gone',
+        text: '4 snapshots of the policy former, which is not in the policy file: no prune judges them',
+      },
+    ]);
+    const policies = [...facts.policies, { name: 'former' as never }];
+    expect(explainBucket({ ...facts, points, policies }, 100, now).troubles).toEqual([]);
+  });
+
   it('the plan of the bucket is counted', () => {
     expect(bucketOf({ ...week, removals: 't:condemned x:condemned' }).nextPlan).toEqual({
       kind: 'plan',

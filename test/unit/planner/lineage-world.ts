@@ -209,6 +209,7 @@ export const lineageOf = (world: World): LedgerFacts => {
   return {
     bucket: BUCKET,
     policy,
+    policies: [policy],
     pair: state,
     pairs: [state],
     points: points.toReversed(),

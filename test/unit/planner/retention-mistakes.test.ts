@@ -10,12 +10,7 @@ import { PolicyName, RunId, SnapshotId, SnapshotName } from '../../../functions/
 import { resolvePolicies, Schedule } from '../../../functions/core/domain/policy.ts';
 import { RetentionRules, type Side } from '../../../functions/core/domain/retention.ts';
 import { type EpochMs, epochMs, seconds } from '../../../functions/core/domain/units.ts';
-import {
-  type PrunePlan,
-  type PruneSettings,
-  planPrune,
-  stillToRemove,
-} from '../../../functions/core/planner/plan-prune.ts';
+import { type PrunePlan, type PruneSettings, planPrune } from '../../../functions/core/planner/plan-prune.ts';
 import type { BucketToPrune, LedgerPoint } from '../../../functions/core/planner/protections.ts';
 import { effectiveRules } from '../../../functions/core/planner/ratchet.ts';
 import { applyRules, applyRulesGuarded } from '../../../functions/core/planner/retention.ts';
@@ -271,7 +266,6 @@ describe('mistakes in reading what there is', () => {
     expect(goes(fresh)).toEqual([2]);
     // Also when it was taken over between the plan and its execution.
     expect(goes(planPrune(bucket, longAgo, settings({ keepLast: 1 }), now))).toEqual([3, 2]);
-    expect(stillToRemove({ side: 'source', id: idOf('source', 3) }, fresh)).toEqual({ kind: 'gone' });
   });
 
   it('points grouped by what changes with every run, so that each was the newest of its own group (restic), are one group', () => {

@@ -5,12 +5,7 @@ import { PolicyName, RunId, SnapshotId, SnapshotName } from '../../../functions/
 import type { Side } from '../../../functions/core/domain/retention.ts';
 import { LegalHold, Pin, RetentionRules } from '../../../functions/core/domain/retention.ts';
 import { type EpochMs, epochMs, later, seconds } from '../../../functions/core/domain/units.ts';
-import {
-  type PrunePlan,
-  type PruneSettings,
-  planPrune,
-  stillToRemove,
-} from '../../../functions/core/planner/plan-prune.ts';
+import { type PrunePlan, type PruneSettings, planPrune } from '../../../functions/core/planner/plan-prune.ts';
 import type { BucketToPrune, LedgerPoint } from '../../../functions/core/planner/protections.ts';
 
 const HOUR = 3_600_000;
@@ -413,30 +408,5 @@ describe('condemned first, removed later', () => {
       'no rule of the source keeps it',
       'over the cap of 3 deletions of one run',
     ]);
-  });
-});
-
-describe('just before a snapshot is deleted', () => {
-  const target = { side: 'source', id: idOf('b', 'source') } as const;
-
-  it('it goes when a new plan still says so', () => {
-    expect(stillToRemove(target, plan(usual))).toEqual({ kind: 'go' });
-  });
-
-  it('it is gone when somebody deleted it, also when its name leads to another snapshot now', () => {
-    expect(stillToRemove(target, plan({ ...usual, gone: { source: 'b' } }))).toEqual({ kind: 'gone' });
-    const renamed = plan({ ...usual, gone: { source: 'b' }, foreign: { source: 'b' } });
-    expect(stillToRemove(target, renamed)).toEqual({ kind: 'gone' });
-  });
-
-  it('everything stops when it has become protected or a side cannot be read', () => {
-    expect(stillToRemove(target, plan({ ...usual, base: 'b' }))).toEqual({
-      kind: 'stop',
-      reason: 'odr-b stays now: the base of the next increment',
-    });
-    const down: SeenSide = { state: 'unreachable', code: 'timeout', message: 'no answer' };
-    const bucket = bucketOf(usual);
-    const blind = planPrune({ ...bucket, listings: { ...bucket.listings, replica: down } }, longAgo, settings(), now);
-    expect(stillToRemove(target, blind)).toMatchObject({ kind: 'stop' });
   });
 });
