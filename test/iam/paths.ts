@@ -64,8 +64,10 @@ const expectBackup = async (stage: Stage, mostSeconds: number): Promise<void> =>
   await ended(stage, fleet);
   const backup = lastBackup(stage);
   check('the backup succeeds', backup?.status === 'SUCCEEDED', backup?.error);
-  const status = fleet === undefined ? 'none' : stage.cloud.stepFunctions.execution(fleet).status;
+  const { status, output } = fleet === undefined ? { status: 'none' } : stage.cloud.stepFunctions.execution(fleet);
   check('the fleet succeeds', status === 'SUCCEEDED', status);
+  const told = JSON.stringify(output ?? null);
+  check('the fleet says how full the clusters are', told.includes('"limit":'), told);
   const seconds = (stage.cloud.clock.now() - from) / 1000;
   check(`it takes at most ${mostSeconds} s`, seconds <= mostSeconds, seconds);
 };
