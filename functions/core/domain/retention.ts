@@ -118,6 +118,9 @@ export type Pin = z.infer<typeof Pin>;
 export const LegalHold = z.object({ by: Who, reason: Told, at: EpochMs, until: EpochMs.nullable() });
 export type LegalHold = z.infer<typeof LegalHold>;
 
+/** A hold that is over holds nothing. */
+export const isInForce = ({ until }: Pick<LegalHold, 'until'>, now: EpochMs): boolean => until === null || now < until;
+
 /** SHA-256 of a plan's canonical text, in hex. */
 export const PlanHash = z
   .string()

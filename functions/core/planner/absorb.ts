@@ -5,7 +5,7 @@ import { DELIVERY } from '../domain/operation.ts';
 import { type EpochMs, later, seconds } from '../domain/units.ts';
 import { envelopeOf } from './envelope.ts';
 import { activeNamed, clusterFacts } from './facts.ts';
-import { pointNamed, type RunHistory, unansweredCreate } from './history.ts';
+import { baseOfPair, pointNamed, type RunHistory, unansweredCreate } from './history.ts';
 
 /** What an answer changes in the ledger. Applying it twice changes nothing more. */
 export interface LedgerChange {
@@ -155,7 +155,7 @@ const verified = (
     const replica = { ...point.replica, condemned: true };
     return { points: [{ ...point, state: 'differs', replica, verification }], pair: {} };
   }
-  const base = { name, created: point.source.created, sourceId: point.source.id, replicaId: point.replica.id };
+  const base = baseOfPair(point, point.replica);
   const { owned, copies, hold, rolled } = history.pair;
   const isKnown = history.pair.base?.replicaId === base.replicaId;
   const [newest = base, previous = null] = [base, history.pair.base, history.pair.previousBase]

@@ -1,10 +1,10 @@
 import type { Consequence } from '../domain/explanation.ts';
 import type { PairState, RecoveryPoint } from '../domain/ledger.ts';
 import type { Policy } from '../domain/policy.ts';
+import { isInForce } from '../domain/retention.ts';
 import type { DurationSeconds, EpochMs } from '../domain/units.ts';
 import { isOn } from './bucket-to-prune.ts';
 import { PERIODS, type Period, periodNumbers, zoneClock } from './calendar.ts';
-import { isInForce } from './decision.ts';
 import { isVerified } from './protections.ts';
 
 const DAY = 86_400_000;

@@ -5,7 +5,7 @@ import { type EpochMs, seconds, secondsBetween } from '../domain/units.ts';
 import { brakeOf } from './brake.ts';
 import { copyLimit, describeEstimate, estimateCopy } from './estimate.ts';
 import { activeNamed, type ClusterFacts } from './facts.ts';
-import { currentSteps, pointNamed, type RunHistory } from './history.ts';
+import { baseOf, currentSteps, pointNamed, type RunHistory } from './history.ts';
 import { currentMark, markReplica } from './mark.ts';
 import { conflict, fail, operation } from './steps.ts';
 import { untilDiffed } from './until-diffed.ts';
@@ -34,12 +34,6 @@ export const newestBase = (history: RunHistory, facts: ClusterFacts): Base | und
     .toSorted((one, other) => other.created - one.created)
     .find((candidate) => isOnBothSides(facts, candidate));
 };
-
-/** A verified point as a base. */
-export const baseOf = (point: RecoveryPoint): Base | undefined =>
-  point.state === 'verified' && point.replica
-    ? { name: point.name, created: point.source.created, sourceId: point.source.id, replicaId: point.replica.id }
-    : undefined;
 
 export const mayUseDiff = ({ run, pair }: RunHistory): boolean =>
   run.policy.mode !== 'resync' && pair.dirtySince === null && run.policy.replica !== null;

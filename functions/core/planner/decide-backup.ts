@@ -6,7 +6,6 @@ import type { EpochMs } from '../domain/units.ts';
 import { heldBack } from './brake.ts';
 import { missedPoints } from './catch-up.ts';
 import {
-  baseOf,
   byPolicy,
   increment,
   mayUseDiff,
@@ -20,7 +19,7 @@ import { envelopeDifferences } from './envelope.ts';
 import { activeNamed, type ClusterFacts, clusterFacts, isNameTaken } from './facts.ts';
 import { afterFailure } from './failures.ts';
 import { followCopy } from './follow-copy.ts';
-import { currentSteps, pointNamed, pointsOfRun, type RunHistory, usedAttempts } from './history.ts';
+import { baseOf, currentSteps, pointNamed, pointsOfRun, type RunHistory, usedAttempts } from './history.ts';
 import { tidyUp, unprovenLeaks } from './leaks.ts';
 import { notReadable } from './readable.ts';
 import { reattach } from './reattach.ts';

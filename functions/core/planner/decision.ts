@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { DecisionWord, type PairPatch, type PairState, type RecoveryPoint } from '../domain/ledger.ts';
 import type { BucketRef } from '../domain/names.ts';
 import type { Policy } from '../domain/policy.ts';
-import type { LegalHold, Pin, Removal, Side } from '../domain/retention.ts';
+import { isInForce, type LegalHold, type Pin, type Removal, Side } from '../domain/retention.ts';
 import { type EpochMs, epochMs } from '../domain/units.ts';
 import { DrError } from '../errors.ts';
 import { nearestNames } from './nearest-names.ts';
@@ -155,9 +155,8 @@ export const unknownPoint = (name: string, bucket: BucketRef, names: readonly st
 
 type PointNow = Pick<RecoveryPoint, 'name' | 'replica' | 'pins' | 'holds' | 'removal'>;
 
-const SIDES: readonly Side[] = ['source', 'replica'];
 const sidesOf = (point: PointNow): readonly Side[] =>
-  SIDES.filter((side) => side === 'source' || point.replica !== null);
+  Side.options.filter((side) => side === 'source' || point.replica !== null);
 
 /** The removals of a point that are in one state. */
 const removalsIn = (point: PointNow, state: Removal['state']) =>
@@ -170,8 +169,6 @@ const told = (words: readonly string[]): string => words.join(' and ');
 const planOf = ({ plan }: Pick<Removal, 'plan'>): string =>
   plan === null ? 'nobody of ours' : `the plan ${plan.slice(0, 12)}`;
 const howLong = (until: EpochMs | null): string => (until === null ? 'without end' : `until ${iso(until)}`);
-
-export const isInForce = ({ until }: Pick<LegalHold, 'until'>, now: EpochMs): boolean => until === null || now < until;
 
 /** Who pins or holds a point, each once, with the words that end it; bounded, because a person reads it. */
 const whoElse = (all: readonly { readonly by: string; readonly reason: string }[]): string => {

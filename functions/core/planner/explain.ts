@@ -4,11 +4,10 @@ import type { BackupRun, PairState, RecoveryPoint } from '../domain/ledger.ts';
 import type { BucketRef, SnapshotId } from '../domain/names.ts';
 import type { Policy } from '../domain/policy.ts';
 import type { Happening } from '../domain/record.ts';
-import { Side } from '../domain/retention.ts';
+import { isInForce, Side } from '../domain/retention.ts';
 import { type EpochMs, later, secondsBetween } from '../domain/units.ts';
 import { bucketToPrune, condemnedByLedger, inUseByCopies, isOn, listingsByLedger } from './bucket-to-prune.ts';
 import { consequencesOf, instantText, isGoodPoint, spanText } from './consequences.ts';
-import { isInForce } from './decision.ts';
 import { type PrunePlan, type PruneSettings, planPrune } from './plan-prune.ts';
 import { unjudged } from './unjudged.ts';
 

@@ -1,4 +1,4 @@
-import { type BackupStepKind, isOperation } from '../domain/backup-step.ts';
+import { type BackupStepKind, type Base, isOperation } from '../domain/backup-step.ts';
 import type { BackupRun, Observation, PairState, RecoveryPoint, RunStep } from '../domain/ledger.ts';
 import type { SnapshotName } from '../domain/names.ts';
 
@@ -53,3 +53,15 @@ export const usedAttempts = (history: RunHistory): number =>
 
 export const pointNamed = (history: RunHistory, name: SnapshotName): RecoveryPoint | undefined =>
   history.points.find((point) => point.name === name);
+
+/** Both snapshots of a point as a base. */
+export const baseOfPair = ({ name, source }: RecoveryPoint, replica: NonNullable<RecoveryPoint['replica']>): Base => ({
+  name,
+  created: source.created,
+  sourceId: source.id,
+  replicaId: replica.id,
+});
+
+/** A verified point as a base. */
+export const baseOf = (point: RecoveryPoint): Base | undefined =>
+  point.state === 'verified' && point.replica ? baseOfPair(point, point.replica) : undefined;

@@ -1,7 +1,7 @@
 import type { SeenSide, SeenSnapshot } from '../domain/edge-reply.ts';
 import type { PairState, PointState, RecoveryPoint } from '../domain/ledger.ts';
 import type { PolicyName, SnapshotName } from '../domain/names.ts';
-import type { LegalHold, Pin, Side } from '../domain/retention.ts';
+import { isInForce, type LegalHold, type Pin, type Side } from '../domain/retention.ts';
 import type { DurationSeconds, EpochMs } from '../domain/units.ts';
 
 /** A point as the ledger has it. */
@@ -139,7 +139,7 @@ export const protectionsOf = (
     ),
     ...bucket.pins.map(({ point, by, reason }) => [point, `pinned by ${by}: ${reason}`] as const),
     ...bucket.holds
-      .filter(({ until }) => until === null || now < until)
+      .filter((hold) => isInForce(hold, now))
       .map(
         ({ point, reason, until }) =>
           [

@@ -1,10 +1,8 @@
 import type { RemovedData, SeenSide } from '../domain/edge-reply.ts';
 import type { Observation, RecoveryPoint } from '../domain/ledger.ts';
 import type { OperationId, SnapshotId } from '../domain/names.ts';
-import type { PlanHash, Removal, Removals, Side } from '../domain/retention.ts';
+import { isInForce, type PlanHash, type Removal, type Removals, Side } from '../domain/retention.ts';
 import type { EpochMs } from '../domain/units.ts';
-
-const SIDES = ['source', 'replica'] as const satisfies readonly Side[];
 
 /** What a complete listing says about the snapshots of a point that the ledger did not know yet. */
 export interface Reconciled {
@@ -61,7 +59,7 @@ export const reconcile = (
   return points.flatMap((point): readonly Reconciled[] => {
     const removal = { ...point.removal };
     const lost: Reconciled['gone'][number][] = [];
-    for (const side of SIDES) {
+    for (const side of Side.options) {
       const ids = there[side];
       const id = point[side]?.id;
       if (!ids || !id) continue;
@@ -70,7 +68,7 @@ export const reconcile = (
       if (removal[side]?.state === 'deleted' && known?.state !== 'deleted')
         lost.push({ side, byUs: known?.state === 'deleting', plan: known?.plan ?? null });
     }
-    const isAsKnown = SIDES.every((side) => removal[side]?.state === point.removal[side]?.state);
+    const isAsKnown = Side.options.every((side) => removal[side]?.state === point.removal[side]?.state);
     return isAsKnown ? [] : [{ point, removal, gone: lost }];
   });
 };
@@ -105,4 +103,4 @@ export const isGone = ({ replica, removal }: Pick<RecoveryPoint, 'replica' | 're
 
 /** Nothing but a plan may delete it: neither a pin nor a legal hold that has not ended stands in the way. */
 export const isHeld = ({ pins, holds }: Pick<RecoveryPoint, 'pins' | 'holds'>, now: EpochMs): boolean =>
-  pins.length > 0 || holds.some(({ until }) => until === null || now < until);
+  pins.length > 0 || holds.some((hold) => isInForce(hold, now));

@@ -1,27 +1,17 @@
-import * as z from 'zod';
 import { type BackupStep, isOperation, type NumberedStep } from '../domain/backup-step.ts';
 import type { SeenSide } from '../domain/edge-reply.ts';
-import { RunId, snapshotName, splitRunId } from '../domain/names.ts';
+import { snapshotName } from '../domain/names.ts';
 import { type EpochMs, later } from '../domain/units.ts';
-import { DrError } from '../errors.ts';
 import { absorb } from '../planner/absorb.ts';
 import { decideBackup } from '../planner/decide-backup.ts';
 import { diffSlotOf, withoutDiffSlot } from '../planner/diff-slots.ts';
 import type { RunHistory } from '../planner/history.ts';
 import { TEMPORARY } from '../planner/leaks.ts';
 import type { Clock, Ledger, OperationStore, Records } from '../ports.ts';
-import { answerTo, TaskFailure } from './answers.ts';
-import { LEASE } from './open-run.ts';
+import { answerTo, type TaskFailure } from './answers.ts';
 import { operationId } from './operation-id.ts';
-import { parseEvent } from './parse-event.ts';
 import { comparisonId, comparisonOf } from './recording.ts';
-
-export const DecideEvent = z.strictObject({
-  runId: RunId,
-  lease: z.number().int().positive(),
-  step: z.number().int().nonnegative(),
-  failure: TaskFailure.nullable(),
-});
+import { decideStep, noteAnswer } from './step.ts';
 
 export interface DecideDependencies {
   readonly ledger: Ledger;
@@ -38,36 +28,16 @@ const RECENT_POINTS = 30;
  * Safe to repeat for the same `step`.
  * @throws LeaseLost, EventInvalid
  */
-export const decideNext =
-  (deps: DecideDependencies) =>
-  async (event: unknown): Promise<NumberedStep> => {
-    const { runId, lease, step, failure } = parseEvent(DecideEvent, event);
-    const { pair: pairOf } = splitRunId(runId);
-    const now = deps.clock.now();
-    const [pair, points, known] = await Promise.all([
-      deps.ledger.renewLease(pairOf, lease, later(now, LEASE)),
-      deps.ledger.recentPoints(pairOf, RECENT_POINTS),
-      deps.ledger.loadRun(runId),
-    ]);
-    if (!known) throw new DrError('EventInvalid', `there is no run ${runId}`);
-    const recorded = known.steps.find((it) => it.n === step);
-    if (recorded) return { ...recorded.decision, operationStep: recorded.operationStep };
-
-    const history = await noteAnswers(deps, { ...known, pair, points }, lease, failure);
-    const decision = await admitted(deps, history, decideBackup(history, now), now);
-    // An operation that is still open is attached to: the decision is that of its own step.
-    const open = history.steps.findLast((it) => it.observed === null);
-    const made = await deps.ledger.recordStep(runId, {
-      n: step,
-      decision,
-      decidedAt: now,
-      operationStep: open && isOperation(decision) ? open.operationStep : step,
-      observed: null,
-      observedAt: null,
-      jvmStarts: null,
-    });
-    return { ...made.decision, operationStep: made.operationStep };
-  };
+export const decideNext = (deps: DecideDependencies): ((event: unknown) => Promise<NumberedStep>) =>
+  decideStep(
+    deps,
+    (pair) => deps.ledger.recentPoints(pair, RECENT_POINTS),
+    async ({ run, steps, pair, points, lease, failure, now }) => {
+      const history = await noteAnswers(deps, { run, steps, pair, points }, lease, failure);
+      const decision = await admitted(deps, history, decideBackup(history, now), now);
+      return { steps: history.steps, decision };
+    },
+  );
 
 /** A step that makes an Ozone Manager compute a diff needs one of the places that the cluster has for that. */
 const admitted = async (
@@ -93,8 +63,7 @@ const noteAnswers = async (
   lease: number,
   failure: TaskFailure | null,
 ): Promise<RunHistory> => {
-  const waiting = history.steps.filter((step) => step.observed === null);
-  const last = waiting.at(-1);
+  const last = history.steps.findLast((step) => step.observed === null);
   if (!last) return history;
   const id = operationId(history.run.runId, last.operationStep);
   const operation = isOperation(last.decision) ? await deps.operations.load(id) : undefined;
@@ -111,20 +80,12 @@ const noteAnswers = async (
   await Promise.all(points.map((point) => deps.ledger.putPoint(history.run.pair, point)));
   const changed =
     Object.keys(pair).length > 0 ? await deps.ledger.changePair(history.run.pair, lease, pair) : history.pair;
-  // Earlier attachments to the same operation were cut off; the answer belongs to the last one.
-  const observations = waiting.map((step) => ({
-    ...step,
-    observed: step === last ? answer.observed : ({ kind: 'elapsed' } as const),
-    observedAt: now,
-    jvmStarts: step === last ? answer.jvmStarts : null,
-  }));
-  for (const step of observations)
-    await deps.ledger.recordObservation(history.run.runId, step.n, step.observed, now, step.jvmStarts);
+  const steps = await noteAnswer(deps.ledger, history.run.runId, history.steps, answer, now);
   const merged = new Map(history.points.map((point) => [point.name, point]));
   for (const point of points) merged.set(point.name, point);
   return {
     run: history.run,
-    steps: history.steps.map((step) => observations.find((it) => it.n === step.n) ?? step),
+    steps,
     pair: changed,
     points: [...merged.values()].toSorted((one, other) => other.source.created - one.source.created),
   };

@@ -4,13 +4,12 @@ import { isOperation } from '../domain/backup-step.ts';
 import { doomedOf } from '../domain/deletion-plan.ts';
 import { parseEdgeReply, type SeenSide } from '../domain/edge-reply.ts';
 import type { BackupRun, Observation, PairState, RecoveryPoint, RunStep } from '../domain/ledger.ts';
-import { type OperationId, pairId, type SnapshotId, splitRunId } from '../domain/names.ts';
+import { type OperationId, pairId, type SnapshotId } from '../domain/names.ts';
 import type { Operation } from '../domain/operation.ts';
 import type { Policy } from '../domain/policy.ts';
 import type { Happening } from '../domain/record.ts';
 import { type PlanHash, Side } from '../domain/retention.ts';
-import { type EpochMs, later, seconds } from '../domain/units.ts';
-import { DrError } from '../errors.ts';
+import { type EpochMs, seconds } from '../domain/units.ts';
 import { bucketToPrune, inUseByCopies } from '../planner/bucket-to-prune.ts';
 import { type Condemned, decidePrune, deletedBy, isAnother, type PruneView } from '../planner/decide-prune.ts';
 import { deletionPlan } from '../planner/deletion-plan.ts';
@@ -21,11 +20,9 @@ import { isGone, isHeld, type Reconciled, reconcile, stillThere } from '../plann
 import { unjudged } from '../planner/unjudged.ts';
 import type { Clock, Ledger, OperationStore, PlanStore, Records } from '../ports.ts';
 import { type Answer, answerTo } from './answers.ts';
-import { DecideEvent } from './decide-next.ts';
-import { LEASE } from './open-run.ts';
 import { operationId } from './operation-id.ts';
-import { parseEvent } from './parse-event.ts';
 import { asText, readPlan } from './plan-text.ts';
+import { decideStep, noteAnswer } from './step.ts';
 import { deletionsUnderWay } from './under-way.ts';
 
 export interface DecidePruneDependencies {
@@ -59,57 +56,35 @@ const withoutSnapshots = (side: SeenSide): SeenSide =>
  * to repeat for the same `step`.
  * @throws LeaseLost, EventInvalid
  */
-export const decidePruneNext =
-  (deps: DecidePruneDependencies) =>
-  async (event: unknown): Promise<NumberedStep> => {
-    const { runId, lease, step, failure } = parseEvent(DecideEvent, event);
-    const { pair: pairOf } = splitRunId(runId);
-    const now = deps.clock.now();
-    const [pair, points, known] = await Promise.all([
-      deps.ledger.renewLease(pairOf, lease, later(now, LEASE)),
-      deps.ledger.livingPoints(pairOf),
-      deps.ledger.loadRun(runId),
-    ]);
-    if (!known) throw new DrError('EventInvalid', `there is no run ${runId}`);
-    const recorded = known.steps.find((it) => it.n === step);
-    if (recorded) return { ...recorded.decision, operationStep: recorded.operationStep };
-
-    const last = known.steps.findLast(({ observed }) => observed === null);
-    const operation =
-      last && isOperation(last.decision)
-        ? await deps.operations.load(operationId(runId, last.operationStep))
-        : undefined;
-    const isOfNow = last !== undefined && last.operationStep >= (known.run.factsFrom ?? 0);
-    const isCutOff = failure === null && !isOfNow && !operation?.outcome;
-    const answer = last && (isCutOff ? cutOff(last) : answerTo(last, operation, failure, withoutSnapshots));
-    // Others may have had the bucket since an earlier execution listed it: what they made is not gone because it is not listed.
-    const listings = isOfNow && answer?.observed.kind === 'survey' ? listingsOf(operation) : undefined;
-    const isOurs = listings && !isAnother({ run: known.run, pair }, listings);
-    const released = last && answer ? await release(deps, known.run, points, last, answer.observed) : points;
-    const changed = isOurs ? await settle(deps, known.run, released, listings, now) : released;
-    if (isOurs) await deps.ledger.changePair(pairOf, lease, { counted: countOf(listings, now) });
-    const history: RunHistory = {
-      run: known.run,
-      pair,
-      points: changed,
-      steps: await noted(deps, known.run, known.steps, last, answer, now),
-    };
-    const view = listings && (await viewOf(deps, history, listings, now));
-    const open = history.steps.findLast(({ observed }) => observed === null);
-    const decided = decidePrune(history, view?.view ?? null);
-    const decision = open ? decided : await begun(deps, history, decided, operationId(runId, step), now);
-    if (decision.kind === 'condemn' && view?.text) await deps.plans.put(decision.plan, view.text);
-    const made = await deps.ledger.recordStep(runId, {
-      n: step,
-      decision,
-      decidedAt: now,
-      operationStep: open && isOperation(decision) ? open.operationStep : step,
-      observed: null,
-      observedAt: null,
-      jvmStarts: null,
-    });
-    return { ...made.decision, operationStep: made.operationStep };
-  };
+export const decidePruneNext = (deps: DecidePruneDependencies): ((event: unknown) => Promise<NumberedStep>) =>
+  decideStep(
+    deps,
+    (pair) => deps.ledger.livingPoints(pair),
+    async ({ run, steps: before, pair, points, lease, step, failure, now }) => {
+      const last = before.findLast(({ observed }) => observed === null);
+      const operation =
+        last && isOperation(last.decision)
+          ? await deps.operations.load(operationId(run.runId, last.operationStep))
+          : undefined;
+      const isOfNow = last !== undefined && last.operationStep >= (run.factsFrom ?? 0);
+      const isCutOff = failure === null && !isOfNow && !operation?.outcome;
+      const answer = last && (isCutOff ? cutOff(last) : answerTo(last, operation, failure, withoutSnapshots));
+      // Others may have had the bucket since an earlier execution listed it: what they made is not gone because it is not listed.
+      const listings = isOfNow && answer?.observed.kind === 'survey' ? listingsOf(operation) : undefined;
+      const isOurs = listings && !isAnother({ run, pair }, listings);
+      const released = last && answer ? await release(deps, run, points, last, answer.observed) : points;
+      const changed = isOurs ? await settle(deps, run, released, listings, now) : released;
+      if (isOurs) await deps.ledger.changePair(run.pair, lease, { counted: countOf(listings, now) });
+      const steps = answer ? await noteAnswer(deps.ledger, run.runId, before, answer, now) : before;
+      const history: RunHistory = { run, pair, points: changed, steps };
+      const view = listings && (await viewOf(deps, history, listings, now));
+      const isAttached = steps.some(({ observed }) => observed === null);
+      const decided = decidePrune(history, view?.view ?? null);
+      const decision = isAttached ? decided : await begun(deps, history, decided, operationId(run.runId, step), now);
+      if (decision.kind === 'condemn' && view?.text) await deps.plans.put(decision.plan, view.text);
+      return { steps, decision };
+    },
+  );
 
 type Listings = PruneView['listings'];
 
@@ -125,32 +100,6 @@ const listingsOf = (operation: Operation | undefined): Listings | undefined => {
   if (operation?.outcome?.kind !== 'reply') return undefined;
   const parsed = parseEdgeReply(operation.outcome.reply, operation.id);
   return 'reply' in parsed && parsed.reply.verb === 'survey' && parsed.reply.data ? parsed.reply.data : undefined;
-};
-
-/** The steps with the answer to the last one. Earlier attachments to the same operation were cut off. */
-const noted = async (
-  deps: DecidePruneDependencies,
-  run: BackupRun,
-  steps: readonly RunStep[],
-  last: RunStep | undefined,
-  answer: ReturnType<typeof answerTo>,
-  now: EpochMs,
-): Promise<readonly RunStep[]> => {
-  if (!answer) return steps;
-  const answered = steps.map((step) => {
-    if (step.observed !== null) return step;
-    const isLast = step === last;
-    return {
-      ...step,
-      observed: isLast ? answer.observed : ({ kind: 'elapsed' } as const),
-      observedAt: now,
-      jvmStarts: isLast ? answer.jvmStarts : null,
-    };
-  });
-  for (const [index, step] of answered.entries())
-    if (step.observed && steps[index]?.observed === null)
-      await deps.ledger.recordObservation(run.runId, step.n, step.observed, now, step.jvmStarts);
-  return answered;
 };
 
 /** Points that the answer to a deletion proves to be there wait as before: a pin may have them. */
