@@ -323,6 +323,7 @@ export class ControlStack extends Stack {
           DOCUMENT_NAME: document.documentName,
           BLAST_RADIUS: radius,
           OUTPUT_BUCKET: names.outputBucket,
+          RECORDS_BUCKET: names.recordsBucket,
         },
       },
       permissions: [

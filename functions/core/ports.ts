@@ -68,13 +68,13 @@ export interface Ledger {
   /** Every point of the pair that is not deleted on all its sides, newest first. */
   readonly livingPoints: (pair: PairId) => Promise<readonly RecoveryPoint[]>;
   /**
-   * Changes pins, legal holds or the removal of a point, if all three still are what was seen. Needs no lease.
+   * Changes pins, legal holds, the removal or the last drill of a point, if all four still are what was seen. Needs no lease.
    * @returns the point, or undefined when somebody else changed it meanwhile or it is not there any more
    */
   readonly changePoint: (
     pair: PairId,
     seen: RecoveryPoint,
-    patch: Partial<Pick<RecoveryPoint, 'pins' | 'holds' | 'removal'>>,
+    patch: Partial<Pick<RecoveryPoint, 'pins' | 'holds' | 'removal' | 'drilled'>>,
   ) => Promise<RecoveryPoint | undefined>;
   /** Puts a point whose snapshots are all deleted with the retired ones. Safe to repeat. */
   readonly retirePoint: (pair: PairId, point: RecoveryPoint) => Promise<void>;
@@ -101,6 +101,14 @@ export interface PlanStore {
   readonly put: (hash: PlanHash, body: string) => Promise<void>;
   /** Undefined when there is none. The caller compares the text with the hash. */
   readonly load: (hash: PlanHash) => Promise<string | undefined>;
+}
+
+/** Lists of paths that hosts read, by their hash. */
+export interface Selections {
+  /** Safe to repeat. */
+  readonly put: (hash: PlanHash, text: string) => Promise<void>;
+  /** An address that gives the text, without credentials, for a short time. */
+  readonly urlOf: (hash: PlanHash) => Promise<string>;
 }
 
 export interface OperationStore {

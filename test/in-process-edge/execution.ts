@@ -184,6 +184,13 @@ export class Executions implements TaskCallbacks, Workflow {
         case 'delete':
           failure = yield* operate(functions.start.destroy, next);
           break;
+        case 'examine':
+        case 'create-target':
+        case 'safety-snapshot':
+        case 'restore':
+        case 'compare':
+        case 'remove-scratch':
+          throw new Error(`${next.kind} is of a machine that is not played here`);
         case 'condemn': {
           yield { kind: 'entered', state: 'Condemn' };
           const last = { runId, lease, step: step - 1 };

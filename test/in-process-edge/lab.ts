@@ -15,7 +15,7 @@ import { settleOperation } from '../../functions/core/use-cases/settle-operation
 import { startOperation } from '../../functions/core/use-cases/start-operation.ts';
 import { sweepOperations } from '../../functions/core/use-cases/sweep-operations.ts';
 import { memoryRecords } from '../fixtures/memory-records.ts';
-import { memoryLedger, memoryOperations, memoryPlans } from '../fixtures/memory-store.ts';
+import { memoryLedger, memoryOperations, memoryPlans, memorySelections } from '../fixtures/memory-store.ts';
 import type { Change, TreeEntry } from '../ozone-simulator/change.ts';
 import { type SimulatedOzone, simulateInMemory } from '../ozone-simulator/simulator.ts';
 import type { Watch } from '../ozone-simulator/universe.ts';
@@ -71,6 +71,7 @@ export class Lab {
   readonly ledger: Ledger = memoryLedger();
   readonly operations: OperationStore = memoryOperations();
   readonly plans = memoryPlans();
+  readonly selections = memorySelections();
   readonly records: Records = memoryRecords();
   readonly executions: Executions;
   readonly runCommand: InProcessRunCommand;
@@ -142,7 +143,15 @@ export class Lab {
     const edge = between('edge', this.runCommand);
     const callbacks = between('callbacks', this.executions);
     const start = (blastRadius: BlastRadius) =>
-      startOperation({ ledger, operations, edge, callbacks, clock, document: { name: blastRadius, blastRadius } });
+      startOperation({
+        ledger,
+        operations,
+        edge,
+        callbacks,
+        selections: this.selections,
+        clock,
+        document: { name: blastRadius, blastRadius },
+      });
     const plans = between('plans', this.plans);
     const policy = () =>
       policyOf(mode, buckets, hasReplica, { verification: this.verification, limits, retention: this.retention });
@@ -154,7 +163,12 @@ export class Lab {
       decidePrune: (event) =>
         decidePruneNext({ policies: [policy()], ledger, operations, plans, records, clock })(event),
       condemn: condemnPoints({ ledger, plans, records, clock }),
-      start: { observe: start('observe'), protect: start('protect'), destroy: start('destroy') },
+      start: {
+        observe: start('observe'),
+        protect: start('protect'),
+        destroy: start('destroy'),
+        restore: start('restore'),
+      },
       recordOutcome: recordOutcome({ ledger, records, clock }),
       recordFailure: recordFailure({ ledger, records, clock }),
     };

@@ -1,7 +1,8 @@
 import * as z from 'zod';
 import { ERROR_NAMES } from '../errors.ts';
-import { HostId, OperationId, SnapshotId, SnapshotName } from './names.ts';
+import { BucketRef, HostId, OperationId, SnapshotId, SnapshotName } from './names.ts';
 import { VerificationLevel } from './policy.ts';
+import { Drilled, Overwrite, Restored, RestorePlanned, RestoreVerification } from './restore.ts';
 import { PlanHash, Side } from './retention.ts';
 import { Bytes, DurationSeconds, EpochMs } from './units.ts';
 
@@ -61,6 +62,9 @@ export const BackupOutcome = z.discriminatedUnion('kind', [
     notes: z.array(z.string()).default([]),
   }),
   PruneOutcome,
+  RestorePlanned,
+  Restored,
+  Drilled,
 ]);
 export type BackupOutcome = z.infer<typeof BackupOutcome>;
 
@@ -183,6 +187,41 @@ export const BackupStep = z.discriminatedUnion('kind', [
       .max(100),
     ...operation,
   }),
+  /** Looks at what a restore would read and at what is at its target. */
+  z.object({ kind: z.literal('examine'), from: Side, ...operation }),
+  /** Makes the bucket that a restore writes to, with the properties of the one that was backed up. */
+  z.object({
+    kind: z.literal('create-target'),
+    layout: z.enum(['FILE_SYSTEM_OPTIMIZED', 'LEGACY']),
+    replication: z.string(),
+    quotaBytes: z.number().int().nonnegative(),
+    quotaNamespace: z.number().int().nonnegative(),
+    encryptionKey: z.string().nullable(),
+    ...operation,
+  }),
+  /** Keeps what a restore is about to overwrite or to delete. */
+  z.object({ kind: z.literal('safety-snapshot'), name: SnapshotName, ...operation }),
+  z.object({
+    kind: z.literal('restore'),
+    from: Side,
+    overwrite: Overwrite,
+    deleteExtra: z.boolean(),
+    /** Creation time of the target bucket that the host must find. */
+    targetCreated: z.string(),
+    copySeconds: DurationSeconds,
+    ...operation,
+  }),
+  /** Compares the target with a copy of the point. */
+  z.object({
+    kind: z.literal('compare'),
+    against: Side,
+    level: RestoreVerification,
+    /** Whatever else is at the target counts as a difference. */
+    exact: z.boolean(),
+    ...operation,
+  }),
+  /** Deletes the bucket that a drill restored to. */
+  z.object({ kind: z.literal('remove-scratch'), bucket: BucketRef, created: z.string(), ...operation }),
   z.object({ kind: z.literal('wait'), seconds: DurationSeconds, reason }),
   z.object({ kind: z.literal('done'), outcome: BackupOutcome, reason }),
   z.object({

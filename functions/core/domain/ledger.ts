@@ -1,17 +1,31 @@
 import * as z from 'zod';
 import { BackupOutcome, BackupStep, Base, CopyMode } from './backup-step.ts';
 import {
+  CompareData,
   DiffStatus,
+  ExamineData,
   ProbeData,
   RemovedData,
   ReplicateData,
+  RestoreData,
   SeenBucket,
   SeenSide,
   SeenSnapshot,
   VerifyData,
 } from './edge-reply.ts';
-import { BucketRef, HostId, OperationId, PairId, PolicyName, RunId, SnapshotId, SnapshotName } from './names.ts';
+import {
+  BucketRef,
+  ClusterName,
+  HostId,
+  OperationId,
+  PairId,
+  PolicyName,
+  RunId,
+  SnapshotId,
+  SnapshotName,
+} from './names.ts';
 import { Policy, VerificationLevel } from './policy.ts';
+import { PassedDrill, RestoreTask } from './restore.ts';
 import { LegalHold, Pin, Removals } from './retention.ts';
 import { Bytes, EpochMs } from './units.ts';
 
@@ -99,6 +113,11 @@ export const PairState = z.object({
   sourceCreated: z.string().nullable().default(null),
   /** Verified comparisons at level rolling: the next one takes the part after. */
   rolled: z.number().int().nonnegative().default(0),
+  /** Of the drills of a bucket: the scratch bucket that is, or may be, there. `created` is null until the cluster told it. */
+  scratch: z
+    .object({ cluster: ClusterName, bucket: BucketRef, runId: RunId, since: EpochMs, created: z.string().nullable() })
+    .nullable()
+    .default(null),
   /** Snapshots that each side listed, others' and deleted ones that are not yet purged too: they all count towards the limit. Null for a side that could not be read. */
   counted: z
     .object({ source: z.number().int().nullable(), replica: z.number().int().nullable(), at: EpochMs })
@@ -123,6 +142,7 @@ export const emptyPair = (pair: PairId): PairState => ({
   marks: [],
   sourceCreated: null,
   rolled: 0,
+  scratch: null,
   counted: null,
 });
 
@@ -141,6 +161,7 @@ export type PairPatch = Partial<
     | 'marks'
     | 'sourceCreated'
     | 'rolled'
+    | 'scratch'
     | 'counted'
   >
 >;
@@ -185,7 +206,9 @@ export const RecoveryPoint = z.object({
   pins: z.array(Pin).default([]),
   holds: z.array(LegalHold).default([]),
   removal: Removals.default({ source: null, replica: null }),
-  /** Grows with every change of the three. */
+  /** The last drill that restored it and found it equal. */
+  drilled: PassedDrill.nullable().default(null),
+  /** Grows with every change of the four. */
   revision: z.number().int().nonnegative().default(0),
   verification: z
     .object({
@@ -228,6 +251,11 @@ export const Observation = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('bucket'), created: z.boolean(), bucket: SeenBucket }),
   z.object({ kind: z.literal('tidy'), data: RemovedData }),
   z.object({ kind: z.literal('deletion'), data: RemovedData }),
+  z.object({ kind: z.literal('examination'), data: ExamineData }),
+  z.object({ kind: z.literal('restored'), data: RestoreData }),
+  z.object({ kind: z.literal('comparison'), data: CompareData }),
+  /** `removed` is false when the scratch bucket was gone already. */
+  z.object({ kind: z.literal('scratch'), removed: z.boolean() }),
   /** A detached copy that has not ended; one that has is observed as what it answered. */
   z.object({ kind: z.literal('probe'), state: ProbeData.shape.state.exclude(['ended']) }),
   /** The host answered that it did not do it. */
@@ -237,6 +265,8 @@ export const Observation = z.discriminatedUnion('kind', [
     data: ReplicateData.nullable().default(null),
     /** What a deletion that failed on its way had done by then. */
     deletion: RemovedData.nullable().default(null),
+    /** What a restore that failed on its way had copied by then. */
+    restored: RestoreData.optional(),
   }),
   /** No answer: the state machine or Run Command says why. What was changed is not known. */
   z.object({ kind: z.literal('no-answer'), error: z.string(), cause: z.string() }),
@@ -263,7 +293,9 @@ export const RunStatus = z.enum(['open', 'succeeded', 'failed']);
 /** One execution of the backup workflow for one bucket and slot. */
 export const BackupRun = z.object({
   schema: z.literal(1),
-  workflow: z.enum(['backup', 'prune']).default('backup'),
+  workflow: z.enum(['backup', 'prune', 'restore', 'drill', 'look']).default('backup'),
+  /** Of a restore or a drill. */
+  restore: RestoreTask.nullable().default(null),
   runId: RunId,
   pair: PairId,
   bucket: BucketRef,

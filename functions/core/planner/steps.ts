@@ -25,8 +25,9 @@ export const executionSeconds = (step: OperationStep): DurationSeconds =>
   seconds(step.timeoutSeconds - DELIVERY - MARGIN);
 
 /** Until when the copy of a step may live, counted from its start, wherever it was detached to. */
-export const copyLifetime = (step: Extract<OperationStep, { kind: 'replicate' }>): DurationSeconds =>
-  seconds(step.copySeconds + AROUND_COPY + DELIVERY + 2 * MARGIN);
+export const copyLifetime = (
+  step: Pick<Extract<OperationStep, { kind: 'replicate' }>, 'copySeconds'>,
+): DurationSeconds => seconds(step.copySeconds + AROUND_COPY + DELIVERY + 2 * MARGIN);
 
 type Plain<K extends OperationStep['kind']> = K extends OperationStep['kind']
   ? Omit<Extract<OperationStep, { kind: K }>, 'host' | 'timeoutSeconds' | 'heartbeatSeconds'>
@@ -47,6 +48,14 @@ export const operation = (history: RunHistory, step: Plain<OperationStep['kind']
       return { ...step, host, ...time(SHORT_COMMAND) };
     case 'replicate':
       return { ...step, host, ...time(step.detached ? AROUND_COPY : seconds(step.copySeconds + AROUND_COPY)) };
+    case 'examine':
+    case 'create-target':
+    case 'safety-snapshot':
+    case 'remove-scratch':
+      return { ...step, host, ...time(SHORT_COMMAND) };
+    case 'restore':
+      return { ...step, host, ...time(seconds(step.copySeconds + AROUND_COPY)) };
+    case 'compare':
     case 'verify': {
       const limit = Math.min(history.run.policy.limits.copyTimeout, LONGEST_COMMAND);
       return { ...step, host, ...time(seconds(limit)) };

@@ -51,6 +51,7 @@ const observationOf = (reply: EdgeReply, bounded: (side: SeenSide) => SeenSide):
       message: reply.message.slice(0, 1500),
       data: reply.verb === 'replicate' && reply.data ? { ...reply.data, log: '' } : null,
       deletion: reply.verb === 'delete' ? reply.data : null,
+      ...(reply.verb === 'restore' && reply.data ? { restored: { ...reply.data, log: '' } } : {}),
     };
   switch (reply.verb) {
     case 'survey':
@@ -77,6 +78,14 @@ const observationOf = (reply: EdgeReply, bounded: (side: SeenSide) => SeenSide):
       return { kind: 'tidy', data: reply.data };
     case 'delete':
       return { kind: 'deletion', data: reply.data };
+    case 'examine':
+      return { kind: 'examination', data: reply.data };
+    case 'restore':
+      return { kind: 'restored', data: { ...reply.data, log: '' } };
+    case 'compare':
+      return { kind: 'comparison', data: reply.data };
+    case 'remove-scratch':
+      return { kind: 'scratch', removed: reply.data.removed };
     case 'probe':
       return { kind: 'probe', state: reply.data.state === 'ended' ? 'unknown' : reply.data.state };
   }

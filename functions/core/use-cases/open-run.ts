@@ -91,7 +91,13 @@ export const policyOf = async (
 };
 
 const achieved = (outcome: BackupRun['outcome']): string =>
-  outcome === null ? '' : 'point' in outcome ? outcome.point : `${outcome.deleted} deleted`;
+  outcome === null
+    ? ''
+    : 'point' in outcome
+      ? outcome.point
+      : outcome.kind === 'pruned'
+        ? `${outcome.deleted} deleted`
+        : outcome.kind;
 
 /**
  * How long one waits for another. Two backups never wait for each other: the later slot is the next one's. A prune is
@@ -150,6 +156,7 @@ export const openRun =
     const fresh: BackupRun = {
       schema: 1,
       workflow,
+      restore: null,
       runId: id,
       pair,
       bucket: request.bucket,

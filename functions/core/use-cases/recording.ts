@@ -48,6 +48,23 @@ export const summaryOf = (outcome: BackupOutcome): string => {
       ...notes,
     ].join('; ');
   }
+  if (outcome.kind === 'restore-planned') return `planned, waiting for a confirmation: ${outcome.summary}`;
+  if (outcome.kind === 'restored') {
+    const { point, from, target, scope, files, bytes, bytesCopied, leftAlone, safetySnapshot, level, notes } = outcome;
+    return [
+      `${scope} of ${point} restored to ${target} from the ${from}, compared at level ${level}: ${files} files, ${bytes} bytes, of which ${bytesCopied} bytes were copied`,
+      ...(leftAlone > 0 ? [`${leftAlone} files that were there before differ and were left alone`] : []),
+      ...(safetySnapshot ? [`what was there before is in the snapshot ${safetySnapshot}`] : []),
+      ...notes,
+    ].join('; ');
+  }
+  if (outcome.kind === 'drilled') {
+    const { point, from, against, files, bytes, seconds, rto, level, notes } = outcome;
+    return [
+      `${point} drilled: restored from the ${from} and equal to ${against} at level ${level}: ${files} files, ${bytes} bytes in ${seconds} s of ${rto} s allowed`,
+      ...notes,
+    ].join('; ');
+  }
   const { point, level, mode, base, changed, bytesCopied, files, bytes, notes } = outcome;
   const copied = changed === false ? 'nothing had changed' : `${bytesCopied} bytes copied`;
   return [

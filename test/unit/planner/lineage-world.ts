@@ -139,6 +139,7 @@ export const lineageOf = (world: World): LedgerFacts => {
         source: token.endsWith('-s') ? removalOf('deleted') : removal,
         replica: token.endsWith('-r') ? removalOf('deleted') : null,
       },
+      drilled: null,
       revision: 0,
       verification:
         state === 'verified' || state === 'differs'
@@ -188,6 +189,7 @@ export const lineageOf = (world: World): LedgerFacts => {
   const run: BackupRun = {
     schema: 1,
     workflow: 'backup',
+    restore: null,
     runId: runId(pair, policy.name, timeOf(newest)),
     pair,
     bucket: BUCKET,
