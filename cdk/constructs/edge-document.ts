@@ -12,6 +12,9 @@ const BUCKET = `^$|^${SERVICE}/${RESOURCE}/${RESOURCE}$`;
 const SNAPSHOT = '^$|^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$';
 const ID = '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}';
 const UUID = `^$|^${ID}$`;
+const CREATED = '^$|^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{5,15}Z$';
+/** As S3 signs it. */
+const SIGNED_URL = '^$|^https?://[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]{1,5})?/[A-Za-z0-9/?&=%._~+:@-]+$';
 const YES_OR_NO = '^(yes|no)$';
 const OPERATION = 'op-[0-9a-f]{24}-[0-9]{3}';
 /**
@@ -22,9 +25,10 @@ const OPERATION = 'op-[0-9a-f]{24}-[0-9]{3}';
 const REMOVABLE = `(temp${ID}s[0-9]{8}-[0-9]{6}\\.[0-9]{3}|odr-tmp-[a-z0-9.-]{1,40}|odr-[a-z0-9-]{2,33}[0-9]{8}t[0-9]{6}z-[0-9]{1,9})=${ID}`;
 
 const VERBS = {
-  observe: '^(survey|diff|verify|probe)$',
+  observe: '^(survey|diff|verify|probe|examine|compare)$',
   protect: '^(snapshot|replicate|create-bucket)$',
   destroy: '^(tidy|delete)$',
+  restore: '^(create-bucket|snapshot|restore|remove-scratch)$',
 } as const;
 
 export type EdgeParameter = { readonly description: string; readonly pattern: string; readonly fallback?: string };
@@ -46,7 +50,7 @@ export const edgeParameters = (radius: BlastRadius): Readonly<Record<string, Edg
   sealId: { description: 'id that the target must have on the replica', pattern: UUID, fallback: '' },
   replicaCreated: {
     description: 'creation time that the replica bucket must have',
-    pattern: '^$|^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{5,15}Z$',
+    pattern: CREATED,
     fallback: '',
   },
   mode: { description: 'how to copy', pattern: '^(|bootstrap|resync|incremental)$', fallback: '' },
@@ -88,6 +92,24 @@ export const edgeParameters = (radius: BlastRadius): Readonly<Record<string, Edg
   narrow: {
     description: 'snapshot of what a resync finds in the replica: name=id; only what changed is then compared',
     pattern: `^$|^odr-tmp-[a-z0-9.-]{1,40}=${ID}$`,
+    fallback: '',
+  },
+  selection: {
+    description: 'SHA-256 of the list of paths to examine, compare or restore; empty: the whole bucket',
+    pattern: '^$|^[0-9a-f]{64}$',
+    fallback: '',
+  },
+  selectionUrl: { description: 'where that list can be read, signed', pattern: SIGNED_URL, fallback: '' },
+  overwrite: {
+    description: 'what a restore does with a file that is at its target',
+    pattern: '^(|never|if-different|always)$',
+    fallback: '',
+  },
+  deleteExtra: { description: 'a restore deletes what the point has not', pattern: YES_OR_NO, fallback: 'no' },
+  exact: { description: 'what is at the target only makes it different', pattern: YES_OR_NO, fallback: 'no' },
+  targetCreated: {
+    description: 'creation time that the bucket must have which is restored into, or removed',
+    pattern: CREATED,
     fallback: '',
   },
   executionTimeout: { description: 'time limit that the script keeps, seconds', pattern: '^[0-9]{1,6}$' },

@@ -17,7 +17,7 @@ export const SummarizeFleetEnv = StoreEnv.extend({ DEPLOYMENT: Name });
 export const StartOperationEnv = StoreEnv.extend({
   /** The one SSM document that this function may send. */
   DOCUMENT_NAME: Name,
-  BLAST_RADIUS: z.enum(['observe', 'protect', 'destroy']),
+  BLAST_RADIUS: z.enum(['observe', 'protect', 'destroy', 'restore']),
   /** Bucket that receives the whole output of each command. */
   OUTPUT_BUCKET: Name,
 });

@@ -215,6 +215,7 @@ class Trial {
         observe: mortal(() => `start ${this.#state}`, start.observe),
         protect: mortal(() => `start ${this.#state}`, start.protect),
         destroy: mortal(() => `start ${this.#state}`, start.destroy),
+        restore: mortal(() => `start ${this.#state}`, start.restore),
       },
       recordOutcome: mortal(() => 'RecordOutcome', recordOutcome),
       recordFailure: mortal(() => 'RecordFailure', recordFailure),

@@ -281,6 +281,7 @@ export class Telling {
         observe: this.#mortal(start.observe),
         protect: this.#mortal(start.protect),
         destroy: this.#mortal(start.destroy),
+        restore: this.#mortal(start.restore),
       },
       recordOutcome: this.#mortal(recordOutcome),
       recordFailure: this.#mortal(recordFailure),

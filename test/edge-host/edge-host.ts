@@ -79,6 +79,12 @@ const defaults: Readonly<Record<string, string>> = {
   quotaNamespace: '0',
   encryptionKey: '',
   narrow: '',
+  selection: '',
+  selectionUrl: '',
+  overwrite: '',
+  deleteExtra: 'no',
+  exact: 'no',
+  targetCreated: '',
   executionTimeout: '120',
 };
 

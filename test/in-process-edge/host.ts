@@ -388,6 +388,11 @@ class Work {
         return this.#createBucket();
       case 'probe':
         throw new Finish('ok', '', '', this.#stateOf(this.#p.probed ?? ''));
+      case 'examine':
+      case 'compare':
+      case 'restore':
+      case 'remove-scratch':
+        throw new Error(`${verb} runs in the script only`);
     }
   }
 

@@ -154,7 +154,12 @@ export class Lab {
       decidePrune: (event) =>
         decidePruneNext({ policies: [policy()], ledger, operations, plans, records, clock })(event),
       condemn: condemnPoints({ ledger, plans, records, clock }),
-      start: { observe: start('observe'), protect: start('protect'), destroy: start('destroy') },
+      start: {
+        observe: start('observe'),
+        protect: start('protect'),
+        destroy: start('destroy'),
+        restore: start('restore'),
+      },
       recordOutcome: recordOutcome({ ledger, records, clock }),
       recordFailure: recordFailure({ ledger, records, clock }),
     };

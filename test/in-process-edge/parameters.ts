@@ -58,6 +58,10 @@ const VERBS: Readonly<Record<Verb, { readonly document: BlastRadius; readonly ne
   probe: { document: 'observe', needs: ['probed'] },
   tidy: { document: 'destroy', needs: ['replica', 'remove'] },
   delete: { document: 'destroy', needs: ['source', 'remove'] },
+  examine: { document: 'observe', needs: ['source', 'replica', 'target', 'targetId'] },
+  compare: { document: 'observe', needs: ['source', 'replica', 'target', 'targetId', 'level'] },
+  restore: { document: 'restore', needs: ['source', 'replica', 'target', 'targetId', 'overwrite', 'targetCreated'] },
+  'remove-scratch': { document: 'restore', needs: ['replica', 'targetCreated'] },
 };
 
 /** What each verb deletes, and how many at once. */

@@ -148,7 +148,7 @@ describe.each(radii)('the %s document', (radius) => {
   it('accepts what an operation really sends', () => {
     const real: Readonly<Record<string, string>> = {
       operation: `op-${'0123456789ab'.repeat(2)}-007`,
-      verb: { observe: 'survey', protect: 'create-bucket', destroy: 'tidy' }[radius],
+      verb: { observe: 'survey', protect: 'create-bucket', destroy: 'tidy', restore: 'restore' }[radius],
       source: 'om.lab.example:9862/sales/orders_2026',
       replica: 'ozone-paris/sales/orders',
       target: 'odr-nightly-20261120t020000z-1',
@@ -183,6 +183,12 @@ describe.each(radii)('the %s document', (radius) => {
       quotaNamespace: '0',
       encryptionKey: 'orders.key-2',
       narrow: 'odr-tmp-narrow.1=01234567-89ab-cdef-0123-456789abcdef',
+      selection: '0123456789abcdef'.repeat(4),
+      selectionUrl: `https://records.s3.eu-west-1.amazonaws.com/selections/${'0123456789abcdef'.repeat(4)}?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIA%2F20261120%2Feu-west-1%2Fs3%2Faws4_request&X-Amz-Date=20261120T020000Z&X-Amz-Expires=900&X-Amz-Security-Token=${'IQoJb3JpZ2luX2VjE%2F%2B'.repeat(60)}&X-Amz-Signature=${'ab'.repeat(32)}&X-Amz-SignedHeaders=host&x-id=GetObject`,
+      overwrite: 'if-different',
+      deleteExtra: 'yes',
+      exact: 'yes',
+      targetCreated: '2026-11-20T02:00:00.123Z',
       executionTimeout: '172800',
       commandTimeout: '172800',
     };
@@ -191,28 +197,42 @@ describe.each(radii)('the %s document', (radius) => {
   });
 });
 
-it('each verb is in one document', () => {
+it('each verb is in one document, but for those that a restore needs too', () => {
   const allows = (radius: BlastRadius, verb: string) =>
     new RegExp(edgeParameters(radius).verb?.pattern ?? '').test(verb);
   const where = EdgeParameters.shape.verb.options.map((verb) => [verb, radii.filter((radius) => allows(radius, verb))]);
   expect(Object.fromEntries(where)).toEqual({
     survey: ['observe'],
+    examine: ['observe'],
+    compare: ['observe'],
     diff: ['observe'],
     verify: ['observe'],
     probe: ['observe'],
-    snapshot: ['protect'],
+    snapshot: ['protect', 'restore'],
     replicate: ['protect'],
-    'create-bucket': ['protect'],
+    'create-bucket': ['protect', 'restore'],
     tidy: ['destroy'],
     delete: ['destroy'],
+    restore: ['restore'],
+    'remove-scratch': ['restore'],
   });
 });
 
 it('a command of an older function version, which knows less parameters, still runs', () => {
   const added = 'level part parts brake supersedes detached probed remove layout replication quotaBytes quotaNamespace';
-  const names = [...added.split(' '), 'encryptionKey', 'narrow'];
+  const names = [
+    ...added.split(' '),
+    'encryptionKey',
+    'narrow',
+    'selection',
+    'selectionUrl',
+    'overwrite',
+    'deleteExtra',
+    'exact',
+    'targetCreated',
+  ];
   const defaults = names.map((name) => edgeParameters('protect')[name]?.fallback);
-  expect(defaults).toEqual(['', '0', '0', '', '', 'no', '', '', '', '', '0', '0', '', '']);
+  expect(defaults).toEqual(['', '0', '0', '', '', 'no', '', '', '', '', '0', '0', '', '', '', '', '', 'no', 'no', '']);
 });
 
 it('counts copies of a pattern as Go does', () => {

@@ -36,14 +36,17 @@ export const SeenBucket = z.object({
 });
 export type SeenBucket = z.infer<typeof SeenBucket>;
 
+/** Why a side could not be read. */
+const Unread = z.object({
+  state: z.enum(['missing', 'unreachable', 'denied', 'unreadable']),
+  code: z.string(),
+  message: z.string(),
+});
+
 /** One side of a pair as a survey found it. */
 export const SeenSide = z.discriminatedUnion('state', [
   z.object({ state: z.literal('read'), bucket: SeenBucket, snapshots: z.array(SeenSnapshot) }),
-  z.object({
-    state: z.enum(['missing', 'unreachable', 'denied', 'unreadable']),
-    code: z.string(),
-    message: z.string(),
-  }),
+  Unread,
 ]);
 export type SeenSide = z.infer<typeof SeenSide>;
 
@@ -115,6 +118,60 @@ export const VerifyData = z.object({
 });
 export type VerifyData = z.infer<typeof VerifyData>;
 export const CreateBucketData = z.object({ created: z.boolean(), bucket: SeenBucket });
+
+/** What the target of a restore holds of the selection, in files: nothing (`absent`), one of the same or of another length, or a `clash` of a file and a directory. */
+export const SeenTarget = z.discriminatedUnion('state', [
+  z.object({
+    state: z.literal('read'),
+    bucket: SeenBucket,
+    absent: z.object({ files: Count, bytes: Bytes }),
+    sameLength: Count,
+    otherLength: Count,
+    clash: Count,
+    /** Length of what is at the target in the place of files of the point. */
+    replacedBytes: Bytes,
+    /** At the target, within the selection, and not in the point. */
+    extra: z.object({ files: Count, bytes: Bytes }),
+    first: z.array(z.object({ path: z.string(), point: z.string().nullable(), target: z.string().nullable() })).max(20),
+  }),
+  Unread,
+]);
+export type SeenTarget = z.infer<typeof SeenTarget>;
+
+export const ExamineData = z.object({
+  /** The bucket that holds the point. */
+  source: SeenBucket,
+  /** The selection in the point; of a whole bucket the digest is that of `verify`. */
+  point: Listing,
+  /** Lines of the selection that name nothing in the point. */
+  unmatched: z.object({ count: Count, first: z.array(z.string()).max(20) }),
+  target: SeenTarget,
+});
+export type ExamineData = z.infer<typeof ExamineData>;
+
+export const CompareData = z.object({
+  level: z.enum(['listing', 'full']),
+  equal: z.boolean(),
+  point: Listing,
+  target: Listing,
+  /** In the point, not at the target. */
+  missing: Count,
+  /** Of another type, length or checksum at the target. */
+  changed: Count,
+  /** At the target, within the selection, not in the point; makes it unequal only when the comparison is `exact`. */
+  extra: Count,
+  /** Files whose checksums were compared, how many differ (counted in `changed` too); null at level listing. */
+  checksums: z.object({ compared: Count, differ: Count }).nullable(),
+  first: z.array(z.object({ path: z.string(), source: z.string().nullable(), replica: z.string().nullable() })).max(20),
+});
+export type CompareData = z.infer<typeof CompareData>;
+
+export const RestoreData = z.object({ copy: CopyCounters.omit({ mode: true }).nullable(), log: z.string() });
+export type RestoreData = z.infer<typeof RestoreData>;
+
+/** False: the bucket was gone already. */
+export const RemoveScratchData = z.object({ removed: z.boolean() });
+
 /** Of `tidy` and of `delete`. */
 export const RemovedData = z.object({
   removed: z.array(z.object({ name: SeenName, id: SnapshotId })),
@@ -159,6 +216,10 @@ export const EdgeReply = z.discriminatedUnion('verb', [
   reply('create-bucket', CreateBucketData),
   reply('tidy', RemovedData),
   reply('delete', RemovedData),
+  reply('examine', ExamineData),
+  reply('compare', CompareData),
+  reply('restore', RestoreData),
+  reply('remove-scratch', RemoveScratchData),
 ]);
 export type EdgeReply = z.infer<typeof EdgeReply>;
 export type EdgeVerb = EdgeReply['verb'];

@@ -5,7 +5,7 @@ import { EpochMs, seconds } from './units.ts';
 /** Run Command's own time to deliver a command to a host. */
 export const DELIVERY = seconds(300);
 
-export const BlastRadius = z.enum(['observe', 'protect', 'destroy']);
+export const BlastRadius = z.enum(['observe', 'protect', 'destroy', 'restore']);
 export type BlastRadius = z.infer<typeof BlastRadius>;
 
 /**
@@ -14,7 +14,21 @@ export type BlastRadius = z.infer<typeof BlastRadius>;
  */
 export const EdgeParameters = z.strictObject({
   operation: OperationId,
-  verb: z.enum(['survey', 'snapshot', 'diff', 'replicate', 'verify', 'probe', 'create-bucket', 'tidy', 'delete']),
+  verb: z.enum([
+    'survey',
+    'snapshot',
+    'diff',
+    'replicate',
+    'verify',
+    'probe',
+    'create-bucket',
+    'tidy',
+    'delete',
+    'examine',
+    'compare',
+    'restore',
+    'remove-scratch',
+  ]),
   source: z.string(),
   replica: z.string(),
   target: z.string(),
@@ -52,6 +66,16 @@ export const EdgeParameters = z.strictObject({
   encryptionKey: z.string().default(''),
   /** Of a resync that compares only what changed: the temporary snapshot of the replica, `name=id`. */
   narrow: z.string().default(''),
+  /** SHA-256 of the list of the paths to examine, compare or restore, and a signed URL that gives it; empty: the whole bucket. */
+  selection: z.string().default(''),
+  selectionUrl: z.string().default(''),
+  /** What a restore does with what it finds at its target, and whether what the point has not is deleted there. */
+  overwrite: z.enum(['', 'never', 'if-different', 'always']).default(''),
+  deleteExtra: z.enum(['yes', 'no']).default('no'),
+  /** A comparison that also calls a target different which has more than the point. */
+  exact: z.enum(['yes', 'no']).default('no'),
+  /** Creation time that the bucket must have which is restored into, or removed. */
+  targetCreated: z.string().default(''),
   /** Seconds that the script keeps to, and the longer time after which the agent ends it. */
   executionTimeout: z.string(),
   commandTimeout: z.string(),

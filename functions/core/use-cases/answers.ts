@@ -77,6 +77,19 @@ const observationOf = (reply: EdgeReply, bounded: (side: SeenSide) => SeenSide):
       return { kind: 'tidy', data: reply.data };
     case 'delete':
       return { kind: 'deletion', data: reply.data };
+    case 'examine':
+    case 'compare':
+    case 'restore':
+    case 'remove-scratch':
+      // No step of these runs asks for it.
+      return {
+        kind: 'not-done',
+        outcome: 'failed',
+        code: 'not-asked',
+        message: `${reply.verb} was not asked for`,
+        data: null,
+        deletion: null,
+      };
     case 'probe':
       return { kind: 'probe', state: reply.data.state === 'ended' ? 'unknown' : reply.data.state };
   }

@@ -368,6 +368,8 @@ export const describeStores = (engine: string, open: () => Promise<Stores>): voi
       empty: 'no',
       fenceSeed: 'no',
       detached: 'no',
+      deleteExtra: 'no',
+      exact: 'no',
     }),
     token: 'token-1',
     state: 'sending',

@@ -57,5 +57,11 @@ it('an operation that was written before there were levels, brakes and detached 
     quotaNamespace: '0',
     encryptionKey: '',
     narrow: '',
+    selection: '',
+    selectionUrl: '',
+    overwrite: '',
+    deleteExtra: 'no',
+    exact: 'no',
+    targetCreated: '',
   });
 });

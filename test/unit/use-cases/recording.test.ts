@@ -180,6 +180,8 @@ describe('a comparison of both sides', () => {
         empty: 'no',
         fenceSeed: 'no',
         detached: 'no',
+        deleteExtra: 'no',
+        exact: 'no',
       }),
       token: 't',
       state: 'sent',
