@@ -102,6 +102,8 @@ export type DrillRequest = z.infer<typeof DrillRequest>;
 export const RestoreRate = z.object({
   bytesPerSecond: z.number().positive(),
   secondsPerFile: z.number().nonnegative(),
+  /** What a restore takes whatever its size. */
+  startSeconds: z.number().nonnegative().default(0),
   basis: z.string(),
 });
 export type RestoreRate = z.infer<typeof RestoreRate>;

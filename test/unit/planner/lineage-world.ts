@@ -2,6 +2,7 @@ import type { BackupRun, PairState, RecoveryPoint } from '../../../functions/cor
 import { emptyPair } from '../../../functions/core/domain/ledger.ts';
 import { BucketRef, pairId, runId, SnapshotId, SnapshotName } from '../../../functions/core/domain/names.ts';
 import { PolicyFile, resolvePolicies } from '../../../functions/core/domain/policy.ts';
+import { PassedDrill } from '../../../functions/core/domain/restore.ts';
 import { LegalHold, Pin, PlanHash, Removal, type Side } from '../../../functions/core/domain/retention.ts';
 import { epochMs } from '../../../functions/core/domain/units.ts';
 import type { LedgerFacts } from '../../../functions/core/planner/explain.ts';
@@ -46,6 +47,8 @@ export interface World {
   readonly pins?: string;
   readonly holds?: string;
   readonly copying?: string;
+  /** Points that passed a drill, and how many hours before now: `x:24`. */
+  readonly drilled?: string;
   readonly pair?: Partial<PairState>;
   readonly run?: Partial<BackupRun> | null;
   /** Hours of the policy's objective. */
@@ -62,6 +65,20 @@ export const idOf = (letter: string, side: Side): SnapshotId =>
 
 const STATES = { '': 'taken', '~': 'sealed', '*': 'verified', '!': 'differs' } as const;
 const words = (text = ''): readonly string[] => text.split(' ').filter((word) => word !== '');
+
+/** A drill that passed so many hours ago: 90 files and 3 GB from the replica, 40 s of copying in 100 s. */
+export const passed = (hours: number, more: Partial<PassedDrill> = {}): PassedDrill =>
+  PassedDrill.parse({
+    at: now - hours * HOUR,
+    from: 'replica',
+    files: 90,
+    bytes: 3e9,
+    bytesCopied: 3e9,
+    copySeconds: 40,
+    seconds: 100,
+    level: 'full',
+    ...more,
+  });
 
 export const policyOf = ({ local, mode, rules = KEEP_THREE, rpo = 26 }: Omit<World, 'points'>) => {
   const retention = rules && {
@@ -111,6 +128,7 @@ export const lineageOf = (world: World): LedgerFacts => {
     const state = Object.entries(STATES).find(([sign]) => sign !== '' && token.includes(sign))?.[1] ?? 'taken';
     const marked = words(world.removals).find((it) => it.startsWith(`${letter}:`));
     const removal = marked ? removalOf(Removal.shape.state.parse(marked.slice(2))) : null;
+    const drill = words(world.drilled).find((it) => it.startsWith(`${letter}:`));
     return {
       name: nameOf(letter),
       policy: policy.name,
@@ -139,7 +157,7 @@ export const lineageOf = (world: World): LedgerFacts => {
         source: token.endsWith('-s') ? removalOf('deleted') : removal,
         replica: token.endsWith('-r') ? removalOf('deleted') : null,
       },
-      drilled: null,
+      drilled: drill ? passed(Number(drill.slice(2))) : null,
       revision: 0,
       verification:
         state === 'verified' || state === 'differs'
