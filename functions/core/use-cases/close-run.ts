@@ -39,7 +39,7 @@ export const recordOutcome =
     const { outcome } = decided;
     const end = { status: 'succeeded', outcome, failure: null, endedAt: deps.clock.now() } as const;
     await recordOnce(deps, known, lease, end, summaryOf(outcome));
-    await letGo(deps, known.run, outcome.kind === 'drilled' ? passed(outcome, end.endedAt) : null);
+    await letGo(deps, known.run, lease, outcome.kind === 'drilled' ? passed(outcome, end.endedAt) : null);
     await deps.ledger.closeRun(known.run, lease, end);
     await giveBack(deps, known.run, lease);
     return { ...outcome, runId };
@@ -71,10 +71,11 @@ const POINT_ATTEMPTS = 8;
 /** The point of a restore may be deleted again; one that passed a drill says so. Somebody who continues the run keeps its pin. */
 const letGo = async (
   { ledger }: CloseDependencies,
-  { restore, runId, lease: held }: BackupRun,
+  { restore, runId, lease: current }: BackupRun,
+  lease: number,
   drilled: PassedDrill | null,
 ): Promise<void> => {
-  if (!restore) return;
+  if (!restore || current !== lease) return;
   for (let attempt = 0; attempt < POINT_ATTEMPTS; attempt++) {
     const point = (await ledger.livingPoints(restore.lineage)).find(({ name }) => name === restore.point.name);
     if (!point) return;
@@ -82,7 +83,7 @@ const letGo = async (
     if (pins.length === point.pins.length && drilled === null) return;
     if (await ledger.changePoint(restore.lineage, point, { pins, ...(drilled ? { drilled } : {}) })) return;
   }
-  throw new DrError('StoreThrottled', `others changed the point of ${runId} ${POINT_ATTEMPTS} times (lease ${held})`);
+  throw new DrError('StoreThrottled', `others changed the point of ${runId} ${POINT_ATTEMPTS} times`);
 };
 
 /** What the run held that others may wait for. */
@@ -135,7 +136,7 @@ export const recordFailure =
         endedAt: deps.clock.now(),
       } as const;
       await recordOnce(deps, known, lease, end, `${why.error}: ${why.cause}`);
-      await letGo(deps, known.run, null);
+      await letGo(deps, known.run, lease, null);
       await deps.ledger.closeRun(known.run, lease, end);
       await giveBack(deps, known.run, lease);
     }

@@ -23,7 +23,7 @@ import { isReadable, nearestPoint, pickForDrill } from '../planner/pick-point.ts
 import { restoreRate } from '../planner/restore-rate.ts';
 import { describeScope, selectionOf } from '../planner/selection.ts';
 import type { Clock, Ledger, PlanStore, Selections, Workflow } from '../ports.ts';
-import { LEASE, type Opened, policyOf, takeLease } from './open-run.ts';
+import { holderOf, LEASE, type Opened, policyOf, takeLease } from './open-run.ts';
 import { parseEvent } from './parse-event.ts';
 import { hashOf, readPlan } from './plan-text.ts';
 
@@ -326,16 +326,6 @@ const targetOf = (
     );
   const isInPlace = named.cluster.name === policy.source.name && named.bucket === bucket;
   return { kind: isInPlace ? 'in-place' : 'other', ...named };
-};
-
-/** A backup that is copying reads frozen snapshots, but one that begins would keep a half-restored state. */
-const holderOf = async (
-  { ledger, workflow }: OpenRestoreDependencies,
-  lineage: PairId,
-  now: EpochMs,
-): Promise<string | undefined> => {
-  const { lease } = await ledger.loadPair(lineage);
-  return lease && lease.expires > now && (await workflow.isRunning(lease.execution)) ? lease.execution : undefined;
 };
 
 // ---------------------------------------------------------------- the confirmation
