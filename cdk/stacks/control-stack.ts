@@ -10,7 +10,7 @@ import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import type { Construct } from 'constructs';
 import type { HostId } from '../../functions/core/domain/names.ts';
-import type { BlastRadius } from '../../functions/core/domain/operation.ts';
+import { BlastRadius } from '../../functions/core/domain/operation.ts';
 import type { Policy } from '../../functions/core/domain/policy.ts';
 import type { Side } from '../../functions/core/domain/retention.ts';
 import {
@@ -46,7 +46,7 @@ export class ControlStack extends Stack {
     this.#policies = props.policies;
 
     this.#warnOfSharedHosts();
-    const { backup, fleet, prune, decision, settle, sweep } = this.#workflows();
+    const { backup, fleet, prune, restore, drill, decision, settle, sweep } = this.#workflows();
     const undelivered = this.#deadLetters('SchedulesUndelivered');
     const unheard = this.#deadLetters('EventsUndelivered');
     this.#policySchedules(fleet, undelivered);
@@ -54,14 +54,18 @@ export class ControlStack extends Stack {
     this.#commandEvents(settle, unheard);
     const topic = this.#alarmTopic();
     addAlarms(this, { prefix: props.prefix, topic, backup, fleet, prune, sweep: sweep.function, undelivered, unheard });
-    this.#outputs(backup, prune, decision, topic);
+    this.#outputs({ backup, prune, restore, drill, decision }, topic);
   }
 
   #workflows() {
     const names = stateNames(this, this.#prefix);
     const backupName = `${this.#prefix}-backup`;
     const pruneName = `${this.#prefix}-prune`;
+    const restoreName = `${this.#prefix}-restore`;
+    const drillName = `${this.#prefix}-drill`;
     const decisionName = `${this.#prefix}-decision`;
+    /** The machines whose Tasks wait for commands. */
+    const runNames = [backupName, pruneName, restoreName, drillName];
     const store = { TABLE_NAME: names.table };
     const settling = { ...store, OUTPUT_BUCKET: names.outputBucket };
     const files = { 'policies.json': JSON.stringify(this.#policies) };
@@ -76,8 +80,10 @@ export class ControlStack extends Stack {
     ];
     const backupMachine = machineArn(this, backupName);
     const pruneMachine = machineArn(this, pruneName);
-    const answer = allow(['states:SendTaskSuccess', 'states:SendTaskFailure'], [backupMachine, pruneMachine]);
-    const runs = [executionsArn(this, backupName), executionsArn(this, pruneName)];
+    const drillMachine = machineArn(this, drillName);
+    const runMachines = runNames.map((name) => machineArn(this, name));
+    const answer = allow(['states:SendTaskSuccess', 'states:SendTaskFailure'], runMachines);
+    const runs = runNames.map((name) => executionsArn(this, name));
     const describeRuns = allow(['states:DescribeExecution'], runs);
     // A lease is held by a run or by a decision; whoever wants it asks whether the holder is still there.
     const describeHolders = allow(['states:DescribeExecution'], [...runs, executionsArn(this, decisionName)]);
@@ -107,15 +113,20 @@ export class ControlStack extends Stack {
       environment: { schema: StoreEnv, values: store },
       permissions: [this.#ledger('PutItem', 'Query', 'UpdateItem')],
     });
-    const startObserve = this.#startOperation('StartObserve', 'observe', [ledger, answer]);
+    const records = `arn:${this.partition}:s3:::${names.recordsBucket}`;
+    const selections = `${records}/selections/*`;
+    // To sign the address that a host reads a list of paths from: the host itself needs no permission.
+    const signSelections = allow(['s3:GetObject'], [selections]);
+    const startObserve = this.#startOperation('StartObserve', 'observe', [ledger, answer, signSelections]);
+    const startRestore = this.#startOperation('StartRestore', 'restore', [ledger, answer, signSelections]);
     const startProtect = this.#startOperation('StartProtect', 'protect', [ledger, answer]);
     // Each side has a function and a role for deletions; their hosts are apart, too, unless policies are as warned of.
     const startDestroy = this.#startOperation('StartDestroy', 'destroy', [ledger, answer]);
     const startDestroySource = this.#startOperation('StartDestroySource', 'destroy', [ledger, answer], 'source');
-    const plans = `arn:${this.partition}:s3:::${names.recordsBucket}/plans/*`;
+    const plans = `${records}/plans/*`;
     const keeping = { ...store, RECORDS_BUCKET: names.recordsBucket };
     // As for the output: without it a plan that is not there looks like one that is forbidden.
-    const listPlans = allow(['s3:ListBucket'], [`arn:${this.partition}:s3:::${names.recordsBucket}`]);
+    const listPlans = allow(['s3:ListBucket'], [records]);
     const decidePrune = this.#handler('DecidePrune', {
       handler: 'decide-prune',
       description: 'Decides the next step of a prune',
@@ -129,10 +140,34 @@ export class ControlStack extends Stack {
       environment: { schema: PlanStoreEnv, values: keeping },
       permissions: [this.#ledger('PutItem', 'UpdateItem', 'Query'), allow(['s3:GetObject'], [plans])],
     });
-    for (const handler of [decidePrune, condemnPoints])
+    const openRestore = this.#handler('OpenRestore', {
+      handler: 'open-restore',
+      description: 'Opens a restore or a drill: resolves and keeps its point, takes the lease of its target',
+      environment: { schema: PlanStoreEnv, values: keeping },
+      permissions: [
+        ledger,
+        describeHolders,
+        allow(['s3:GetObject'], [plans]),
+        allow(['s3:PutObject'], [selections]),
+        listPlans,
+      ],
+      files,
+    });
+    const decideRestore = this.#handler('DecideRestore', {
+      handler: 'decide-restore',
+      description: 'Decides the next step of a restore or a drill',
+      environment: { schema: PlanStoreEnv, values: keeping },
+      permissions: [ledger, allow(['s3:PutObject'], [plans])],
+    });
+    for (const handler of [decidePrune, condemnPoints, openRestore, decideRestore])
       acknowledge(handler, {
-        [`AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:s3:::${this.#prefix}-records-<AWS::AccountId>-<AWS::Region>/plans/*]`]:
+        [recordsFinding(this.#prefix, 'plans/*')]:
           'Reads and writes the plan of any bucket; their hashes are not known at deployment.',
+      });
+    for (const handler of [openRestore, startObserve, startRestore])
+      acknowledge(handler, {
+        [recordsFinding(this.#prefix, 'selections/*')]:
+          'Writes, and signs for reading, the list of paths of any restore; their hashes are not known at deployment.',
       });
     const recordDecision = this.#handler('RecordDecision', {
       handler: 'record-decision',
@@ -178,7 +213,7 @@ export class ControlStack extends Stack {
         allow(['dynamodb:Scan'], [`${this.#tableArn()}/index/${names.openIndex}`]),
         ...readOutput,
         answer,
-        allow(['states:SendTaskHeartbeat'], [backupMachine, pruneMachine]),
+        allow(['states:SendTaskHeartbeat'], runMachines),
         describeRuns,
         allow(
           ['ssm:ListCommandInvocations', 'ssm:GetCommandInvocation', 'ssm:ListCommands', 'ssm:CancelCommand'],
@@ -191,14 +226,17 @@ export class ControlStack extends Stack {
         [`AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:s3:::${this.#prefix}-output-<AWS::AccountId>-<AWS::Region>/op-*]`]:
           'Reads the output of any operation; their ids are not known at deployment.',
       });
-    for (const handler of [openRun, recordDecision, sweep])
-      acknowledge(handler, {
-        [iam5Finding('states', `execution:${backupName}:*`)]:
-          'Asks whether a backup is still going on; execution names are not known at deployment.',
-        [iam5Finding('states', `execution:${pruneName}:*`)]:
-          'Asks whether a prune is still going on; execution names are not known at deployment.',
-      });
-    for (const handler of [openRun, recordDecision])
+    for (const handler of [openRun, openRestore, recordDecision, sweep])
+      acknowledge(
+        handler,
+        Object.fromEntries(
+          runNames.map((name) => [
+            iam5Finding('states', `execution:${name}:*`),
+            'Asks whether a run is still going on; execution names are not known at deployment.',
+          ]),
+        ),
+      );
+    for (const handler of [openRun, openRestore, recordDecision])
       acknowledge(handler, {
         [iam5Finding('states', `execution:${decisionName}:*`)]:
           'Asks whether a decision is still being recorded; execution names are not known at deployment.',
@@ -231,14 +269,35 @@ export class ControlStack extends Stack {
         RecordFailureFunction: recordFailure,
       },
     });
+    const restoring = {
+      OpenRestoreFunction: openRestore,
+      DecideRestoreFunction: decideRestore,
+      StartObserveFunction: startObserve,
+      StartRestoreFunction: startRestore,
+      RecordOutcomeFunction: recordOutcome,
+      RecordFailureFunction: recordFailure,
+    };
+    const restore = new Workflow(this, 'Restore', {
+      machineName: restoreName,
+      definition: project('statemachine/restore.asl.json'),
+      handlers: restoring,
+    });
+    const drill = new Workflow(this, 'Drill', {
+      machineName: drillName,
+      definition: project('statemachine/drill.asl.json'),
+      handlers: restoring,
+    });
     const fleet = new Workflow(this, 'BackupFleet', {
       machineName: `${this.#prefix}-backup-fleet`,
       definition: project('statemachine/backup-fleet.asl.json'),
       handlers: { ExpandPolicyFunction: expandPolicy, SummarizeFleetFunction: summarizeFleet },
       substitutions: { BackupMachine: backup.machine.stateMachineArn, PruneMachine: prune.machine.stateMachineArn },
       permissions: [
-        allow(['states:StartExecution'], [backupMachine, pruneMachine]),
-        allow(['states:DescribeExecution', 'states:StopExecution'], runs),
+        allow(['states:StartExecution'], [backupMachine, pruneMachine, drillMachine]),
+        allow(
+          ['states:DescribeExecution', 'states:StopExecution'],
+          [backupName, pruneName, drillName].map((name) => executionsArn(this, name)),
+        ),
         // What `.sync` uses to hear of the end (Step Functions developer guide, IAM policies for nested workflows).
         allow(
           ['events:PutTargets', 'events:PutRule', 'events:DescribeRule'],
@@ -257,6 +316,8 @@ export class ControlStack extends Stack {
         'Follows and stops the backups that it started; their names hold the slot.',
       [iam5Finding('states', `execution:${pruneName}:*`)]:
         'Follows and stops the prunes that it started; their names hold the slot.',
+      [iam5Finding('states', `execution:${drillName}:*`)]:
+        'Follows and stops the drills that it started; their names hold the slot.',
     });
     const decision = new Workflow(this, 'Decision', {
       machineName: decisionName,
@@ -267,6 +328,8 @@ export class ControlStack extends Stack {
       backup: backup.machine,
       fleet: fleet.machine,
       prune: prune.machine,
+      restore: restore.machine,
+      drill: drill.machine,
       decision: decision.machine,
       settle,
       sweep,
@@ -474,7 +537,7 @@ export class ControlStack extends Stack {
         source: ['aws.ssm'],
         detailType: ['EC2 Command Status-change Notification'],
         detail: {
-          'document-name': (['observe', 'protect', 'destroy'] as const).map((radius) => ({
+          'document-name': BlastRadius.options.map((radius) => ({
             prefix: documentPrefix(this.#prefix, radius),
           })),
           status: [{ 'anything-but': ['Pending', 'InProgress', 'Delayed', 'Cancelling'] }],
@@ -514,10 +577,21 @@ export class ControlStack extends Stack {
     return topic;
   }
 
-  #outputs(backup: StateMachine, prune: StateMachine, decision: StateMachine, topic: Topic): void {
+  #outputs(
+    {
+      backup,
+      prune,
+      restore,
+      drill,
+      decision,
+    }: Readonly<Record<'backup' | 'prune' | 'restore' | 'drill' | 'decision', StateMachine>>,
+    topic: Topic,
+  ): void {
     const output = (id: string, description: string, value: string) => new CfnOutput(this, id, { description, value });
     output('BackupMachineArn', 'State machine that backs up one bucket', backup.stateMachineArn);
     output('PruneMachineArn', 'State machine that plans and does the deletions of one bucket', prune.stateMachineArn);
+    output('RestoreMachineArn', 'State machine that restores what a person asks for', restore.stateMachineArn);
+    output('DrillMachineArn', 'State machine that proves a point restorable by restoring it', drill.stateMachineArn);
     output('DecisionMachineArn', 'State machine that records what a person decides', decision.stateMachineArn);
     output('LedgerTableName', 'Table with runs and recovery points', stateNames(this, this.#prefix).table);
     output('AlarmTopicArn', 'Subscribe to hear of failures', topic.topicArn);
@@ -546,5 +620,9 @@ const hostsOf = (policies: readonly Policy[], radius: BlastRadius, side: Side): 
     }),
   ),
 ];
+
+/** How AwsSolutions-IAM5 names the finding of a folder of the records bucket. */
+const recordsFinding = (prefix: string, keys: string): string =>
+  `AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:s3:::${prefix}-records-<AWS::AccountId>-<AWS::Region>/${keys}]`;
 
 const kebab = (id: string): string => id.replace(/(?<=.)[A-Z]/g, '-$&').toLowerCase();

@@ -84,6 +84,8 @@ export interface Ledger {
   readonly loadPolicyState: (policy: PolicyName) => Promise<PolicyState>;
   /** @returns false when somebody else wrote since it was read */
   readonly putPolicyState: (state: PolicyState) => Promise<boolean>;
+  /** Uses a confirmed plan up for one run. Answers false when another run used it. Safe to repeat for the same run. */
+  readonly usePlan: (plan: PlanHash, runId: RunId, at: EpochMs) => Promise<boolean>;
   /** Records a decision once. Answers what is recorded: another caller may have been first. */
   readonly recordStep: (runId: RunId, step: RunStep) => Promise<RunStep>;
   readonly recordObservation: (

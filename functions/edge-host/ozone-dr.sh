@@ -11,20 +11,24 @@ while read -r inherited; do unset -f "$inherited"; done < <(compgen -A function)
 readonly BEGIN_MARK='-----BEGIN OZONE-DR REPLY-----' END_MARK='-----END OZONE-DR REPLY-----'
 readonly SERVICE='[A-Za-z0-9][A-Za-z0-9.-]{0,61}(:[0-9]{2,5})?' NAME='[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]'
 readonly UUID='[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}'
+readonly CREATED='^$|^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{5,15}Z$'
 readonly BUCKET="^$|^${SERVICE}/${NAME}/${NAME}\$" SNAPSHOT='^$|^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$'
 readonly KEEP_DAYS=14 # how long the record of an operation answers a second delivery; Run Command gives up within hours
 
-# verb -> document that may run it, and the parameters that it cannot do without
-declare -rA DOCUMENT_OF=([survey]=observe [diff]=observe [verify]=observe [probe]=observe [snapshot]=protect
-  [replicate]=protect [create-bucket]=protect [tidy]=destroy [delete]=destroy)
+# verb -> documents that may run it, and the parameters that it cannot do without
+declare -rA DOCUMENT_OF=([survey]=observe [diff]=observe [verify]=observe [probe]=observe [examine]=observe
+  [compare]=observe [snapshot]='protect restore' [create-bucket]='protect restore' [replicate]=protect [restore]=restore
+  [remove-scratch]=restore [tidy]=destroy [delete]=destroy)
 declare -rA NEEDS=([survey]='source' [diff]='source base target' [snapshot]='source target'
   [verify]='source replica target targetId sealId level' [replicate]='source replica target targetId mode'
-  [probe]='probed' [tidy]='replica remove' [delete]='source remove' [create-bucket]='replica layout')
+  [probe]='probed' [tidy]='replica remove' [delete]='source remove' [create-bucket]='replica layout'
+  [examine]='source replica target targetId' [compare]='source replica target targetId level'
+  [restore]='source replica target targetId overwrite targetCreated' [remove-scratch]='replica targetCreated')
 declare -rA PATTERN=(
   [operation]='^op-[0-9a-f]{24}-[0-9]{3}$' [verb]='^[a-z-]{1,20}$' [source]=$BUCKET [replica]=$BUCKET
   [target]=$SNAPSHOT [base]=$SNAPSHOT [targetId]="^$|^$UUID\$" [baseSourceId]="^$|^$UUID\$"
   [baseReplicaId]="^$|^$UUID\$" [sealId]="^$|^$UUID\$"
-  [replicaCreated]='^$|^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{5,15}Z$' [mode]='^(|bootstrap|resync|incremental)$'
+  [replicaCreated]=$CREATED [mode]='^(|bootstrap|resync|incremental)$'
   [empty]='^(yes|no)$' [fence]='^[0-9]{1,12}$' [fenceSeed]='^(yes|no)$' [copySeconds]='^[0-9]{1,6}$'
   [maps]='^[0-9]{1,4}$' [bandwidth]='^[0-9]{1,6}$' [executionTimeout]='^[0-9]{1,6}$'
   [level]='^(|listing|changed|rolling|full)$' [part]='^[0-9]{1,4}$' [parts]='^[0-9]{1,4}$' [brake]='^[0-9]{0,9}$'
@@ -32,7 +36,9 @@ declare -rA PATTERN=(
   [remove]='^$|^[a-z0-9.-]+=[0-9a-f-]+(,[a-z0-9.-]+=[0-9a-f-]+)*$' [layout]='^(|FILE_SYSTEM_OPTIMIZED|LEGACY)$'
   [replication]='^$|^RATIS/(ONE|THREE)$|^EC/[a-z]{1,8}-[0-9]{1,2}-[0-9]{1,2}-[0-9]{1,5}k$' [quotaBytes]='^[0-9]{1,18}$'
   [quotaNamespace]='^[0-9]{1,18}$' [encryptionKey]='^$|^[A-Za-z0-9][A-Za-z0-9._-]{0,254}$'
-  [narrow]="^$|^odr-tmp-[a-z0-9.-]{1,40}=$UUID\$")
+  [narrow]="^$|^odr-tmp-[a-z0-9.-]{1,40}=$UUID\$" [selection]='^$|^[0-9a-f]{64}$'
+  [selectionUrl]='^$|^https?://[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]{1,5})?/[A-Za-z0-9/?&=%._~+:@-]+$'
+  [overwrite]='^(|never|if-different|always)$' [deleteExtra]='^(yes|no)$' [exact]='^(yes|no)$' [targetCreated]=$CREATED)
 
 declare -A P=()    # checked parameters
 declare -A CONF=([path]='' [java_home]='' [state]=/var/lib/ozone-dr [client_attempts]=10 [client_wait_ms]=1000)
@@ -119,7 +125,7 @@ read_parameters() {
     P[$name]=${!variable}
     unset "$variable"
   done
-  [[ ${DOCUMENT_OF[${P[verb]}]:-none} == "${OZONE_DR_DOCUMENT:-}" ]] ||
+  [[ -n ${OZONE_DR_DOCUMENT:-} && " ${DOCUMENT_OF[${P[verb]}]:-} " == *" $OZONE_DR_DOCUMENT "* ]] ||
     refuse verb-not-allowed "the document ${OZONE_DR_DOCUMENT:-} does not run the verb ${P[verb]}"
   for name in ${NEEDS[${P[verb]}]}; do
     [[ -n ${P[$name]} ]] || refuse bad-parameter "${P[verb]} needs the parameter $name"

@@ -337,6 +337,20 @@ export const dynamoLedger = ({ client, name: TableName }: Table): Ledger => {
       return put !== undefined;
     },
 
+    usePlan: async (plan, runId, at) => {
+      const used = await unlessRefused(
+        client.send(
+          new PutCommand({
+            TableName,
+            Item: { ...keys.plan(plan), runId, at },
+            ConditionExpression: 'attribute_not_exists(pk) OR runId = :run',
+            ExpressionAttributeValues: { ':run': runId },
+          }),
+        ),
+      );
+      return used !== undefined;
+    },
+
     recordStep: async (runId, step) => {
       const key = keys.step(runId, step.n);
       const recorded = await unlessRefused(

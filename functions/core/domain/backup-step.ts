@@ -192,6 +192,7 @@ export const BackupStep = z.discriminatedUnion('kind', [
   /** Makes the bucket that a restore writes to, with the properties of the one that was backed up. */
   z.object({
     kind: z.literal('create-target'),
+    bucket: BucketRef,
     layout: z.enum(['FILE_SYSTEM_OPTIMIZED', 'LEGACY']),
     replication: z.string(),
     quotaBytes: z.number().int().nonnegative(),

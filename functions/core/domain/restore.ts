@@ -20,7 +20,10 @@ export const isPathWithin = (path: string): boolean =>
 export const RelativePath = z.string(PATH_FORM).refine(isPathWithin, PATH_FORM).brand<'RelativePath'>();
 export type RelativePath = z.infer<typeof RelativePath>;
 
-/** What of a point is restored. In a glob `*` and `?` stand for anything but `/`; everything below what matches belongs to it. */
+/**
+ * What of a point is restored. In a glob `*` stands for anything but `/`, `**` for anything, all else for itself. What
+ * lies below a directory that is named or matched belongs to it.
+ */
 export const RestoreScope = z.union(
   [
     z.literal('bucket'),
@@ -73,6 +76,8 @@ export const RestoreRequest = z
     const refuse = (field: string, message: string) => context.addIssue({ code: 'custom', path: [field], message });
     if ((request.point === undefined) === (request.asOf === undefined))
       refuse('point', 'name one point, or give asOf for the newest at or before a time: one of the two');
+    if (request.deleteExtra && request.target === 'side')
+      refuse('deleteExtra', 'a side bucket is new, so nothing in it is extra: leave it out');
     if (request.deleteExtra && request.overwrite === 'never')
       refuse('deleteExtra', 'what is extra is deleted only where the rest is overwritten too: set overwrite');
     if (request.deleteExtra && typeof request.scope === 'object' && !('prefix' in request.scope))

@@ -108,7 +108,8 @@ export const Retention = z.strictObject({
 export type Retention = z.infer<typeof Retention>;
 
 const Told = z.string().trim().min(1, 'say why').max(500);
-const Who = z.string().trim().min(1, 'say who').max(200);
+/** Also the id of a run. */
+const Who = z.string().trim().min(1, 'say who').max(300);
 
 /** A person, a restore or a drill holds a point until it is unpinned. */
 export const Pin = z.object({ by: Who, reason: Told, at: EpochMs });

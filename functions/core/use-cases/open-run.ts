@@ -8,6 +8,7 @@ import {
   type RunId,
   runId,
   Slot,
+  targetPair,
   type WorkflowName,
   workflowOf,
 } from '../domain/names.ts';
@@ -139,6 +140,10 @@ export const openRun =
       reason,
     });
 
+    // A restore into the bucket: a snapshot taken now would keep it half restored.
+    const restore =
+      workflow === 'backup' ? await holderOf(deps, targetPair(policy.source.name, request.bucket), now) : undefined;
+    if (restore) return skipped('RunAlreadyOpen', `${request.bucket} is being restored by ${restore}`);
     const lease = await takeLease(deps, id, pair, execution, later(now, LEASE));
     if (!('token' in lease)) {
       const reason = `${request.bucket} is in the hands of ${lease.heldBy}`;
@@ -178,6 +183,16 @@ export const openRun =
     );
     return { kind: 'open', runId: id, lease: lease.token, step: steps };
   };
+
+/** The execution that works on what a pair stands for, if there is one. */
+export const holderOf = async (
+  { ledger, workflow }: { readonly ledger: Pick<Ledger, 'loadPair'>; readonly workflow: Pick<Workflow, 'isRunning'> },
+  pair: PairId,
+  now: EpochMs,
+): Promise<string | undefined> => {
+  const { lease } = await ledger.loadPair(pair);
+  return lease && lease.expires > now && (await workflow.isRunning(lease.execution)) ? lease.execution : undefined;
+};
 
 /** The lease of a holder whose execution is over, or that showed no sign of life, may be taken. */
 export const takeLease = async (

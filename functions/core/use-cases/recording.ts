@@ -23,7 +23,8 @@ export const recordRunEnd = async (
 ): Promise<void> => {
   // An attempt is known by its lease: a failed run that is started again takes a new one.
   await records.append(
-    run.pair,
+    // What happened to a point is on the record of its bucket, wherever it was restored to.
+    run.restore?.lineage ?? run.pair,
     `run-ended:${run.runId}:${run.lease}:${status}`,
     {
       kind: 'run-ended',

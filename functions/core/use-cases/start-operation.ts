@@ -89,7 +89,7 @@ const restoreParameters = (
       return {
         ...common,
         source: '',
-        replica: target,
+        replica: `${task.target.cluster.service}/${step.bucket}`,
         layout: step.layout,
         replication: step.replication,
         quotaBytes: String(step.quotaBytes),

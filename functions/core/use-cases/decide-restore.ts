@@ -1,0 +1,124 @@
+import { type BackupStep, isOperation, type NumberedStep } from '../domain/backup-step.ts';
+import type { SeenSide } from '../domain/edge-reply.ts';
+import type { BackupRun, Observation, PairPatch, PairState, RunStep } from '../domain/ledger.ts';
+import { confirmationOf, RestorePlan, type RestoreTask } from '../domain/restore.ts';
+import type { EpochMs } from '../domain/units.ts';
+import { DrError } from '../errors.ts';
+import { decideRestore, type PlanToConfirm } from '../planner/decide-restore.ts';
+import { isFailure } from '../planner/history.ts';
+import { describePlan } from '../planner/restore-plan.ts';
+import type { Clock, Ledger, OperationStore, PlanStore } from '../ports.ts';
+import { answerTo } from './answers.ts';
+import { operationId } from './operation-id.ts';
+import { asText } from './plan-text.ts';
+import { decideStep, noteAnswer } from './step.ts';
+
+export interface DecideRestoreDependencies {
+  readonly ledger: Ledger;
+  readonly operations: Pick<OperationStore, 'load'>;
+  readonly plans: Pick<PlanStore, 'put'>;
+  readonly clock: Clock;
+}
+
+const asIs = (side: SeenSide): SeenSide => side;
+
+/**
+ * State machine step of a restore or a drill: notes what came of the step before, decides the next one, records and
+ * returns it. Safe to repeat for the same `step`.
+ * @throws LeaseLost, EventInvalid
+ */
+export const decideRestoreNext = (deps: DecideRestoreDependencies): ((event: unknown) => Promise<NumberedStep>) =>
+  decideStep(
+    deps,
+    // The point was resolved and pinned when the run was opened; the host proves by its id that it is still there.
+    async () => [],
+    async ({ run, steps: before, pair: seen, points, lease, failure, now }) => {
+      const task = run.restore;
+      if (!task) throw new DrError('EventInvalid', `${run.runId} restores nothing`);
+      const last = before.findLast(({ observed }) => observed === null);
+      const operation =
+        last && isOperation(last.decision)
+          ? await deps.operations.load(operationId(run.runId, last.operationStep))
+          : undefined;
+      const answer = last && answerTo(last, operation, failure, asIs);
+      const known = last && answer ? patchAfter(seen, last, answer.observed, now) : {};
+      const noted = await changed(deps, seen, lease, known);
+      const steps = answer ? await noteAnswer(deps.ledger, run.runId, before, answer, now) : before;
+      const decided = decideRestore({ run, steps, pair: noted, points }, task, now);
+      if (decided.kind === 'plan') return { steps, decision: await planned(deps, task, decided) };
+      await changed(deps, noted, lease, patchBefore(noted, run, task, decided, now));
+      return { steps, decision: decided };
+    },
+  );
+
+const changed = async (
+  { ledger }: DecideRestoreDependencies,
+  pair: PairState,
+  lease: number,
+  patch: PairPatch,
+): Promise<PairState> => (Object.keys(patch).length > 0 ? ledger.changePair(pair.pair, lease, patch) : pair);
+
+/** What an answer says of the target. */
+const patchAfter = (pair: PairState, { decision }: RunStep, observed: Observation, now: EpochMs): PairPatch => {
+  switch (decision.kind) {
+    case 'create-target':
+      return observed.kind === 'bucket' && pair.scratch?.bucket === decision.bucket
+        ? { scratch: { ...pair.scratch, created: observed.bucket.created } }
+        : {};
+    case 'restore': {
+      // Without an answer it may still be going on.
+      const isOver = observed.kind === 'restored' || (observed.kind === 'not-done' && observed.code !== 'bucket-busy');
+      return isOver ? { copies: pair.copies.map((copy) => (copy.to === null ? { ...copy, to: now } : copy)) } : {};
+    }
+    case 'remove-scratch':
+      return isFailure(observed) ? {} : { scratch: null, dirtySince: null };
+    default:
+      return {};
+  }
+};
+
+/** What is noted before a step, so that a run that dies in it leaves no secret. */
+const patchBefore = (
+  pair: PairState,
+  run: BackupRun,
+  { purpose, target, selection }: RestoreTask,
+  decision: BackupStep,
+  now: EpochMs,
+): PairPatch => {
+  if (purpose === 'drill' && decision.kind === 'create-target' && pair.scratch?.bucket !== decision.bucket)
+    return {
+      scratch: { cluster: target.cluster.name, bucket: decision.bucket, runId: run.runId, since: now, created: null },
+    };
+  const isProved = decision.kind === 'done' && decision.outcome.kind === 'restored';
+  // That one part is as it should be says nothing of what another restore left half written.
+  return isProved && (selection === null || isOurs(pair, run)) ? { dirtySince: null } : {};
+};
+
+/** Whether all copies since the target was last proved are of this run. */
+const isOurs = ({ dirtySince, copies }: PairState, { runId }: BackupRun): boolean => {
+  const prefix = operationId(runId, 0).slice(0, -3);
+  return copies
+    .filter(({ from }) => dirtySince !== null && from >= dirtySince.at)
+    .every(({ operation }) => operation.startsWith(prefix));
+};
+
+/** The run ends here; another one, with the words, does what the plan says. */
+const planned = async (
+  { plans }: DecideRestoreDependencies,
+  { target }: RestoreTask,
+  { plan, reason }: PlanToConfirm,
+): Promise<BackupStep> => {
+  const { hash, text } = asText(RestorePlan, plan);
+  await plans.put(hash, text);
+  return {
+    kind: 'done',
+    outcome: {
+      kind: 'restore-planned',
+      plan: hash,
+      confirmation: confirmationOf(target.bucket, hash),
+      expires: plan.expires,
+      summary: describePlan(plan),
+    },
+    reason,
+  };
+};
