@@ -118,6 +118,8 @@ export const PairState = z.object({
     .object({ cluster: ClusterName, bucket: BucketRef, runId: RunId, since: EpochMs, created: z.string().nullable() })
     .nullable()
     .default(null),
+  /** Of the drills of a bucket: the last one that passed. The point may be deleted since. */
+  lastDrill: z.object({ point: SnapshotName, drill: PassedDrill }).nullable().default(null),
   /** Snapshots that each side listed, others' and deleted ones that are not yet purged too: they all count towards the limit. Null for a side that could not be read. */
   counted: z
     .object({ source: z.number().int().nullable(), replica: z.number().int().nullable(), at: EpochMs })
@@ -143,6 +145,7 @@ export const emptyPair = (pair: PairId): PairState => ({
   sourceCreated: null,
   rolled: 0,
   scratch: null,
+  lastDrill: null,
   counted: null,
 });
 
@@ -162,6 +165,7 @@ export type PairPatch = Partial<
     | 'sourceCreated'
     | 'rolled'
     | 'scratch'
+    | 'lastDrill'
     | 'counted'
   >
 >;

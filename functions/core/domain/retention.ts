@@ -139,11 +139,17 @@ export const PolicyVersion = z.object({
 });
 export type PolicyVersion = z.infer<typeof PolicyVersion>;
 
+/** When a slot of drills first saw a bucket, and the last slot that had it drilled, whatever came of it. */
+export const DrillTurn = z.object({ bucket: BucketRef, since: EpochMs, asked: EpochMs.nullable() });
+export type DrillTurn = z.infer<typeof DrillTurn>;
+
 /** The versions of a policy, oldest first; those that cannot count any more are left out. */
 export const PolicyState = z.object({
   policy: PolicyName,
   revision: z.number().int().nonnegative(),
   versions: z.array(PolicyVersion),
+  /** Absent until the first slot of drills. */
+  turns: z.array(DrillTurn).optional(),
 });
 export type PolicyState = z.infer<typeof PolicyState>;
 
