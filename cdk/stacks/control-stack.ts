@@ -291,7 +291,11 @@ export class ControlStack extends Stack {
       machineName: `${this.#prefix}-backup-fleet`,
       definition: project('statemachine/backup-fleet.asl.json'),
       handlers: { ExpandPolicyFunction: expandPolicy, SummarizeFleetFunction: summarizeFleet },
-      substitutions: { BackupMachine: backup.machine.stateMachineArn, PruneMachine: prune.machine.stateMachineArn },
+      substitutions: {
+        BackupMachine: backup.machine.stateMachineArn,
+        PruneMachine: prune.machine.stateMachineArn,
+        DrillMachine: drill.machine.stateMachineArn,
+      },
       permissions: [
         allow(['states:StartExecution'], [backupMachine, pruneMachine, drillMachine]),
         allow(
