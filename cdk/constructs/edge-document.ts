@@ -120,7 +120,12 @@ export const edgeParameters = (radius: BlastRadius): Readonly<Record<string, Edg
     pattern: `^$|^${POINT}(,${POINT})*$`,
     fallback: '',
   },
-  path64: { description: 'that path, base64', pattern: '^[A-Za-z0-9+/]*={0,2}$', fallback: '' },
+  // At most 1024 bytes, in two counts: Go's regular expressions allow no more than 1000 in one.
+  path64: {
+    description: 'that path, base64',
+    pattern: '^[A-Za-z0-9+/]{0,700}[A-Za-z0-9+/]{0,668}={0,2}$',
+    fallback: '',
+  },
   token: { description: 'page of the changes, as the one before named it', pattern: '^[0-9]{0,40}$', fallback: '' },
   limit: { description: 'most changes on a page', pattern: '^[0-9]{1,4}$', fallback: '0' },
   executionTimeout: { description: 'time limit that the script keeps, seconds', pattern: '^[0-9]{1,6}$' },

@@ -34,6 +34,16 @@ export type ControlStackProps = StackProps & {
   readonly policies: readonly Policy[];
 };
 
+/**
+ * Machines whose Tasks wait for commands on hosts. Whoever starts or settles a command may answer each of them, whoever sweeps keeps
+ * its Task alive and asks whether it still runs: a machine is added to all of that here.
+ */
+const OPERATING = ['backup', 'prune', 'look'] as const;
+/** Those whose executions may hold a lease; whoever wants one asks whether its holder is still there. */
+const HOLDING = ['backup', 'prune', 'decision'] as const;
+/** What the fleet starts, follows and stops. */
+const FLEET = ['backup', 'prune'] as const;
+
 /** Everything that works: schedules, workflows, their functions, documents and alarms. May be replaced at any time. */
 export class ControlStack extends Stack {
   readonly #prefix: string;
@@ -46,7 +56,7 @@ export class ControlStack extends Stack {
     this.#policies = props.policies;
 
     this.#warnOfSharedHosts();
-    const { backup, fleet, prune, decision, settle, sweep } = this.#workflows();
+    const { backup, fleet, prune, decision, look, settle, sweep } = this.#workflows();
     const undelivered = this.#deadLetters('SchedulesUndelivered');
     const unheard = this.#deadLetters('EventsUndelivered');
     this.#policySchedules(fleet, undelivered);
@@ -54,14 +64,21 @@ export class ControlStack extends Stack {
     this.#commandEvents(settle, unheard);
     const topic = this.#alarmTopic();
     addAlarms(this, { prefix: props.prefix, topic, backup, fleet, prune, sweep: sweep.function, undelivered, unheard });
-    this.#outputs(backup, prune, decision, topic);
+    this.#outputs({ backup, prune, decision, look }, topic);
   }
 
   #workflows() {
     const names = stateNames(this, this.#prefix);
-    const backupName = `${this.#prefix}-backup`;
-    const pruneName = `${this.#prefix}-prune`;
-    const decisionName = `${this.#prefix}-decision`;
+    const nameOf = (machine: string): string => `${this.#prefix}-${machine}`;
+    const machines = (of: readonly string[]) => of.map((it) => machineArn(this, nameOf(it)));
+    const executions = (of: readonly string[]) => of.map((it) => executionsArn(this, nameOf(it)));
+    const acknowledgeExecutions = (handlers: readonly Construct[], of: readonly string[], why: string): void => {
+      for (const handler of handlers)
+        acknowledge(
+          handler,
+          Object.fromEntries(of.map((it) => [iam5Finding('states', `execution:${nameOf(it)}:*`), why])),
+        );
+    };
     const store = { TABLE_NAME: names.table };
     const settling = { ...store, OUTPUT_BUCKET: names.outputBucket };
     const files = { 'policies.json': JSON.stringify(this.#policies) };
@@ -74,13 +91,8 @@ export class ControlStack extends Stack {
       // Without it S3 answers AccessDenied for an output that is not there, as if it were there and forbidden.
       allow(['s3:ListBucket'], [output]),
     ];
-    const backupMachine = machineArn(this, backupName);
-    const pruneMachine = machineArn(this, pruneName);
-    const answer = allow(['states:SendTaskSuccess', 'states:SendTaskFailure'], [backupMachine, pruneMachine]);
-    const runs = [executionsArn(this, backupName), executionsArn(this, pruneName)];
-    const describeRuns = allow(['states:DescribeExecution'], runs);
-    // A lease is held by a run or by a decision; whoever wants it asks whether the holder is still there.
-    const describeHolders = allow(['states:DescribeExecution'], [...runs, executionsArn(this, decisionName)]);
+    const answer = allow(['states:SendTaskSuccess', 'states:SendTaskFailure'], machines(OPERATING));
+    const describeHolders = allow(['states:DescribeExecution'], executions(HOLDING));
 
     const openRun = this.#handler('OpenRun', {
       handler: 'open-run',
@@ -178,8 +190,8 @@ export class ControlStack extends Stack {
         allow(['dynamodb:Scan'], [`${this.#tableArn()}/index/${names.openIndex}`]),
         ...readOutput,
         answer,
-        allow(['states:SendTaskHeartbeat'], [backupMachine, pruneMachine]),
-        describeRuns,
+        allow(['states:SendTaskHeartbeat'], machines(OPERATING)),
+        allow(['states:DescribeExecution'], executions(OPERATING)),
         allow(
           ['ssm:ListCommandInvocations', 'ssm:GetCommandInvocation', 'ssm:ListCommands', 'ssm:CancelCommand'],
           ['*'],
@@ -191,21 +203,25 @@ export class ControlStack extends Stack {
         [`AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:s3:::${this.#prefix}-output-<AWS::AccountId>-<AWS::Region>/op-*]`]:
           'Reads the output of any operation; their ids are not known at deployment.',
       });
-    for (const handler of [openRun, recordDecision, sweep])
-      acknowledge(handler, {
-        [iam5Finding('states', `execution:${backupName}:*`)]:
-          'Asks whether a backup is still going on; execution names are not known at deployment.',
-        [iam5Finding('states', `execution:${pruneName}:*`)]:
-          'Asks whether a prune is still going on; execution names are not known at deployment.',
-      });
-    for (const handler of [openRun, recordDecision])
-      acknowledge(handler, {
-        [iam5Finding('states', `execution:${decisionName}:*`)]:
-          'Asks whether a decision is still being recorded; execution names are not known at deployment.',
-      });
+    const stillGoingOn = 'Asks whether an execution is still going on; their names are not known at deployment.';
+    acknowledgeExecutions([sweep], OPERATING, stillGoingOn);
+    acknowledgeExecutions([openRun, recordDecision], HOLDING, stillGoingOn);
+    const openLook = this.#handler('OpenLook', {
+      handler: 'open-look',
+      description: 'Finds the points that a look asks for; changes nothing of theirs',
+      environment: { schema: StoreEnv, values: store },
+      permissions: [this.#ledger('GetItem', 'PutItem', 'Query')],
+      files,
+    });
+    const readLook = this.#handler('ReadLook', {
+      handler: 'read-look',
+      description: 'Reads what a host answered to a look, or asks again',
+      environment: { schema: StoreEnv, values: store },
+      permissions: [ledger],
+    });
 
     const backup = new Workflow(this, 'Backup', {
-      machineName: backupName,
+      machineName: nameOf('backup'),
       definition: project('statemachine/backup.asl.json'),
       handlers: {
         OpenRunFunction: openRun,
@@ -218,7 +234,7 @@ export class ControlStack extends Stack {
       },
     });
     const prune = new Workflow(this, 'Prune', {
-      machineName: pruneName,
+      machineName: nameOf('prune'),
       definition: project('statemachine/prune.asl.json'),
       handlers: {
         OpenRunFunction: openRun,
@@ -232,13 +248,13 @@ export class ControlStack extends Stack {
       },
     });
     const fleet = new Workflow(this, 'BackupFleet', {
-      machineName: `${this.#prefix}-backup-fleet`,
+      machineName: nameOf('backup-fleet'),
       definition: project('statemachine/backup-fleet.asl.json'),
       handlers: { ExpandPolicyFunction: expandPolicy, SummarizeFleetFunction: summarizeFleet },
       substitutions: { BackupMachine: backup.machine.stateMachineArn, PruneMachine: prune.machine.stateMachineArn },
       permissions: [
-        allow(['states:StartExecution'], [backupMachine, pruneMachine]),
-        allow(['states:DescribeExecution', 'states:StopExecution'], runs),
+        allow(['states:StartExecution'], machines(FLEET)),
+        allow(['states:DescribeExecution', 'states:StopExecution'], executions(FLEET)),
         // What `.sync` uses to hear of the end (Step Functions developer guide, IAM policies for nested workflows).
         allow(
           ['events:PutTargets', 'events:PutRule', 'events:DescribeRule'],
@@ -252,22 +268,23 @@ export class ControlStack extends Stack {
         ),
       ],
     });
-    acknowledge(fleet, {
-      [iam5Finding('states', `execution:${backupName}:*`)]:
-        'Follows and stops the backups that it started; their names hold the slot.',
-      [iam5Finding('states', `execution:${pruneName}:*`)]:
-        'Follows and stops the prunes that it started; their names hold the slot.',
-    });
+    acknowledgeExecutions([fleet], FLEET, 'Follows and stops what it started; the names hold the slot.');
     const decision = new Workflow(this, 'Decision', {
-      machineName: decisionName,
+      machineName: nameOf('decision'),
       definition: project('statemachine/decision.asl.json'),
       handlers: { RecordDecisionFunction: recordDecision },
+    });
+    const look = new Workflow(this, 'Look', {
+      machineName: nameOf('look'),
+      definition: project('statemachine/look.asl.json'),
+      handlers: { OpenLookFunction: openLook, StartObserveFunction: startObserve, ReadLookFunction: readLook },
     });
     return {
       backup: backup.machine,
       fleet: fleet.machine,
       prune: prune.machine,
       decision: decision.machine,
+      look: look.machine,
       settle,
       sweep,
     };
@@ -514,11 +531,15 @@ export class ControlStack extends Stack {
     return topic;
   }
 
-  #outputs(backup: StateMachine, prune: StateMachine, decision: StateMachine, topic: Topic): void {
+  #outputs(
+    { backup, prune, decision, look }: Readonly<Record<'backup' | 'prune' | 'decision' | 'look', StateMachine>>,
+    topic: Topic,
+  ): void {
     const output = (id: string, description: string, value: string) => new CfnOutput(this, id, { description, value });
     output('BackupMachineArn', 'State machine that backs up one bucket', backup.stateMachineArn);
     output('PruneMachineArn', 'State machine that plans and does the deletions of one bucket', prune.stateMachineArn);
     output('DecisionMachineArn', 'State machine that records what a person decides', decision.stateMachineArn);
+    output('LookMachineArn', 'State machine that looks into points', look.stateMachineArn);
     output('LedgerTableName', 'Table with runs and recovery points', stateNames(this, this.#prefix).table);
     output('AlarmTopicArn', 'Subscribe to hear of failures', topic.topicArn);
     output(

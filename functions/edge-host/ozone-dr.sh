@@ -34,7 +34,7 @@ declare -rA PATTERN=(
   [remove]='^$|^[a-z0-9.-]+=[0-9a-f-]+(,[a-z0-9.-]+=[0-9a-f-]+)*$' [layout]='^(|FILE_SYSTEM_OPTIMIZED|LEGACY)$'
   [replication]='^$|^RATIS/(ONE|THREE)$|^EC/[a-z]{1,8}-[0-9]{1,2}-[0-9]{1,2}-[0-9]{1,5}k$' [quotaBytes]='^[0-9]{1,18}$'
   [quotaNamespace]='^[0-9]{1,18}$' [encryptionKey]='^$|^[A-Za-z0-9][A-Za-z0-9._-]{0,254}$'
-  [narrow]="^$|^odr-tmp-[a-z0-9.-]{1,40}=$UUID\$" [points]="^$|^$POINT(,$POINT)*\$" [path64]='^[A-Za-z0-9+/]*={0,2}$'
+  [narrow]="^$|^odr-tmp-[a-z0-9.-]{1,40}=$UUID\$" [points]="^$|^$POINT(,$POINT)*\$" [path64]='^[A-Za-z0-9+/]{0,700}[A-Za-z0-9+/]{0,668}={0,2}$'
   [token]='^[0-9]{0,40}$' [limit]='^[0-9]{1,4}$')
 
 declare -A P=()    # checked parameters

@@ -48,7 +48,7 @@ const PATTERNS: Readonly<Record<string, string>> = {
   encryptionKey: '^$|^[A-Za-z0-9][A-Za-z0-9._-]{0,254}$',
   narrow: `^$|^odr-tmp-[a-z0-9.-]{1,40}=${id}$`,
   points: `^$|^${point}(,${point})*$`,
-  path64: '^[A-Za-z0-9+/]*={0,2}$',
+  path64: '^[A-Za-z0-9+/]{0,700}[A-Za-z0-9+/]{0,668}={0,2}$',
   token: '^[0-9]{0,40}$',
   limit: '^[0-9]{1,4}$',
 };

@@ -8,8 +8,10 @@ const { control, state } = synthesize();
 const TABLE = 'dynamodb:table/ozone-dr-ledger';
 const BACKUP = 'states:stateMachine:ozone-dr-backup';
 const PRUNE = 'states:stateMachine:ozone-dr-prune';
+const LOOK = 'states:stateMachine:ozone-dr-look';
 const RUNS = 'states:execution:ozone-dr-backup:*';
 const PRUNES = 'states:execution:ozone-dr-prune:*';
+const LOOKS = 'states:execution:ozone-dr-look:*';
 const DECISIONS = 'states:execution:ozone-dr-decision:*';
 const OUTPUT = 's3:::ozone-dr-output-<AWS::AccountId>-<AWS::Region>';
 const PLANS = 's3:::ozone-dr-records-<AWS::AccountId>-<AWS::Region>';
@@ -24,13 +26,15 @@ const HOLDERS = {
 const ANSWER = ['states:SendTaskFailure', 'states:SendTaskSuccess'];
 const SOURCE_HOST = 'ssm:managed-instance/mi-0a1b2c3d4e5f60001';
 const REPLICA_HOST = 'ssm:managed-instance/mi-0a1b2c3d4e5f60002';
+/** Every machine whose Tasks wait for commands. */
+const answers = (actions: readonly string[] = ANSWER) =>
+  Object.fromEntries([BACKUP, PRUNE, LOOK].map((machine) => [machine, actions]));
 const starts = (radius: string, hosts: readonly string[]) => ({
   '*': ['ssm:ListCommands', ...XRAY],
   [TABLE]: LEDGER,
   [`ssm:document/ozone-dr-${radius}-*`]: ['ssm:SendCommand'],
   ...Object.fromEntries(hosts.map((host) => [host, ['ssm:SendCommand']])),
-  [BACKUP]: ANSWER,
-  [PRUNE]: ANSWER,
+  ...answers(),
 });
 
 /** Every function and all that it may do, besides its own log. */
@@ -62,11 +66,12 @@ const FUNCTIONS: Readonly<Record<string, Readonly<Record<string, readonly string
     [TABLE]: LEDGER,
     ...HOLDERS,
   },
+  'ozone-dr-open-look': { '*': XRAY, [TABLE]: ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:Query'] },
+  'ozone-dr-read-look': { '*': XRAY, [TABLE]: LEDGER },
   'ozone-dr-settle-operation': {
     '*': ['ssm:GetCommandInvocation', 'ssm:ListCommandInvocations', ...XRAY],
     [TABLE]: ['dynamodb:GetItem', 'dynamodb:UpdateItem'],
-    [BACKUP]: ANSWER,
-    [PRUNE]: ANSWER,
+    ...answers(),
     [`${OUTPUT}/op-*`]: ['s3:GetObject'],
     [OUTPUT]: ['s3:ListBucket'],
   },
@@ -74,10 +79,10 @@ const FUNCTIONS: Readonly<Record<string, Readonly<Record<string, readonly string
     '*': ['ssm:CancelCommand', 'ssm:GetCommandInvocation', 'ssm:ListCommandInvocations', 'ssm:ListCommands', ...XRAY],
     [TABLE]: ['dynamodb:GetItem', 'dynamodb:UpdateItem'],
     [`${TABLE}/index/open`]: ['dynamodb:Scan'],
-    [BACKUP]: ['states:SendTaskFailure', 'states:SendTaskHeartbeat', 'states:SendTaskSuccess'],
-    [PRUNE]: ['states:SendTaskFailure', 'states:SendTaskHeartbeat', 'states:SendTaskSuccess'],
+    ...answers(['states:SendTaskFailure', 'states:SendTaskHeartbeat', 'states:SendTaskSuccess']),
     [RUNS]: ['states:DescribeExecution'],
     [PRUNES]: ['states:DescribeExecution'],
+    [LOOKS]: ['states:DescribeExecution'],
     [`${OUTPUT}/op-*`]: ['s3:GetObject'],
     [OUTPUT]: ['s3:ListBucket'],
   },
@@ -234,6 +239,13 @@ describe('roles of machines and schedules', () => {
     });
   });
 
+  it('the look machine reads: of the functions that send commands it calls the one that observes', () => {
+    expect(permissionsOf(control, roleOf('states', 'LookRole'))).toEqual({
+      '*': MACHINE_LOGS_AND_TRACES,
+      ...invokes('open-look', 'start-observe', 'read-look'),
+    });
+  });
+
   it('the prune machine calls its handlers, and can delete on a side through the function of that side alone', () => {
     expect(permissionsOf(control, roleOf('states', 'PruneRole'))).toEqual({
       '*': MACHINE_LOGS_AND_TRACES,
@@ -282,7 +294,7 @@ describe('roles of machines and schedules', () => {
       ).Statement.map((it) => [it.Principal.Service, it.Condition?.StringEquals?.['aws:SourceAccount']] as const),
     );
     const outside = services.filter(([service]) => service !== 'lambda.amazonaws.com');
-    expect(outside.length).toBe(6);
+    expect(outside.length).toBe(7);
     for (const [, account] of outside) expect(account).toEqual({ Ref: 'AWS::AccountId' });
   });
 });
@@ -315,6 +327,7 @@ describe('policies of the whole template', () => {
       'arn:<AWS::Partition>:ssm:<AWS::Region>:<AWS::AccountId>:document/ozone-dr-protect-*',
       'arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:ozone-dr-backup:*',
       'arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:ozone-dr-decision:*',
+      'arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:ozone-dr-look:*',
       'arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:ozone-dr-prune:*',
     ]);
   });

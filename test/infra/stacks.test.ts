@@ -112,18 +112,19 @@ describe('functions', () => {
     for (const [, { Properties }] of logs) expect(Properties.RetentionInDays).toBe(90);
   });
 
-  it('the five that need the policies have them beside their code, resolved', () => {
+  it('the six that need the policies have them beside their code, resolved', () => {
     const expected = JSON.parse(JSON.stringify(resolvePolicies(sample('two-clusters.yaml'))));
-    expect(policies.map((it) => JSON.parse(it))).toEqual([expected, expected, expected, expected, expected]);
+    expect(policies.map((it) => JSON.parse(it))).toEqual(Array.from({ length: 6 }, () => expected));
   });
 
-  it('another policy file gives these five another code, and so another version', () => {
+  it('another policy file gives these six another code, and so another version', () => {
     const other = synthesize(sampleWith('two-clusters.yaml', ['sales/orders', 'sales/offers'])).control;
     const versions = (template: typeof control) => new Set(ofType(template, 'AWS::Lambda::Version').map(([id]) => id));
     const changed = [...versions(other)].filter((id) => !versions(control).has(id));
     expect(changed.map((id) => id.replace(/Function.*/, '')).sort()).toEqual([
       'DecidePrune',
       'ExpandPolicy',
+      'OpenLook',
       'OpenRun',
       'RecordDecision',
       'SummarizeFleet',
@@ -335,6 +336,7 @@ describe('outputs', () => {
       'BackupMachineArn',
       'DecisionMachineArn',
       'LedgerTableName',
+      'LookMachineArn',
       'PruneMachineArn',
       'StartBackupCommand',
     ]);

@@ -142,9 +142,16 @@ describe.each(files)('%s', (file) => {
 
 const kindOf = (step: (typeof BackupStep.options)[number]): string => [...step.shape.kind.values][0] ?? '';
 
+/** Of prunes, of restores and drills, of looks. */
+const NOT_OF_BACKUPS: ReadonlySet<string> = new Set([
+  ...['condemn', 'delete'],
+  ...['examine', 'create-target', 'safety-snapshot', 'restore', 'compare', 'remove-scratch'],
+  ...['look-versions', 'look-changes'],
+]);
+
 /** Which kinds of step a machine of runs knows; what is left is a failure. */
 const KINDS = {
-  backup: BackupStep.options.filter((it) => !['condemn', 'delete'].includes(kindOf(it))),
+  backup: BackupStep.options.filter((it) => !NOT_OF_BACKUPS.has(kindOf(it))),
   prune: BackupStep.options.filter((it) =>
     ['survey', 'delete', 'condemn', 'wait', 'done', 'fail'].includes(kindOf(it)),
   ),

@@ -1531,7 +1531,7 @@ const HOSTILE = [
     '~',
     'a/.snapshot/x',
   ],
-  ...['.hidden', '...', "stat: `x': No such file or directory", '{"name":"odr-v-1"', 'x=y,z'],
+  ...['.hidden', '...', "`x' No such file", '{"name"', 'x=y,z'],
 ];
 const base64 = (path: string | Buffer): string => Buffer.from(path).toString('base64');
 const POINTS = ['odr-v-1', 'odr-v-2', 'odr-v-3'] as const;
