@@ -190,6 +190,8 @@ export class Executions implements TaskCallbacks, Workflow {
         case 'restore':
         case 'compare':
         case 'remove-scratch':
+        case 'look-versions':
+        case 'look-changes':
           throw new Error(`${next.kind} is of a machine that is not played here`);
         case 'condemn': {
           yield { kind: 'entered', state: 'Condemn' };

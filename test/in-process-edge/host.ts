@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import * as z from 'zod';
 import type { BlastRadius } from '../../functions/core/domain/operation.ts';
 import type { SimulatedOzone } from '../ozone-simulator/simulator.ts';
-import { type Parameters, readParameters, type Verb } from './parameters.ts';
+import { type Parameters, pathOf, readParameters, type Verb } from './parameters.ts';
 import { type Batch, classify, clientProperties, jsonOf, runBatch } from './shell.ts';
 
 type Outcome = 'ok' | 'refused' | 'failed' | 'unreachable' | 'interrupted';
@@ -297,6 +297,7 @@ interface Page {
   readonly sources: readonly (readonly [kind: string, path: string])[];
   /** Both paths of renames. */
   readonly paths: readonly string[];
+  readonly changes: readonly { readonly kind: string; readonly path: string; readonly to: string | null }[];
   readonly token: string | undefined;
 }
 
@@ -347,7 +348,7 @@ class Work {
   /** What a detached copy has still to do. */
   rest: (() => void) | undefined;
   readonly #stateOf: (operation: string) => object;
-  #page: Page = { kinds: [], sources: [], paths: [], token: undefined };
+  #page: Page = { kinds: [], sources: [], paths: [], changes: [], token: undefined };
   /** What a report is of; the snapshot it leads to is the target when it has no name. */
   #reportOf: { readonly side: 'source' | 'replica'; readonly to: string } = { side: 'source', to: '' };
   #form = '--get-report --json';
@@ -386,6 +387,10 @@ class Work {
         return this.#removeSnapshots('source', 'odr-');
       case 'create-bucket':
         return this.#createBucket();
+      case 'versions':
+        return this.#versions();
+      case 'changes':
+        return this.#changes();
       case 'probe':
         throw new Finish('ok', '', '', this.#stateOf(this.#p.probed ?? ''));
       case 'examine':
@@ -495,16 +500,19 @@ class Work {
   }
 
   #diffVerb(): never {
-    const { base, target } = this.#p;
     if (this.#run(this.#reportCommand()).failedAt === 0) this.#readReport(this.#batch.sections[0]);
+    throw new Finish('ok', '', '', this.#submitMissing());
+  }
+
+  /** After a report was asked for: submits what there is no report of yet. */
+  #submitMissing(): Diff {
+    const { base, target } = this.#p;
     this.#retryReportFor21();
     if (this.#batch.failedAt > 0) this.#diffMissing();
-    let diff = this.#diff ?? unreadable('snapshot diff');
-    if (diff.status === 'not-found') {
-      if (this.#run(`snapshot diff ${this.#source} ${base} ${target}`).failedAt > 0) this.#diffMissing();
-      diff = { ...diff, status: submission(submissionText(this.#batch.sections[0])) };
-    }
-    throw new Finish('ok', '', '', diff);
+    const diff = this.#diff ?? unreadable('snapshot diff');
+    if (diff.status !== 'not-found') return diff;
+    if (this.#run(`snapshot diff ${this.#source} ${base} ${target}`).failedAt > 0) this.#diffMissing();
+    return { ...diff, status: submission(submissionText(this.#batch.sections[0])) };
   }
 
   #diffMissing(): never {
@@ -516,14 +524,15 @@ class Work {
   #reportCommand(token = ''): string {
     const { base, target, brake, narrow } = this.#p;
     const { side, to } = this.#reportOf;
-    const page = `-p ${`${brake}${narrow}` === '' ? 1 : 1000}${token === '' ? '' : ` -t ${token}`}`;
+    const size = `${brake}${narrow}` === '' ? Number(this.#p.limit) || 1 : 1000;
+    const page = `-p ${size}${token === '' ? '' : ` -t ${token}`}`;
     return `snapshot diff ${this.#form} ${page} o3://${this.#p[side]} ${base} ${to || target}`;
   }
 
   #retryReportFor21(): void {
     if (this.#diff || this.#batch.code !== 'unknown-option') return;
     this.#form = '--json';
-    const { failedAt, sections } = this.#run(this.#reportCommand());
+    const { failedAt, sections } = this.#run(this.#reportCommand(this.#p.token));
     if (failedAt === 0) this.#readReport(sections[0]);
   }
 
@@ -536,6 +545,11 @@ class Work {
       kinds: diffList.map(({ diffType }) => diffType),
       sources: diffList.map(({ diffType, sourcePath }) => [diffType, sourcePath]),
       paths: diffList.flatMap(({ sourcePath, targetPath }) => [sourcePath, ...(targetPath ? [targetPath] : [])]),
+      changes: diffList.map(({ diffType: kind, sourcePath, targetPath }) => ({
+        kind,
+        path: sourcePath.slice('./'.length),
+        to: targetPath?.slice('./'.length) ?? null,
+      })),
       token: nextToken,
     };
     const status = JOB_STATES[data.jobStatus] ?? 'unknown';
@@ -1005,6 +1019,85 @@ class Work {
         : Buffer.from(told.join('\n')).subarray(0, 1000).toString();
     this.#batch = { sections: [], failedAt: 1, error, code: classify(exit, error) };
     return this.#stopUnchanged('unreadable');
+  }
+
+  // ---------------------------------------------------------------- versions and changes
+
+  #fs(...words: readonly string[]) {
+    return this.#start('hadoop', () => this.#options.ozone.run('hadoop', ['fs', ...clientProperties, ...words]));
+  }
+
+  #versions(): never {
+    const root = `ofs://${this.#p.source}/.snapshot/`;
+    const path = pathOf(this.#p.path64 ?? '') ?? '';
+    const points = (this.#p.points ?? '').split(',').map((item) => {
+      const [name = '', id = ''] = item.split('=');
+      return { name, id, word: `${root}${name}/${pattern(path)}`, uri: `${root}${name}/${path}` };
+    });
+    const stat = this.#fs('-stat', '%b %Y %F', ...points.map(({ word }) => word));
+    const told = stat.stderr.split('\n').filter((line) => /^-?stat: /.test(line));
+    const answers = stat.stdout.split('\n').slice(0, -1);
+    const missing = new Set(told);
+    const places = points.map((point) => {
+      if (missing.has(`stat: \`${point.uri}': No such file or directory`))
+        return { ...point, state: 'absent', bytes: null, modified: null };
+      const [, bytes, modified, type] = /^(\d+) (\d+) (directory|regular file)$/.exec(answers.shift() ?? '') ?? [];
+      if (type === undefined) return this.#notLocated(stat);
+      const isFile = type === 'regular file';
+      return {
+        ...point,
+        state: isFile ? 'file' : type,
+        bytes: isFile ? Number(bytes) : null,
+        modified: Number(modified),
+      };
+    });
+    const gone = places.filter(({ state }) => state === 'absent').length;
+    if (answers.length > 0 || gone !== told.length || stat.exit !== (gone > 0 ? 1 : 0)) this.#notLocated(stat);
+    const files = places.filter(({ state }) => state === 'file').map(({ word }) => word);
+    const summed = files.length > 0 ? this.#fs('-checksum', ...files) : undefined;
+    if (summed && summed.exit >= 124) this.#notLocated(summed);
+    const sums = checksumsOf(summed?.stdout ?? '');
+    if (this.#run(`snapshot list --all -p odr- ${this.#source}`).failedAt > 0) this.#stopUnchanged('source-missing');
+    const listed = snapshotsOf(this.#batch.sections[0]) ?? unreadable('snapshot list');
+    const versions = places.map(({ name, id, uri, state, bytes, modified }) =>
+      listed.some((it) => it.name === name && it.id === id && it.status === 'ACTIVE')
+        ? { name, id, state, bytes, modified, checksum: (state === 'file' && sums.get(uri)) || null }
+        : { name, id, state: 'no-snapshot', bytes: null, modified: null, checksum: null },
+    );
+    throw new Finish('ok', '', '', { versions });
+  }
+
+  #notLocated({ exit, stderr }: { readonly exit: number; readonly stderr: string }): never {
+    const told = stderr
+      .split('\n')
+      .filter((line) => /^-?(stat|checksum): /.test(line) && !line.endsWith(': No such file or directory'));
+    const error = Buffer.from(told.join('\n')).subarray(0, 1000).toString();
+    if (error.includes('has layout: OBJECT_STORE')) refuse('layout', error);
+    const said = error || `hadoop fs ended with exit code ${exit} and an answer that does not fit the question`;
+    this.#batch = { sections: [], failedAt: 1, error: said, code: classify(exit, said) };
+    return this.#stopUnchanged('unreadable');
+  }
+
+  #changes(): never {
+    const { base, target, token } = this.#p;
+    const info = (name: string | undefined) => `snapshot info ${this.#source} ${name}`;
+    const { failedAt, code, error, sections } = this.#run(info(base), info(target), this.#reportCommand(token));
+    if (failedAt === 1 || failedAt === 2) {
+      if (code === 'snapshot-missing') refuse(failedAt === 1 ? 'base-missing' : 'target-missing', error);
+      this.#stopUnchanged('source-missing');
+    }
+    requireSnapshot(sections[0], this.#p.baseSourceId, 'base');
+    requireSnapshot(sections[1], this.#p.targetId, 'target');
+    if (failedAt > 0 && /Token .* has invalid /.test(error)) refuse('token-refused', error);
+    if (failedAt === 0) this.#readReport(sections[2]);
+    const { status, empty, reason } = this.#submitMissing();
+    const { changes, token: next } = this.#page;
+    throw new Finish('ok', '', '', {
+      status: status === 'done' && empty === null ? 'pending' : status,
+      reason,
+      entries: empty === null ? [] : changes,
+      next: empty === null ? null : (next ?? null),
+    });
   }
 
   // ---------------------------------------------------------------- create-bucket

@@ -9,6 +9,7 @@ const bucket = `^$|^${service}/${name}/${name}$`;
 const operation = 'op-[0-9a-f]{24}-[0-9]{3}';
 const id = '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}';
 const uuid = `^$|^${id}$`;
+const point = `odr-[a-z0-9.-]{1,59}=${id}`;
 const snapshot = '^$|^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$';
 
 /** The script's patterns; `operation` and `verb` are read first. */
@@ -46,6 +47,10 @@ const PATTERNS: Readonly<Record<string, string>> = {
   quotaNamespace: '^[0-9]{1,18}$',
   encryptionKey: '^$|^[A-Za-z0-9][A-Za-z0-9._-]{0,254}$',
   narrow: `^$|^odr-tmp-[a-z0-9.-]{1,40}=${id}$`,
+  points: `^$|^${point}(,${point})*$`,
+  path64: '^[A-Za-z0-9+/]{0,700}[A-Za-z0-9+/]{0,668}={0,2}$',
+  token: '^[0-9]{0,40}$',
+  limit: '^[0-9]{1,4}$',
 };
 
 const VERBS: Readonly<Record<Verb, { readonly document: BlastRadius; readonly needs: readonly string[] }>> = {
@@ -62,6 +67,8 @@ const VERBS: Readonly<Record<Verb, { readonly document: BlastRadius; readonly ne
   compare: { document: 'observe', needs: ['source', 'replica', 'target', 'targetId', 'level'] },
   restore: { document: 'restore', needs: ['source', 'replica', 'target', 'targetId', 'overwrite', 'targetCreated'] },
   'remove-scratch': { document: 'restore', needs: ['replica', 'targetCreated'] },
+  versions: { document: 'observe', needs: ['source', 'points', 'path64'] },
+  changes: { document: 'observe', needs: ['source', 'base', 'target', 'baseSourceId', 'targetId'] },
 };
 
 /** What each verb deletes, and how many at once. */
@@ -85,6 +92,23 @@ const whyNotRemoved = (verb: keyof typeof REMOVALS, remove = ''): string | undef
   if (verb === 'delete' && names.some((name) => name.startsWith('odr-tmp-')))
     return 'delete does not delete temporary snapshots';
   return undefined;
+};
+
+/** The path that `versions` looks for; undefined when it is none within a bucket. */
+export const pathOf = (path64: string): string | undefined => {
+  const bytes = Buffer.from(path64, 'base64');
+  const path = bytes.toString();
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is refused
+  if (!Buffer.from(path).equals(bytes) || bytes.length > 1024 || /[\u0000-\u001f\u007f]/.test(path)) return undefined;
+  return /\/\.{0,2}\//.test(`/${path}/`) || `${path}/`.startsWith('.snapshot/') ? undefined : path;
+};
+
+const whyNotLookedFor = ({ points = '', path64 = '' }: Parameters): string | undefined => {
+  if (points.split(',').length > 100) return 'versions looks into at most 100 points';
+  if (Buffer.from(path64, 'base64').toString('base64') !== path64) return 'path64 is not base64';
+  return pathOf(path64) === undefined
+    ? 'path64 is no path within the bucket: no / at its ends, no empty, . or .. parts, no control characters, not below .snapshot, UTF-8, at most 1024 bytes'
+    : undefined;
 };
 
 const isVerb = (text: string): text is Verb => Object.hasOwn(VERBS, text);
@@ -130,6 +154,10 @@ export const readParameters = (document: BlastRadius, given: Parameters): Read =
   }
   const notRemoved = verb === 'tidy' || verb === 'delete' ? whyNotRemoved(verb, checked.remove) : undefined;
   if (notRemoved) return bad(notRemoved);
+  const notLookedFor = verb === 'versions' ? whyNotLookedFor(checked) : undefined;
+  if (notLookedFor) return bad(notLookedFor);
+  if (verb === 'changes' && !(Number(checked.limit) >= 1 && Number(checked.limit) <= 100))
+    return bad('limit must be from 1 to 100');
   if (base !== '' && base === target) return bad('base and target are the same snapshot');
   return { verb, checked };
 };

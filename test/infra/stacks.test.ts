@@ -112,18 +112,19 @@ describe('functions', () => {
     for (const [, { Properties }] of logs) expect(Properties.RetentionInDays).toBe(90);
   });
 
-  it('the six that need the policies have them beside their code, resolved', () => {
+  it('the seven that need the policies have them beside their code, resolved', () => {
     const expected = JSON.parse(JSON.stringify(resolvePolicies(sample('two-clusters.yaml'))));
-    expect(policies.map((it) => JSON.parse(it))).toEqual(Array(6).fill(expected));
+    expect(policies.map((it) => JSON.parse(it))).toEqual(Array.from({ length: 7 }, () => expected));
   });
 
-  it('another policy file gives these six another code, and so another version', () => {
+  it('another policy file gives these seven another code, and so another version', () => {
     const other = synthesize(sampleWith('two-clusters.yaml', ['sales/orders', 'sales/offers'])).control;
     const versions = (template: typeof control) => new Set(ofType(template, 'AWS::Lambda::Version').map(([id]) => id));
     const changed = [...versions(other)].filter((id) => !versions(control).has(id));
     expect(changed.map((id) => id.replace(/Function.*/, '')).sort()).toEqual([
       'DecidePrune',
       'ExpandPolicy',
+      'OpenLook',
       'OpenRestore',
       'OpenRun',
       'RecordDecision',
@@ -339,6 +340,7 @@ describe('outputs', () => {
       'DecisionMachineArn',
       'DrillMachineArn',
       'LedgerTableName',
+      'LookMachineArn',
       'PruneMachineArn',
       'RestoreMachineArn',
       'StartBackupCommand',

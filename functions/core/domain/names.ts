@@ -79,6 +79,9 @@ export const targetPair = (cluster: ClusterName, bucket: BucketRef): PairId =>
   PairId.parse(`${cluster}/${bucket}#restore`);
 export const drillPair = (source: ClusterName, bucket: BucketRef): PairId => PairId.parse(`${source}/${bucket}#drill`);
 
+/** What the looks into a bucket are kept under; nobody holds it. */
+export const lookPair = (source: ClusterName, bucket: BucketRef): PairId => PairId.parse(`${source}/${bucket}#look`);
+
 export const WORKFLOWS = ['backup', 'prune', 'decision', 'restore', 'drill', 'look'] as const;
 export type WorkflowName = (typeof WORKFLOWS)[number];
 
