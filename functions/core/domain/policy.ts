@@ -194,7 +194,7 @@ export const Policy = z.object({
   /** Null: nothing is ever deleted. Runs of before there was retention have none. */
   retention: Retention.nullable().default(null),
   /** Null: nothing is drilled on a schedule. */
-  drills: Drills.nullable().default(null),
+  drills: Drills.extend({ within: DurationSeconds }).nullable().default(null),
   limits: z.object({
     maps: z.number().int(),
     bandwidthMBps: z.number().int().nullable(),
