@@ -1702,7 +1702,7 @@ make_unit() {
   exit_code=$?
   ((exit_code > 0)) || return 0
   ERROR=$(tail -c 1000 "$WORK/distcp.log")
-  case $ERROR in *'already exists'* | *'ot a directory'*) refuse clash "a directory above what is selected is a file at the target: $ERROR" ;; esac
+  case $ERROR in *'Unable to create directory: '* | *': Is not a directory'*) refuse clash "a directory above what is selected is a file at the target: $ERROR" ;; esac
   classify_error "$exit_code"
   case $ERROR_CODE in timeout | unknown-host | connection) finish unreachable "$ERROR_CODE" "$ERROR" ;; esac
   copy_failed copy-failed "the directory could not be made: hadoop fs ended with exit code $exit_code"

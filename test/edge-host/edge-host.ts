@@ -105,6 +105,10 @@ export const documentOf: Readonly<Record<string, BlastRadius>> = {
   delete: 'destroy',
   versions: 'observe',
   changes: 'observe',
+  examine: 'observe',
+  compare: 'observe',
+  restore: 'restore',
+  'remove-scratch': 'restore',
 };
 
 const quote = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
