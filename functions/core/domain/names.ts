@@ -54,7 +54,7 @@ export type HostId = z.infer<typeof HostId>;
 /** Snapshot names as Ozone allows them (HddsClientUtils.verifyResourceName): 3 to 63 of a-z, 0-9, `-` and `.`. */
 export const SnapshotName = z
   .string()
-  .regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/)
+  .regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, 'write the name of a snapshot: 3 to 63 of a-z, 0-9, - and .')
   .brand<'SnapshotName'>();
 export type SnapshotName = z.infer<typeof SnapshotName>;
 

@@ -28,7 +28,12 @@ export const RestoreScope = z.union(
   [
     z.literal('bucket'),
     z.strictObject({ prefix: RelativePath }),
-    z.strictObject({ paths: z.array(RelativePath).min(1).max(10_000) }),
+    z.strictObject({
+      paths: z
+        .array(RelativePath)
+        .min(1, 'name at least one path')
+        .max(10_000, 'name at most 10000 paths; for more write a prefix or a glob'),
+    }),
     z.strictObject({ glob: RelativePath }),
   ],
   { error: 'write "bucket", {"prefix": "…"}, {"paths": ["…"]} or {"glob": "…"}' },
@@ -43,8 +48,8 @@ export type Overwrite = z.infer<typeof Overwrite>;
 export const RestoreVerification = z.enum(['listing', 'full']);
 export type RestoreVerification = z.infer<typeof RestoreVerification>;
 
-const Who = z.string().trim().min(1, 'say who').max(100);
-const Why = z.string().trim().min(1, 'say why').max(500);
+const Who = z.string('say who').trim().min(1, 'say who').max(100);
+const Why = z.string('say why').trim().min(1, 'say why').max(500);
 
 /** What a person asks for, as the input of the restore machine. */
 export const RestoreRequest = z
@@ -54,12 +59,14 @@ export const RestoreRequest = z
     point: SnapshotName.optional(),
     /** The newest point at or before this instant. */
     asOf: z.iso
-      .datetime({ offset: true })
+      .datetime({ offset: true, error: 'write an instant: 2026-11-20T02:00:00Z' })
       .transform((text): EpochMs => epochMs(Date.parse(text)))
       .optional(),
     scope: RestoreScope.default('bucket'),
     target: z
-      .union([z.enum(['side', 'in-place']), z.strictObject({ cluster: ClusterName, bucket: BucketRef })])
+      .union([z.enum(['side', 'in-place']), z.strictObject({ cluster: ClusterName, bucket: BucketRef })], {
+        error: 'write "side", "in-place" or {"cluster": "…", "bucket": "volume/bucket"}',
+      })
       .default('side'),
     overwrite: Overwrite.default('never'),
     deleteExtra: z.boolean().default(false),

@@ -125,7 +125,7 @@ export const isInForce = ({ until }: Pick<LegalHold, 'until'>, now: EpochMs): bo
 /** SHA-256 of a plan's canonical text, in hex. */
 export const PlanHash = z
   .string()
-  .regex(/^[0-9a-f]{64}$/)
+  .regex(/^[0-9a-f]{64}$/, 'write the 64 hex digits of a plan')
   .brand<'PlanHash'>();
 export type PlanHash = z.infer<typeof PlanHash>;
 

@@ -1,6 +1,7 @@
 import { type BackupStep, isOperation, type NumberedStep } from '../domain/backup-step.ts';
 import type { SeenSide } from '../domain/edge-reply.ts';
 import type { BackupRun, Observation, PairPatch, PairState, RunStep } from '../domain/ledger.ts';
+import type { OperationId } from '../domain/names.ts';
 import { confirmationOf, RestorePlan, type RestoreTask } from '../domain/restore.ts';
 import type { EpochMs } from '../domain/units.ts';
 import { DrError } from '../errors.ts';
@@ -9,7 +10,7 @@ import { isFailure } from '../planner/history.ts';
 import { describePlan } from '../planner/restore-plan.ts';
 import type { Clock, Ledger, OperationStore, PlanStore } from '../ports.ts';
 import { answerTo } from './answers.ts';
-import { operationId } from './operation-id.ts';
+import { isOperationOf, operationId } from './operation-id.ts';
 import { asText } from './plan-text.ts';
 import { decideStep, noteAnswer } from './step.ts';
 
@@ -36,12 +37,10 @@ export const decideRestoreNext = (deps: DecideRestoreDependencies): ((event: unk
       const task = run.restore;
       if (!task) throw new DrError('EventInvalid', `${run.runId} restores nothing`);
       const last = before.findLast(({ observed }) => observed === null);
-      const operation =
-        last && isOperation(last.decision)
-          ? await deps.operations.load(operationId(run.runId, last.operationStep))
-          : undefined;
+      const id = last && operationId(run.runId, last.operationStep);
+      const operation = id && isOperation(last.decision) ? await deps.operations.load(id) : undefined;
       const answer = last && answerTo(last, operation, failure, asIs);
-      const known = last && answer ? patchAfter(seen, last, answer.observed, now) : {};
+      const known = id && answer ? patchAfter(seen, before, { ...last, observed: answer.observed }, id, now) : {};
       const noted = await changed(deps, seen, lease, known);
       const steps = answer ? await noteAnswer(deps.ledger, run.runId, before, answer, now) : before;
       const decided = decideRestore({ run, steps, pair: noted, points }, task, now);
@@ -58,20 +57,44 @@ const changed = async (
   patch: PairPatch,
 ): Promise<PairState> => (Object.keys(patch).length > 0 ? ledger.changePair(pair.pair, lease, patch) : pair);
 
+/** Of an operation that was never sent, or refused, nothing is there. */
+const wasNothingDone = (observed: Observation | null): boolean =>
+  (observed?.kind === 'not-done' && (observed.outcome === 'refused' || observed.outcome === 'unreachable')) ||
+  (observed?.kind === 'no-answer' && (observed.error === 'EdgeUnreachable' || observed.error === 'EdgeRefused'));
+
 /** What an answer says of the target. */
-const patchAfter = (pair: PairState, { decision }: RunStep, observed: Observation, now: EpochMs): PairPatch => {
+const patchAfter = (
+  pair: PairState,
+  steps: readonly RunStep[],
+  last: RunStep,
+  operation: OperationId,
+  now: EpochMs,
+): PairPatch => {
+  const { decision, observed } = last;
+  const { scratch } = pair;
   switch (decision.kind) {
-    case 'create-target':
-      return observed.kind === 'bucket' && pair.scratch?.bucket === decision.bucket
-        ? { scratch: { ...pair.scratch, created: observed.bucket.created } }
-        : {};
+    case 'create-target': {
+      if (scratch?.bucket !== decision.bucket) return {};
+      if (observed?.kind === 'bucket') return { scratch: { ...scratch, created: observed.bucket.created } };
+      const tries = steps.filter(
+        (it) => it.decision.kind === 'create-target' && it.decision.bucket === decision.bucket,
+      );
+      // Of an earlier run nobody knows here what was tried.
+      const isOfThese = scratch.created === null && scratch.since === tries[0]?.decidedAt;
+      const isNot = tries.every((it) => wasNothingDone(it.n === last.n ? observed : it.observed));
+      return isOfThese && isNot ? { scratch: null } : {};
+    }
     case 'restore': {
       // Without an answer it may still be going on.
-      const isOver = observed.kind === 'restored' || (observed.kind === 'not-done' && observed.code !== 'bucket-busy');
-      return isOver ? { copies: pair.copies.map((copy) => (copy.to === null ? { ...copy, to: now } : copy)) } : {};
+      const isOver = observed?.kind === 'restored' || observed?.kind === 'not-done' || wasNothingDone(observed);
+      return isOver
+        ? { copies: pair.copies.map((copy) => (copy.operation === operation ? { ...copy, to: now } : copy)) }
+        : {};
     }
     case 'remove-scratch':
-      return isFailure(observed) ? {} : { scratch: null, dirtySince: null };
+      return observed && !isFailure(observed)
+        ? { scratch: null, dirtySince: null, copies: pair.copies.map((copy) => ({ ...copy, to: copy.to ?? now })) }
+        : {};
     default:
       return {};
   }
@@ -89,18 +112,18 @@ const patchBefore = (
     return {
       scratch: { cluster: target.cluster.name, bucket: decision.bucket, runId: run.runId, since: now, created: null },
     };
-  const isProved = decision.kind === 'done' && decision.outcome.kind === 'restored';
-  // That one part is as it should be says nothing of what another restore left half written.
-  return isProved && (selection === null || isOurs(pair, run)) ? { dirtySince: null } : {};
+  if (decision.kind !== 'done' || decision.outcome.kind !== 'restored') return {};
+  // That one part is as it should be says nothing of what another restore left half written, nor does what was left alone.
+  const isWhole = selection === null && decision.outcome.leftAlone === 0;
+  return isWhole || isOurs(pair, run) ? { dirtySince: null } : {};
 };
 
 /** Whether all copies since the target was last proved are of this run. */
-const isOurs = ({ dirtySince, copies }: PairState, { runId }: BackupRun): boolean => {
-  const prefix = operationId(runId, 0).slice(0, -3);
-  return copies
-    .filter(({ from }) => dirtySince !== null && from >= dirtySince.at)
-    .every(({ operation }) => operation.startsWith(prefix));
-};
+const isOurs = ({ dirtySince, copies }: PairState, { runId }: BackupRun): boolean =>
+  dirtySince === null ||
+  [dirtySince, ...copies.filter(({ from }) => from >= dirtySince.at)].every(({ operation }) =>
+    isOperationOf(operation, runId),
+  );
 
 /** The run ends here; another one, with the words, does what the plan says. */
 const planned = async (

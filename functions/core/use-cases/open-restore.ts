@@ -24,6 +24,7 @@ import { restoreRate } from '../planner/restore-rate.ts';
 import { describeScope, selectionOf } from '../planner/selection.ts';
 import type { Clock, Ledger, PlanStore, Selections, Workflow } from '../ports.ts';
 import { holderOf, LEASE, type Opened, policyOf, takeLease } from './open-run.ts';
+import { isOperationOf } from './operation-id.ts';
 import { parseEvent } from './parse-event.ts';
 import { hashOf, readPlan } from './plan-text.ts';
 
@@ -56,7 +57,8 @@ interface Wanted {
   readonly bucket: BucketRef;
   readonly slot: EpochMs;
   readonly task: RestoreTask;
-  readonly point: RecoveryPoint;
+  /** Else it was found: the same request may find another one later. */
+  readonly isPointNamed: boolean;
   readonly selection: string | null;
 }
 
@@ -77,7 +79,10 @@ export const openRestore =
         : await wantedDrill(deps, parseEvent(DrillRequest, request), startedAt, now);
     const { id, pair } = wanted;
     if (wanted.slot > later(now, seconds(300)))
-      throw new DrError('EventInvalid', `the slot ${new Date(wanted.slot).toISOString()} is in the future`);
+      throw new DrError(
+        'EventInvalid',
+        `the slot ${new Date(wanted.slot).toISOString()} is in the future: leave it out`,
+      );
 
     const busy = (heldBy: string): Opened => {
       const reason = `${wanted.task.target.bucket} is in the hands of ${heldBy}`;
@@ -86,16 +91,20 @@ export const openRestore =
         throw new DrError('RunAlreadyOpen', `${reason}: stop that execution, or start again when it is over`);
       return { kind: 'busy', runId: id, lease: 0, step: 0, seconds: PAUSE, reason };
     };
-    const inTheWay =
-      wanted.task.target.kind === 'in-place' ? await holderOf(deps, wanted.task.lineage, now) : undefined;
-    if (inTheWay) return busy(inTheWay);
     const lease = await takeLease(deps, id, pair, execution, later(now, LEASE));
     if (!('token' in lease)) return busy(lease.heldBy);
-
+    const giveBack = () => deps.ledger.releaseLease(pair, lease.token);
     try {
+      // Asked after the lease was taken, as a backup does it: of two at the same moment at least one sees the other.
+      const inTheWay = await writerOf(deps, wanted, now);
+      if (inTheWay) {
+        await giveBack();
+        return busy(inTheWay);
+      }
       const known = await deps.ledger.loadRun(id);
-      if (known?.run.status === 'succeeded' && known.run.outcome?.kind !== 'restore-planned') {
-        await deps.ledger.releaseLease(pair, lease.token);
+      if (known && isDone(known.run)) {
+        assertSame(known.run, wanted);
+        await giveBack();
         return {
           kind: 'skipped',
           runId: id,
@@ -106,24 +115,102 @@ export const openRestore =
         };
       }
       const steps = known?.steps.length ?? 0;
-      const isContinued = known?.run.status === 'open';
-      const run: BackupRun = isContinued
-        ? { ...known.run, execution, lease: lease.token, factsFrom: steps }
-        : fresh(wanted, workflow, execution, lease.token, steps, now);
-      await letGoOfOthers(deps, wanted);
-      await pin(deps, wanted, now);
-      if (wanted.selection !== null && wanted.task.selection)
-        await deps.selections.put(wanted.task.selection, wanted.selection);
-      const plan = run.restore?.confirmed?.plan;
-      if (plan && !(await deps.ledger.usePlan(plan, id, now)))
-        throw new DrError('NotConfirmed', `the plan ${plan} was used by another restore already: plan again`);
-      await deps.ledger.putRun(run);
+      const run: BackupRun =
+        known?.run.status === 'open' && (await isContinued(deps, known.run, wanted))
+          ? { ...known.run, execution, lease: lease.token, factsFrom: steps }
+          : fresh(wanted, workflow, execution, lease.token, steps, now);
+      await open(deps, run, wanted, now);
       return { kind: 'open', runId: id, lease: lease.token, step: steps };
     } catch (error) {
-      await deps.ledger.releaseLease(pair, lease.token);
+      await giveBack();
       throw error;
     }
   };
+
+/** Everything that has to be there before the first step. */
+const open = async (deps: OpenRestoreDependencies, run: BackupRun, wanted: Wanted, now: EpochMs): Promise<void> => {
+  const { ledger } = deps;
+  const { restore, runId: id } = run;
+  if (!restore) throw new DrError('EventInvalid', `${id} restores nothing`);
+  await letGoOfOthers(deps, id, restore, now);
+  await pin(deps, id, restore, now);
+  try {
+    if (wanted.selection !== null && restore.selection) await deps.selections.put(restore.selection, wanted.selection);
+    const plan = restore.confirmed?.plan;
+    if (plan && !(await ledger.usePlan(plan, id, now)))
+      throw new DrError('NotConfirmed', `the plan ${plan} was used by another restore already: plan again`);
+    await ledger.putRun(run);
+  } catch (error) {
+    await unpin(deps, id, restore);
+    throw error;
+  }
+};
+
+/** A restore that was only planned goes on with the confirmation. */
+const isDone = ({ status, outcome }: BackupRun): boolean =>
+  status === 'succeeded' && outcome?.kind !== 'restore-planned';
+
+/** What two requests must have in common to be one: all but what was found out when it was opened. */
+const askedBy = ({
+  purpose,
+  lineage,
+  selection,
+  target,
+  overwrite,
+  deleteExtra,
+  verification,
+  confirmed,
+}: RestoreTask) =>
+  JSON.stringify([
+    purpose,
+    lineage,
+    selection,
+    target.kind,
+    target.cluster.name,
+    target.bucket,
+    overwrite,
+    deleteExtra,
+    verification,
+    confirmed?.plan ?? null,
+  ]);
+
+/** Nobody gets what he did not ask for because somebody else asked under the same slot. @throws EventInvalid */
+const assertSame = ({ restore, runId: id, slot }: BackupRun, { task, isPointNamed }: Wanted): void => {
+  const isSame =
+    restore !== null && askedBy(restore) === askedBy(task) && (!isPointNamed || restore.point.name === task.point.name);
+  if (!isSame)
+    throw new DrError(
+      'EventInvalid',
+      `${id} is another request: give a slot that is not ${new Date(slot).toISOString()}, or none`,
+    );
+};
+
+/**
+ * Whether a run that was cut off goes on where it was. Not when another one wrote to the target since: then what is there is
+ * nothing that this one has put there.
+ */
+const isContinued = async ({ ledger }: OpenRestoreDependencies, run: BackupRun, wanted: Wanted): Promise<boolean> => {
+  assertSame(run, wanted);
+  const { copies } = await ledger.loadPair(run.pair);
+  return copies.every(({ from, operation }) => from < run.startedAt || isOperationOf(operation, run.runId));
+};
+
+/** Who works on the target as on a bucket that is backed up. */
+const writerOf = async (
+  deps: OpenRestoreDependencies,
+  { task: { target }, policy: own }: Wanted,
+  now: EpochMs,
+): Promise<string | undefined> => {
+  if (target.kind === 'scratch') return undefined;
+  const pairs = [own, ...deps.policies]
+    .filter(({ source, buckets }) => source.name === target.cluster.name && buckets.includes(target.bucket))
+    .map(({ source, replica }) => pairId(source.name, target.bucket, replica?.name ?? null));
+  for (const pair of new Set(pairs)) {
+    const holder = await holderOf(deps, pair, now);
+    if (holder) return holder;
+  }
+  return undefined;
+};
 
 const fresh = (
   { id, pair, policy, bucket, slot, task }: Wanted,
@@ -195,7 +282,7 @@ const wantedRestore = async (
     bucket,
     slot,
     task: { ...task, confirmed: await confirmationFor(deps, request, task, now) },
-    point,
+    isPointNamed: request.point !== undefined,
     selection,
   };
 };
@@ -226,7 +313,7 @@ const wantedDrill = async (
     policy,
     bucket,
     slot,
-    point,
+    isPointNamed: request.point !== undefined,
     selection: null,
     task: {
       purpose: 'drill',
@@ -302,7 +389,9 @@ const clusterNamed = (policies: readonly Policy[], name: ClusterName): Cluster =
 /** `orders-restore-20261120t020000z` beside `orders`; names have at most 63 characters. */
 const sideBucket = (bucket: BucketRef, slot: EpochMs): BucketRef => {
   const [volume, name = ''] = bucket.split('/');
-  return BucketRef.parse(`${volume}/${name.slice(0, 38).replace(/[._-]+$/, '')}-restore-${compactTime(slot)}`);
+  // Two long names that begin alike are not to share a target.
+  const short = name.length > 38 ? `${name.slice(0, 29).replace(/[._-]+$/, '')}-${hashOf(bucket).slice(0, 8)}` : name;
+  return BucketRef.parse(`${volume}/${short}-restore-${compactTime(slot)}`);
 };
 
 const targetOf = (
@@ -365,34 +454,51 @@ const confirmationFor = async (
 
 // ---------------------------------------------------------------- pins
 
-/** Keeps the point from being deleted while it is read. */
-const pin = async ({ ledger }: OpenRestoreDependencies, { id, task, point }: Wanted, now: EpochMs): Promise<void> => {
-  const mine: Pin = { by: id, reason: task.reason, at: now };
-  let seen: RecoveryPoint | undefined = point;
+/** Keeps the point from being deleted while it is read. @throws PointGone */
+const pin = async (
+  { ledger }: OpenRestoreDependencies,
+  id: RunId,
+  { lineage, point: { name }, reason }: RestoreTask,
+  now: EpochMs,
+): Promise<void> => {
+  const mine: Pin = { by: id, reason, at: now };
   for (let attempt = 0; attempt < PIN_ATTEMPTS; attempt++) {
+    const seen = (await ledger.livingPoints(lineage)).find((point) => point.name === name);
     if (!seen || (!isReadable(seen, 'source') && !isReadable(seen, 'replica'))) break;
-    if (seen.pins.some(({ by }) => by === id)) return;
-    if (await ledger.changePoint(task.lineage, seen, { pins: [...seen.pins, mine] })) return;
-    seen = (await ledger.livingPoints(task.lineage)).find(({ name }) => name === point.name);
+    const others = seen.pins.filter(({ by }) => by !== id);
+    if (await ledger.changePoint(lineage, seen, { pins: [...others, mine] })) return;
   }
-  throw new DrError(
-    'PointGone',
-    `${point.name} is being deleted or changed by others: choose another point, or start again`,
-  );
+  throw new DrError('PointGone', `${name} is being deleted or changed by others: choose another point, or start again`);
 };
 
-/** Pins of runs that were stopped before they could let go. */
-const letGoOfOthers = async ({ ledger, workflow }: OpenRestoreDependencies, { id, task }: Wanted): Promise<void> => {
-  for (const point of await ledger.livingPoints(task.lineage)) {
+/** Of a run that was not opened after all. */
+const unpin = async (
+  { ledger }: OpenRestoreDependencies,
+  id: RunId,
+  { lineage, point: { name } }: RestoreTask,
+): Promise<void> => {
+  const seen = (await ledger.livingPoints(lineage)).find((point) => point.name === name);
+  // Who is faster leaves a pin that the next restore lets go of.
+  if (seen) await ledger.changePoint(lineage, seen, { pins: seen.pins.filter(({ by }) => by !== id) });
+};
+
+/** Pins of runs that were stopped before they could let go. One that is young may be of a run that is being opened. */
+const letGoOfOthers = async (
+  { ledger, workflow }: OpenRestoreDependencies,
+  id: RunId,
+  { lineage }: RestoreTask,
+  now: EpochMs,
+): Promise<void> => {
+  for (const point of await ledger.livingPoints(lineage)) {
     const over: string[] = [];
-    for (const { by } of point.pins) {
+    for (const { by, at } of point.pins) {
       const run = RunId.safeParse(by);
-      if (!run.success || run.data === id) continue;
+      if (!run.success || run.data === id || now < later(at, LEASE)) continue;
       const known = await ledger.loadRun(run.data);
       const isAtWork = known?.run.status === 'open' && (await workflow.isRunning(known.run.execution));
       if (!isAtWork) over.push(by);
     }
     if (over.length > 0)
-      await ledger.changePoint(task.lineage, point, { pins: point.pins.filter(({ by }) => !over.includes(by)) });
+      await ledger.changePoint(lineage, point, { pins: point.pins.filter(({ by }) => !over.includes(by)) });
   }
 };

@@ -140,10 +140,6 @@ export const openRun =
       reason,
     });
 
-    // A restore into the bucket: a snapshot taken now would keep it half restored.
-    const restore =
-      workflow === 'backup' ? await holderOf(deps, targetPair(policy.source.name, request.bucket), now) : undefined;
-    if (restore) return skipped('RunAlreadyOpen', `${request.bucket} is being restored by ${restore}`);
     const lease = await takeLease(deps, id, pair, execution, later(now, LEASE));
     if (!('token' in lease)) {
       const reason = `${request.bucket} is in the hands of ${lease.heldBy}`;
@@ -151,6 +147,14 @@ export const openRun =
       return now < patience
         ? { kind: 'busy', runId: id, lease: 0, step: 0, seconds: pauseAfter(startedAt, now), reason }
         : skipped('RunAlreadyOpen', reason);
+    }
+    // A restore into the bucket: a snapshot taken now would keep it half restored. Asked after the lease was taken, as a
+    // restore does it: of two at the same moment at least one sees the other.
+    const restore =
+      workflow === 'backup' ? await holderOf(deps, targetPair(policy.source.name, request.bucket), now) : undefined;
+    if (restore) {
+      await deps.ledger.releaseLease(pair, lease.token);
+      return skipped('RunAlreadyOpen', `${request.bucket} is being restored by ${restore}`);
     }
     const known = await deps.ledger.loadRun(id);
     if (known?.run.status === 'succeeded') {
