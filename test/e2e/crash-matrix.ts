@@ -201,7 +201,8 @@ class Trial {
       watch: this.strikes.watch,
     });
     this.promises.watch(this.lab);
-    const { openRun, decide, decidePrune, condemn, start, recordOutcome, recordFailure } = this.lab.functions;
+    const { openRun, decide, decidePrune, openRestore, decideRestore, condemn, start, recordOutcome, recordFailure } =
+      this.lab.functions;
     const mortal =
       <R>(step: () => string, work: (event: unknown) => Promise<R>) =>
       (event: unknown): Promise<R> =>
@@ -210,6 +211,8 @@ class Trial {
       openRun: mortal(() => 'OpenRun', openRun),
       decide: mortal(() => `Decide after ${this.#state}`, decide),
       decidePrune: mortal(() => `Decide after ${this.#state}`, decidePrune),
+      openRestore: mortal(() => 'OpenRun', openRestore),
+      decideRestore: mortal(() => `Decide after ${this.#state}`, decideRestore),
       condemn: mortal(() => 'Condemn', condemn),
       start: {
         observe: mortal(() => `start ${this.#state}`, start.observe),
