@@ -53,7 +53,18 @@ export class ControlStack extends Stack {
     this.#sweeperSchedule(sweep);
     this.#commandEvents(settle, unheard);
     const topic = this.#alarmTopic();
-    addAlarms(this, { prefix: props.prefix, topic, backup, fleet, prune, sweep: sweep.function, undelivered, unheard });
+    addAlarms(this, {
+      prefix: props.prefix,
+      topic,
+      backup,
+      fleet,
+      prune,
+      restore,
+      drill,
+      sweep: sweep.function,
+      undelivered,
+      unheard,
+    });
     this.#outputs({ backup, prune, restore, drill, decision }, topic);
   }
 
@@ -473,7 +484,7 @@ export class ControlStack extends Stack {
         const schedule = new CfnSchedule(this, `Schedule-${name}`, {
           name,
           groupName: `${this.#prefix}-policies`,
-          description: `${work === 'backup' ? 'Backs up' : 'Prunes'} the buckets of policy ${policy.name}`,
+          description: `${DOES[work]} the buckets of policy ${policy.name}`,
           scheduleExpression: `cron(${cron})`,
           scheduleExpressionTimezone: zone,
           flexibleTimeWindow: { mode: 'OFF' },
@@ -607,10 +618,13 @@ export class ControlStack extends Stack {
   }
 }
 
+const DOES = { backup: 'Backs up', prune: 'Prunes', drill: 'Drills restores of' } as const;
+
 /** What is to be done for a policy, and when. */
-const worksOf = ({ schedules, retention }: Policy) => [
-  ...schedules.map(({ cron, zone }) => ({ work: 'backup', cron, zone })),
-  ...(retention ? [{ work: 'prune', cron: retention.cron, zone: retention.zone }] : []),
+const worksOf = ({ schedules, retention, drills }: Policy) => [
+  ...schedules.map(({ cron, zone }) => ({ work: 'backup' as const, cron, zone })),
+  ...(retention ? [{ work: 'prune' as const, cron: retention.cron, zone: retention.zone }] : []),
+  ...(drills ? [{ work: 'drill' as const, cron: drills.cron, zone: drills.zone }] : []),
 ];
 
 type Handler = HandlerFunction<Readonly<Record<string, string>>>;

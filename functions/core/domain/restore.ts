@@ -186,8 +186,8 @@ export const RestorePlan = z.object({
   deleted: Count,
   /** The first of what is in the way, in words. */
   first: z.array(z.string()),
-  /** Name of the snapshot that keeps what is overwritten; null when nothing is. */
-  safetySnapshot: SnapshotName.nullable(),
+  /** A snapshot is taken first of what is overwritten or deleted; false when nothing is. */
+  isKept: z.boolean(),
   seconds: DurationSeconds,
   basis: z.string(),
 });

@@ -1,13 +1,13 @@
 import type { BackupStep, BackupStepKind } from '../domain/backup-step.ts';
-import type { CompareData, ExamineData } from '../domain/edge-reply.ts';
+import type { CompareData, ExamineData, SeenTarget } from '../domain/edge-reply.ts';
 import type { Observation, RunStep } from '../domain/ledger.ts';
 import type { RestorePlan, RestoreTask } from '../domain/restore.ts';
 import { Side } from '../domain/retention.ts';
 import { Bytes, type DurationSeconds, type EpochMs, seconds, secondsBetween } from '../domain/units.ts';
 import { afterFailure } from './failures.ts';
-import { currentSteps, failuresOf, isFailure, type RunHistory } from './history.ts';
+import { currentSteps, isFailure, type RunHistory } from './history.ts';
 import { reattach } from './reattach.ts';
-import { effectOn, needsConfirmation, restorePlan, safetySnapshotOf, type Target } from './restore-plan.ts';
+import { effectOn, isLossy, needsConfirmation, restorePlan, safetySnapshotOf, type Target } from './restore-plan.ts';
 import { backoff, fail, operation, wait } from './steps.ts';
 
 /** A restore that a person has to confirm first. */
@@ -30,12 +30,20 @@ const GONE: ReadonlySet<string> = new Set(['target-missing', 'target-other', 'so
  */
 export const decideRestore = (history: RunHistory, task: RestoreTask, now: EpochMs): Verdict => {
   const open = reattach(history);
-  if (open) return open;
-  const before = task.purpose === 'drill' ? removeLeftover(history, task) : undefined;
+  if (open) return open.kind === 'fail' ? (scratchLeftBy(history, open) ?? open) : open;
+  return task.purpose === 'drill' ? decideDrill(history, task, now) : judge(history, task, now);
+};
+
+const decideDrill = (history: RunHistory, task: RestoreTask, now: EpochMs): Verdict => {
+  const before = removeLeftover(history, task);
   if (before) return before;
-  const verdict = judge(history, task, now);
-  const isOver = verdict.kind === 'done' || verdict.kind === 'fail';
-  return isOver && task.purpose === 'drill' ? (removeScratch(history, task, verdict) ?? verdict) : verdict;
+  const begin = removalBegan(history, task);
+  const verdict = judge(begin === undefined ? history : until(history, begin), task, now);
+  if (verdict.kind !== 'done' && verdict.kind !== 'fail')
+    return begin === undefined
+      ? verdict
+      : fail('EdgeInterrupted', 'the scratch bucket was removed before the drill was over', 'Start another drill.');
+  return removeScratch(history, verdict) ?? verdict;
 };
 
 type Answered<K extends BackupStepKind, O extends Observation['kind']> = RunStep & {
@@ -50,7 +58,7 @@ const isAnswered =
 
 /** What was seen under this lease: another execution may have had the target before. */
 const ofNow = (history: RunHistory): readonly RunStep[] =>
-  currentSteps(history).filter((step) => step.operationStep >= (history.run.factsFrom ?? 0));
+  currentSteps(history).filter((step) => step.n >= (history.run.factsFrom ?? 0));
 
 /** A drill is of the backup, which is the replica; a restore reads the copy that is nearest to its target. */
 const sidesToRead = ({ purpose, point, target }: RestoreTask): readonly Side[] => {
@@ -63,8 +71,14 @@ const sidesToRead = ({ purpose, point, target }: RestoreTask): readonly Side[] =
   );
 };
 
+/** Of the steps those that are about the target, and not about what an earlier drill left behind. */
+const isAboutTarget =
+  ({ target }: RestoreTask) =>
+  ({ decision }: RunStep): boolean =>
+    decision.kind !== 'remove-scratch' && (decision.kind !== 'create-target' || decision.bucket === target.bucket);
+
 const judge = (all: RunHistory, task: RestoreTask, now: EpochMs): Verdict => {
-  const history = { ...all, steps: all.steps.filter(({ decision }) => decision.kind !== 'remove-scratch') };
+  const history = { ...all, steps: all.steps.filter(isAboutTarget(task)) };
   const steps = ofNow(history);
   const failed = failureOf(history, task, now);
   if (failed) return failed;
@@ -73,8 +87,11 @@ const judge = (all: RunHistory, task: RestoreTask, now: EpochMs): Verdict => {
   if (!seen) return examine(history, task);
   const { data } = seen.observed;
   const { from } = seen.decision;
-  const made = steps.findLast((step) => step.n > seen.n && isAnswered('create-target', 'bucket')(step));
-  const unread = made ? undefined : unreadTarget(history, task, data, steps.at(-1) === seen);
+  const after = steps.filter(({ n }) => n > seen.n);
+  const made = after.findLast(isAnswered('create-target', 'bucket'));
+  // A bucket that was there all the same may hold something.
+  if (made && !made.observed.created) return look(history, task, from, `${task.target.bucket} was there already`);
+  const unread = made ? undefined : unreadTarget(history, task, seen, steps.at(-1) === seen);
   if (unread) return unread;
   const obstacle = notRestorable(history, task, from, data);
   if (obstacle) return obstacle;
@@ -84,53 +101,75 @@ const judge = (all: RunHistory, task: RestoreTask, now: EpochMs): Verdict => {
   if (inTheWay) return inTheWay;
 
   const begun = currentSteps(history).some(({ decision }) => decision.kind === 'restore');
-  if (needsConfirmation(task, target) && !begun) {
-    const asked = confirmed(history, task, from, data, target, now);
-    if (asked) return asked;
-  }
-  const { replaced, deleted } = effectOn(task, target);
-  const isKept = steps.some((step) => step.n > seen.n && isAnswered('safety-snapshot', 'snapshot')(step));
-  if (replaced + deleted > 0 && !begun && !isKept)
-    return operation(history, {
-      kind: 'safety-snapshot',
-      name: safetySnapshotOf(history.run),
-      reason: `${replaced} files are there and may be replaced, ${deleted} are deleted: keep what is there`,
-    });
+  const unconfirmed = begun ? undefined : confirm(history, task, from, data, target, now);
+  if (unconfirmed) return unconfirmed;
+  const unkept =
+    begun || after.some(isAnswered('safety-snapshot', 'snapshot')) ? undefined : keep(history, task, target);
+  if (unkept) return unkept;
 
-  const copied = steps.findLast((step) => step.n > seen.n && isAnswered('restore', 'restored')(step));
-  if (!copied) return restore(history, task, from, target);
-  const compared = steps.findLast(
+  const copied = after.findLast(isAnswered('restore', 'restored'));
+  if (!copied) return copy(history, task, from, target, now);
+  const compared = after.findLast(
     (step): step is Answered<'compare', 'comparison'> => step.n > copied.n && isAnswered('compare', 'comparison')(step),
   );
   if (!compared) return compare(history, task, from);
-  return outcome(history, task, from, data, target, compared);
+  return outcome(history, task, from, data, compared);
 };
 
 // ---------------------------------------------------------------- looking
 
 const examine = (history: RunHistory, task: RestoreTask): BackupStep => {
-  const tried = new Set(
-    currentSteps(history).flatMap(({ decision, observed }) =>
-      decision.kind === 'examine' && observed?.kind === 'not-done' ? [decision.from] : [],
-    ),
-  );
-  const sides = sidesToRead(task);
-  const from = sides.find((side) => !tried.has(side)) ?? sides[0];
-  if (!from) return fail('PointGone', `no copy of ${task.point.name} is left on either side`, 'Choose another point.');
-  return operation(history, {
+  const [from] = readable(history, task).toSorted((one, other) => refusals(history, one) - refusals(history, other));
+  if (!from) return pointGone(history, task);
+  return look(history, task, from, `see what ${task.scope} of ${task.point.name} is there, and what is at the target`);
+};
+
+const look = (history: RunHistory, task: RestoreTask, from: Side, reason: string): BackupStep =>
+  operation(history, {
     kind: 'examine',
     from,
-    reason: `see what ${task.scope} of ${task.point.name} is on ${task.point[from]?.cluster.name}, and what is at the target`,
+    reason: `on ${task.point[from]?.cluster.name}: ${reason}`.slice(0, 900),
   });
+
+const refusalsOf = (history: RunHistory, side: Side): readonly Extract<Observation, { kind: 'not-done' }>[] =>
+  currentSteps(history).flatMap(({ decision, observed }) =>
+    decision.kind === 'examine' && decision.from === side && observed?.kind === 'not-done' ? [observed] : [],
+  );
+
+const refusals = (history: RunHistory, side: Side): number => refusalsOf(history, side).length;
+
+/** The copies that nobody has found missing, the nearest first. */
+const readable = (history: RunHistory, task: RestoreTask): readonly Side[] =>
+  sidesToRead(task).filter((side) => !refusalsOf(history, side).some(({ code }) => GONE.has(code)));
+
+/** The copies that were not looked at yet, or not successfully. */
+const unread = (history: RunHistory, task: RestoreTask): readonly Side[] =>
+  readable(history, task).filter(
+    (side) =>
+      refusals(history, side) === 0 &&
+      !ofNow(history).some((step) => isAnswered('examine', 'examination')(step) && step.decision.from === side),
+  );
+
+const pointGone = (history: RunHistory, task: RestoreTask): BackupStep => {
+  const why = sidesToRead(task).map(
+    (side) => `on ${task.point[side]?.cluster.name} ${refusalsOf(history, side).at(-1)?.message ?? 'it is gone'}`,
+  );
+  return fail(
+    'PointGone',
+    `no copy of ${task.point.name} can be read: ${why.join('; ') || 'none is left on either side'}`,
+    'Choose another point: npm run explain lists those that are there.',
+  );
 };
 
 /** The target could not be read: neither missing nor there. */
 const unreadTarget = (
   history: RunHistory,
-  { target }: RestoreTask,
-  { target: seen }: ExamineData,
+  task: RestoreTask,
+  { decision, observed: examined }: Answered<'examine', 'examination'>,
   isLast: boolean,
 ): BackupStep | undefined => {
+  const { target } = task;
+  const { target: seen } = examined.data;
   if (seen.state === 'read' || seen.state === 'missing') return undefined;
   const tries = currentSteps(history).filter(
     ({ observed }) => observed?.kind === 'examination' && observed.data.target.state === seen.state,
@@ -144,14 +183,7 @@ const unreadTarget = (
       `${why} (looked ${tries} times)`,
       'Start the restore again when the cluster answers.',
     );
-  return isLast
-    ? wait(backoff(tries), why)
-    : operation(history, { kind: 'examine', from: lastSide(history), reason: `look again: ${why}`.slice(0, 900) });
-};
-
-const lastSide = (history: RunHistory): Side => {
-  const last = currentSteps(history).findLast(({ decision }) => decision.kind === 'examine');
-  return last?.decision.kind === 'examine' ? last.decision.from : 'source';
+  return isLast ? wait(backoff(tries), why) : look(history, task, decision.from, `look again: ${why}`);
 };
 
 /** What no target could make good. */
@@ -175,13 +207,9 @@ const notRestorable = (
       'Correct the paths, or look up which point has them (look machine, versionsOf). Nothing was copied.',
     );
   if (task.selection === null && task.point.digest !== null && point.digest !== task.point.digest) {
-    const other = sidesToRead(task).find((side) => side !== from && !wasRead(history, side));
+    const [other] = unread(history, task);
     return other
-      ? operation(history, {
-          kind: 'examine',
-          from: other,
-          reason: `the copy on ${cluster} is not what was verified: look at the other one`,
-        })
+      ? look(history, task, other, `the copy on ${cluster} is not what was verified: look at the other one`)
       : fail(
           'RestoreDiffers',
           `${task.point.name} on ${cluster} lists as ${point.digest}, verified was ${task.point.digest}`,
@@ -191,16 +219,10 @@ const notRestorable = (
   return undefined;
 };
 
-const wasRead = (history: RunHistory, side: Side): boolean =>
-  currentSteps(history).some(
-    ({ decision, observed }) =>
-      decision.kind === 'examine' && decision.from === side && observed?.kind === 'examination',
-  );
-
 // ---------------------------------------------------------------- the target
 
-const targetOf = (data: ExamineData, made: RunStep | undefined): Target | undefined => {
-  if (made?.observed?.kind === 'bucket') return { created: made.observed.bucket.created, isNew: true };
+const targetOf = (data: ExamineData, made: Answered<'create-target', 'bucket'> | undefined): Target | undefined => {
+  if (made) return { created: made.observed.bucket.created, isNew: true };
   return data.target.state === 'read'
     ? { created: data.target.bucket.created, isNew: false, seen: data.target }
     : undefined;
@@ -235,11 +257,11 @@ const copies = (replication: string): number => {
 const conflicts = (
   history: RunHistory,
   task: RestoreTask,
-  { source }: ExamineData,
+  { source, point }: ExamineData,
   target: Target,
 ): BackupStep | undefined => {
   if (target.isNew) return undefined;
-  const { bucket, absent, clash, first } = target.seen;
+  const { bucket, absent, clash, replacedBytes, first } = target.seen;
   const where = `${task.target.bucket} on ${task.target.cluster.name}`;
   if (bucket.layout === 'OBJECT_STORE')
     return fail(
@@ -258,7 +280,8 @@ const conflicts = (
       `${clash} paths are a file in the point and a directory at ${where}, or the other way round: ${first.map(({ path }) => path).join(', ')}`,
       'Move them away, or restore to a side bucket. Nothing was copied.',
     );
-  const growth = absent.bytes * copies(bucket.replication || source.replication);
+  const larger = task.overwrite === 'never' ? 0 : Math.max(0, point.bytes - absent.bytes - replacedBytes);
+  const growth = (absent.bytes + larger) * copies(bucket.replication || source.replication);
   if (bucket.quotaInBytes > 0 && bucket.usedBytes + growth > bucket.quotaInBytes)
     return fail(
       'QuotaExceeded',
@@ -274,7 +297,7 @@ const conflicts = (
   return undefined;
 };
 
-const confirmed = (
+const confirm = (
   history: RunHistory,
   task: RestoreTask,
   from: Side,
@@ -282,17 +305,14 @@ const confirmed = (
   target: Target,
   now: EpochMs,
 ): Verdict | undefined => {
+  if (!needsConfirmation(task, target)) return undefined;
   const allowed = task.confirmed;
-  if (!allowed) {
-    const plan = restorePlan(history.run, task, from, data, target, now);
-    return (
-      plan && {
-        kind: 'plan',
-        plan,
-        reason: 'it overwrites or deletes, or writes where people work: a person has to confirm it',
-      }
-    );
-  }
+  if (!allowed)
+    return {
+      kind: 'plan',
+      plan: restorePlan(history.run, task, from, data, target, now),
+      reason: 'it overwrites or deletes, or writes where people work: a person has to confirm it',
+    };
   const { replaced, deleted } = effectOn(task, target);
   if (allowed.targetCreated === target.created && replaced <= allowed.replaced && deleted <= allowed.deleted)
     return undefined;
@@ -303,7 +323,33 @@ const confirmed = (
   );
 };
 
+const keep = (history: RunHistory, task: RestoreTask, target: Target): BackupStep | undefined => {
+  const { replaced, deleted } = effectOn(task, target);
+  if (!isLossy(task, target)) return undefined;
+  return operation(history, {
+    kind: 'safety-snapshot',
+    name: safetySnapshotOf(history.run),
+    reason: `${replaced} files are there and may be replaced, ${deleted} are deleted: keep what is there`,
+  });
+};
+
 // ---------------------------------------------------------------- copying and comparing
+
+const copy = (history: RunHistory, task: RestoreTask, from: Side, target: Target, now: EpochMs): BackupStep => {
+  const next = restore(history, task, from, target);
+  // Another host cannot see the lock of the one on which a copy may still be alive.
+  const elsewhere = copiesAlive(history, now).filter(({ host }) => !('host' in next) || host !== next.host);
+  return elsewhere.length > 0
+    ? wait(untilOver(elsewhere, now), `the copy on ${elsewhere[0]?.host} may still be alive`)
+    : next;
+};
+
+const copiesAlive = ({ pair }: RunHistory, now: EpochMs): RunHistory['pair']['copies'] =>
+  pair.copies.filter(({ to, deadline }) => to === null && now < deadline);
+
+/** Not as long as a lease without a sign of life. */
+const untilOver = (copies: RunHistory['pair']['copies'], now: EpochMs): DurationSeconds =>
+  seconds(Math.min(900, Math.max(5, ...copies.map(({ deadline }) => secondsBetween(now, deadline)))));
 
 const restore = (history: RunHistory, task: RestoreTask, from: Side, target: Target): BackupStep => {
   const copySeconds = seconds(Math.min(history.run.policy.limits.copyTimeout, LONGEST_COPY));
@@ -323,11 +369,7 @@ const restore = (history: RunHistory, task: RestoreTask, from: Side, target: Tar
 /** A drill asks the other side, whose content the copy must have; if that one cannot be asked, the copy itself. */
 const compare = (history: RunHistory, task: RestoreTask, from: Side): BackupStep => {
   const other = Side.options.find((side) => side !== from && task.point[side]);
-  const isRefused = currentSteps(history).some(
-    ({ decision, observed }) =>
-      decision.kind === 'compare' && decision.against === other && observed?.kind === 'not-done',
-  );
-  const against = task.purpose === 'drill' && other && !isRefused ? other : from;
+  const against = task.purpose === 'drill' && other && !isOutOfReach(history, other) ? other : from;
   return operation(history, {
     kind: 'compare',
     against,
@@ -337,6 +379,19 @@ const compare = (history: RunHistory, task: RestoreTask, from: Side): BackupStep
   });
 };
 
+/** Whether comparing with this side was refused, or it was away as often as the policy tries. */
+const isOutOfReach = (history: RunHistory, side: Side): boolean => {
+  const failures = comparisonsWith(history, side).flatMap(({ observed }) =>
+    observed?.kind === 'not-done' ? [observed] : [],
+  );
+  return (
+    failures.some(({ outcome }) => outcome !== 'unreachable') || failures.length >= history.run.policy.limits.attempts
+  );
+};
+
+const comparisonsWith = (history: RunHistory, side: Side): readonly RunStep[] =>
+  currentSteps(history).filter(({ decision }) => decision.kind === 'compare' && decision.against === side);
+
 const differencesIn = ({ missing, changed, extra, first }: CompareData): string =>
   `${missing} missing, ${changed} differ, ${extra} extra: ${first
     .map(
@@ -344,24 +399,41 @@ const differencesIn = ({ missing, changed, extra, first }: CompareData): string 
     )
     .join(', ')}`;
 
+/** What was at the target before this run wrote to it. */
+const before = (history: RunHistory): Extract<SeenTarget, { state: 'read' }> | undefined => {
+  const begin = currentSteps(history).find(({ decision }) => decision.kind === 'restore');
+  const seen = currentSteps(history).findLast(
+    (step): step is Answered<'examine', 'examination'> =>
+      step.n < (begin?.n ?? 0) && isAnswered('examine', 'examination')(step),
+  );
+  return seen?.observed.data.target.state === 'read' ? seen.observed.data.target : undefined;
+};
+
+/** What was there before and was to stay may differ, but nothing else: not in more files, nor in the length of more. */
+const isAsItWas = (
+  history: RunHistory,
+  { missing, changed, extra, checksums }: CompareData,
+  exact: boolean,
+): boolean => {
+  const { sameLength = 0, otherLength = 0, clash = 0 } = before(history) ?? {};
+  return (
+    missing === 0 &&
+    (!exact || extra === 0) &&
+    changed <= sameLength + otherLength + clash &&
+    changed - (checksums?.differ ?? 0) <= otherLength + clash
+  );
+};
+
 const outcome = (
   history: RunHistory,
   task: RestoreTask,
   from: Side,
   examined: ExamineData,
-  target: Target,
   { decision, observed, observedAt, decidedAt }: Answered<'compare', 'comparison'>,
 ): BackupStep => {
   const { data } = observed;
-  const { leftAlone } = effectOn(task, target);
   const where = `${task.target.bucket} on ${task.target.cluster.name}`;
-  // What was there before and was to stay may differ, but nothing else.
-  const isAsAsked =
-    data.equal ||
-    (task.overwrite === 'never' &&
-      data.missing === 0 &&
-      data.changed <= leftAlone &&
-      (!decision.exact || data.extra === 0));
+  const isAsAsked = data.equal || (task.overwrite === 'never' && isAsItWas(history, data, decision.exact));
   if (!isAsAsked)
     return fail(
       'RestoreDiffers',
@@ -374,7 +446,7 @@ const outcome = (
         : 'Somebody may have written there meanwhile. Start the restore again; it copies what differs.',
     );
   const totals = copiedBy(history);
-  const begin = currentSteps(history)[0]?.decidedAt ?? decidedAt;
+  const begin = currentSteps(history).find(({ decision: { kind } }) => kind === 'examine')?.decidedAt ?? decidedAt;
   const took = secondsBetween(begin, observedAt ?? decidedAt);
   const common = {
     point: task.point.name,
@@ -386,8 +458,7 @@ const outcome = (
     level: data.level,
   };
   if (task.purpose === 'restore') {
-    const { replaced, deleted } = effectOn(task, target);
-    const kept = replaced + deleted > 0 ? safetySnapshotOf(history.run) : null;
+    const kept = currentSteps(history).findLast(isAnswered('safety-snapshot', 'snapshot'))?.decision.name ?? null;
     return {
       kind: 'done',
       outcome: {
@@ -449,61 +520,79 @@ const failureOf = (history: RunHistory, task: RestoreTask, now: EpochMs): Backup
   const last = currentSteps(history).at(-1);
   if (!last?.observed || !isFailure(last.observed)) return undefined;
   const { decision, observed } = last;
-  const code = observed.kind === 'not-done' ? observed.code : '';
-  const why = observed.kind === 'not-done' ? observed.message : '';
   switch (decision.kind) {
-    case 'examine': {
-      const isRefused = observed.kind === 'not-done';
-      const others = sidesToRead(task).filter((side) => side !== decision.from && !wasRefused(history, side));
-      if (isRefused && others.length > 0) return undefined;
-      return GONE.has(code) ? pointGone(task, decision.from, why) : afterFailure(history, last);
-    }
+    case 'examine':
+      return observed.kind === 'not-done' ? refused(history, task, last) : afterFailure(history, last);
     case 'restore':
-      return copyFailure(history, task, decision, observed, now) ?? afterFailure(history, last);
-    case 'compare':
-      if (GONE.has(code) && decision.against !== lastSide(history)) return undefined;
-      return GONE.has(code) ? pointGone(task, decision.against, why) : afterFailure(history, last);
+      return copyFailure(history, task, observed, now) ?? afterFailure(withoutProgress(history, last), last);
+    case 'compare': {
+      const isNextBest = task.purpose === 'drill' && decision.against !== readFrom(history);
+      if (isNextBest && isOutOfReach(history, decision.against)) return undefined;
+      if (isOneOf(GONE, observed)) return goneAfterAll(task, decision.against, observed);
+      const { against } = decision;
+      const steps = history.steps.filter((it) => it.decision.kind !== 'compare' || it.decision.against === against);
+      return afterFailure({ ...history, steps }, last);
+    }
     default:
       return afterFailure(history, last);
   }
 };
 
-const wasRefused = (history: RunHistory, side: Side): boolean =>
-  currentSteps(history).some(
-    ({ decision, observed }) => decision.kind === 'examine' && decision.from === side && observed?.kind === 'not-done',
-  );
+/** A copy could not be looked at: another one that was not tried yet, else the one that may come back. */
+const refused = (history: RunHistory, task: RestoreTask, last: RunStep): BackupStep | undefined => {
+  if (unread(history, task).length > 0) return undefined;
+  const mayComeBack = readable(history, task);
+  if (mayComeBack.length === 0) return pointGone(history, task);
+  const isOpen = ({ decision }: RunStep) => decision.kind === 'examine' && mayComeBack.includes(decision.from);
+  return afterFailure(history, isOpen(last) ? last : currentSteps(history).findLast(isOpen));
+};
 
-const pointGone = (task: RestoreTask, side: Side, why: string): BackupStep =>
+const readFrom = (history: RunHistory): Side | undefined =>
+  currentSteps(history).findLast(isAnswered('examine', 'examination'))?.decision.from;
+
+type NotDone = Extract<Observation, { kind: 'not-done' }>;
+
+const isOneOf = (codes: ReadonlySet<string>, observed: Observation): observed is NotDone =>
+  observed.kind === 'not-done' && codes.has(observed.code);
+
+/** The copy was there when it was looked at. */
+const goneAfterAll = (task: RestoreTask, side: Side, { message }: NotDone): BackupStep =>
   fail(
     'PointGone',
-    `${task.point.name} cannot be read on ${task.point[side]?.cluster.name}: ${why}`,
+    `${task.point.name} cannot be read any more on ${task.point[side]?.cluster.name}: ${message}`,
     'Choose another point: npm run explain lists those that are there.',
   );
+
+const madeProgress = (observed: Observation | null): boolean =>
+  observed?.kind === 'not-done' && observed.code === 'copy-timeout' && (observed.restored?.copy?.filesCopied ?? 0) > 0;
+
+/** The failures that count: not those of a copy that was further on after them, nor the waits for another copy. */
+const withoutProgress = (history: RunHistory, last: RunStep): RunHistory => {
+  const isBusy = ({ observed }: RunStep) => observed?.kind === 'not-done' && observed.code === 'bucket-busy';
+  return {
+    ...history,
+    steps: history.steps.filter((step) => !madeProgress(step.observed) && (isBusy(last) || !isBusy(step))),
+  };
+};
 
 const copyFailure = (
   history: RunHistory,
   task: RestoreTask,
-  decision: Extract<BackupStep, { kind: 'restore' }>,
   observed: Observation,
   now: EpochMs,
 ): BackupStep | undefined => {
-  const deadline = history.pair.copies.at(-1)?.deadline;
   const where = `${task.target.bucket} on ${task.target.cluster.name}`;
-  if (observed.kind === 'no-answer') {
-    const mayLive = deadline !== undefined && now < deadline && observed.error !== 'EdgeUnreachable';
-    const isAlone = task.target.cluster.hosts.length === 1;
-    // Another host cannot see the lock of the first, on which the copy may still be alive.
-    return mayLive && !isAlone
-      ? wait(untilThen(now, deadline), `the copy on ${decision.host} may still be alive`)
-      : undefined;
-  }
   if (observed.kind !== 'not-done') return undefined;
-  if (GONE.has(observed.code)) return pointGone(task, decision.from, observed.message);
+  if (GONE.has(observed.code)) return goneAfterAll(task, readFrom(history) ?? 'source', observed);
+  // It moves on; only a copy that does not is given up.
+  if (madeProgress(observed)) return wait(SOON, 'the time of one command was not enough for all: go on');
   switch (observed.code) {
-    case 'bucket-busy':
-      return deadline !== undefined && now < deadline
-        ? wait(untilThen(now, deadline), `an earlier copy into ${where} is still alive: ${observed.message}`)
+    case 'bucket-busy': {
+      const alive = copiesAlive(history, now);
+      return alive.length > 0
+        ? wait(untilOver(alive, now), `an earlier copy into ${where} is still alive: ${observed.message}`)
         : undefined;
+    }
     case 'bucket-other':
       return fail(
         'ChangedMeanwhile',
@@ -514,35 +603,76 @@ const copyFailure = (
       return fail('RestoreConflicts', `${where}: ${observed.message}`, 'Move it away, or restore to a side bucket.');
     case 'selection-unmatched':
       return fail('PathsNotFound', observed.message, 'Correct the paths. Nothing was copied.');
-    case 'copy-timeout':
-      // It moves on; only a copy that does not is given up.
-      return (observed.restored?.copy?.filesCopied ?? 0) > 0
-        ? wait(SOON, 'the time of one command was not enough for all: go on')
-        : undefined;
     default:
       return undefined;
   }
 };
 
 const SOON = seconds(5);
-const untilThen = (now: EpochMs, then: EpochMs): DurationSeconds =>
-  seconds(Math.min(300, Math.max(5, secondsBetween(now, then))));
 
 // ---------------------------------------------------------------- scratch buckets of drills
 
-/** What an earlier drill left behind, before anything new is made. */
-const removeLeftover = (history: RunHistory, task: RestoreTask): BackupStep | undefined => {
-  const { scratch } = history.pair;
-  if (!scratch || scratch.runId === history.run.runId || scratch.cluster !== task.target.cluster.name) return undefined;
-  return removal(history, scratch, 'an earlier drill left it behind');
+/** The first step of this attempt that removes the bucket that it has restored to: what came of the drill was known then. */
+const removalBegan = (history: RunHistory, { target }: RestoreTask): number | undefined => {
+  const looked = firstLook(history);
+  return currentSteps(history).find(
+    ({ n, decision }) =>
+      looked !== undefined && n > looked && decision.kind === 'remove-scratch' && decision.bucket === target.bucket,
+  )?.n;
 };
 
-const removeScratch = (history: RunHistory, task: RestoreTask, verdict: Verdict): BackupStep | undefined => {
+const firstLook = (history: RunHistory): number | undefined =>
+  currentSteps(history).find(({ decision }) => decision.kind === 'examine')?.n;
+
+/** The run as it was before a step, also when another execution goes on since. */
+const until = (history: RunHistory, step: number): RunHistory => {
+  const { run } = history;
+  const factsFrom = (run.factsFrom ?? 0) > step ? run.firstStep : (run.factsFrom ?? 0);
+  return { ...history, run: { ...run, factsFrom }, steps: history.steps.filter(({ n }) => n < step) };
+};
+
+/** What an earlier drill, or an earlier attempt of this one, left behind: before anything new is made. */
+const removeLeftover = (history: RunHistory, task: RestoreTask): BackupStep | undefined => {
+  const { scratch } = history.pair;
+  if (!scratch) return undefined;
+  const { source, replica } = history.run.policy;
+  if (scratch.cluster !== task.target.cluster.name)
+    return [source.name, replica?.name].includes(scratch.cluster)
+      ? fail(
+          'ScratchNotRemoved',
+          `the scratch bucket ${scratch.bucket} of an earlier drill is on ${scratch.cluster}, where this one does not work`,
+          'Set drills.on back for one drill, which removes it.',
+        )
+      : undefined;
+  const isOfThisAttempt = scratch.runId === history.run.runId && firstLook(history) !== undefined;
+  return isOfThisAttempt ? undefined : removal(history, scratch, 'an earlier drill left it behind');
+};
+
+const removeScratch = (
+  history: RunHistory,
+  verdict: Extract<BackupStep, { kind: 'done' | 'fail' }>,
+): BackupStep | undefined => {
   const { scratch } = history.pair;
   if (!scratch || scratch.runId !== history.run.runId) return undefined;
-  const why = verdict.kind === 'fail' ? `the drill failed (${verdict.error})` : 'the drill is over';
-  return removal(history, scratch, `${why}: ${task.point.name} was restored to it`);
+  const why =
+    verdict.kind === 'fail'
+      ? `the drill failed (${verdict.error}: ${verdict.reason})`.slice(0, 500)
+      : 'the drill is over';
+  return removal(history, scratch, why);
 };
+
+/** A drill is given up while an operation of it may be alive, which may write to its scratch bucket. */
+const scratchLeftBy = (
+  { run, pair }: RunHistory,
+  verdict: Extract<BackupStep, { kind: 'fail' }>,
+): BackupStep | undefined =>
+  pair.scratch?.runId === run.runId
+    ? fail(
+        'ScratchNotRemoved',
+        `${verdict.reason}, so ${pair.scratch.bucket} was not removed`,
+        `${verdict.remedy} The next drill removes the bucket.`,
+      )
+    : undefined;
 
 /**
  * A scratch bucket is known by its creation time. One that was never answered for is asked to be made once more: either
@@ -556,18 +686,20 @@ const removal = (
   const { limits, drills } = history.run.policy;
   const last = currentSteps(history).at(-1);
   const kind = created === null ? 'create-target' : 'remove-scratch';
-  const tries = failuresOf(history, kind);
-  if (last?.decision.kind === kind && last.observed && isFailure(last.observed)) {
-    const failed = afterFailure(history, last);
-    if (failed?.kind === 'wait') return failed;
-  }
+  const isOfBucket = ({ decision }: RunStep) => decision.kind === kind && decision.bucket === bucket;
+  const failures = currentSteps(history).filter(
+    (step) => isOfBucket(step) && step.observed && isFailure(step.observed),
+  );
+  const tries = failures.length;
   // What could not be made may have used up the tries of making it.
   if (tries >= (created === null ? 2 : 1) * limits.attempts)
     return fail(
       'ScratchNotRemoved',
-      `the scratch bucket ${bucket} could not be removed (${tries} times): ${messageOf(last)}; ${reason}`,
+      `the scratch bucket ${bucket} could not be removed (${tries} times): ${messageOf(failures.at(-1))}; ${reason}`,
       `Remove it: ozone sh bucket delete -r --yes o3://…/${bucket}. The next drill tries again${drills ? '' : ' when there is one'}.`,
     );
+  if (last && last === failures.at(-1))
+    return wait(backoff(tries), `${bucket} could not be removed: ${messageOf(last)}`);
   if (created === null)
     return operation(history, {
       kind: 'create-target',

@@ -1,10 +1,10 @@
 import type { PairState, RecoveryPoint } from '../domain/ledger.ts';
 import type { BucketRef } from '../domain/names.ts';
-import type { Drills } from '../domain/policy.ts';
+import type { Drills, Policy } from '../domain/policy.ts';
 import type { PassedDrill } from '../domain/restore.ts';
 import type { DrillTurn } from '../domain/retention.ts';
 import { type DurationSeconds, type EpochMs, epochMs, later, seconds } from '../domain/units.ts';
-import { occurrences } from './occurrences.ts';
+import { longestGap, occurrences } from './occurrences.ts';
 
 /** What one bucket brings to the rota of its policy. */
 export interface BucketToDrill extends DrillTurn {
@@ -64,8 +64,9 @@ export const dueForDrill = (
     sorted.map(({ deadline }) => deadline),
     next,
   );
-  // What all later slots together cannot take: with as many in each of them as the span asks for.
-  const most = Math.ceil(buckets.length / Math.max(1, next.length));
+  // What all later slots together cannot take, with as many in each of them as the span asks for: of its slots one is this one's
+  // own and one the reserve.
+  const most = Math.ceil(buckets.length / Math.max(1, next.length - 1));
   const pressing = sorted
     .slice(0, Math.max(0, ...left.map((slots, index) => index + 1 - most * (slots - 1))))
     // Without a point a drill can only fail, aloud: that is for when the promise would be broken.
@@ -78,3 +79,26 @@ export const dueForDrill = (
     .slice(0, Math.max(0, first));
   return [...pressing, ...untried].map(({ bucket }) => bucket);
 };
+
+const DAY = 86_400_000;
+const days = (milliseconds: number): number => Math.ceil((10 * milliseconds) / DAY) / 10;
+
+/** Drills that a policy promises more often than its schedule is due: for whoever writes the file. */
+export const problemsOfDrills = (
+  policies: readonly Policy[],
+): readonly { readonly path: readonly string[]; readonly message: string }[] =>
+  policies.flatMap(({ name, drills }) => {
+    if (!drills) return [];
+    const gap = longestGap(drills.cron);
+    if (gap <= drills.within * 1000) return [];
+    const every = Number.isFinite(gap)
+      ? `up to ${days(gap)} days pass between two slots`
+      : 'there are hardly any slots';
+    const enough = Number.isFinite(gap) ? `write at least ${Math.ceil(gap / DAY)}d, or ` : 'write ';
+    return [
+      {
+        path: ['policies', name, 'drills', 'within'],
+        message: `${every}, and every bucket is to be drilled within ${days(drills.within * 1000)} days, ${enough}a schedule that is due more often`,
+      },
+    ];
+  });

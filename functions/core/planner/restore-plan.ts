@@ -26,15 +26,22 @@ export const effectOn = ({ overwrite, deleteExtra }: RestoreTask, target: Target
   };
 };
 
-/** Of a restore in place, of one that deletes, and of one that overwrites something a person has to say that it is meant. */
-export const needsConfirmation = (task: RestoreTask, target: Target): boolean => {
-  const { replaced } = effectOn(task, target);
-  return task.target.kind === 'in-place' || task.deleteExtra || replaced > 0;
+/** Whether something that is there may be lost. What is in a scratch bucket a drill has put there. */
+export const isLossy = (task: RestoreTask, target: Target): boolean => {
+  const { replaced, deleted } = effectOn(task, target);
+  return task.target.kind !== 'scratch' && replaced + deleted > 0;
 };
 
-/** The snapshot that keeps what is overwritten or deleted: one for each restore. Nothing of this product ever deletes it. */
-export const safetySnapshotOf = ({ slot }: Pick<BackupRun, 'slot'>): SnapshotName =>
-  SnapshotName.parse(`restore-safety-${compactTime(slot)}`);
+/** Of a restore in place, of one that deletes, and of one that overwrites something a person has to say that it is meant. */
+export const needsConfirmation = (task: RestoreTask, target: Target): boolean =>
+  task.target.kind === 'in-place' || task.deleteExtra || isLossy(task, target);
+
+/**
+ * The snapshot that keeps what is overwritten or deleted, of each execution its own: what an earlier one kept may be from
+ * before somebody wrote there. Nothing of this product ever deletes it.
+ */
+export const safetySnapshotOf = ({ slot, lease }: Pick<BackupRun, 'slot' | 'lease'>): SnapshotName =>
+  SnapshotName.parse(`restore-safety-${compactTime(slot)}-${lease}`);
 
 export const restorePlan = (
   run: BackupRun,
@@ -43,9 +50,9 @@ export const restorePlan = (
   { point: selected, source: _, target: seen }: ExamineData,
   target: Target,
   now: EpochMs,
-): RestorePlan | undefined => {
+): RestorePlan => {
   const copy = task.point[from];
-  if (!copy) return undefined;
+  if (!copy) throw new Error(`${task.point.name} was read where it has no copy`);
   const { replaced, deleted, leftAlone } = effectOn(task, target);
   const absent = target.isNew ? selected : target.seen.absent;
   const toCopy = {
@@ -84,7 +91,7 @@ export const restorePlan = (
               `${path}: ${point ?? 'not in the point'}, at the target ${at ?? 'nothing'}`,
           )
         : [],
-    safetySnapshot: replaced + deleted > 0 ? safetySnapshotOf(run) : null,
+    isKept: isLossy(task, target),
     seconds: restoreTime(task.rate, toCopy),
     basis: task.rate.basis,
   };
@@ -92,24 +99,10 @@ export const restorePlan = (
 
 /** `12 files (3000 bytes) of odr-… on dr into prod/sales/orders: 10 are replaced, 2 deleted; about 40 s`. */
 export const describePlan = (plan: RestorePlan): string => {
-  const {
-    files,
-    bytes,
-    point,
-    from,
-    target,
-    absent,
-    replaced,
-    leftAlone,
-    deleted,
-    safetySnapshot,
-    seconds: time,
-  } = plan;
+  const { files, bytes, point, from, target, absent, replaced, leftAlone, deleted, isKept, seconds: time } = plan;
   return [
     `${plan.scope} of ${point} on ${from} (${files} files, ${bytes} bytes) into ${target.bucket} on ${target.cluster}: ${absent} files are not there, ${replaced} are there and are replaced where they differ, ${leftAlone} are left alone, ${deleted} that the point has not are deleted`,
-    safetySnapshot
-      ? `what is there now is kept in the snapshot ${safetySnapshot}`
-      : 'nothing that is there now is lost',
+    isKept ? 'what is there now is kept in a snapshot restore-safety-…' : 'nothing that is there now is lost',
     `about ${time} s (${plan.basis})`,
   ].join('; ');
 };

@@ -13,7 +13,7 @@ import { recordRunEnd, summaryOf } from './recording.ts';
 export interface CloseDependencies {
   readonly ledger: Pick<
     Ledger,
-    'loadRun' | 'closeRun' | 'releaseLease' | 'releaseDiffSlot' | 'livingPoints' | 'changePoint'
+    'loadRun' | 'closeRun' | 'releaseLease' | 'releaseDiffSlot' | 'livingPoints' | 'changePoint' | 'changePair'
   >;
   readonly records: Pick<Records, 'append'>;
   readonly clock: Clock;
@@ -39,7 +39,11 @@ export const recordOutcome =
     const { outcome } = decided;
     const end = { status: 'succeeded', outcome, failure: null, endedAt: deps.clock.now() } as const;
     await recordOnce(deps, known, lease, end, summaryOf(outcome));
-    await letGo(deps, known.run, lease, outcome.kind === 'drilled' ? passed(outcome, end.endedAt) : null);
+    const drill = outcome.kind === 'drilled' ? { point: outcome.point, drill: passed(outcome, end.endedAt) } : null;
+    await letGo(deps, known.run, lease, drill?.drill ?? null);
+    // The drills remember it too: the point may be deleted long before the next one.
+    if (drill && known.run.lease === lease && known.run.status === 'open')
+      await deps.ledger.changePair(known.run.pair, lease, { lastDrill: drill });
     await deps.ledger.closeRun(known.run, lease, end);
     await giveBack(deps, known.run, lease);
     return { ...outcome, runId };

@@ -92,10 +92,7 @@ const takeTurns = async (
   const { ledger } = deps;
   const { drills } = policy;
   if (!drills)
-    throw new DrError(
-      'PolicyInvalid',
-      `the policy ${policy.name} has no drills: add them, or start the drill of one bucket by hand`,
-    );
+    throw new DrError('PolicyInvalid', `the policy ${policy.name} has no drills: give it some, with a schedule`);
   const looked = await inParallel(buckets, AT_ONCE, async (bucket) => {
     const [points, pair] = await Promise.all([
       ledger.livingPoints(pairId(policy.source.name, bucket, policy.replica?.name ?? null)),
