@@ -327,6 +327,11 @@ export class Lab {
     return this.ozone.snapshots(`ofs://${side === 'source' ? 'prod' : 'dr'}/${bucket}`);
   }
 
+  /** Of the first bucket. */
+  get pairId(): PairId {
+    return this.#pairOf(this.#bucket);
+  }
+
   pair(bucket = this.#bucket): Promise<PairState> {
     return this.ledger.loadPair(this.#pairOf(bucket));
   }
