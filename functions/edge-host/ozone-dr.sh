@@ -1342,7 +1342,7 @@ list_at() {
     {
       path = substr($0, 3)
       if (/^l/) { match(path, /^[A-Za-z0-9._\/=-]*/); exact = RLENGTH == length(path) }
-      else { match(path, /\|/ ? /^/ : /^[A-Za-z0-9_\/=-]*/); exact = 0 }
+      else { if (path ~ /\|/) path = ""; match(path, /^[A-Za-z0-9_\/=-]*/); exact = 0; if (substr(path, RLENGTH + 1) ~ /^[?*+{]/) RLENGTH-- }
       path = substr(path, 1, RLENGTH)
       if (!exact) sub(/[^\/]*$/, "", path)
     }
@@ -1695,7 +1695,7 @@ make_unit() {
   exit_code=$?
   ((exit_code > 0)) || return 0
   ERROR=$(tail -c 1000 "$WORK/distcp.log")
-  case $ERROR in *'already exists'* | *'ot a directory'*) refuse clash "a directory above what is selected is a file at the target: $ERROR" ;; esac
+  case $ERROR in *'Unable to create directory: '* | *': Is not a directory'*) refuse clash "a directory above what is selected is a file at the target: $ERROR" ;; esac
   classify_error "$exit_code"
   case $ERROR_CODE in timeout | unknown-host | connection) finish unreachable "$ERROR_CODE" "$ERROR" ;; esac
   copy_failed copy-failed "the directory could not be made: hadoop fs ended with exit code $exit_code"

@@ -99,6 +99,10 @@ export const documentOf: Readonly<Record<string, BlastRadius>> = {
   'create-bucket': 'protect',
   tidy: 'destroy',
   delete: 'destroy',
+  examine: 'observe',
+  compare: 'observe',
+  restore: 'restore',
+  'remove-scratch': 'restore',
 };
 
 const quote = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
