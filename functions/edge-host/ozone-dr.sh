@@ -1349,7 +1349,7 @@ list_at() {
     {
       path = substr($0, 3)
       if (/^l/) { match(path, /^[A-Za-z0-9._\/=-]*/); exact = RLENGTH == length(path) }
-      else { match(path, /\|/ ? /^/ : /^[A-Za-z0-9_\/=-]*/); exact = 0 }
+      else { if (path ~ /\|/) path = ""; match(path, /^[A-Za-z0-9_\/=-]*/); exact = 0; if (substr(path, RLENGTH + 1) ~ /^[?*+{]/) RLENGTH-- }
       path = substr(path, 1, RLENGTH)
       if (!exact) sub(/[^\/]*$/, "", path)
     }

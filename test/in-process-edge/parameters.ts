@@ -10,6 +10,7 @@ const operation = 'op-[0-9a-f]{24}-[0-9]{3}';
 const id = '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}';
 const uuid = `^$|^${id}$`;
 const point = `odr-[a-z0-9.-]{1,59}=${id}`;
+const created = '^$|^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{5,15}Z$';
 const snapshot = '^$|^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$';
 
 /** The script's patterns; `operation` and `verb` are read first. */
@@ -24,7 +25,7 @@ const PATTERNS: Readonly<Record<string, string>> = {
   baseSourceId: uuid,
   baseReplicaId: uuid,
   sealId: uuid,
-  replicaCreated: '^$|^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{5,15}Z$',
+  replicaCreated: created,
   mode: '^(|bootstrap|resync|incremental)$',
   empty: '^(yes|no)$',
   fence: '^[0-9]{1,12}$',
@@ -51,15 +52,22 @@ const PATTERNS: Readonly<Record<string, string>> = {
   path64: '^[A-Za-z0-9+/]{0,700}[A-Za-z0-9+/]{0,668}={0,2}$',
   token: '^[0-9]{0,40}$',
   limit: '^[0-9]{1,4}$',
+  selection: '^$|^[0-9a-f]{64}$',
+  selectionUrl: '^$|^https?://[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]{1,5})?/[A-Za-z0-9/?&=%._~+:@-]+$',
+  overwrite: '^(|never|if-different|always)$',
+  deleteExtra: '^(yes|no)$',
+  exact: '^(yes|no)$',
+  targetCreated: created,
 };
 
-const VERBS: Readonly<Record<Verb, { readonly document: BlastRadius; readonly needs: readonly string[] }>> = {
+/** What the documents protect and restore run is of both. */
+const VERBS: Readonly<Record<Verb, { readonly document: BlastRadius | 'both'; readonly needs: readonly string[] }>> = {
   survey: { document: 'observe', needs: ['source'] },
   diff: { document: 'observe', needs: ['source', 'base', 'target'] },
   verify: { document: 'observe', needs: ['source', 'replica', 'target', 'targetId', 'sealId', 'level'] },
-  snapshot: { document: 'protect', needs: ['source', 'target'] },
+  snapshot: { document: 'both', needs: ['source', 'target'] },
   replicate: { document: 'protect', needs: ['source', 'replica', 'target', 'targetId', 'mode'] },
-  'create-bucket': { document: 'protect', needs: ['replica', 'layout'] },
+  'create-bucket': { document: 'both', needs: ['replica', 'layout'] },
   probe: { document: 'observe', needs: ['probed'] },
   tidy: { document: 'destroy', needs: ['replica', 'remove'] },
   delete: { document: 'destroy', needs: ['source', 'remove'] },
@@ -115,7 +123,11 @@ const isVerb = (text: string): text is Verb => Object.hasOwn(VERBS, text);
 
 export type Read =
   | { readonly verb: Verb; readonly checked: Parameters }
-  | { readonly code: 'bad-parameter' | 'verb-not-allowed'; readonly message: string; readonly checked: Parameters };
+  | {
+      readonly code: 'bad-parameter' | 'verb-not-allowed' | 'scratch-name';
+      readonly message: string;
+      readonly checked: Parameters;
+    };
 
 /** `read_parameters` of the script: what was passed, checked once more. `checked` is what had passed so far. */
 export const readParameters = (document: BlastRadius, given: Parameters): Read => {
@@ -129,7 +141,10 @@ export const readParameters = (document: BlastRadius, given: Parameters): Read =
     checked[parameter] = value;
   }
   const { verb = '', mode, base, target, replicaCreated, empty } = checked;
-  if (!isVerb(verb) || VERBS[verb].document !== document)
+  const isOfDocument = (known: Verb): boolean =>
+    VERBS[known].document === document ||
+    (VERBS[known].document === 'both' && (document === 'protect' || document === 'restore'));
+  if (!isVerb(verb) || !isOfDocument(verb))
     return { code: 'verb-not-allowed', message: `the document ${document} does not run the verb ${verb}`, checked };
   const missing = (needed: readonly string[]) => needed.find((it) => checked[it] === '');
   const needed = missing(VERBS[verb].needs);
@@ -152,6 +167,20 @@ export const readParameters = (document: BlastRadius, given: Parameters): Read =
     if (base !== '' && missing(['baseSourceId']))
       return bad('a comparison since a base needs the parameter baseSourceId');
   }
+  if (verb === 'examine' || verb === 'compare' || verb === 'restore') {
+    if ((checked.selection === '') !== (checked.selectionUrl === '')) return bad('a selection is its hash and its URL');
+    if ((checked.selectionUrl ?? '').length > 8000) return bad('the URL of the selection is too long');
+  }
+  if (verb === 'compare' && checked.level !== 'listing' && checked.level !== 'full')
+    return bad('compare has the levels listing and full');
+  if (verb === 'restore') {
+    if (['fence', 'copySeconds', 'maps'].some((it) => Number(checked[it]) === 0))
+      return bad('fence, copySeconds and maps must not be 0');
+    if (checked.deleteExtra === 'yes' && checked.overwrite === 'never')
+      return bad('what may overwrite nothing may delete nothing either');
+  }
+  if (verb === 'remove-scratch' && !/\/odr-drill-[a-z0-9.-]+$/.test(checked.replica ?? ''))
+    return { code: 'scratch-name', message: `${checked.replica} is no scratch bucket by its name`, checked };
   const notRemoved = verb === 'tidy' || verb === 'delete' ? whyNotRemoved(verb, checked.remove) : undefined;
   if (notRemoved) return bad(notRemoved);
   const notLookedFor = verb === 'versions' ? whyNotLookedFor(checked) : undefined;

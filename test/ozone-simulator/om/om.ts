@@ -130,7 +130,7 @@ export class Om {
   /** All keys of a bucket; its snapshots keep what they hold. */
   emptyBucket(volume: string, name: string): void {
     this.edit('key-delete', volume, name, (edit) => {
-      for (const { path } of edit.tree().children('')) edit.remove(path, true);
+      for (const { path } of edit.tree().walk('').toReversed()) edit.remove(path, false);
     });
   }
 
