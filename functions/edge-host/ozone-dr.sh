@@ -894,7 +894,8 @@ count_difference() {
     awk '/^      "diffType" : / { kind = substr($3, 2, 1) }
       match($0, /^      "sourcePath" : "\.\//) { $0 = substr($0, RLENGTH + 1); sub(/\/?",?$/, ""); print kind "\t" $0 }' "$section" >>entries
     deletes=$((deletes + $(grep -cE '^ {6}"diffType" : "-",?$' "$section")))
-    renames=$((renames + $(grep -cE '^ {6}"diffType" : "R",?$' "$section")))
+    # Of a file of which only the time was set Ozone 2.2.0 says that it was renamed to where it is.
+    renames=$((renames + $(awk '/^      "(source|target)Path" : / { sub(/,$/, ""); path = $0; sub(/^[^:]*: /, "", path) } /^      "sourcePath"/ { from = path } /^      "targetPath"/ && path != from { n++ } END { print n + 0 }' "$section")))
     last=$(grep -E '^ {6}"diffType" : ' "$section" | tail -n 1)
     token=$(records object "$section" snapshotDiffReport.nextToken) && [[ $token =~ ^\"([0-9]{1,40})\"$ && $last == *'"'[-R]'"'* ]] || break
     token=${BASH_REMATCH[1]}
@@ -1709,7 +1710,7 @@ make_unit() {
 }
 
 copy_selected() {
-  local options=(-pt) sources root="ofs://${P[source]}/.snapshot/${P[target]}${UNIT:+/$UNIT}"
+  local options=() sources root="ofs://${P[source]}/.snapshot/${P[target]}${UNIT:+/$UNIT}"
   case $WAY in
     unit) sources=("$root") ;;
     many) sources=("$root/*") ;;
@@ -1723,6 +1724,8 @@ copy_selected() {
     always:*) options+=(-overwrite) ;;
     if-different:* | never:unit) options+=(-update) ;;
   esac
+  # distcp sets the time of what it leaves alone, too, which the next snapshot difference would call a rename of each file.
+  [[ ${P[overwrite]} != never && -s right ]] || options=(-pt ${options[@]+"${options[@]}"})
   [[ -z $DELETING ]] || options+=(-delete)
   [[ -z $FILTERED ]] || options+=(-filters "$WORK/scratch/filter")
   distcp "${options[@]}" -- "${sources[@]}" "ofs://${P[replica]}${UNIT:+/$UNIT}"

@@ -663,10 +663,11 @@ class Work {
     let renames = 0;
     const entries: (readonly [kind: string, path: string])[] = [];
     for (;;) {
-      const { kinds, sources, token } = this.#page;
+      const { kinds, sources, changes, token } = this.#page;
       entries.push(...sources);
       deletes += kinds.filter((kind) => kind === '-').length;
-      renames += kinds.filter((kind) => kind === 'R').length;
+      // Of a file of which only the time was set Ozone says that it was renamed to where it is.
+      renames += changes.filter(({ kind, path, to }) => kind === 'R' && path !== to).length;
       const complete = token === undefined || !['-', 'R'].includes(kinds.at(-1) ?? '');
       this.#brake(deletes, renames, complete);
       if (complete) break;
@@ -1271,7 +1272,7 @@ class Work {
     this.#bucket.fence = Number(this.#p.fence);
     this.#copy = { exit: 0, seconds: 0, ...this.#counters };
     if (plan.unit !== '' && typeOf(target.all.get(plan.unit)) !== 'd') this.#makeUnit(plan.unit);
-    if (!plan.isEmpty || plan.isDeleting) this.#copySelected(plan);
+    if (!plan.isEmpty || plan.isDeleting) this.#copySelected(plan, overwrite === 'never' || target.chosen.size === 0);
     throw new Finish('ok', '', '', this.#copyData(''));
   }
 
@@ -1305,7 +1306,7 @@ class Work {
     );
   }
 
-  #copySelected({ unit, way, sources, isDeleting, kept }: ReturnType<typeof planCopy>): void {
+  #copySelected({ unit, way, sources, isDeleting, kept }: ReturnType<typeof planCopy>, keepsTimes: boolean): void {
     const { source, target, replica, overwrite } = this.#p;
     const below = unit === '' ? '' : `/${named(unit)}`;
     const root = `ofs://${source}/.snapshot/${target}${below}`;
@@ -1316,7 +1317,7 @@ class Work {
     const copy = (filter: readonly string[]): void =>
       this.#distcp(
         [
-          '-pt',
+          ...(keepsTimes ? ['-pt'] : []),
           ...(overwrite === 'always' ? ['-overwrite'] : compared ? ['-update'] : []),
           ...(isDeleting ? ['-delete'] : []),
           ...filter,
