@@ -1326,7 +1326,7 @@ read_selection() {
   [[ -n ${P[selection]} ]] || return 0
   seconds=$(seconds_left)
   printf 'url = "%s"\n' "${P[selectionUrl]}" |
-    curl -q -fsS --globoff --proto '=https,http' --max-filesize 67108864 --retry 2 --max-time "$((seconds < 60 ? seconds : 60))" \
+    curl -q -fsS --globoff --proto '=https,http' --max-filesize 67108864 --retry 2 --connect-timeout 10 --max-time "$((seconds < 60 ? seconds : 60))" \
       -o selection -K - 2>/dev/null 8>&- 9>&-
   exit_code=$?
   ((exit_code == 0)) || refuse selection-unreadable "the selection could not be fetched: curl ended with exit code $exit_code"
@@ -1649,7 +1649,8 @@ few() { (($(wc -l <"$1") <= MOST_NAMED && $(wc -c <"$1") <= MOST_NAMED_BYTES)); 
 write_filter() {
   local list=kept before='(?!(?:' after=')\z).+'
   if (($(wc -l <left.out) < $(wc -l <kept))); then list=left.out before='(?:' after=')'; fi
-  awk -v root="/${P[source]#*/}/.snapshot/${P[target]}/${UNIT:+$UNIT/}" -v before="$before" -v after="$after" "$AWK_NAMES"'
+  # Not with -v, which would take the backslash of the end away (gawk).
+  BEFORE=$before AFTER=$after awk -v root="/${P[source]#*/}/.snapshot/${P[target]}/${UNIT:+$UNIT/}" "$AWK_NAMES"'
     function quoted(s,   out, i, c) {
       if (s ~ /[\001-\037\177]/) {
         for (i = 1; i <= length(s); i++) { c = substr(s, i, 1); out = out (c in hex ? "\\x" hex[c] : c ~ plain ? c : "\\" c) }
@@ -1685,9 +1686,9 @@ write_filter() {
     { name[NR] = raw($0) }
     END {
       if (bad) exit 1
-      printf "(?s)ofs://[^/]+%s%s", quoted(root), before
+      printf "(?s)ofs://[^/]+%s%s", quoted(root), ENVIRON["BEFORE"]
       alternatives(1, NR, 1, 0)
-      print after
+      print ENVIRON["AFTER"]
     }' "$list" >filter || plan_failed
   # distcp takes a filter that it cannot read for none, and ends with 0 (3.4.3).
   [[ -s filter && -r filter ]] || plan_failed
@@ -1710,7 +1711,7 @@ make_unit() {
 }
 
 copy_selected() {
-  local options=() sources root="ofs://${P[source]}/.snapshot/${P[target]}${UNIT:+/$UNIT}"
+  local options=() sources listed root="ofs://${P[source]}/.snapshot/${P[target]}${UNIT:+/$UNIT}"
   case $WAY in
     unit) sources=("$root") ;;
     many) sources=("$root/*") ;;
@@ -1729,7 +1730,9 @@ copy_selected() {
   [[ -z $DELETING ]] || options+=(-delete)
   [[ -z $FILTERED ]] || options+=(-filters "$WORK/scratch/filter")
   distcp "${options[@]}" -- "${sources[@]}" "ofs://${P[replica]}${UNIT:+/$UNIT}"
-  ! grep -q 'RegexCopyFilter: An error' "$WORK/distcp.log" || copy_failed copy-failed 'distcp could not read which paths to leave out, and copied them too'
+  listed=$(grep -m 1 -o 'Number of paths in the copy list: [0-9]*' "$WORK/distcp.log")
+  [[ ${listed##* } == "$(wc -l <names)" ]] ||
+    copy_failed copy-failed "distcp copied another selection than was planned: ${listed##* } paths instead of $(wc -l <names)"
 }
 
 # ---------------------------------------------------------------- remove-scratch [restore]

@@ -1,8 +1,9 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Change } from '../ozone-cluster/ozone-clusters.ts';
 import { createSimulator, type OzoneSimulator } from '../ozone-simulator/simulator.ts';
-import { EdgeHost, ended, type Variables } from './edge-host.ts';
+import { EdgeHost, ended, operationId, type Variables } from './edge-host.ts';
 import { bucketInfo, id, keyList, snapshotInfo } from './ozone-output.ts';
 import { below, files, glob, literal, RestoreScene, Selections } from './restore-scene.ts';
 
@@ -18,6 +19,11 @@ beforeAll(async () => {
   selections = await Selections.start();
 });
 afterAll(() => selections.stop());
+
+/** Waits for a file with something in it. */
+const appears = async (path: string): Promise<void> => {
+  while (!existsSync(path) || readFileSync(path, 'utf8') === '') await sleep(20);
+};
 
 const config = (host: EdgeHost): string =>
   `path=${clusters.bin}\njava_home=/usr\nstate=${host.state}\nclient_attempts=3\nclient_wait_ms=200\n`;
@@ -129,6 +135,19 @@ describe.concurrent('restoring a whole bucket', () => {
     await s.begin([], [put('a/one')]);
     expect(await s.restore({ overwrite: 'if-different', deleteExtra: 'yes' })).toMatchObject({ outcome: 'ok' });
     expect([...(await s.live()).keys()]).toEqual([]);
+  });
+
+  it('of hundreds of entries beside one that is there copies them without touching that one', async () => {
+    const s = scene();
+    const names = Array.from({ length: 600 }, (_, n) => `f-${n}`);
+    await s.begin(
+      names.map((name) => put(name, 1)),
+      [put('f-7', 2)],
+    );
+    expect(await s.restore()).toMatchObject({ outcome: 'ok', jvmStarts: 2, data: { copy: { filesCopied: 599 } } });
+    const live = await s.live();
+    expect(live.size).toBe(600);
+    expect(live.get('f-7')).toMatchObject({ length: 2 });
   });
 
   it('works in place, from a snapshot of the bucket itself', async () => {
@@ -243,9 +262,7 @@ describe.concurrent('restoring a selection', () => {
         ),
       },
     });
-    own.hadoop(
-      `while [ "$1" != -filters ]; do shift; done; cp "$2" ${own.file('filter')}; echo ' completed successfully'`,
-    );
+    own.hadoop(`while [ "$1" != -filters ]; do shift; done; cp "$2" ${own.file('filter')}; ${completed('9990')}`);
     const { reply } = await own.run('restore', {
       ...selections.of(wanted.map(literal)),
       ...{ target: 'snap-1', targetId: id(1), targetCreated: '2026-11-20T18:22:04.605Z' },
@@ -412,6 +429,109 @@ describe.concurrent('a restore is refused, and nothing is changed', () => {
     expect(await s.restore()).toMatchObject({ outcome: 'ok', data: { copy: { filesCopied: 1 } } });
     expect([...files(await s.live()).keys()]).toEqual(['a', 'c/x', 'd']);
   });
+});
+
+/** A distcp that says how many paths it copies, and that it did. */
+const completed = (paths: string): string =>
+  `echo 'Number of paths in the copy list: ${paths}'; echo ' completed successfully'`;
+
+/** A host whose clusters answer as if the point had the file `a`, the target nothing. */
+const plain = (): { readonly host: EdgeHost; readonly parameters: Variables } => {
+  const host = new EdgeHost();
+  host.ozone({
+    'bucket info o3://prod/vol/bkt': { out: bucketInfo() },
+    'snapshot info o3://prod/vol/bkt snap-1': { out: snapshotInfo('snap-1', 1) },
+    'key list --all -p .snapshot/snap-1/ o3://prod/vol/bkt': { out: keyList('snap-1', [['a', 1]]) },
+    'bucket info o3://dr/vol/bkt': { out: bucketInfo() },
+    'key list --all o3://dr/vol/bkt': { out: '[ ]\n' },
+  });
+  const parameters = {
+    ...{ target: 'snap-1', targetId: id(1), targetCreated: '2026-11-20T18:22:04.605Z' },
+    ...{ overwrite: 'never', fence: '1', fenceSeed: 'yes' },
+  };
+  return { host, parameters };
+};
+
+describe.concurrent('a restore keeps the bucket to itself', () => {
+  const running = `echo $$ > distcp.pid; exec sleep 60`;
+
+  it('is refused while another operation has the target', async () => {
+    const { host, parameters } = plain();
+    host.hadoop(running.replace('distcp.pid', host.file('distcp.pid')));
+    const first = host.start('restore', { ...parameters, operation: operationId(1) });
+    await appears(host.file('distcp.pid'));
+    const second = await host.run('restore', { ...parameters, operation: operationId(2), fence: '2' });
+    expect(second.reply).toMatchObject({ outcome: 'refused', code: 'bucket-busy', jvmStarts: 0 });
+    expect(second.reply.message).toContain(operationId(1));
+    first.kill('SIGTERM');
+    expect((await ended(first)).reply).toMatchObject({ outcome: 'interrupted', code: 'cancelled' });
+  });
+
+  it('ends the distcp of a delivery that died, before the bucket is free again', async () => {
+    const { host, parameters } = plain();
+    host.hadoop(running.replace('distcp.pid', host.file('distcp.pid')));
+    const first = host.start('restore', parameters);
+    await appears(host.file('distcp.pid'));
+    first.kill('SIGKILL');
+    const second = await host.run('restore', parameters);
+    expect(second.reply).toMatchObject({ outcome: 'interrupted', code: 'delivery-died' });
+    expect(existsSync(`/proc/${readFileSync(host.file('distcp.pid'), 'utf8').trim()}`)).toBe(false);
+    host.hadoop(completed('1'));
+    const third = await host.run('restore', { ...parameters, operation: operationId(3), fence: '2' });
+    expect(third.reply).toMatchObject({ outcome: 'ok' });
+  });
+
+  it('ends a distcp that passes its time limit', async () => {
+    const { host, parameters } = plain();
+    host.hadoop('exec sleep 60');
+    const { reply } = await host.run('restore', { ...parameters, copySeconds: '1' });
+    expect(reply).toMatchObject({ outcome: 'failed', code: 'copy-timeout', data: { copy: { exit: 124 } } });
+  });
+
+  it.each([
+    ['more', '2'],
+    ['less', '0'],
+    ['nobody knows what', 'many'],
+  ])('does not take a distcp for done that copied %s than was planned', async (_sentence, count) => {
+    const { host, parameters } = plain();
+    host.hadoop(completed(count));
+    const { reply } = await host.run('restore', parameters);
+    expect(reply).toMatchObject({ outcome: 'failed', code: 'copy-failed' });
+    expect(reply.message).toContain('instead of 1');
+  });
+
+  it('gives distcp its time limit, its maps and its bandwidth, and the operation as a tag', async () => {
+    const { host, parameters } = plain();
+    host.hadoop(completed('1'));
+    await host.run('restore', { ...parameters, maps: '7', bandwidth: '20' });
+    expect(host.calls('hadoop')).toEqual([
+      `distcp -D ozone.client.failover.max.attempts=3 -D ozone.client.wait.between.retries.millis=200 -D mapreduce.job.tags=${operationId()} -pt -direct -m 7 -bandwidth 20 ofs://prod/vol/bkt/.snapshot/snap-1/a ofs://dr/vol/bkt`,
+    ]);
+  });
+});
+
+/** The programs that may be `awk` on a host, as far as they are here. */
+const awks = ['mawk', 'gawk', 'original-awk'].filter((name) => existsSync(`/usr/bin/${name}`));
+
+it.each(awks)('restores the same whatever awk the host has (%s)', async (awk) => {
+  const s = scene();
+  mkdirSync(s.host.file('awk'));
+  symlinkSync(`/usr/bin/${awk}`, s.host.file('awk', 'awk'));
+  s.host.configure(config(s.host).replace('path=', `path=${s.host.file('awk')}:`));
+  const names = hostile.flatMap((name) => [`in/${name}`, `in/${name}.d/${name}`]);
+  await s.begin(
+    names.map((name) => put(name)),
+    [put('in/with blank', 11)],
+  );
+  const wanted = names.filter((name) => !/[\n\t]/.test(name) && name.length % 3 > 0);
+  const lines = [...wanted.map(literal), glob('in/[^/]*tab[^/]*')];
+  const expected = [...wanted, 'in/tab\tbed', 'in/tab\tbed.d/tab\tbed'];
+  const more = selections.of(lines);
+  expect((await s.examine(more)).data).toMatchObject({ point: { files: expected.length }, unmatched: { count: 0 } });
+  expect(await s.restore({ ...more, overwrite: 'if-different' })).toMatchObject({ outcome: 'ok' });
+  const live = new Set([...files(await s.live()).keys(), 'in/with blank']);
+  expect([...live].sort()).toEqual([...new Set([...expected, 'in/with blank'])].sort());
+  expect((await s.compare({ ...more, level: 'full' })).data).toMatchObject({ equal: true });
 });
 
 describe('a restore that is killed', () => {
