@@ -151,16 +151,7 @@ const isDone = ({ status, outcome }: BackupRun): boolean =>
   status === 'succeeded' && outcome?.kind !== 'restore-planned';
 
 /** What two requests must have in common to be one: all but what was found out when it was opened. */
-const askedBy = ({
-  purpose,
-  lineage,
-  selection,
-  target,
-  overwrite,
-  deleteExtra,
-  verification,
-  confirmed,
-}: RestoreTask) =>
+const askedBy = ({ purpose, lineage, selection, target, overwrite, deleteExtra, verification }: RestoreTask): string =>
   JSON.stringify([
     purpose,
     lineage,
@@ -171,13 +162,16 @@ const askedBy = ({
     overwrite,
     deleteExtra,
     verification,
-    confirmed?.plan ?? null,
   ]);
 
 /** Nobody gets what he did not ask for because somebody else asked under the same slot. @throws EventInvalid */
-const assertSame = ({ restore, runId: id, slot }: BackupRun, { task, isPointNamed }: Wanted): void => {
+const assertSame = ({ restore, runId: id, slot, status }: BackupRun, { task, isPointNamed }: Wanted): void => {
   const isSame =
-    restore !== null && askedBy(restore) === askedBy(task) && (!isPointNamed || restore.point.name === task.point.name);
+    restore !== null &&
+    askedBy(restore) === askedBy(task) &&
+    (!isPointNamed || restore.point.name === task.point.name) &&
+    // What was confirmed goes on only for who confirms it too.
+    (status !== 'open' || restore.confirmed?.plan === task.confirmed?.plan);
   if (!isSame)
     throw new DrError(
       'EventInvalid',
