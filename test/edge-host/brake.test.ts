@@ -59,7 +59,12 @@ describe.concurrent('the brake of an increment', () => {
   });
 
   it('does not count a file of which only the time was set, which Ozone calls renamed to where it is', async () => {
-    const touched = { out: diffOf('snap-1', 'snap-2', [['R', 'a/touched', 'a/touched'], ['R', 'a/moved', 'b/moved']]) };
+    const touched = {
+      out: diffOf('snap-1', 'snap-2', [
+        ['R', 'a/touched', 'a/touched'],
+        ['R', 'a/moved', 'b/moved'],
+      ]),
+    };
     const { reply } = await run({ ...incremental, brake: '3' }, { [page()]: touched });
     expect(reply).toMatchObject({ outcome: 'ok', data: { removals: { deletes: 0, renames: 1, complete: true } } });
   });
