@@ -34,6 +34,16 @@ export type ControlStackProps = StackProps & {
   readonly policies: readonly Policy[];
 };
 
+/**
+ * Machines whose Tasks wait for commands on hosts. Whoever starts or settles a command may answer each of them, whoever sweeps keeps
+ * its Task alive and asks whether it still runs: a machine is added to all of that here.
+ */
+const OPERATING = ['backup', 'prune', 'restore', 'drill', 'look'] as const;
+/** Those whose executions may hold a lease; whoever wants one asks whether its holder is still there. */
+const HOLDING = ['backup', 'prune', 'restore', 'drill', 'decision'] as const;
+/** What the fleet starts, follows and stops. */
+const FLEET = ['backup', 'prune', 'drill'] as const;
+
 /** Everything that works: schedules, workflows, their functions, documents and alarms. May be replaced at any time. */
 export class ControlStack extends Stack {
   readonly #prefix: string;
@@ -46,7 +56,7 @@ export class ControlStack extends Stack {
     this.#policies = props.policies;
 
     this.#warnOfSharedHosts();
-    const { backup, fleet, prune, restore, drill, decision, settle, sweep } = this.#workflows();
+    const { backup, fleet, prune, restore, drill, decision, look, settle, sweep } = this.#workflows();
     const undelivered = this.#deadLetters('SchedulesUndelivered');
     const unheard = this.#deadLetters('EventsUndelivered');
     this.#policySchedules(fleet, undelivered);
@@ -65,18 +75,21 @@ export class ControlStack extends Stack {
       undelivered,
       unheard,
     });
-    this.#outputs({ backup, prune, restore, drill, decision }, topic);
+    this.#outputs({ backup, prune, restore, drill, decision, look }, topic);
   }
 
   #workflows() {
     const names = stateNames(this, this.#prefix);
-    const backupName = `${this.#prefix}-backup`;
-    const pruneName = `${this.#prefix}-prune`;
-    const restoreName = `${this.#prefix}-restore`;
-    const drillName = `${this.#prefix}-drill`;
-    const decisionName = `${this.#prefix}-decision`;
-    /** The machines whose Tasks wait for commands. */
-    const runNames = [backupName, pruneName, restoreName, drillName];
+    const nameOf = (machine: string): string => `${this.#prefix}-${machine}`;
+    const machines = (of: readonly string[]) => of.map((it) => machineArn(this, nameOf(it)));
+    const executions = (of: readonly string[]) => of.map((it) => executionsArn(this, nameOf(it)));
+    const acknowledgeExecutions = (handlers: readonly Construct[], of: readonly string[], why: string): void => {
+      for (const handler of handlers)
+        acknowledge(
+          handler,
+          Object.fromEntries(of.map((it) => [iam5Finding('states', `execution:${nameOf(it)}:*`), why])),
+        );
+    };
     const store = { TABLE_NAME: names.table };
     const settling = { ...store, OUTPUT_BUCKET: names.outputBucket };
     const files = { 'policies.json': JSON.stringify(this.#policies) };
@@ -89,15 +102,8 @@ export class ControlStack extends Stack {
       // Without it S3 answers AccessDenied for an output that is not there, as if it were there and forbidden.
       allow(['s3:ListBucket'], [output]),
     ];
-    const backupMachine = machineArn(this, backupName);
-    const pruneMachine = machineArn(this, pruneName);
-    const drillMachine = machineArn(this, drillName);
-    const runMachines = runNames.map((name) => machineArn(this, name));
-    const answer = allow(['states:SendTaskSuccess', 'states:SendTaskFailure'], runMachines);
-    const runs = runNames.map((name) => executionsArn(this, name));
-    const describeRuns = allow(['states:DescribeExecution'], runs);
-    // A lease is held by a run or by a decision; whoever wants it asks whether the holder is still there.
-    const describeHolders = allow(['states:DescribeExecution'], [...runs, executionsArn(this, decisionName)]);
+    const answer = allow(['states:SendTaskSuccess', 'states:SendTaskFailure'], machines(OPERATING));
+    const describeHolders = allow(['states:DescribeExecution'], executions(HOLDING));
 
     const openRun = this.#handler('OpenRun', {
       handler: 'open-run',
@@ -224,8 +230,8 @@ export class ControlStack extends Stack {
         allow(['dynamodb:Scan'], [`${this.#tableArn()}/index/${names.openIndex}`]),
         ...readOutput,
         answer,
-        allow(['states:SendTaskHeartbeat'], runMachines),
-        describeRuns,
+        allow(['states:SendTaskHeartbeat'], machines(OPERATING)),
+        allow(['states:DescribeExecution'], executions(OPERATING)),
         allow(
           ['ssm:ListCommandInvocations', 'ssm:GetCommandInvocation', 'ssm:ListCommands', 'ssm:CancelCommand'],
           ['*'],
@@ -237,24 +243,25 @@ export class ControlStack extends Stack {
         [`AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:s3:::${this.#prefix}-output-<AWS::AccountId>-<AWS::Region>/op-*]`]:
           'Reads the output of any operation; their ids are not known at deployment.',
       });
-    for (const handler of [openRun, openRestore, recordDecision, sweep])
-      acknowledge(
-        handler,
-        Object.fromEntries(
-          runNames.map((name) => [
-            iam5Finding('states', `execution:${name}:*`),
-            'Asks whether a run is still going on; execution names are not known at deployment.',
-          ]),
-        ),
-      );
-    for (const handler of [openRun, openRestore, recordDecision])
-      acknowledge(handler, {
-        [iam5Finding('states', `execution:${decisionName}:*`)]:
-          'Asks whether a decision is still being recorded; execution names are not known at deployment.',
-      });
+    const stillGoingOn = 'Asks whether an execution is still going on; their names are not known at deployment.';
+    acknowledgeExecutions([sweep], OPERATING, stillGoingOn);
+    acknowledgeExecutions([openRun, openRestore, recordDecision], HOLDING, stillGoingOn);
+    const openLook = this.#handler('OpenLook', {
+      handler: 'open-look',
+      description: 'Finds the points that a look asks for; changes nothing of theirs',
+      environment: { schema: StoreEnv, values: store },
+      permissions: [this.#ledger('GetItem', 'PutItem', 'Query')],
+      files,
+    });
+    const readLook = this.#handler('ReadLook', {
+      handler: 'read-look',
+      description: 'Reads what a host answered to a look, or asks again',
+      environment: { schema: StoreEnv, values: store },
+      permissions: [ledger],
+    });
 
     const backup = new Workflow(this, 'Backup', {
-      machineName: backupName,
+      machineName: nameOf('backup'),
       definition: project('statemachine/backup.asl.json'),
       handlers: {
         OpenRunFunction: openRun,
@@ -267,7 +274,7 @@ export class ControlStack extends Stack {
       },
     });
     const prune = new Workflow(this, 'Prune', {
-      machineName: pruneName,
+      machineName: nameOf('prune'),
       definition: project('statemachine/prune.asl.json'),
       handlers: {
         OpenRunFunction: openRun,
@@ -289,17 +296,17 @@ export class ControlStack extends Stack {
       RecordFailureFunction: recordFailure,
     };
     const restore = new Workflow(this, 'Restore', {
-      machineName: restoreName,
+      machineName: nameOf('restore'),
       definition: project('statemachine/restore.asl.json'),
       handlers: restoring,
     });
     const drill = new Workflow(this, 'Drill', {
-      machineName: drillName,
+      machineName: nameOf('drill'),
       definition: project('statemachine/drill.asl.json'),
       handlers: restoring,
     });
     const fleet = new Workflow(this, 'BackupFleet', {
-      machineName: `${this.#prefix}-backup-fleet`,
+      machineName: nameOf('backup-fleet'),
       definition: project('statemachine/backup-fleet.asl.json'),
       handlers: { ExpandPolicyFunction: expandPolicy, SummarizeFleetFunction: summarizeFleet },
       substitutions: {
@@ -308,11 +315,8 @@ export class ControlStack extends Stack {
         DrillMachine: drill.machine.stateMachineArn,
       },
       permissions: [
-        allow(['states:StartExecution'], [backupMachine, pruneMachine, drillMachine]),
-        allow(
-          ['states:DescribeExecution', 'states:StopExecution'],
-          [backupName, pruneName, drillName].map((name) => executionsArn(this, name)),
-        ),
+        allow(['states:StartExecution'], machines(FLEET)),
+        allow(['states:DescribeExecution', 'states:StopExecution'], executions(FLEET)),
         // What `.sync` uses to hear of the end (Step Functions developer guide, IAM policies for nested workflows).
         allow(
           ['events:PutTargets', 'events:PutRule', 'events:DescribeRule'],
@@ -326,18 +330,16 @@ export class ControlStack extends Stack {
         ),
       ],
     });
-    acknowledge(fleet, {
-      [iam5Finding('states', `execution:${backupName}:*`)]:
-        'Follows and stops the backups that it started; their names hold the slot.',
-      [iam5Finding('states', `execution:${pruneName}:*`)]:
-        'Follows and stops the prunes that it started; their names hold the slot.',
-      [iam5Finding('states', `execution:${drillName}:*`)]:
-        'Follows and stops the drills that it started; their names hold the slot.',
-    });
+    acknowledgeExecutions([fleet], FLEET, 'Follows and stops what it started; the names hold the slot.');
     const decision = new Workflow(this, 'Decision', {
-      machineName: decisionName,
+      machineName: nameOf('decision'),
       definition: project('statemachine/decision.asl.json'),
       handlers: { RecordDecisionFunction: recordDecision },
+    });
+    const look = new Workflow(this, 'Look', {
+      machineName: nameOf('look'),
+      definition: project('statemachine/look.asl.json'),
+      handlers: { OpenLookFunction: openLook, StartObserveFunction: startObserve, ReadLookFunction: readLook },
     });
     return {
       backup: backup.machine,
@@ -346,6 +348,7 @@ export class ControlStack extends Stack {
       restore: restore.machine,
       drill: drill.machine,
       decision: decision.machine,
+      look: look.machine,
       settle,
       sweep,
     };
@@ -599,7 +602,8 @@ export class ControlStack extends Stack {
       restore,
       drill,
       decision,
-    }: Readonly<Record<'backup' | 'prune' | 'restore' | 'drill' | 'decision', StateMachine>>,
+      look,
+    }: Readonly<Record<'backup' | 'prune' | 'restore' | 'drill' | 'decision' | 'look', StateMachine>>,
     topic: Topic,
   ): void {
     const output = (id: string, description: string, value: string) => new CfnOutput(this, id, { description, value });
@@ -608,6 +612,7 @@ export class ControlStack extends Stack {
     output('RestoreMachineArn', 'State machine that restores what a person asks for', restore.stateMachineArn);
     output('DrillMachineArn', 'State machine that proves a point restorable by restoring it', drill.stateMachineArn);
     output('DecisionMachineArn', 'State machine that records what a person decides', decision.stateMachineArn);
+    output('LookMachineArn', 'State machine that looks into points', look.stateMachineArn);
     output('LedgerTableName', 'Table with runs and recovery points', stateNames(this, this.#prefix).table);
     output('AlarmTopicArn', 'Subscribe to hear of failures', topic.topicArn);
     output(

@@ -193,6 +193,8 @@ const outcomeOf = (observed: RunStep['observed']): string => {
       return observed.data.equal ? 'equal' : 'differs';
     case 'scratch':
       return observed.removed ? 'the scratch bucket was removed' : 'the scratch bucket was gone already';
+    case 'looked':
+      return 'looked into';
     case 'not-done':
       return `${observed.outcome}: ${observed.code} ${observed.message}`;
     case 'no-answer':

@@ -3,8 +3,9 @@ import { writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import * as z from 'zod';
-import { allCases, type Case, choose, judge, nameOf, sample, type Verdict } from './crash-matrix.ts';
+import { allCases, type Case, choose, judge, nameOf, sample } from './crash-matrix.ts';
 import { type Judged, reportOf } from './crash-matrix-report.ts';
+import type { Verdict } from './crash-matrix-trial.ts';
 
 /**
  * `npm run test:crash`: plays the crash matrix on all cores and prints it. `--write` puts it into docs/crash-matrix.md.

@@ -18,6 +18,15 @@ const incremental: Variables = {
   baseSourceId: id(1),
   baseReplicaId: id(11),
 };
+const restore: Variables = {
+  target: 'snap-2',
+  targetId: id(2),
+  overwrite: 'never',
+  targetCreated: '2026-11-20T18:22:04.605Z',
+  fence: '7',
+};
+const hash = 'ab'.repeat(32);
+const url = `https://records.s3.eu-west-1.amazonaws.com/selections/${hash}?X-Amz-Signature=ab`;
 const verify: Variables = { target: 'snap-2', targetId: id(2), sealId: id(12) };
 const pwned = '$(touch /tmp/pwned)';
 
@@ -96,6 +105,27 @@ describe.concurrent('a parameter that does not fit is refused before anything ru
     ['a replication with a blank', 'survey', { replication: 'RATIS/ONE -k x' }],
     ['a quota with a unit', 'survey', { quotaBytes: '5GB' }],
     ['a quota of names that is no number', 'survey', { quotaNamespace: 'x' }],
+    ['a selection that is no hash', 'survey', { selection: 'abc' }],
+    ['a selection without its URL', 'restore', { ...restore, selection: hash }],
+    ['a URL without its selection', 'examine', { ...restore, selectionUrl: url }],
+    ['a URL with a quote, which would end it', 'restore', { ...restore, selection: hash, selectionUrl: `${url}"` }],
+    ['a URL with a second line', 'restore', { ...restore, selection: hash, selectionUrl: `${url}\noutput=/x` }],
+    ['a URL of a file', 'restore', { ...restore, selection: hash, selectionUrl: 'file:///etc/passwd' }],
+    ['a URL with a password', 'restore', { ...restore, selection: hash, selectionUrl: 'https://a:b@c/d' }],
+    ['a URL that is too long', 'restore', { ...restore, selection: hash, selectionUrl: `${url}${'0'.repeat(8000)}` }],
+    ['an overwrite that does not exist', 'restore', { ...restore, overwrite: 'yes' }],
+    ['no overwrite', 'restore', { ...restore, overwrite: '' }],
+    ['no creation time of the target', 'restore', { ...restore, targetCreated: '' }],
+    ['a creation time of the target with a blank', 'restore', { ...restore, targetCreated: '2026-11-20 18:22:04' }],
+    ['no fence for a restore', 'restore', { ...restore, fence: '0' }],
+    ['no time limit of a restore', 'restore', { ...restore, copySeconds: '0' }],
+    ['no maps for a restore', 'restore', { ...restore, maps: '0' }],
+    ['deleting without overwriting', 'restore', { ...restore, deleteExtra: 'yes' }],
+    ['deleteExtra neither yes nor no', 'restore', { ...restore, deleteExtra: '' }],
+    ['exact neither yes nor no', 'compare', { ...restore, level: 'full', exact: 'maybe' }],
+    ['a comparison without a level', 'compare', { ...restore, level: '' }],
+    ['a comparison at a level of verify', 'compare', { ...restore, level: 'changed' }],
+    ['an examination without the id of the point', 'examine', { ...restore, targetId: '' }],
     ['an encryption key like an option', 'survey', { encryptionKey: '-u' }],
   ];
   it.each(rows)('%s', async (_sentence, verb, parameters) => {
@@ -112,7 +142,7 @@ describe.concurrent('a parameter that does not fit is refused before anything ru
 
 describe.concurrent('an SSM agent that does not pass parameters in the environment is refused', () => {
   const names =
-    'operation verb source replica target base targetId baseSourceId baseReplicaId replicaCreated mode empty fence fenceSeed sealId copySeconds maps bandwidth level part parts brake supersedes detached probed remove layout replication quotaBytes quotaNamespace encryptionKey narrow executionTimeout';
+    'operation verb source replica target base targetId baseSourceId baseReplicaId replicaCreated mode empty fence fenceSeed sealId copySeconds maps bandwidth level part parts brake supersedes detached probed remove layout replication quotaBytes quotaNamespace encryptionKey narrow selection selectionUrl overwrite deleteExtra exact targetCreated executionTimeout';
   it.each(names.split(' '))('without %s', async (name) => {
     const { exit, reply } = await new EdgeHost().run('survey', { [name]: undefined });
     expect(reply).toMatchObject({ outcome: 'refused', code: 'bad-parameter' });
@@ -128,6 +158,8 @@ describe.concurrent('a document runs its own verbs only', () => {
     remove: `odr-tmp-x=${id(4)}`,
     probed: operationId(9),
     layout: 'LEGACY',
+    ...restore,
+    level: 'full',
   };
   it.each([
     ['snapshot', 'observe'],
@@ -138,12 +170,35 @@ describe.concurrent('a document runs its own verbs only', () => {
     ['tidy', 'protect'],
     ['tidy', 'observe'],
     ['replicate', 'destroy'],
+    ['replicate', 'restore'],
+    ['survey', 'restore'],
+    ['delete', 'restore'],
+    ['restore', 'protect'],
+    ['restore', 'observe'],
+    ['remove-scratch', 'destroy'],
+    ['remove-scratch', 'protect'],
+    ['examine', 'restore'],
+    ['compare', 'protect'],
+    ['snapshot', 'destroy'],
+    ['create-bucket', 'observe'],
+    ['snapshot', 'protect restore'],
+    ['survey', ' '],
     ['survey', ''],
     ['survey', 'none'],
   ])('%s is not a verb of the document "%s"', async (verb, document) => {
     const { exit, reply } = await new EdgeHost().run(verb, { ...replicate, ...more }, document);
     expect(reply).toMatchObject({ outcome: 'refused', code: 'verb-not-allowed' });
     expect(exit).toBe(14);
+  });
+});
+
+describe.concurrent('a document that a restore shares', () => {
+  it.each(['protect', 'restore'])('makes a snapshot and a bucket (%s)', async (document) => {
+    for (const verb of ['snapshot', 'create-bucket']) {
+      const { reply } = await new EdgeHost().run(verb, { target: 'snap-2', layout: 'LEGACY' }, document);
+      expect(reply.code).not.toBe('verb-not-allowed');
+      expect(reply.jvmStarts).toBeGreaterThan(0);
+    }
   });
 });
 

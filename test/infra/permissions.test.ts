@@ -10,10 +10,12 @@ const BACKUP = 'states:stateMachine:ozone-dr-backup';
 const PRUNE = 'states:stateMachine:ozone-dr-prune';
 const DRILL = 'states:stateMachine:ozone-dr-drill';
 const RESTORE = 'states:stateMachine:ozone-dr-restore';
+const LOOK = 'states:stateMachine:ozone-dr-look';
 const RUNS = 'states:execution:ozone-dr-backup:*';
 const PRUNES = 'states:execution:ozone-dr-prune:*';
 const RESTORES = 'states:execution:ozone-dr-restore:*';
 const DRILLS = 'states:execution:ozone-dr-drill:*';
+const LOOKS = 'states:execution:ozone-dr-look:*';
 const DECISIONS = 'states:execution:ozone-dr-decision:*';
 const OUTPUT = 's3:::ozone-dr-output-<AWS::AccountId>-<AWS::Region>';
 const PLANS = 's3:::ozone-dr-records-<AWS::AccountId>-<AWS::Region>';
@@ -32,14 +34,15 @@ const SOURCE_HOST = 'ssm:managed-instance/mi-0a1b2c3d4e5f60001';
 const REPLICA_HOST = 'ssm:managed-instance/mi-0a1b2c3d4e5f60002';
 /** Reads the list of paths of a restore, which is all that it signs an address for. */
 const SIGN = { [`${PLANS}/selections/*`]: ['s3:GetObject'] };
-const answers = (...permissions: readonly string[]) =>
-  Object.fromEntries([BACKUP, PRUNE, RESTORE, DRILL].map((machine) => [machine, permissions]));
+/** Every machine whose Tasks wait for commands. */
+const answers = (actions: readonly string[] = ANSWER) =>
+  Object.fromEntries([BACKUP, PRUNE, RESTORE, DRILL, LOOK].map((machine) => [machine, actions]));
 const starts = (radius: string, hosts: readonly string[]) => ({
   '*': ['ssm:ListCommands', ...XRAY],
   [TABLE]: LEDGER,
   [`ssm:document/ozone-dr-${radius}-*`]: ['ssm:SendCommand'],
   ...Object.fromEntries(hosts.map((host) => [host, ['ssm:SendCommand']])),
-  ...answers(...ANSWER),
+  ...answers(),
 });
 
 /** Every function and all that it may do, besides its own log. */
@@ -81,10 +84,12 @@ const FUNCTIONS: Readonly<Record<string, Readonly<Record<string, readonly string
     [TABLE]: LEDGER,
     ...HOLDERS,
   },
+  'ozone-dr-open-look': { '*': XRAY, [TABLE]: ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:Query'] },
+  'ozone-dr-read-look': { '*': XRAY, [TABLE]: LEDGER },
   'ozone-dr-settle-operation': {
     '*': ['ssm:GetCommandInvocation', 'ssm:ListCommandInvocations', ...XRAY],
     [TABLE]: ['dynamodb:GetItem', 'dynamodb:UpdateItem'],
-    ...answers(...ANSWER),
+    ...answers(),
     [`${OUTPUT}/op-*`]: ['s3:GetObject'],
     [OUTPUT]: ['s3:ListBucket'],
   },
@@ -92,8 +97,8 @@ const FUNCTIONS: Readonly<Record<string, Readonly<Record<string, readonly string
     '*': ['ssm:CancelCommand', 'ssm:GetCommandInvocation', 'ssm:ListCommandInvocations', 'ssm:ListCommands', ...XRAY],
     [TABLE]: ['dynamodb:GetItem', 'dynamodb:UpdateItem'],
     [`${TABLE}/index/open`]: ['dynamodb:Scan'],
-    ...answers('states:SendTaskFailure', 'states:SendTaskHeartbeat', 'states:SendTaskSuccess'),
-    ...Object.fromEntries([RUNS, PRUNES, RESTORES, DRILLS].map((runs) => [runs, ['states:DescribeExecution']])),
+    ...answers(['states:SendTaskFailure', 'states:SendTaskHeartbeat', 'states:SendTaskSuccess']),
+    ...Object.fromEntries([RUNS, PRUNES, RESTORES, DRILLS, LOOKS].map((runs) => [runs, ['states:DescribeExecution']])),
     [`${OUTPUT}/op-*`]: ['s3:GetObject'],
     [OUTPUT]: ['s3:ListBucket'],
   },
@@ -252,6 +257,13 @@ describe('roles of machines and schedules', () => {
     });
   });
 
+  it('the look machine reads: of the functions that send commands it calls the one that observes', () => {
+    expect(permissionsOf(control, roleOf('states', 'LookRole'))).toEqual({
+      '*': MACHINE_LOGS_AND_TRACES,
+      ...invokes('open-look', 'start-observe', 'read-look'),
+    });
+  });
+
   it('the prune machine calls its handlers, and can delete on a side through the function of that side alone', () => {
     expect(permissionsOf(control, roleOf('states', 'PruneRole'))).toEqual({
       '*': MACHINE_LOGS_AND_TRACES,
@@ -315,7 +327,7 @@ describe('roles of machines and schedules', () => {
       ).Statement.map((it) => [it.Principal.Service, it.Condition?.StringEquals?.['aws:SourceAccount']] as const),
     );
     const outside = services.filter(([service]) => service !== 'lambda.amazonaws.com');
-    expect(outside.length).toBe(8);
+    expect(outside.length).toBe(9);
     for (const [, account] of outside) expect(account).toEqual({ Ref: 'AWS::AccountId' });
   });
 });
@@ -351,6 +363,7 @@ describe('policies of the whole template', () => {
       'arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:ozone-dr-backup:*',
       'arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:ozone-dr-decision:*',
       'arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:ozone-dr-drill:*',
+      'arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:ozone-dr-look:*',
       'arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:ozone-dr-prune:*',
       'arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:ozone-dr-restore:*',
     ]);

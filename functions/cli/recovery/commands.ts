@@ -47,7 +47,7 @@ export const copyBucket = (from: Place, to: Place, maps: number): string =>
 
 /** The bucket becomes what the point is: what the point has not is deleted. */
 export const copyInPlace = (from: Place, to: Place, maps: number): string =>
-  `hadoop distcp -pt -update -delete -direct -m ${maps} "${pointOf(from)}" ${ofs(to)}`;
+  `hadoop distcp -update -delete -direct -m ${maps} "${pointOf(from)}" ${ofs(to)}`;
 
 const KEYS = `grep -E '"(name|dataSize)" :' | paste - -`;
 

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { ERROR_NAMES } from '../errors.ts';
 import { BucketRef, HostId, OperationId, SnapshotId, SnapshotName } from './names.ts';
 import { VerificationLevel } from './policy.ts';
-import { Drilled, Overwrite, Restored, RestorePlanned, RestoreVerification } from './restore.ts';
+import { Drilled, Overwrite, RelativePath, Restored, RestorePlanned, RestoreVerification } from './restore.ts';
 import { PlanHash, Side } from './retention.ts';
 import { Bytes, DurationSeconds, EpochMs } from './units.ts';
 
@@ -21,6 +21,15 @@ export type Base = z.infer<typeof Base>;
 /** A snapshot on the source, known by its id. */
 export const Target = z.object({ name: SnapshotName, id: SnapshotId, created: EpochMs });
 export type Target = z.infer<typeof Target>;
+
+/** A point as a look reads it: its ids on the sides where it can be read. */
+export const LookedPoint = z.object({
+  name: SnapshotName,
+  created: EpochMs,
+  source: SnapshotId.nullable(),
+  replica: SnapshotId.nullable(),
+});
+export type LookedPoint = z.infer<typeof LookedPoint>;
 
 /** Why a step was chosen, in a sentence that an operator can read. */
 const reason = z.string().min(1).max(1000);
@@ -223,6 +232,29 @@ export const BackupStep = z.discriminatedUnion('kind', [
   }),
   /** Deletes the bucket that a drill restored to. */
   z.object({ kind: z.literal('remove-scratch'), bucket: BucketRef, created: z.string(), ...operation }),
+  /** Looks where a path is in points of one side. Of a look, which has no planner of runs: recorded once by its opener. */
+  z.object({
+    kind: z.literal('look-versions'),
+    /** Who asks: the step of another execution is not this one's. */
+    execution: z.string(),
+    side: Side,
+    path: RelativePath,
+    /** Newest first. */
+    points: z.array(LookedPoint).min(1).max(100),
+    ...operation,
+  }),
+  /** Reads one page of what changed between two points on one side. */
+  z.object({
+    kind: z.literal('look-changes'),
+    execution: z.string(),
+    side: Side,
+    from: LookedPoint,
+    to: LookedPoint,
+    /** The page, as the cluster names it; null: the first, which either side may give. */
+    token: z.string().nullable(),
+    limit: z.number().int().min(1).max(100),
+    ...operation,
+  }),
   z.object({ kind: z.literal('wait'), seconds: DurationSeconds, reason }),
   z.object({ kind: z.literal('done'), outcome: BackupOutcome, reason }),
   z.object({

@@ -260,6 +260,8 @@ export const Observation = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('comparison'), data: CompareData }),
   /** `removed` is false when the scratch bucket was gone already. */
   z.object({ kind: z.literal('scratch'), removed: z.boolean() }),
+  /** A look has its answer; it is kept with the operation. */
+  z.object({ kind: z.literal('looked') }),
   /** A detached copy that has not ended; one that has is observed as what it answered. */
   z.object({ kind: z.literal('probe'), state: ProbeData.shape.state.exclude(['ended']) }),
   /** The host answered that it did not do it. */

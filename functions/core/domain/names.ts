@@ -79,6 +79,12 @@ export const targetPair = (cluster: ClusterName, bucket: BucketRef): PairId =>
   PairId.parse(`${cluster}/${bucket}#restore`);
 export const drillPair = (source: ClusterName, bucket: BucketRef): PairId => PairId.parse(`${source}/${bucket}#drill`);
 
+/** What the looks into a bucket are kept under; nobody holds it. */
+export const lookPair = (source: ClusterName, bucket: BucketRef): PairId => PairId.parse(`${source}/${bucket}#look`);
+
+/** Whether it is the pair of a bucket and its replica, which has points and a record: others are for a lease alone. */
+export const isLineage = (pair: PairId): boolean => !/#(restore|drill|look)$/.test(pair);
+
 export const WORKFLOWS = ['backup', 'prune', 'decision', 'restore', 'drill', 'look'] as const;
 export type WorkflowName = (typeof WORKFLOWS)[number];
 

@@ -7,6 +7,9 @@ const Told = z.string().max(4000);
 const OfSnapshot = { side: Side, name: SnapshotName, id: SnapshotId };
 const Snapshots = z.array(z.object({ ...OfSnapshot, reasons: z.array(z.string()) }));
 
+/** What the summary of a restore begins with that succeeded in making a plan: nothing was restored. */
+export const ONLY_PLANNED = 'planned, waiting for a confirmation';
+
 /** What happened to a bucket, as it is kept for good. */
 export const Happening = z.discriminatedUnion('kind', [
   /** An attempt of a run is over, whatever it came to. */

@@ -284,6 +284,8 @@ export const absorb = (
     case 'restored':
     case 'comparison':
     case 'scratch':
+    // Of looks, which change nothing.
+    case 'looked':
     case 'no-answer':
     case 'elapsed':
       return NOTHING;

@@ -8,7 +8,7 @@ const spread = (text: string): number =>
 
 /**
  * The host of the next operation. The replica pulls: only snapshots of the source are made and deleted on the source's
- * hosts. All of a restore is done by hosts of its target.
+ * hosts. All of a restore is done by hosts of its target. A look reads each side on its own hosts.
  * Copies stay on the host that the pair is pinned to, whose lock and fence guard the replica bucket, and are asked for
  * there; they move on when it gave no answer, which is decided only when no copy can be alive there any more. Other
  * work moves on to the next host after an operation that got no answer.

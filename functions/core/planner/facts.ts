@@ -78,6 +78,7 @@ const fold = (facts: ClusterFacts, step: RunStep): ClusterFacts => {
     case 'restored':
     case 'comparison':
     case 'scratch':
+    case 'looked':
       return facts;
     case 'bucket':
       return { ...facts, replica: { state: 'read', bucket: observed.bucket, snapshots: [] } };

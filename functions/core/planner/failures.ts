@@ -44,6 +44,8 @@ const EXHAUSTED: Readonly<Record<OperationStep['kind'], ErrorName>> = {
   restore: 'CopyFailed',
   compare: 'EdgeFailed',
   'remove-scratch': 'ScratchNotRemoved',
+  'look-versions': 'EdgeFailed',
+  'look-changes': 'DiffFailed',
 };
 
 const NEXT_RUN =

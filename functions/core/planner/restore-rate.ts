@@ -1,4 +1,4 @@
-import type { RecoveryPoint } from '../domain/ledger.ts';
+import type { PairState, RecoveryPoint } from '../domain/ledger.ts';
 import type { Policy } from '../domain/policy.ts';
 import type { PassedDrill, RestoreRate } from '../domain/restore.ts';
 import { type DurationSeconds, seconds } from '../domain/units.ts';
@@ -20,16 +20,17 @@ const assumedSeconds = ({ files, bytesCopied }: PassedDrill): number =>
 
 const isMeasurable = ({ drill }: Passed): boolean => assumedSeconds(drill) > MEASURABLE_SECONDS;
 
-const drillsOf = (points: readonly RecoveryPoint[]): readonly Passed[] =>
-  points
-    .flatMap(({ name, drilled }) => (drilled ? [{ point: name, drill: drilled }] : []))
-    .sort((one, other) => other.drill.at - one.drill.at);
+const drillsOf = (points: readonly RecoveryPoint[], remembered: PairState['lastDrill']): readonly Passed[] =>
+  [
+    ...points.flatMap(({ name, drilled }) => (drilled ? [{ point: name, drill: drilled }] : [])),
+    ...(remembered ? [remembered] : []),
+  ].sort((one, other) => other.drill.at - one.drill.at);
 
 const inTime = (bytes: number, time: number): string => `${sizeText(bytes)} in ${time} s`;
 
 /** What was found, before the policy's own limits. */
-const measure = (points: readonly RecoveryPoint[]): RestoreRate => {
-  const drills = drillsOf(points);
+const measure = (points: readonly RecoveryPoint[], remembered: PairState['lastDrill']): RestoreRate => {
+  const drills = drillsOf(points, remembered);
   const large = drills.find(isMeasurable);
   if (large) {
     // All of a drill counts, comparison included: that is what the objective is compared with. A restore of the same size
@@ -69,9 +70,14 @@ const measure = (points: readonly RecoveryPoint[]): RestoreRate => {
  * How fast a bucket can be restored: as the newest drill that moved enough was, else as the slowest measured copy, else as
  * is assumed; but never faster than its policy lets a copy go.
  * @param points of the bucket, in any order
+ * @param remembered the last drill of the bucket, whose point may be deleted
  */
-export const restoreRate = (points: readonly RecoveryPoint[], limits: Policy['limits']): RestoreRate => {
-  const measured = measure(points);
+export const restoreRate = (
+  points: readonly RecoveryPoint[],
+  limits: Policy['limits'],
+  remembered: PairState['lastDrill'] = null,
+): RestoreRate => {
+  const measured = measure(points, remembered);
   const allowed = allowedRate(limits);
   return allowed < measured.bytesPerSecond
     ? {

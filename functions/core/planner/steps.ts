@@ -1,5 +1,6 @@
 import type { BackupStep, ConflictKind, OperationStep } from '../domain/backup-step.ts';
 import { DELIVERY } from '../domain/operation.ts';
+import type { Side } from '../domain/retention.ts';
 import { type DurationSeconds, seconds } from '../domain/units.ts';
 import type { ErrorName } from '../errors.ts';
 import { chooseHost } from './choose-host.ts';
@@ -33,9 +34,13 @@ type Plain<K extends OperationStep['kind']> = K extends OperationStep['kind']
   ? Omit<Extract<OperationStep, { kind: K }>, 'host' | 'timeoutSeconds' | 'heartbeatSeconds'>
   : never;
 
+/** Whose hosts do it where that is for the step to say. */
+const sideOf = (step: Plain<OperationStep['kind']>): Side =>
+  step.kind === 'delete' || step.kind === 'look-versions' || step.kind === 'look-changes' ? step.side : 'replica';
+
 /** Adds where a step runs and for how long. */
 export const operation = (history: RunHistory, step: Plain<OperationStep['kind']>): BackupStep => {
-  const host = chooseHost(history, step.kind, step.kind === 'delete' ? step.side : 'replica');
+  const host = chooseHost(history, step.kind, sideOf(step));
   switch (step.kind) {
     case 'survey':
     case 'create-snapshot':
@@ -52,6 +57,8 @@ export const operation = (history: RunHistory, step: Plain<OperationStep['kind']
     case 'create-target':
     case 'safety-snapshot':
     case 'remove-scratch':
+    case 'look-versions':
+    case 'look-changes':
       return { ...step, host, ...time(SHORT_COMMAND) };
     case 'restore':
       return { ...step, host, ...time(seconds(step.copySeconds + AROUND_COPY)) };

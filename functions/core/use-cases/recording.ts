@@ -2,7 +2,7 @@ import type { BackupOutcome } from '../domain/backup-step.ts';
 import type { VerifyData } from '../domain/edge-reply.ts';
 import type { BackupRun, RunStep } from '../domain/ledger.ts';
 import type { OperationId, SnapshotName } from '../domain/names.ts';
-import type { Happening } from '../domain/record.ts';
+import { type Happening, ONLY_PLANNED } from '../domain/record.ts';
 import type { EpochMs } from '../domain/units.ts';
 import { differencesIn } from '../planner/absorb.ts';
 import type { Records } from '../ports.ts';
@@ -49,7 +49,7 @@ export const summaryOf = (outcome: BackupOutcome): string => {
       ...notes,
     ].join('; ');
   }
-  if (outcome.kind === 'restore-planned') return `planned, waiting for a confirmation: ${outcome.summary}`;
+  if (outcome.kind === 'restore-planned') return `${ONLY_PLANNED}: ${outcome.summary}`;
   if (outcome.kind === 'restored') {
     const { point, from, target, scope, files, bytes, bytesCopied, leftAlone, safetySnapshot, level, notes } = outcome;
     return [

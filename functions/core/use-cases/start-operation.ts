@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import type { OperationStep } from '../domain/backup-step.ts';
+import type { LookedPoint, OperationStep } from '../domain/backup-step.ts';
 import { isOperation } from '../domain/backup-step.ts';
 import type { BackupRun, PairPatch, PairState } from '../domain/ledger.ts';
 import { type BucketRef, type OperationId, RunId } from '../domain/names.ts';
@@ -50,6 +50,8 @@ const VERBS = {
   restore: { verb: 'restore', blastRadius: 'restore' },
   compare: { verb: 'compare', blastRadius: 'observe' },
   'remove-scratch': { verb: 'remove-scratch', blastRadius: 'restore' },
+  'look-versions': { verb: 'versions', blastRadius: 'observe' },
+  'look-changes': { verb: 'changes', blastRadius: 'observe' },
 } as const satisfies Record<
   OperationStep['kind'],
   { readonly verb: EdgeParameters['verb']; readonly blastRadius: BlastRadius }
@@ -118,6 +120,35 @@ const restoreParameters = (
         targetCreated: step.created,
       };
   }
+};
+
+/** For the host a look has the side that it reads as its source. */
+const lookParameters = (
+  step: Extract<OperationStep, { kind: 'look-versions' | 'look-changes' }>,
+  run: BackupRun,
+  common: EdgeParameters,
+): EdgeParameters => {
+  const read = { ...common, source: path(run.policy[step.side], run), replica: '' };
+  const idOf = (point: LookedPoint): string => {
+    const id = point[step.side];
+    if (id === null) throw new DrError('EventInvalid', `${point.name} cannot be read on the ${step.side}`);
+    return id;
+  };
+  if (step.kind === 'look-versions')
+    return {
+      ...read,
+      points: step.points.map((point) => `${point.name}=${idOf(point)}`).join(','),
+      path64: Buffer.from(step.path).toString('base64'),
+    };
+  return {
+    ...read,
+    base: step.from.name,
+    baseSourceId: idOf(step.from),
+    target: step.to.name,
+    targetId: idOf(step.to),
+    token: step.token ?? '',
+    limit: String(step.limit),
+  };
 };
 
 /** What the document is given for a step. `pair` is set for a step that writes the replica, or the target of a restore. */
@@ -221,6 +252,9 @@ export const edgeParameters = (
     case 'remove-scratch':
       if (!run.restore) throw new DrError('EventInvalid', `${run.runId} restores nothing`);
       return restoreParameters(step, run.restore, run.bucket, common);
+    case 'look-versions':
+    case 'look-changes':
+      return lookParameters(step, run, common);
   }
 };
 

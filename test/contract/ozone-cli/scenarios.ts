@@ -6,6 +6,7 @@ import { diffJobScenarios } from './scenarios/diff-jobs.ts';
 import { errorScenarios } from './scenarios/errors.ts';
 import { fileSystemScenarios } from './scenarios/file-system.ts';
 import { incrementalScenarios } from './scenarios/incremental.ts';
+import { restoreScenarios } from './scenarios/restore.ts';
 import { snapshotScenarios } from './scenarios/snapshots.ts';
 
 /** What Ozone's command line does, as far as anything here relies on it. Run against the simulator and against Ozone. */
@@ -18,6 +19,7 @@ export const scenarios: readonly Scenario[] = [
   ...copyScenarios,
   ...incrementalScenarios,
   ...bucketScenarios,
+  ...restoreScenarios,
 ];
 
 export const bucketOf = (index: number): string => `bkt-${String(index).padStart(3, '0')}`;

@@ -25,8 +25,12 @@ export function copyAll(
       counters.dirsCopied++;
       continue;
     }
-    if (options.update && isSame(session, source, fs.status(target), options)) {
+    const known = fs.status(target);
+    // Neither -update nor -overwrite: what is there stays, whatever it holds; its time is set all the same.
+    const isKept = !options.update && !options.overwrite && known !== undefined;
+    if (isKept || (options.update && isSame(session, source, known, options))) {
       log.info('mapred.CopyMapper', `Skipping copy of ${source.path.uri} to ${target.uri}`);
+      if (keepsTimes(options)) fs.setModified(target, source.modified);
       counters.filesSkipped++;
       counters.bytesSkipped += source.size;
       continue;
@@ -44,6 +48,8 @@ function isSame(session: Session, source: Status, target: Status | undefined, op
   return target.crc === source.crc;
 }
 
+const keepsTimes = ({ preserve }: DistCpOptions): boolean => preserve === '' || (preserve ?? '').includes('t');
+
 function copyFile(fs: OzoneFileSystem, log: Log, options: DistCpOptions, source: Status, target: OfsPath): void {
   const logger = 'mapred.RetriableFileCopyCommand';
   const content = { content: source.content, size: source.size, crc: source.crc };
@@ -60,7 +66,7 @@ function copyFile(fs: OzoneFileSystem, log: Log, options: DistCpOptions, source:
     fs.remove(target, false);
     fs.rename(draft, target, 'distcp-rename-copy');
   }
-  if (/t/.test(options.preserve === '' ? 't' : (options.preserve ?? ''))) fs.setModified(target, source.modified);
+  if (keepsTimes(options)) fs.setModified(target, source.modified);
   log.info(logger, `Completed writing ${target.uri} (${source.size} bytes)`);
   if (!options.direct)
     log.warn(

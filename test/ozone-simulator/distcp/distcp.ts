@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { childOf, FsError, type OfsPath, OzoneFileSystem, parsePath, type Status } from '../fs/file-system.ts';
 import { expand } from '../fs/glob.ts';
@@ -81,13 +81,11 @@ function run(session: Session, log: Log, options: DistCpOptions): number {
   const exists = fs.status(target) !== undefined;
   log.info('tools.DistCp', `Input Options: ${describeOptions(options, options.sources, exists)}`);
   refusePreserving(options, target);
-  if (options.filters !== null && !existsSync(resolve(session.runtime.cwd, options.filters))) {
-    log.error('tools.RegexCopyFilter', `An error occurred while attempting to read from ${options.filters}`);
-  }
+  const isLeftOut = filterOf(session, log, options);
   const items =
     options.diff || options.rdiff
       ? listDiff(session, fs, log, options, target, exists)
-      : listAll(session, fs, log, options, target);
+      : listAll(session, fs, log, options, target, isLeftOut);
   const counters = noCounters();
   log.jobStarted(items.length);
   copyAll(session, fs, log, options, items, counters);
@@ -100,6 +98,25 @@ function run(session: Session, log: Log, options: DistCpOptions): number {
   log.jobDone(counters, items.length);
   return exits.success;
 }
+
+/** `RegexCopyFilter`: a path is left out when it matches a line as a whole; a file that cannot be read leaves nothing out. */
+function filterOf(session: Session, log: Log, { filters }: DistCpOptions): (path: OfsPath) => boolean {
+  if (filters === null) return () => false;
+  const file = resolve(session.runtime.cwd, filters);
+  if (!existsSync(file)) {
+    log.error('tools.RegexCopyFilter', `An error occurred while attempting to read from ${filters}`);
+    return () => false;
+  }
+  const lines = readFileSync(file, 'utf8').split(/\r\n|[\r\n]/);
+  const patterns = lines.filter((line) => line !== '').map(fromJava);
+  return ({ uri }) => patterns.some((pattern) => pattern.test(uri));
+}
+
+/** As much of Java's regular expressions as the edge host writes: `(?s)` in front, `\\z` for the end. */
+const fromJava = (line: string): RegExp => {
+  const [, dotAll, text = ''] = /^(\(\?s\))?(.*)$/s.exec(line) ?? [];
+  return new RegExp(`^(?:${text.replace(/\\(.)/gs, (both, c) => (c === 'z' ? '$' : both))})$`, dotAll ? 's' : '');
+};
 
 const jobFailure = (job: string): string => `java.io.IOException: DistCp failure: Job job_${job} has failed: NA`;
 
@@ -232,16 +249,17 @@ function listAll(
   log: Log,
   options: DistCpOptions,
   target: OfsPath,
+  isLeftOut: (path: OfsPath) => boolean,
 ): readonly Item[] {
   const sources = options.sources.flatMap((text) => {
     const path = parsePath(session, text);
     const matching = expand(fs, path);
     return matching.length === 0 ? [path] : matching;
   });
-  const items = sources.flatMap((source): readonly Item[] => {
+  const listed = sources.flatMap((source): readonly Item[] => {
     const status = sourceStatus(fs, source);
     log.info('tools.SimpleCopyListing', `Starting: Building listing using multi threaded approach for ${source.uri}`);
-    const into = options.update || options.overwrite || (options.sources.length === 1 && !fs.status(target));
+    const into = options.update || options.overwrite || (sources.length === 1 && !fs.status(target));
     const root = into && status.dir ? target : childOf(target, source.key.slice(source.key.lastIndexOf('/') + 1));
     const below = status.dir ? fs.list(source, true) : [];
     const self: readonly Item[] =
@@ -254,6 +272,8 @@ function listAll(
       })),
     ];
   });
+  // Directories that are left out are walked all the same.
+  const items = listed.filter((item) => !isLeftOut(item.source.path));
   const dirs = items.filter((item) => item.source.dir).length;
   log.info('tools.SimpleCopyListing', `Paths (files+dirs) cnt = ${items.length}; dirCnt = ${dirs}`);
   log.info('tools.SimpleCopyListing', 'Build file listing completed.');

@@ -85,8 +85,25 @@ const mkdir: FsCommand = (shell) =>
       const parent = path.key.includes('/') ? path.uri.slice(0, path.uri.lastIndexOf('/')) : '';
       if (parent !== '' && !shell.fs.status(parsePath(shell.session, parent))) throw missing(parent);
     }
+    refuseFileAbove(shell, path);
     shell.fs.mkdirs(path);
   });
+
+function refuseFileAbove(shell: Shell, path: OfsPath): void {
+  const names = path.key.split('/');
+  for (let depth = 1; depth <= names.length; depth++) {
+    const key = names.slice(0, depth).join('/');
+    const status = shell.fs.status({ ...path, key });
+    if (!status || status.dir) continue;
+    if (depth === names.length) throw new FsError('refused', `\`${path.uri}': Is not a directory`);
+    const { layout } = shell.fs.om(path).bucket(path.volume, path.bucket);
+    const why = layout === 'LEGACY' ? '' : ` as file:/${path.volume}/${path.bucket}/${key} already exists`;
+    throw new FsError(
+      'refused',
+      `Unable to create directory: ${path.key} in volume/bucket: ${path.volume}/${path.bucket}${why}`,
+    );
+  }
+}
 
 /** Where a source lands: inside an existing directory under its own name, else exactly there. */
 function landing(shell: Shell, target: OfsPath, name: string): OfsPath {

@@ -127,6 +127,13 @@ export class Om {
     });
   }
 
+  /** All keys of a bucket; its snapshots keep what they hold. */
+  emptyBucket(volume: string, name: string): void {
+    this.edit('key-delete', volume, name, (edit) => {
+      for (const { path } of edit.tree().walk('').toReversed()) edit.remove(path, false);
+    });
+  }
+
   deleteBucket(volume: string, name: string): void {
     this.apply('bucket-delete', (state) => {
       const bucket = bucketIn(state, volume, name);

@@ -230,8 +230,18 @@ export const bucketCommands: readonly Command[] = [
     },
     names: ['delete'],
     takes: 'bucket',
-    run({ session, address, print }) {
-      session.om(address.service).deleteBucket(address.volume, address.bucket);
+    run({ session, parsed, address, print }) {
+      const om = session.om(address.service);
+      if (parsed.has('-r')) {
+        if (!parsed.has('-y', '--yes')) throw new ClientError('java.util.NoSuchElementException');
+        om.emptyBucket(address.volume, address.bucket);
+        // Ozone 2.2.0 only prints this failure, and ends with 0.
+        if (om.bucket(address.volume, address.bucket).snapshots.length > 0) {
+          print(`Could not delete bucket Bucket ${address.bucket} can't be deleted when it has snapshots.\n`);
+          return;
+        }
+      }
+      om.deleteBucket(address.volume, address.bucket);
       print(`Bucket ${address.bucket} is deleted\n`);
     },
   },

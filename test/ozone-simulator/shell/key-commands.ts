@@ -30,11 +30,20 @@ function list({ session, parsed, address, print }: Call): void {
   const { snapshot, path } = splitSnapshotPath(asked);
   const prefix = snapshot === '' ? '' : `.snapshot/${snapshot}/`;
   const start = parsed.value('-s', '--start') ?? '';
-  const keys = om
-    .tree(address.volume, address.bucket, snapshot)
+  const tree = om.tree(address.volume, address.bucket, snapshot);
+  const begins = (name: string): boolean => name.startsWith(`${prefix}${path}`);
+  // A FILE_SYSTEM_OPTIMIZED bucket reads a prefix that is a whole path as that path: `a/b` does not show `a/b2`, `a/file/` shows the file.
+  const whole = path.replace(/\/$/, '');
+  const isTree = om.bucket(address.volume, address.bucket).layout === 'FILE_SYSTEM_OPTIMIZED';
+  const exact = isTree && whole !== '' ? tree.find(whole) : undefined;
+  const named = (name: string): boolean =>
+    exact?.dir
+      ? name.startsWith(`${prefix}${whole}/`)
+      : begins(name) || (exact !== undefined && name === `${prefix}${whole}`);
+  const keys = tree
     .walk('')
     .map((found) => keyJson(address, prefix, found))
-    .filter((key) => key.name.startsWith(`${prefix}${path}`) && key.name > start);
+    .filter((key) => named(key.name) && key.name > start);
   const length = Number(parsed.value('-l', '--length') ?? 100);
   const cut = !parsed.has('-a', '--all') && keys.length > length;
   print(`${jackson(cut ? keys.slice(0, length) : keys)}\n`);

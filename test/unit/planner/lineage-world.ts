@@ -1,6 +1,14 @@
 import type { BackupRun, PairState, RecoveryPoint } from '../../../functions/core/domain/ledger.ts';
 import { emptyPair } from '../../../functions/core/domain/ledger.ts';
-import { BucketRef, pairId, runId, SnapshotId, SnapshotName } from '../../../functions/core/domain/names.ts';
+import {
+  BucketRef,
+  drillPair,
+  pairId,
+  runId,
+  SnapshotId,
+  SnapshotName,
+  targetPair,
+} from '../../../functions/core/domain/names.ts';
 import { PolicyFile, resolvePolicies } from '../../../functions/core/domain/policy.ts';
 import { PassedDrill } from '../../../functions/core/domain/restore.ts';
 import { LegalHold, Pin, PlanHash, Removal, type Side } from '../../../functions/core/domain/retention.ts';
@@ -49,6 +57,12 @@ export interface World {
   readonly copying?: string;
   /** Points that passed a drill, and how many hours before now: `x:24`. */
   readonly drilled?: string;
+  /** Hours: every bucket is drilled once in so many. */
+  readonly within?: number;
+  readonly drills?: Partial<LedgerFacts['drills']>;
+  /** Hours before now: when drills first saw the bucket, and the last slot that had it drilled. */
+  readonly turn?: { readonly since: number; readonly asked: number | null };
+  readonly restore?: Partial<LedgerFacts['restore']>;
   readonly pair?: Partial<PairState>;
   readonly run?: Partial<BackupRun> | null;
   /** Hours of the policy's objective. */
@@ -80,7 +94,7 @@ export const passed = (hours: number, more: Partial<PassedDrill> = {}): PassedDr
     ...more,
   });
 
-export const policyOf = ({ local, mode, rules = KEEP_THREE, rpo = 26 }: Omit<World, 'points'>) => {
+export const policyOf = ({ local, mode, within, rules = KEEP_THREE, rpo = 26 }: Omit<World, 'points'>) => {
   const retention = rules && {
     zone: 'UTC',
     source: rules,
@@ -103,6 +117,9 @@ export const policyOf = ({ local, mode, rules = KEEP_THREE, rpo = 26 }: Omit<Wor
           mode: mode ?? 'incremental-or-resync',
           objectives: { rpo: `${rpo}h`, rto: '4h' },
           ...(retention ? { retention } : {}),
+          ...(within
+            ? { drills: { cron: '0 6 * * ? *', zone: 'UTC', within: `${within}h`, on: local ? 'source' : 'replica' } }
+            : {}),
         },
       },
     }),
@@ -235,5 +252,14 @@ export const lineageOf = (world: World): LedgerFacts => {
     points: points.toReversed(),
     settings: settingsInForce(policy, { policy: policy.name, revision: 1, versions: [version] }, now),
     lastRun: world.run === null ? null : run,
+    drills: { ...emptyPair(drillPair(policy.source.name, BUCKET)), ...world.drills },
+    turn: world.turn
+      ? {
+          bucket: BUCKET,
+          since: epochMs(now - world.turn.since * HOUR),
+          asked: world.turn.asked === null ? null : epochMs(now - world.turn.asked * HOUR),
+        }
+      : null,
+    restore: { ...emptyPair(targetPair(policy.source.name, BUCKET)), ...world.restore },
   };
 };
