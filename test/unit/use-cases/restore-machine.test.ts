@@ -193,6 +193,19 @@ describe.each(Object.entries(scenarios))('%s', { timeout: 120_000 }, (_name, sce
     },
   );
 
+  it('waits for a copy that goes on although nobody hears of it, on whatever host', async () => {
+    const of = await stageOf(scenario);
+    let isFirst = true;
+    await pursue(of, scenario, ({ kind }) => {
+      if (kind !== 'restore' || !isFirst) return 'ok';
+      isFirst = false;
+      return 'late';
+    });
+    expect(of.machine.overlaps).toEqual([]);
+    expect(isFirst).toBe(false);
+    await expectDone(of, scenario);
+  });
+
   it('keeps its word whatever the hosts do, and whenever it is killed', async () => {
     const fault = fc.constantFrom<Fault>(
       ...(['ok', 'ok', 'unreachable', 'failed', 'interrupted', 'lost-before', 'lost-after', 'never-sent'] as const),
