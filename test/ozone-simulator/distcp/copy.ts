@@ -48,7 +48,7 @@ function isSame(session: Session, source: Status, target: Status | undefined, op
   return target.crc === source.crc;
 }
 
-const keepsTimes = ({ preserve }: DistCpOptions): boolean => preserve === '' || (preserve ?? '').includes('t');
+export const keepsTimes = ({ preserve }: DistCpOptions): boolean => preserve === '' || (preserve ?? '').includes('t');
 
 function copyFile(fs: OzoneFileSystem, log: Log, options: DistCpOptions, source: Status, target: OfsPath): void {
   const logger = 'mapred.RetriableFileCopyCommand';

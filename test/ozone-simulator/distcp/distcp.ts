@@ -4,7 +4,7 @@ import { childOf, FsError, type OfsPath, OzoneFileSystem, parsePath, type Status
 import { expand } from '../fs/glob.ts';
 import { ClientError, OmError, UnreachableError } from '../om/errors.ts';
 import type { Session } from '../session.ts';
-import { copyAll, deleteExtra, type Item } from './copy.ts';
+import { copyAll, deleteExtra, type Item, keepsTimes } from './copy.ts';
 import { Log, noCounters } from './log.ts';
 import { ArgumentError, type DistCpOptions, describeOptions, parseOptions } from './options.ts';
 import { omException } from './snapshot-report.ts';
@@ -90,6 +90,7 @@ function run(session: Session, log: Log, options: DistCpOptions): number {
   log.jobStarted(items.length);
   copyAll(session, fs, log, options, items, counters);
   if (items.length > 0) log.taskDone(counters, items.length);
+  refuseTimesOfDirectories(fs, options, target, items, log.job);
   if (options.remove) {
     // The target of an empty directory is not made; the commit of the job then cannot list it.
     if (!fs.status(target)) throw new DistCpFailure(exits.unknown, 'Exception encountered ', jobFailure(log.job));
@@ -117,6 +118,19 @@ const fromJava = (line: string): RegExp => {
   const [, dotAll, text = ''] = /^(\(\?s\))?(.*)$/s.exec(line) ?? [];
   return new RegExp(`^(?:${text.replace(/\\(.)/gs, (both, c) => (c === 'z' ? '$' : both))})$`, dotAll ? 's' : '');
 };
+
+/** A LEGACY bucket takes no time for a directory: the commit of the job fails, after the copy and before anything is deleted. */
+function refuseTimesOfDirectories(
+  fs: OzoneFileSystem,
+  options: DistCpOptions,
+  target: OfsPath,
+  items: readonly Item[],
+  job: string,
+): void {
+  if (!keepsTimes(options) || !items.some(({ source }) => source.dir)) return;
+  if (fs.om(target).bucket(target.volume, target.bucket).layout === 'LEGACY')
+    throw new DistCpFailure(exits.unknown, 'Exception encountered ', jobFailure(job));
+}
 
 const jobFailure = (job: string): string => `java.io.IOException: DistCp failure: Job job_${job} has failed: NA`;
 

@@ -221,6 +221,22 @@ export const restoreScenarios: readonly Scenario[] = [
     },
   },
   {
+    name: 'in a LEGACY bucket the times of files can be kept, those of directories make the job fail after the copy',
+    layout: 'LEGACY',
+    async play(stage) {
+      await stage.change('prod', file('a/f'));
+      await stage.change('dr', { op: 'mkdir', path: 'a' }, file('extra'));
+      await stage.snapshots('prod', 's-1');
+      const source = stage.ofs('prod', '.snapshot/s-1');
+      expect((await stage.distcp('-pt', '-update', '-direct', `${source}/a/f`, stage.ofs('dr', 'a'))).exit).toBe(0);
+      const ran = await stage.distcp('-pt', '-update', '-delete', '-direct', source, stage.ofs('dr'));
+      expect(ran.exit).toBe(25);
+      expect(await stage.paths('dr')).toEqual(['a', 'a/f', 'extra']);
+      expect((await stage.distcp('-update', '-delete', '-direct', source, stage.ofs('dr'))).exit).toBe(0);
+      expect(await stage.paths('dr')).toEqual(['a', 'a/f']);
+    },
+  },
+  {
     name: 'a key of an OBJECT_STORE bucket can be read from a snapshot and put back',
     layout: 'OBJECT_STORE',
     async play(stage) {
