@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BackupOutcome } from '../../functions/core/domain/backup-step.ts';
+import { PairId } from '../../functions/core/domain/names.ts';
 import { type BackupResult, type Clusters, type Deployment, deploy, policyText } from '../fixtures/deployment.ts';
 import type { Change, TreeEntry } from '../ozone-cluster/ozone-clusters.ts';
 
@@ -255,6 +256,21 @@ export const describeRestoreJob = (name: string, start: () => Promise<Clusters>)
       const scratches = async () => [
         ...((await clusters.ozone('sh', 'bucket', 'list', 'o3://dr/sales')).match(/odr-drill-[a-z0-9.-]+/g) ?? []),
       ];
+
+      it('is started by its schedule for the bucket whose turn it is, and once', async () => {
+        const slot = '2026-11-12T05:00:00Z';
+        const before = deployment.cloud.executions('ozone-dr-drill').length;
+        expect(await deployment.fire(slot, 'drill')).toMatchObject({ status: 'SUCCEEDED' });
+        expect(await deployment.fire(slot, 'drill')).toMatchObject({ status: 'SUCCEEDED' });
+        expect(deployment.cloud.executions('ozone-dr-drill').length).toBe(before + 1);
+        const { lastDrill, scratch, lease } = await deployment.ledger.loadPair(PairId.parse(`prod/${BUCKET}#drill`));
+        expect({ scratch, lease }).toEqual({ scratch: null, lease: null });
+        const newest = (await deployment.points(BUCKET)).find(({ state }) => state === 'verified');
+        expect(lastDrill).toEqual({ point: newest?.name, drill: newest?.drilled });
+        // It has passed: the next slot leaves the bucket alone.
+        expect(await deployment.fire('2026-11-13T05:00:00Z', 'drill')).toMatchObject({ status: 'SUCCEEDED' });
+        expect(deployment.cloud.executions('ozone-dr-drill').length).toBe(before + 1);
+      });
 
       it('passes on a good copy, compares with the source, leaves nothing behind, and marks the point', async () => {
         const outcome = outcomeOf(await drill({ point: pointAt(1).name }));

@@ -329,8 +329,10 @@ export const describeStores = (engine: string, open: () => Promise<Stores>): voi
       expect((await Promise.all([put(), put()])).filter((it) => it)).toHaveLength(1);
       const next = await ledger.loadPolicyState(seen.policy);
       expect(next).toEqual({ policy: 'nightly', revision: 1, versions: [version] });
-      expect(await ledger.putPolicyState(next)).toBe(true);
+      const turns = [{ bucket: BucketRef.parse('sales/orders'), since: slot, asked: null }];
+      expect(await ledger.putPolicyState({ ...next, turns })).toBe(true);
       expect(await ledger.putPolicyState(next)).toBe(false);
+      expect(await ledger.loadPolicyState(seen.policy)).toEqual({ ...next, revision: 2, turns });
     });
   });
 

@@ -3,8 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { dynamoLedger } from '../../../functions/adapters/dynamodb/ledger.ts';
+import { knownPairs } from '../../../functions/adapters/dynamodb/pairs.ts';
 import { dynamoRecords } from '../../../functions/adapters/dynamodb/records.ts';
 import { explain } from '../../../functions/cli/explain.ts';
+import { openTable } from '../../../functions/cli/options.ts';
 import { BucketPage, PointPage } from '../../../functions/core/domain/explanation.ts';
 import type { RunStep } from '../../../functions/core/domain/ledger.ts';
 import { BucketRef, drillPair, targetPair } from '../../../functions/core/domain/names.ts';
@@ -223,6 +225,12 @@ describe('npm run explain -- <bucket> --point <name>', () => {
     const page = PointPage.parse(JSON.parse((await run(BUCKET, '--point', `${nameOf('a')}0`, '--json')).out));
     expect(page).toMatchObject({ kind: 'point', deleted: true, history: [{ at: now }] });
   });
+});
+
+it('what a restore or a drill holds is no bucket of the ledger', async () => {
+  const table = openTable({ endpoint, region: 'eu-central-1' });
+  expect((await knownPairs(table)).pairs).toEqual([lineageOf({ points: '' }).pair.pair]);
+  table.client.destroy();
 });
 
 describe('what is not there', () => {
