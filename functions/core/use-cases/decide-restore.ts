@@ -1,7 +1,8 @@
+import type * as z from 'zod';
 import { type BackupStep, isOperation, type NumberedStep } from '../domain/backup-step.ts';
 import type { SeenSide } from '../domain/edge-reply.ts';
 import type { BackupRun, Observation, PairPatch, PairState, RunStep } from '../domain/ledger.ts';
-import { confirmationOf, RestorePlan, type RestoreTask } from '../domain/restore.ts';
+import { confirmationOf, type Restored, RestorePlan, type RestoreTask } from '../domain/restore.ts';
 import type { EpochMs } from '../domain/units.ts';
 import { DrError } from '../errors.ts';
 import { decideRestore, type PlanToConfirm } from '../planner/decide-restore.ts';
@@ -81,25 +82,40 @@ const patchAfter = (pair: PairState, { decision }: RunStep, observed: Observatio
 const patchBefore = (
   pair: PairState,
   run: BackupRun,
-  { purpose, target, selection }: RestoreTask,
+  task: RestoreTask,
   decision: BackupStep,
   now: EpochMs,
 ): PairPatch => {
+  const { purpose, target } = task;
   if (purpose === 'drill' && decision.kind === 'create-target' && pair.scratch?.bucket !== decision.bucket)
     return {
       scratch: { cluster: target.cluster.name, bucket: decision.bucket, runId: run.runId, since: now, created: null },
     };
-  const isProved = decision.kind === 'done' && decision.outcome.kind === 'restored';
-  // That one part is as it should be says nothing of what another restore left half written.
-  return isProved && (selection === null || isOurs(pair, run)) ? { dirtySince: null } : {};
+  return decision.kind === 'done' && decision.outcome.kind === 'restored' && isWhole(pair, task, decision.outcome)
+    ? { dirtySince: null }
+    : {};
 };
 
-/** Whether all copies since the target was last proved are of this run. */
-const isOurs = ({ dirtySince, copies }: PairState, { runId }: BackupRun): boolean => {
-  const prefix = operationId(runId, 0).slice(0, -3);
-  return copies
-    .filter(({ from }) => dirtySince !== null && from >= dirtySince.at)
-    .every(({ operation }) => operation.startsWith(prefix));
+/**
+ * Whether the target is now what it should be. That a part is, or what was not left alone, says nothing of what another
+ * restore left half written.
+ */
+const isWhole = (
+  { dirtySince, copies }: PairState,
+  { lineage, point, selection }: RestoreTask,
+  { leftAlone }: Pick<z.infer<typeof Restored>, 'leftAlone'>,
+): boolean => {
+  if (selection === null && leftAlone === 0) return true;
+  const begin = copies.findIndex(({ operation }) => operation === dirtySince?.operation);
+  return (
+    begin >= 0 &&
+    copies
+      .slice(begin)
+      .every(
+        ({ point: name, restores }) =>
+          name === point.name && restores?.lineage === lineage && restores.selection === selection,
+      )
+  );
 };
 
 /** The run ends here; another one, with the words, does what the plan says. */
