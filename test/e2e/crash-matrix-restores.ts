@@ -209,6 +209,7 @@ export class RestoreTrial extends Trial {
   }
 
   protected override ended(work: Work, ended: Ended): void {
+    if (work === 'backup') this.promises.restores.backedUp();
     this.promises.restores.ended(work, ended, ended.status === 'FAILED' && ended.error === 'States.Aborted');
   }
 
@@ -221,7 +222,8 @@ export class RestoreTrial extends Trial {
       this.promises.restores.remember(target);
     }
     if (!isConfirmed) return this.run(onward);
-    if (onward === 'same slot' && this.#words) {
+    const isSame = onward === 'same slot';
+    if (isSame && this.#words) {
       this.#given = this.#words;
       const ended = await this.run('same slot');
       const isRefused = ended.status === 'FAILED' && ['NotConfirmed', 'ChangedMeanwhile'].includes(ended.error);
@@ -229,8 +231,8 @@ export class RestoreTrial extends Trial {
       this.lab.advance(1000);
     }
     this.#given = {};
+    const planned = await this.run(isSame && !this.#words ? 'same slot' : 'next slot');
     this.#words = undefined;
-    const planned = await this.run(onward === 'same slot' && !this.#words ? 'same slot' : 'next slot');
     const plan = planned.status === 'SUCCEEDED' ? RestorePlanned.safeParse(planned.output).data : undefined;
     if (!plan) return planned;
     this.#words = { plan: plan.plan, confirmation: plan.confirmation };

@@ -126,10 +126,10 @@ export abstract class Trial {
     for (let moments = 0; moments < MAX_MOMENTS; moments += 1) {
       const { done, value } = await execution.next();
       if (done) {
+        this.ended(work, value);
         await this.promises.check({ whole: true });
         const why = value.status === 'SUCCEEDED' ? JSON.stringify(value.output) : `${value.error}: ${value.cause}`;
         this.told.push(`${states.join(', ')}: ${value.status} ${why}`);
-        this.ended(work, value);
         return value;
       }
       if (value.kind === 'entered' && states.at(-1) !== value.state && value.state !== 'Decide')

@@ -49,7 +49,7 @@ export class RestorePromises {
   readonly #say: (holds: boolean, what: string) => void;
   readonly #targets = new Map<string, Target>();
   readonly #pairs = new Map<string, PairState>();
-  /** Operations that replaced or deleted something. */
+  /** Operations that replaced or deleted something since the last look. */
   readonly #lossy = new Set<string>();
   /** By run: how its attempts ended; null for those that somebody stopped. */
   readonly #attempts = new Map<string, (string | null)[]>();
@@ -71,6 +71,18 @@ export class RestorePromises {
 
   forget(): void {
     this.#outside = undefined;
+  }
+
+  /** A backup has changed the replica, and taken snapshots of both sides. */
+  backedUp(): void {
+    const [before, now] = [this.#outside, this.#look(null)];
+    if (!before) return;
+    const replica = now.live.get('dr/sales/orders');
+    const points = [...now.snapshots].filter(([snapshot]) => snapshot.includes('/.snapshot/odr-'));
+    this.#outside = {
+      live: new Map([...before.live, ...(replica === undefined ? [] : [['dr/sales/orders', replica] as const])]),
+      snapshots: new Map([...points, ...before.snapshots]),
+    };
   }
 
   /** Somebody else writes: nothing that is theirs is half written. */
@@ -242,6 +254,7 @@ export class RestorePromises {
     const lab = this.#lab;
     for (const target of this.#targets.values()) await this.#checkMark(lab, target);
     for (const operation of this.#lossy) await this.#checkConfirmed(lab, operation);
+    this.#lossy.clear();
     const { scratch } = await lab.ledger.loadPair(PairId.parse('prod/sales/orders#drill'));
     for (const bucket of this.buckets().filter(isScratch))
       this.#say(scratch !== null && bucket.endsWith(scratch.bucket), `the ledger does not know of ${bucket}`);

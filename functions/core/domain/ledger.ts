@@ -26,7 +26,7 @@ import {
 } from './names.ts';
 import { Policy, VerificationLevel } from './policy.ts';
 import { PassedDrill, RestoreTask } from './restore.ts';
-import { LegalHold, Pin, Removals } from './retention.ts';
+import { LegalHold, Pin, PlanHash, Removals } from './retention.ts';
 import { Bytes, EpochMs } from './units.ts';
 
 /** The right to change one bucket's replica: of one execution, by a number that only grows. */
@@ -50,6 +50,8 @@ export const Copy = z.object({
   deadline: EpochMs,
   /** When its end was known; null while it may still be going on. */
   to: EpochMs.nullable(),
+  /** Of a restore: whose point it copies, and which of its paths; null for all of them. */
+  restores: z.object({ lineage: PairId, selection: PlanHash.nullable() }).optional(),
 });
 export type Copy = z.infer<typeof Copy>;
 

@@ -1,8 +1,8 @@
+import type * as z from 'zod';
 import { type BackupStep, isOperation, type NumberedStep } from '../domain/backup-step.ts';
 import type { SeenSide } from '../domain/edge-reply.ts';
 import type { BackupRun, Observation, PairPatch, PairState, RunStep } from '../domain/ledger.ts';
-import type { OperationId } from '../domain/names.ts';
-import { confirmationOf, RestorePlan, type RestoreTask } from '../domain/restore.ts';
+import { confirmationOf, type Restored, RestorePlan, type RestoreTask } from '../domain/restore.ts';
 import type { EpochMs } from '../domain/units.ts';
 import { DrError } from '../errors.ts';
 import { decideRestore, type PlanToConfirm } from '../planner/decide-restore.ts';
@@ -104,26 +104,41 @@ const patchAfter = (
 const patchBefore = (
   pair: PairState,
   run: BackupRun,
-  { purpose, target, selection }: RestoreTask,
+  task: RestoreTask,
   decision: BackupStep,
   now: EpochMs,
 ): PairPatch => {
+  const { purpose, target } = task;
   if (purpose === 'drill' && decision.kind === 'create-target' && pair.scratch?.bucket !== decision.bucket)
     return {
       scratch: { cluster: target.cluster.name, bucket: decision.bucket, runId: run.runId, since: now, created: null },
     };
-  if (decision.kind !== 'done' || decision.outcome.kind !== 'restored') return {};
-  // That one part is as it should be says nothing of what another restore left half written, nor does what was left alone.
-  const isWhole = selection === null && decision.outcome.leftAlone === 0;
-  return isWhole || isOurs(pair, run) ? { dirtySince: null } : {};
+  return decision.kind === 'done' && decision.outcome.kind === 'restored' && isWhole(pair, task, decision.outcome)
+    ? { dirtySince: null }
+    : {};
 };
 
-/** Whether all copies since the target was last proved are of this run. */
-const isOurs = ({ dirtySince, copies }: PairState, { runId }: BackupRun): boolean =>
-  dirtySince === null ||
-  [dirtySince, ...copies.filter(({ from }) => from >= dirtySince.at)].every(({ operation }) =>
-    isOperationOf(operation, runId),
+/**
+ * Whether the target is now what it should be. That a part is, or what was not left alone, says nothing of what another
+ * restore left half written.
+ */
+const isWhole = (
+  { dirtySince, copies }: PairState,
+  { lineage, point, selection }: RestoreTask,
+  { leftAlone }: Pick<z.infer<typeof Restored>, 'leftAlone'>,
+): boolean => {
+  if (selection === null && leftAlone === 0) return true;
+  const begin = copies.findIndex(({ operation }) => operation === dirtySince?.operation);
+  return (
+    begin >= 0 &&
+    copies
+      .slice(begin)
+      .every(
+        ({ point: name, restores }) =>
+          name === point.name && restores?.lineage === lineage && restores.selection === selection,
+      )
   );
+};
 
 /** The run ends here; another one, with the words, does what the plan says. */
 const planned = async (

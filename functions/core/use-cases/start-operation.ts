@@ -310,6 +310,7 @@ const beforeRestore = (
             from: at,
             deadline: later(at, copyLifetime(step)),
             to: null,
+            restores: { lineage: restore.lineage, selection: restore.selection },
           },
         ],
       }
