@@ -288,6 +288,10 @@ const beforeCopy = (
   ...(pair.pinned?.host === step.host ? {} : { pinned: { host: step.host, seeded: false } }),
 });
 
+/** Tries that a living copy refuses do not push it out: as long as it is known, it is waited for. */
+const lastOrAlive = (copies: PairState['copies'], at: EpochMs): PairState['copies'] =>
+  copies.filter(({ to, deadline }, n) => (to === null && at < deadline) || n > copies.length - KEPT_COPIES);
+
 /** What has to be in the ledger before the target of a restore is touched: that it is half written from now on, and by whom. */
 const beforeRestore = (
   step: Extract<OperationStep, { kind: 'restore' }>,
@@ -300,7 +304,10 @@ const beforeRestore = (
   ...(restore
     ? {
         copies: [
-          ...pair.copies.filter(({ operation }) => operation !== id).slice(1 - KEPT_COPIES),
+          ...lastOrAlive(
+            pair.copies.filter(({ operation }) => operation !== id),
+            at,
+          ),
           {
             operation: id,
             point: restore.point.name,

@@ -387,7 +387,7 @@ export const restoreMachine = (stage: RestoreStage, clusters: ReturnType<typeof 
     await operations.ended(operation.id, { kind: 'reply', reply: text });
   };
   const settleAll = async (fault: () => Fault): Promise<void> => {
-    for (const operation of await operations.open()) await settle(operation, fault());
+    for (const operation of await operations.open()) if (sent.has(operation.id)) await settle(operation, fault());
   };
 
   const run = async (
