@@ -2,6 +2,7 @@ import type * as z from 'zod';
 import { type BackupStep, isOperation, type NumberedStep } from '../domain/backup-step.ts';
 import type { SeenSide } from '../domain/edge-reply.ts';
 import type { BackupRun, Observation, PairPatch, PairState, RunStep } from '../domain/ledger.ts';
+import type { OperationId } from '../domain/names.ts';
 import { confirmationOf, type Restored, RestorePlan, type RestoreTask } from '../domain/restore.ts';
 import type { EpochMs } from '../domain/units.ts';
 import { DrError } from '../errors.ts';
@@ -10,7 +11,7 @@ import { isFailure } from '../planner/history.ts';
 import { describePlan } from '../planner/restore-plan.ts';
 import type { Clock, Ledger, OperationStore, PlanStore } from '../ports.ts';
 import { answerTo } from './answers.ts';
-import { isOperationOf, operationId } from './operation-id.ts';
+import { operationId } from './operation-id.ts';
 import { asText } from './plan-text.ts';
 import { decideStep, noteAnswer } from './step.ts';
 
