@@ -84,12 +84,21 @@ fi
 exit $ended
 `,
   );
-  writeFileSync(join(bin, 'ozone'), `#!/bin/bash\nexec ${clusters.bin}/ozone "$@"\n`);
+  const kept = join(directory, 'kept');
+  writeFileSync(
+    join(bin, 'ozone'),
+    `#!/bin/bash
+[[ -e ${kept} && $* == *'bucket delete'* ]] && { echo 'INTERNAL_ERROR it stays' >&2; exit 255; }
+exec ${clusters.bin}/ozone "$@"
+`,
+  );
   for (const program of ['hadoop', 'ozone']) chmodSync(join(bin, program), 0o755);
   return {
     bin,
     /** Lines of bash; `$target` is the scratch bucket. */
     plans: (...lines: readonly string[]) => writeFileSync(plan, `${lines.join('\n')}\n`),
+    /** Whether Ozone refuses to delete buckets. */
+    keepsBuckets: (keeps: boolean) => (keeps ? writeFileSync(kept, '') : rmSync(kept)),
     remove: () => rmSync(directory, { recursive: true, force: true }),
   };
 };
@@ -280,27 +289,28 @@ export const describeRestoreJob = (name: string, start: () => Promise<Clusters>)
         expect(marked).toMatchObject({ drilled: { from: 'replica' }, pins: [] });
       });
 
+      const file = (length: number) => `head -c ${length} /dev/zero >sabotage`;
       it.each([
-        [
-          'one byte is another',
-          [
-            'printf x | hadoop fs -put -f - "$target/same-size-1"',
-            'hadoop fs -mv "$target/same-size-1" "$target/x"',
-            'hadoop fs -rm -skipTrash "$target/x"',
-            'hadoop fs -cat "$target/same-size" | sed "1s/^./~/" >t; [ $(wc -c <t) = 500 ] && hadoop fs -put -f t "$target/same-size"',
-          ],
-        ],
+        ['one file of the same length is another', [file(500), 'hadoop fs -put -f sabotage "$target/same-size"']],
         ['a file is missing', ['hadoop fs -rm -skipTrash "$target/2026/q3/jul"']],
-        ['a file is extra', ['printf x | hadoop fs -put - "$target/extra"']],
-        [
-          'a file is cut short',
-          ['hadoop fs -cat "$target/same-size" | head -c 400 >t; hadoop fs -put -f t "$target/same-size"'],
-        ],
+        ['a file is extra', [file(1), 'hadoop fs -put sabotage "$target/extra"']],
+        ['a file is cut short', [file(400), 'hadoop fs -put -f sabotage "$target/same-size"']],
+        ['it is another point', ['hadoop distcp -update -delete -direct "$another" "$target"']],
       ])('fails when %s, and still removes its scratch', async (_what, sabotage) => {
-        saboteur.plans(...sabotage);
+        saboteur.plans(`another=${REPLICA}/.snapshot/${pointAt(0).name}`, ...sabotage);
         const result = await drill({ point: pointAt(1).name });
         saboteur.plans('');
         expect(result).toMatchObject({ status: 'FAILED', error: 'RestoreDiffers' });
+        expect(await scratches()).toEqual([]);
+      });
+
+      it('fails when its scratch cannot be removed, and the next one removes both', async () => {
+        saboteur.keepsBuckets(true);
+        const result = await drill({ point: pointAt(1).name });
+        saboteur.keepsBuckets(false);
+        expect(result).toMatchObject({ status: 'FAILED', error: 'ScratchNotRemoved' });
+        expect(await scratches()).toHaveLength(1);
+        expect(outcomeOf(await drill({ point: pointAt(1).name }))).toMatchObject({ kind: 'drilled' });
         expect(await scratches()).toEqual([]);
       });
 
