@@ -1723,13 +1723,12 @@ copy_selected() {
       ;;
   esac
   # A LEGACY bucket takes no time for a directory: with -pt distcp ends with 25 after the copy, and deletes nothing (2.2.0, 3.4.3).
-  [[ $TARGET_LAYOUT == LEGACY ]] && grep -q $'\td$' names || options=(-pt)
+  # And distcp sets the time of what it leaves alone, too, which the next snapshot difference would call a rename of each file.
+  if ! { [[ $TARGET_LAYOUT == LEGACY ]] && grep -q $'\td$' names; } && [[ ${P[overwrite]} == never || ! -s right ]]; then options=(-pt); fi
   case ${P[overwrite]}:$WAY in
     always:*) options+=(-overwrite) ;;
     if-different:* | never:unit) options+=(-update) ;;
   esac
-  # distcp sets the time of what it leaves alone, too, which the next snapshot difference would call a rename of each file.
-  [[ ${P[overwrite]} != never && -s right ]] || options=(-pt ${options[@]+"${options[@]}"})
   [[ -z $DELETING ]] || options+=(-delete)
   [[ -z $FILTERED ]] || options+=(-filters "$WORK/scratch/filter")
   distcp ${options[@]+"${options[@]}"} -- "${sources[@]}" "ofs://${P[replica]}${UNIT:+/$UNIT}"
