@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { EdgeReply } from '../../functions/core/domain/edge-reply.ts';
 import type { Change } from '../ozone-cluster/ozone-clusters.ts';
 import { createSimulator, type OzoneSimulator } from '../ozone-simulator/simulator.ts';
@@ -7,6 +7,9 @@ import { bucketInfo, id } from './ozone-output.ts';
 import { glob, literal, RestoreScene, Selections } from './restore-scene.ts';
 
 const put = (path: string, size = 10, seed = 1): Change => ({ op: 'put', path, size, seed });
+
+// Each waits for child processes, and for those of the others.
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 60_000 });
 
 let clusters: OzoneSimulator;
 let selections: Selections;

@@ -1,8 +1,11 @@
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { EdgeReply } from '../../functions/core/domain/edge-reply.ts';
 import { createSimulator, type OzoneSimulator } from '../ozone-simulator/simulator.ts';
 import { EdgeHost, operationId, type Reply, type Variables } from './edge-host.ts';
 import { bucketInfo, snapshotList } from './ozone-output.ts';
+
+// Each waits for child processes, and for those of the others.
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 60_000 });
 
 let clusters: OzoneSimulator;
 let buckets = 0;

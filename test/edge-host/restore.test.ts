@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Change } from '../ozone-cluster/ozone-clusters.ts';
 import { createSimulator, type OzoneSimulator } from '../ozone-simulator/simulator.ts';
 import { EdgeHost, ended, operationId, type Variables } from './edge-host.ts';
@@ -9,6 +9,9 @@ import { below, files, glob, literal, RestoreScene, Selections } from './restore
 
 const put = (path: string, size = 10, seed = 1): Change => ({ op: 'put', path, size, seed });
 const text = (path: string, content: string): Change => ({ op: 'text', path, content });
+
+// Each waits for child processes, and for those of the others.
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 60_000 });
 
 let clusters: OzoneSimulator;
 let selections: Selections;
