@@ -74,4 +74,29 @@ describe('a target that is half written', () => {
     expect(ended).toMatchObject({ status: 'SUCCEEDED', output: { kind: 'restored', leftAlone: 1 } });
     expect(await isMarked()).toBe(true);
   });
+
+  it('loses nothing that was written to it between two executions of the same restore', async () => {
+    const { lab, first, slot, bytes } = await labWithPoints([], 3);
+    const request = { point: first, target: 'in-place', overwrite: 'if-different', scope: { paths: ['a', 'b'] } };
+    const { output } = await lab.restore(request).then((it) => (it.status === 'SUCCEEDED' ? it : expect.fail()));
+    if (!('plan' in output) || !('confirmation' in output)) return expect.fail('no plan');
+    const words = { plan: output.plan, confirmation: output.confirmation, slot: slot() };
+    const execution = lab.startWith({ ...request, ...words });
+    for (let next = await execution.next(); !next.done; next = await execution.next()) {
+      if (next.value.kind === 'entered' && next.value.state === 'compare') break;
+      const [command] = lab.runCommand.pending();
+      if (next.value.kind !== 'token' || !command) continue;
+      lab.deliver(command);
+      await lab.settle({
+        detail: { 'command-id': command.id, parameters: { operation: [command.parameters.operation] } },
+      });
+    }
+    await execution.return({ status: 'FAILED', error: 'States.Aborted', cause: '', runId: null });
+    lab.source.change([put('a/1', 77, 77)]);
+    await lab.restore({ ...request, ...words });
+    const kept = lab.snapshots('source').filter(({ name }) => name.startsWith('restore-safety-'));
+    const live = bytes('ofs://prod/sales/orders')['a/1'];
+    const saved = kept.map(({ name }) => bytes(`ofs://prod/sales/orders/.snapshot/${name}`)['a/1']);
+    expect([live, ...saved]).toContain(77);
+  });
 });

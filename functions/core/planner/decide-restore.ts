@@ -100,7 +100,8 @@ const judge = (all: RunHistory, task: RestoreTask, now: EpochMs): Verdict => {
   const inTheWay = conflicts(history, task, data, target);
   if (inTheWay) return inTheWay;
 
-  const begun = currentSteps(history).some(({ decision }) => decision.kind === 'restore');
+  // Another execution may have begun to copy; people may have written there since.
+  const begun = steps.some(isCopy);
   const unconfirmed = begun ? undefined : confirm(history, task, from, data, target, now);
   if (unconfirmed) return unconfirmed;
   const unkept =
@@ -307,6 +308,9 @@ const confirm = (
 ): Verdict | undefined => {
   if (!needsConfirmation(task, target)) return undefined;
   const allowed = task.confirmed;
+  // What this run has copied already is there now, and would be replaced; of it nobody is asked.
+  const isContinued = currentSteps(history).some(isCopy);
+  if (!allowed && isContinued) return undefined;
   if (!allowed)
     return {
       kind: 'plan',
@@ -314,14 +318,16 @@ const confirm = (
       reason: 'it overwrites or deletes, or writes where people work: a person has to confirm it',
     };
   const { replaced, deleted } = effectOn(task, target);
-  if (allowed.targetCreated === target.created && replaced <= allowed.replaced && deleted <= allowed.deleted)
-    return undefined;
+  const isWithin = isContinued || replaced <= allowed.replaced;
+  if (allowed.targetCreated === target.created && isWithin && deleted <= allowed.deleted) return undefined;
   return fail(
     'ChangedMeanwhile',
     `the plan was to replace ${allowed.replaced} and to delete ${allowed.deleted} files of the bucket created at ${allowed.targetCreated}; now it would be ${replaced} and ${deleted} of the one created at ${target.created}`,
     'Stop what writes there, then plan again. Nothing was changed.',
   );
 };
+
+const isCopy = ({ decision }: RunStep): boolean => decision.kind === 'restore';
 
 const keep = (history: RunHistory, task: RestoreTask, target: Target): BackupStep | undefined => {
   const { replaced, deleted } = effectOn(task, target);
@@ -458,7 +464,8 @@ const outcome = (
     level: data.level,
   };
   if (task.purpose === 'restore') {
-    const kept = currentSteps(history).findLast(isAnswered('safety-snapshot', 'snapshot'))?.decision.name ?? null;
+    const safe = currentSteps(history).filter(isAnswered('safety-snapshot', 'snapshot'));
+    const kept = safe.map((step) => step.decision.name);
     return {
       kind: 'done',
       outcome: {
@@ -467,10 +474,11 @@ const outcome = (
         target: where,
         scope: task.scope,
         leftAlone: data.changed,
-        safetySnapshot: kept,
-        notes: kept
-          ? [`nothing deletes the snapshot ${kept} of ${where}: delete it when nobody needs what was there before`]
-          : [],
+        safetySnapshot: kept[0] ?? null,
+        notes: kept.map(
+          (name) =>
+            `nothing deletes the snapshot ${name} of ${where}: delete it when nobody needs what was there before`,
+        ),
       },
       reason: `the target has what ${task.point.name} has`,
     };

@@ -1271,6 +1271,19 @@ describe('another execution goes on', () => {
           [examine(), half],
         ],
       }),
+      keep,
+    ],
+    [
+      'and then copies what differs, for others may have written there too',
+      into({
+        run: { factsFrom: 2 },
+        did: [
+          [examine(), empty],
+          [copy, notDone('x', 'interrupted')],
+          [examine(), half],
+          [keep, kept],
+        ],
+      }),
       { ...copy, overwrite: 'if-different' },
     ],
     [
