@@ -100,3 +100,28 @@ describe('a target that is half written', () => {
     expect([live, ...saved]).toContain(77);
   });
 });
+
+describe('a scratch bucket', () => {
+  it('is not forgotten while a command that makes it may still arrive', async () => {
+    const { lab } = await labWithPoints();
+    const execution = lab.startWith({}, lab.functions, 'drill');
+    for (let next = await execution.next(); !next.done; next = await execution.next()) {
+      const [command] = lab.runCommand.pending();
+      if (next.value.kind !== 'token' || !command) continue;
+      if (command.parameters.verb === 'create-bucket') break;
+      lab.deliver(command);
+      await lab.settle({
+        detail: { 'command-id': command.id, parameters: { operation: [command.parameters.operation] } },
+      });
+    }
+    const [making] = lab.runCommand.pending();
+    await execution.return({ status: 'FAILED', error: 'States.Aborted', cause: '', runId: null });
+    if (making) making.state = { kind: 'ended', status: 'Cancelled', output: '' };
+    lab.advance(60_000);
+    const began = lab.now;
+    expect(await lab.drill()).toMatchObject({ status: 'SUCCEEDED' });
+    const known = making && (await lab.operations.load(making.parameters.operation));
+    expect(known?.deadline).toBeGreaterThan(began);
+    expect(lab.now).toBeGreaterThan(known?.deadline ?? Number.POSITIVE_INFINITY);
+  });
+});

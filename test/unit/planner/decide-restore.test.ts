@@ -1174,8 +1174,13 @@ describe('a drill', () => {
       ['whose creation time is known', left([]), { ...remove, bucket: earlierScratch, created: madeNow }],
       [
         'whose creation time is not: it asks for it',
-        left([], { created: null }),
+        left([], { created: null, since: epochMs(slot - 1_200_000) }),
         { ...create, bucket: earlierScratch },
+      ],
+      [
+        'not before every command that was to make it is over: it would be made again, and nobody would know',
+        left([], { created: null, since: epochMs(slot - 60_000) }),
+        wait,
       ],
       [
         'and then removes it',
