@@ -79,7 +79,7 @@ export class Promises {
   constructor(options: PromisesOptions) {
     this.#options = options;
     this.deletions = new DeletionPromises(options.keeps, (holds, what) => this.#say(holds, what));
-    this.restores = new RestorePromises((holds, what) => this.#say(holds, what));
+    this.restores = new RestorePromises(options.hasStrangers, (holds, what) => this.#say(holds, what));
   }
 
   watch(lab: Lab): void {

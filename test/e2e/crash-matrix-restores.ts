@@ -1,7 +1,7 @@
 import { PairId } from '../../functions/core/domain/names.ts';
 import { RestorePlanned } from '../../functions/core/domain/restore.ts';
 import type { Ended, Moment, Work } from '../in-process-edge/execution.ts';
-import type { Between, Lab } from '../in-process-edge/lab.ts';
+import type { Between } from '../in-process-edge/lab.ts';
 import type { Change } from '../ozone-simulator/change.ts';
 import { CHANGES, FIRST } from './crash-matrix-backups.ts';
 import { intercept, Promises } from './crash-matrix-promises.ts';
@@ -122,8 +122,8 @@ class Saboteur {
     this.#changes = changes;
   }
 
-  watch({ ozone }: Lab): void {
-    this.#change = ozone.change;
+  watch({ lab, strikes }: Trial): void {
+    this.#change = (url, changes) => strikes.quietly(() => lab.ozone.change(url, changes));
   }
 
   readonly between: Between = (name, port) =>
@@ -162,7 +162,7 @@ export class RestoreTrial extends Trial {
       },
       strike,
     );
-    saboteur.watch(this.lab);
+    saboteur.watch(this);
     this.#saboteur = saboteur;
     this.#scenario = scenario;
   }
@@ -204,8 +204,8 @@ export class RestoreTrial extends Trial {
     const { request } = this.#scenario;
     const target = this.#scenario.target ?? `prod/sales/orders-restore-${compact(this.slot)}`;
     if (work === 'restore') this.#target = target;
-    const asked = work === 'restore' ? { point: this.#point, ...request, ...this.#given } : {};
-    return this.lab.startWith({ slot: this.slot, ...asked }, this.functions, work);
+    const asked = work === 'restore' ? { ...request, ...this.#given } : {};
+    return this.lab.startWith({ slot: this.slot, point: this.#point, ...asked }, this.functions, work);
   }
 
   protected override ended(work: Work, ended: Ended): void {

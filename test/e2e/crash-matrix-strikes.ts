@@ -170,6 +170,17 @@ export class Strikes {
     }
   }
 
+  /** What somebody else does meanwhile is no effect of ours. */
+  quietly(work: () => void): void {
+    const step = this.#step;
+    this.#step = '';
+    try {
+      work();
+    } finally {
+      this.#step = step;
+    }
+  }
+
   readonly between: Between = (name, port) => {
     if (name === 'host') return port;
     if (name === 'ozone')

@@ -3,6 +3,7 @@ import { type Between, Lab, type LabOptions } from '../in-process-edge/lab.ts';
 import { type Command, eventOf } from '../in-process-edge/run-command.ts';
 import type { Promises } from './crash-matrix-promises.ts';
 import { type Strike, Strikes, type Times } from './crash-matrix-strikes.ts';
+import { isScratch } from './restore-promises.ts';
 
 /** What comes after the struck run. */
 export const ONWARDS = ['next slot', 'same slot'] as const;
@@ -216,6 +217,25 @@ export abstract class Trial {
     this.silence(command);
   }
 
+  /**
+   * Run Command keeps to its own time-outs: what it has not delivered by then never arrives. Of what makes a scratch bucket
+   * the product relies on it.
+   */
+  async deliverLate(command: Command): Promise<void> {
+    if (!(await this.#isExpired(command))) this.lab.deliver(command);
+  }
+
+  /** The same for a command that is over. */
+  async deliverAgainLate(command: Command): Promise<void> {
+    if (!(await this.#isExpired(command))) this.lab.runCommand.deliverAgain(command);
+  }
+
+  async #isExpired({ parameters: { operation, verb, replica } }: Command): Promise<boolean> {
+    if (verb !== 'create-bucket' || !isScratch(replica)) return false;
+    const known = await this.lab.operations.load(operation);
+    return known !== undefined && this.lab.now >= known.deadline;
+  }
+
   /** Nobody says anything of a command any more. */
   silence(command: Command): void {
     this.#silent.add(command.id);
@@ -324,7 +344,7 @@ export const DELIVERY_TROUBLES: Readonly<Record<string, (trial: Trial, command: 
   'it is delivered again in the next run': async (trial, command) => {
     trial.deliver(command);
     await trial.event(command);
-    trial.later('next run', () => trial.lab.runCommand.deliverAgain(command));
+    trial.later('next run', () => trial.deliverAgainLate(command));
   },
   'DeliveryTimedOut, it never ran': async (trial, command) => {
     giveUp(command, 'DeliveryTimedOut');
@@ -343,7 +363,7 @@ export const DELIVERY_TROUBLES: Readonly<Record<string, (trial: Trial, command: 
   'DeliveryTimedOut, it ran in the next run': async (trial, command) => {
     giveUp(command, 'DeliveryTimedOut');
     await trial.event(command);
-    trial.later('next run', () => trial.lab.runCommand.deliverAgain(command));
+    trial.later('next run', () => trial.deliverAgainLate(command));
   },
   'it ran, then DeliveryTimedOut': async (trial, command) => {
     trial.deliver(command);
@@ -373,7 +393,7 @@ export const DELIVERY_TROUBLES: Readonly<Record<string, (trial: Trial, command: 
   },
   'the agent is away for good, and runs it in the next run': async (trial, command) => {
     trial.silence(command);
-    trial.later('next run', () => trial.lab.runCommand.deliverAgain(command));
+    trial.later('next run', () => trial.deliverAgainLate(command));
   },
   'its event is lost, and the sweeper fails for 15 minutes': async (trial, command) => {
     trial.deliver(command);
@@ -410,8 +430,8 @@ export const EXECUTION_TROUBLES: Troubles = {
     const commands = stop(trial, name);
     await trial.sweep();
     trial.later('next run', () =>
-      trial.later('next command', () => {
-        for (const command of commands) trial.lab.runCommand.deliverAgain(command);
+      trial.later('next command', async () => {
+        for (const command of commands) await trial.deliverAgainLate(command);
       }),
     );
   },
@@ -440,7 +460,7 @@ export const EXECUTION_TROUBLES: Troubles = {
     for (const command of commands) trial.silence(command);
     trial.lab.advance(HOUR_MS);
     await trial.nextSlotMeanwhile();
-    for (const command of commands) trial.lab.deliver(command);
+    for (const command of commands) await trial.deliverLate(command);
   },
 };
 

@@ -27,6 +27,8 @@ describe('the crash matrix', () => {
   it('a sample of every layer converges within two further runs and breaks no promise', async () => {
     const cases = sample(await allCases(), Number(CRASH_CASES), Number(CRASH_SEED));
     expect(new Set(cases.map(({ strike }) => strike.place.layer)).size).toBe(6);
+    for (const work of ['restore: ', 'drill: '])
+      expect(cases.some(({ strike }) => strike.place.step.startsWith(work))).toBe(true);
     const struck = new Set<string>();
     for (const it of cases) {
       const { struck: times, furtherRuns, wrong, told } = await judge(it);

@@ -74,4 +74,54 @@ describe('a target that is half written', () => {
     expect(ended).toMatchObject({ status: 'SUCCEEDED', output: { kind: 'restored', leftAlone: 1 } });
     expect(await isMarked()).toBe(true);
   });
+
+  it('loses nothing that was written to it between two executions of the same restore', async () => {
+    const { lab, first, slot, bytes } = await labWithPoints([], 3);
+    const request = { point: first, target: 'in-place', overwrite: 'if-different', scope: { paths: ['a', 'b'] } };
+    const { output } = await lab.restore(request).then((it) => (it.status === 'SUCCEEDED' ? it : expect.fail()));
+    if (!('plan' in output) || !('confirmation' in output)) return expect.fail('no plan');
+    const words = { plan: output.plan, confirmation: output.confirmation, slot: slot() };
+    const execution = lab.startWith({ ...request, ...words });
+    for (let next = await execution.next(); !next.done; next = await execution.next()) {
+      if (next.value.kind === 'entered' && next.value.state === 'compare') break;
+      const [command] = lab.runCommand.pending();
+      if (next.value.kind !== 'token' || !command) continue;
+      lab.deliver(command);
+      await lab.settle({
+        detail: { 'command-id': command.id, parameters: { operation: [command.parameters.operation] } },
+      });
+    }
+    await execution.return({ status: 'FAILED', error: 'States.Aborted', cause: '', runId: null });
+    lab.source.change([put('a/1', 77, 77)]);
+    await lab.restore({ ...request, ...words });
+    const kept = lab.snapshots('source').filter(({ name }) => name.startsWith('restore-safety-'));
+    const live = bytes('ofs://prod/sales/orders')['a/1'];
+    const saved = kept.map(({ name }) => bytes(`ofs://prod/sales/orders/.snapshot/${name}`)['a/1']);
+    expect([live, ...saved]).toContain(77);
+  });
+});
+
+describe('a scratch bucket', () => {
+  it('is not forgotten while a command that makes it may still arrive', async () => {
+    const { lab } = await labWithPoints();
+    const execution = lab.startWith({}, lab.functions, 'drill');
+    for (let next = await execution.next(); !next.done; next = await execution.next()) {
+      const [command] = lab.runCommand.pending();
+      if (next.value.kind !== 'token' || !command) continue;
+      if (command.parameters.verb === 'create-bucket') break;
+      lab.deliver(command);
+      await lab.settle({
+        detail: { 'command-id': command.id, parameters: { operation: [command.parameters.operation] } },
+      });
+    }
+    const [making] = lab.runCommand.pending();
+    await execution.return({ status: 'FAILED', error: 'States.Aborted', cause: '', runId: null });
+    if (making) making.state = { kind: 'ended', status: 'Cancelled', output: '' };
+    lab.advance(60_000);
+    const began = lab.now;
+    expect(await lab.drill()).toMatchObject({ status: 'SUCCEEDED' });
+    const known = making && (await lab.operations.load(making.parameters.operation));
+    expect(known?.deadline).toBeGreaterThan(began);
+    expect(lab.now).toBeGreaterThan(known?.deadline ?? Number.POSITIVE_INFINITY);
+  });
 });

@@ -40,6 +40,9 @@ describe('random interleavings of runs, crashes, doubled deliveries, foreign wri
         'left to a person',
         'deleted',
         'spared',
+        'restored',
+        'drilled',
+        'drills converged',
       ])
         expect(ends.get(end), end).toBeGreaterThan(0);
     },

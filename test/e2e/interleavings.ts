@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { expect } from 'vitest';
 import { PruneOutcome } from '../../functions/core/domain/backup-step.ts';
 import type { PolicyMode } from '../../functions/core/domain/policy.ts';
+import { RestorePlanned } from '../../functions/core/domain/restore.ts';
 import { isDrError } from '../../functions/core/errors.ts';
 import type { Ended, Functions, Moment, Work } from '../in-process-edge/execution.ts';
 import { HostDied } from '../in-process-edge/host.ts';
@@ -11,10 +12,18 @@ import type { Change } from '../ozone-simulator/change.ts';
 import { crashPoints } from '../ozone-simulator/faults/points.ts';
 import { intercept, Promises } from './crash-matrix-promises.ts';
 import { type Keeps, retentionOf } from './deletion-promises.ts';
+import { isScratch } from './restore-promises.ts';
 
 /** One thing that happens. Numbers choose among what there is at that moment, modulo how much there is. */
 export type Action =
   | { readonly kind: 'start'; readonly again: boolean; readonly work: Work }
+  /** A person restores a point, confirming the last plan if there is one, or drills one. */
+  | {
+      readonly kind: 'restore';
+      readonly how: 'side' | 'in-place' | 'drill';
+      readonly again: boolean;
+      readonly which: number;
+    }
   /** An execution goes on until others may act. */
   | { readonly kind: 'go'; readonly which: number }
   /** A waiting command is done, its event arrives, and its execution goes on. */
@@ -57,6 +66,15 @@ const action: fc.Arbitrary<Action> = fc.oneof(
       kind: fc.constant('start' as const),
       again: fc.boolean(),
       work: fc.constantFrom<Work>('backup', 'backup', 'prune'),
+    }),
+  },
+  {
+    weight: 14,
+    arbitrary: fc.record({
+      kind: fc.constant('restore' as const),
+      how: fc.constantFrom('side' as const, 'in-place' as const, 'in-place' as const, 'drill' as const),
+      again: fc.boolean(),
+      which: fc.nat(3),
     }),
   },
   { weight: 5, arbitrary: fc.constant<Action>({ kind: 'deliver' }) },
@@ -147,6 +165,9 @@ const KEEPS: Keeps = { source: 1, replica: 2, graceHours: 1 };
 
 interface Live {
   readonly slot: string;
+  readonly work: Work;
+  /** Of a restore: what was asked for. */
+  readonly request: object;
   readonly play: AsyncGenerator<Moment, Ended>;
   moment: Moment;
 }
@@ -157,6 +178,8 @@ export class Telling {
   readonly ends = new Map<string, number>();
   readonly #mode: PolicyMode;
   readonly #live: Live[] = [];
+  /** The last plan of a restore in place, and the words that confirm it. */
+  #words: object | undefined;
   readonly #slots: Record<Work, string[]> = { backup: [], prune: [], restore: [], drill: [] };
   readonly #promises: Promises;
   #deadly: { moment: 'before' | 'after'; left: number } | undefined;
@@ -311,6 +334,10 @@ export class Telling {
       return;
     }
     this.#live.splice(this.#live.indexOf(live), 1);
+    this.#promises.restores.ended(live.work, next.value, false);
+    const plan = next.value.status === 'SUCCEEDED' ? RestorePlanned.safeParse(next.value.output).data : undefined;
+    if (plan) this.#words = { ...live.request, plan: plan.plan, confirmation: plan.confirmation };
+    if (next.value.status === 'SUCCEEDED' && 'kind' in next.value.output) this.#count(String(next.value.output.kind));
     this.#countPruned(next.value);
     this.#count(next.value.status === 'SUCCEEDED' ? 'succeeded' : next.value.error);
   }
@@ -328,11 +355,15 @@ export class Telling {
         if (slot !== last) slots.push(slot);
         this.#live.push({
           slot,
+          work: it.work,
+          request: {},
           play: lab.start(slot, undefined, this.#functions(), it.work),
           moment: { kind: 'entered', state: '' },
         });
         return;
       }
+      case 'restore':
+        return this.#restore(it);
       case 'go':
         return this.#go(live(it.which));
       case 'work': {
@@ -369,7 +400,8 @@ export class Telling {
       case 'stop': {
         const one = live(it.which);
         if (!one) return;
-        await one.play.return({ status: 'FAILED', error: 'States.Aborted', cause: '', runId: null });
+        await one.play.return(STOPPED);
+        this.#promises.restores.ended(one.work, STOPPED, true);
         this.#live.splice(this.#live.indexOf(one), 1);
         return this.#count('stopped');
       }
@@ -431,16 +463,34 @@ export class Telling {
 
   /**
    * Run Command keeps to its own time-outs: what it has not delivered by then never arrives. Copies are safe without
-   * that, by their fence; of deletions the product relies on it.
+   * that, by their fence; of deletions, and of what makes a scratch bucket, the product relies on it.
    */
   async #isExpired({ parameters: { operation, verb } }: Command): Promise<boolean> {
-    const known = verb === 'delete' ? await this.lab.operations.load(operation) : undefined;
+    const isRelied = verb === 'delete' || verb === 'create-bucket';
+    const known = isRelied ? await this.lab.operations.load(operation) : undefined;
     return known !== undefined && known.deadline <= this.lab.now;
   }
 
   async #expire(): Promise<void> {
     for (const command of this.lab.runCommand.pending())
       if (await this.#isExpired(command)) command.state = { kind: 'ended', status: 'DeliveryTimedOut', output: '' };
+  }
+
+  async #restore({ how, again, which }: Extract<Action, { kind: 'restore' }>): Promise<void> {
+    if (this.#live.length >= 3) return;
+    const work = how === 'drill' ? 'drill' : 'restore';
+    const slots = this.#slots[work];
+    const last = slots.at(-1);
+    const slot = again && last !== undefined ? last : new Date(this.lab.now).toISOString();
+    if (slot !== last) slots.push(slot);
+    const points = await this.lab.ledger.livingPoints(this.lab.pairId);
+    const point = points[which % Math.max(1, points.length)]?.name;
+    if (!point) return;
+    const inPlace = { point, target: 'in-place', overwrite: 'if-different', deleteExtra: true };
+    const request = how === 'in-place' ? (this.#words ?? inPlace) : { point };
+    if (how === 'in-place' && !again) this.#words = undefined;
+    const play = this.lab.startWith({ ...request, slot }, this.#functions(), work);
+    this.#live.push({ slot, work, request, play, moment: { kind: 'entered', state: '' } });
   }
 
   async #decide(word: string, which: number): Promise<void> {
@@ -494,7 +544,8 @@ export class Telling {
     ];
     const change = changes[what];
     try {
-      if (change) this.lab[side].change([change]);
+      if (change && side === 'source') this.#promises.restores.wrote('prod/sales/orders', [change]);
+      else if (change) this.lab[side].change([change]);
     } catch (error) {
       if (!(error instanceof Error)) throw error;
     }
@@ -512,7 +563,10 @@ export class Telling {
     this.#deadly = undefined;
     this.#fatal = undefined;
     this.#isSendUnheard = false;
-    for (const { play } of this.#live) await play.return({ status: 'FAILED', error: '', cause: '', runId: null });
+    for (const { play, work } of this.#live) {
+      await play.return(STOPPED);
+      this.#promises.restores.ended(work, STOPPED, true);
+    }
     const told: string[] = [];
     for (let run = 1; run <= 2; run++) {
       this.lab.advance(5000);
@@ -558,8 +612,29 @@ export class Telling {
       this.#countPruned(ended);
       const disagreements = await this.#promises.deletions.disagreements(begun);
       told.push(JSON.stringify({ ended, steps: steps.map(({ decision }) => decision.kind), disagreements }));
-      if (ended.status === 'SUCCEEDED' && disagreements.length === 0) return this.#count(`prunes converged in ${run}`);
+      if (ended.status === 'SUCCEEDED' && disagreements.length === 0) {
+        this.#count(`prunes converged in ${run}`);
+        return this.#convergeDrills();
+      }
     }
     expect.fail(`prunes did not converge:\n${told.join('\n')}`);
   }
+
+  /** One drill later no scratch bucket, no pin and no lease is left. */
+  async #convergeDrills(): Promise<void> {
+    // What strangers deleted cannot be drilled.
+    const isThere = (await this.lab.points()).some(({ state }) => state === 'verified');
+    if (this.#isRobbed || !isThere) return;
+    this.lab.advance(4_000_000);
+    const { status, steps, ...ended } = await this.lab.drill();
+    await this.#promises.check({ whole: true });
+    await this.#promises.restores.settled();
+    expect(this.#promises.broken).toEqual([]);
+    const told = `${JSON.stringify(ended)} after ${steps.map(({ decision }) => decision.kind).join(', ')}`;
+    expect(status, told).toBe('SUCCEEDED');
+    expect(this.#promises.restores.buckets().filter(isScratch), told).toEqual([]);
+    this.#count('drills converged');
+  }
 }
+
+const STOPPED: Ended = { status: 'FAILED', error: 'States.Aborted', cause: '', runId: null };

@@ -27,6 +27,8 @@ interface Target {
   pristine: Files;
   given: RestoreGiven;
   isProved: boolean;
+  /** Others wrote since the copy: its content proves nothing. */
+  isDisturbed: boolean;
   /** Copies that write to it at this moment. */
   copying: number;
 }
@@ -47,6 +49,10 @@ const isSafety = (name: string): boolean => name.startsWith('restore-safety-');
  */
 export class RestorePromises {
   readonly #say: (holds: boolean, what: string) => void;
+  /** Others write at any time, between a safety snapshot and the copy too. */
+  readonly #hasStrangers: boolean;
+  /** What others wrote to a bucket, and how many safety snapshots it had by then. */
+  readonly #written = new Map<string, number>();
   readonly #targets = new Map<string, Target>();
   readonly #pairs = new Map<string, PairState>();
   /** Operations that replaced or deleted something since the last look. */
@@ -56,7 +62,8 @@ export class RestorePromises {
   #lab: Lab | undefined;
   #outside: Outside | undefined;
 
-  constructor(say: (holds: boolean, what: string) => void) {
+  constructor(hasStrangers: boolean, say: (holds: boolean, what: string) => void) {
+    this.#hasStrangers = hasStrangers;
     this.#say = say;
   }
 
@@ -91,8 +98,12 @@ export class RestorePromises {
     const before = this.#files(bucket);
     this.#lab.ozone.change(`ofs://${bucket}`, changes);
     const after = this.#files(bucket);
+    const snapshots = this.#safe(bucket).length;
+    for (const [path, entry] of after)
+      if (before.get(path) !== entry) this.#written.set(`${bucket} ${path}`, snapshots);
     const target = this.#targets.get(bucket);
     if (!target) return;
+    target.isDisturbed = this.#hasStrangers;
     const pristine = new Map(target.pristine);
     for (const path of new Set([...before.keys(), ...after.keys()])) {
       const entry = after.get(path);
@@ -157,7 +168,7 @@ export class RestorePromises {
   #proved(target: Target): void {
     const { bucket, given, pristine } = target;
     target.isProved = true;
-    if (isScratch(bucket)) return;
+    if (isScratch(bucket) || target.isDisturbed) return;
     const now = this.#files(bucket);
     const point = this.#selected(given);
     const isEqual = given.selection === '' && [...point].every(([path, entry]) => now.get(path) === entry);
@@ -181,9 +192,10 @@ export class RestorePromises {
     this.#say(isMarked, `${operation} copies into ${bucket}, which the ledger does not call half written`);
     const before = this.#files(bucket);
     const known = this.#targets.get(bucket);
-    const target = known ?? { bucket, pair, pristine: before, given, isProved: true, copying: 0 };
+    const target = known ?? { bucket, pair, pristine: before, given, isProved: true, isDisturbed: false, copying: 0 };
     this.#targets.set(bucket, target);
     if (target.isProved) target.pristine = before;
+    if (target.isProved) target.isDisturbed = false;
     target.given = given;
     target.isProved = false;
     this.#say(target.copying === 0, `${operation} copies into ${bucket}, into which another copy runs`);
@@ -206,13 +218,19 @@ export class RestorePromises {
       this.#say(isAsked(path) && (after.has(path) || deleteExtra === 'yes'), `${operation} deleted ${path} unasked`);
     if (lost.length === 0 || isScratch(bucket)) return;
     this.#lossy.add(operation);
-    const names = (this.#lab?.ozone.snapshots(`ofs://${bucket}`) ?? []).map(({ name }) => name).filter(isSafety);
+    const names = this.#safe(bucket);
     const kept = names.map((name) => this.#files(`${bucket}/.snapshot/${name}`));
+    const isJustWritten = (path: string) =>
+      this.#hasStrangers && this.#written.get(`${bucket} ${path}`) === names.length;
     for (const [path, entry] of lost)
       this.#say(
-        kept.some((files) => files.get(path) === entry),
+        isJustWritten(path) || kept.some((files) => files.get(path) === entry),
         `${operation} replaced or deleted ${path} of ${bucket}, which no safety snapshot keeps`,
       );
+  }
+
+  #safe(bucket: string): readonly string[] {
+    return (this.#lab?.ozone.snapshots(`ofs://${bucket}`) ?? []).map(({ name }) => name).filter(isSafety);
   }
 
   #isSelected({ selection }: RestoreGiven): (path: string) => boolean {
@@ -261,9 +279,10 @@ export class RestorePromises {
     this.#checkOutside();
   }
 
-  async #checkMark(lab: Lab, { bucket, pair, pristine, given }: Target): Promise<void> {
+  async #checkMark(lab: Lab, { bucket, pair, pristine, given, isProved, isDisturbed }: Target): Promise<void> {
     const now = this.#files(bucket);
-    if (isScratch(bucket) || same(now, pristine) || same(now, this.expected(pristine, given))) return;
+    if (isScratch(bucket) || (isDisturbed && isProved)) return;
+    if (same(now, pristine) || same(now, this.expected(pristine, given))) return;
     const { dirtySince } = await lab.ledger.loadPair(pair);
     this.#say(dirtySince !== null, `${bucket} is half written, and the ledger does not say so`);
   }

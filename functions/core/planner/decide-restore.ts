@@ -3,12 +3,12 @@ import type { CompareData, ExamineData, SeenTarget } from '../domain/edge-reply.
 import type { Observation, RunStep } from '../domain/ledger.ts';
 import type { RestorePlan, RestoreTask } from '../domain/restore.ts';
 import { Side } from '../domain/retention.ts';
-import { Bytes, type DurationSeconds, type EpochMs, seconds, secondsBetween } from '../domain/units.ts';
+import { Bytes, type DurationSeconds, type EpochMs, epochMs, later, seconds, secondsBetween } from '../domain/units.ts';
 import { afterFailure } from './failures.ts';
 import { currentSteps, isFailure, type RunHistory } from './history.ts';
 import { reattach } from './reattach.ts';
 import { effectOn, isLossy, needsConfirmation, restorePlan, safetySnapshotOf, type Target } from './restore-plan.ts';
-import { backoff, fail, operation, wait } from './steps.ts';
+import { backoff, fail, operation, SHORT_LIFETIME, wait } from './steps.ts';
 
 /** A restore that a person has to confirm first. */
 export interface PlanToConfirm {
@@ -35,7 +35,7 @@ export const decideRestore = (history: RunHistory, task: RestoreTask, now: Epoch
 };
 
 const decideDrill = (history: RunHistory, task: RestoreTask, now: EpochMs): Verdict => {
-  const before = removeLeftover(history, task);
+  const before = removeLeftover(history, task, now);
   if (before) return before;
   const begin = removalBegan(history, task);
   const verdict = judge(begin === undefined ? history : until(history, begin), task, now);
@@ -43,7 +43,7 @@ const decideDrill = (history: RunHistory, task: RestoreTask, now: EpochMs): Verd
     return begin === undefined
       ? verdict
       : fail('EdgeInterrupted', 'the scratch bucket was removed before the drill was over', 'Start another drill.');
-  return removeScratch(history, verdict) ?? verdict;
+  return removeScratch(history, verdict, now) ?? verdict;
 };
 
 type Answered<K extends BackupStepKind, O extends Observation['kind']> = RunStep & {
@@ -100,7 +100,8 @@ const judge = (all: RunHistory, task: RestoreTask, now: EpochMs): Verdict => {
   const inTheWay = conflicts(history, task, data, target);
   if (inTheWay) return inTheWay;
 
-  const begun = currentSteps(history).some(({ decision }) => decision.kind === 'restore');
+  // Another execution may have begun to copy; people may have written there since.
+  const begun = steps.some(isCopy);
   const unconfirmed = begun ? undefined : confirm(history, task, from, data, target, now);
   if (unconfirmed) return unconfirmed;
   const unkept =
@@ -307,6 +308,9 @@ const confirm = (
 ): Verdict | undefined => {
   if (!needsConfirmation(task, target)) return undefined;
   const allowed = task.confirmed;
+  // What this run has copied already is there now, and would be replaced; of it nobody is asked.
+  const isContinued = currentSteps(history).some(isCopy);
+  if (!allowed && isContinued) return undefined;
   if (!allowed)
     return {
       kind: 'plan',
@@ -314,14 +318,16 @@ const confirm = (
       reason: 'it overwrites or deletes, or writes where people work: a person has to confirm it',
     };
   const { replaced, deleted } = effectOn(task, target);
-  if (allowed.targetCreated === target.created && replaced <= allowed.replaced && deleted <= allowed.deleted)
-    return undefined;
+  const isWithin = isContinued || replaced <= allowed.replaced;
+  if (allowed.targetCreated === target.created && isWithin && deleted <= allowed.deleted) return undefined;
   return fail(
     'ChangedMeanwhile',
     `the plan was to replace ${allowed.replaced} and to delete ${allowed.deleted} files of the bucket created at ${allowed.targetCreated}; now it would be ${replaced} and ${deleted} of the one created at ${target.created}`,
     'Stop what writes there, then plan again. Nothing was changed.',
   );
 };
+
+const isCopy = ({ decision }: RunStep): boolean => decision.kind === 'restore';
 
 const keep = (history: RunHistory, task: RestoreTask, target: Target): BackupStep | undefined => {
   const { replaced, deleted } = effectOn(task, target);
@@ -348,8 +354,11 @@ const copiesAlive = ({ pair }: RunHistory, now: EpochMs): RunHistory['pair']['co
   pair.copies.filter(({ to, deadline }) => to === null && now < deadline);
 
 /** Not as long as a lease without a sign of life. */
+const untilThen = (now: EpochMs, then: EpochMs): DurationSeconds =>
+  seconds(Math.min(900, Math.max(5, secondsBetween(now, then))));
+
 const untilOver = (copies: RunHistory['pair']['copies'], now: EpochMs): DurationSeconds =>
-  seconds(Math.min(900, Math.max(5, ...copies.map(({ deadline }) => secondsBetween(now, deadline)))));
+  untilThen(now, epochMs(Math.max(...copies.map(({ deadline }) => deadline))));
 
 const restore = (history: RunHistory, task: RestoreTask, from: Side, target: Target): BackupStep => {
   const copySeconds = seconds(Math.min(history.run.policy.limits.copyTimeout, LONGEST_COPY));
@@ -458,7 +467,8 @@ const outcome = (
     level: data.level,
   };
   if (task.purpose === 'restore') {
-    const kept = currentSteps(history).findLast(isAnswered('safety-snapshot', 'snapshot'))?.decision.name ?? null;
+    const safe = currentSteps(history).filter(isAnswered('safety-snapshot', 'snapshot'));
+    const kept = safe.map((step) => step.decision.name);
     return {
       kind: 'done',
       outcome: {
@@ -467,10 +477,11 @@ const outcome = (
         target: where,
         scope: task.scope,
         leftAlone: data.changed,
-        safetySnapshot: kept,
-        notes: kept
-          ? [`nothing deletes the snapshot ${kept} of ${where}: delete it when nobody needs what was there before`]
-          : [],
+        safetySnapshot: kept[0] ?? null,
+        notes: kept.map(
+          (name) =>
+            `nothing deletes the snapshot ${name} of ${where}: delete it when nobody needs what was there before`,
+        ),
       },
       reason: `the target has what ${task.point.name} has`,
     };
@@ -632,7 +643,7 @@ const until = (history: RunHistory, step: number): RunHistory => {
 };
 
 /** What an earlier drill, or an earlier attempt of this one, left behind: before anything new is made. */
-const removeLeftover = (history: RunHistory, task: RestoreTask): BackupStep | undefined => {
+const removeLeftover = (history: RunHistory, task: RestoreTask, now: EpochMs): BackupStep | undefined => {
   const { scratch } = history.pair;
   if (!scratch) return undefined;
   const { source, replica } = history.run.policy;
@@ -645,12 +656,13 @@ const removeLeftover = (history: RunHistory, task: RestoreTask): BackupStep | un
         )
       : undefined;
   const isOfThisAttempt = scratch.runId === history.run.runId && firstLook(history) !== undefined;
-  return isOfThisAttempt ? undefined : removal(history, scratch, 'an earlier drill left it behind');
+  return isOfThisAttempt ? undefined : removal(history, scratch, 'an earlier drill left it behind', now);
 };
 
 const removeScratch = (
   history: RunHistory,
   verdict: Extract<BackupStep, { kind: 'done' | 'fail' }>,
+  now: EpochMs,
 ): BackupStep | undefined => {
   const { scratch } = history.pair;
   if (!scratch || scratch.runId !== history.run.runId) return undefined;
@@ -658,7 +670,7 @@ const removeScratch = (
     verdict.kind === 'fail'
       ? `the drill failed (${verdict.error}: ${verdict.reason})`.slice(0, 500)
       : 'the drill is over';
-  return removal(history, scratch, why);
+  return removal(history, scratch, why, now);
 };
 
 /** A drill is given up while an operation of it may be alive, which may write to its scratch bucket. */
@@ -680,8 +692,9 @@ const scratchLeftBy = (
  */
 const removal = (
   history: RunHistory,
-  { bucket, created }: NonNullable<RunHistory['pair']['scratch']>,
+  { bucket, created, since }: NonNullable<RunHistory['pair']['scratch']>,
   reason: string,
+  now: EpochMs,
 ): BackupStep => {
   const { limits, drills } = history.run.policy;
   const last = currentSteps(history).at(-1);
@@ -700,6 +713,10 @@ const removal = (
     );
   if (last && last === failures.at(-1))
     return wait(backoff(tries), `${bucket} could not be removed: ${messageOf(last)}`);
+  // A command that makes it may be on its way, and would make it again once it is gone and forgotten.
+  const over = later(since, SHORT_LIFETIME);
+  if (created === null && now < over)
+    return wait(untilThen(now, over), `${bucket} may still be made by a command that was never answered`);
   if (created === null)
     return operation(history, {
       kind: 'create-target',

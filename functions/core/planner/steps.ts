@@ -30,6 +30,9 @@ export const copyLifetime = (
   step: Pick<Extract<OperationStep, { kind: 'replicate' }>, 'copySeconds'>,
 ): DurationSeconds => seconds(step.copySeconds + AROUND_COPY + DELIVERY + 2 * MARGIN);
 
+/** From its start until a short command can be alive nowhere any more, answered or not. */
+export const SHORT_LIFETIME = seconds(DELIVERY + SHORT_COMMAND + 2 * MARGIN);
+
 type Plain<K extends OperationStep['kind']> = K extends OperationStep['kind']
   ? Omit<Extract<OperationStep, { kind: K }>, 'host' | 'timeoutSeconds' | 'heartbeatSeconds'>
   : never;

@@ -292,6 +292,13 @@ const beforeCopy = (
 const lastOrAlive = (copies: PairState['copies'], at: EpochMs): PairState['copies'] =>
   copies.filter(({ to, deadline }, n) => (to === null && at < deadline) || n > copies.length - KEPT_COPIES);
 
+/** A scratch bucket may be made from now on. */
+const beforeMaking = (
+  { bucket }: Extract<OperationStep, { kind: 'create-target' }>,
+  { scratch }: PairState,
+  at: EpochMs,
+): PairPatch => (scratch?.bucket === bucket ? { scratch: { ...scratch, since: at } } : {});
+
 /** What has to be in the ledger before the target of a restore is touched: that it is half written from now on, and by whom. */
 const beforeRestore = (
   step: Extract<OperationStep, { kind: 'restore' }>,
@@ -356,8 +363,11 @@ const create = async (
   if (VERBS[step.kind].blastRadius !== document.blastRadius)
     throw new DrError('EventInvalid', `${step.kind} is not for the ${document.blastRadius} document`);
   const now = deps.clock.now();
-  // What a redriven run decided before others had the bucket is nothing to delete by.
-  if (step.kind === 'delete') await deps.ledger.raiseFence(known.run.pair, lease, () => ({}));
+  // What a redriven run decided before others had the bucket is nothing to delete by, nor to make one by that they have removed.
+  if (step.kind === 'delete' || step.kind === 'remove-scratch')
+    await deps.ledger.raiseFence(known.run.pair, lease, () => ({}));
+  if (step.kind === 'create-target')
+    await deps.ledger.raiseFence(known.run.pair, lease, (seen) => beforeMaking(step, seen, now));
   const pair =
     step.kind === 'restore'
       ? await deps.ledger.raiseFence(known.run.pair, lease, (seen) => beforeRestore(step, seen, id, known.run, now))

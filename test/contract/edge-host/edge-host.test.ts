@@ -9,6 +9,7 @@ const summaryOf = ({ verb, outcome, code, data }: Answer): string => {
   const words = [verb, outcome, code].filter((word) => word !== '').join(' ');
   if (data?.copy !== undefined) {
     const { mode, exit, filesCopied } = data.copy ?? {};
+    if (verb === 'restore' && outcome === 'ok') return `${words} | copied ${filesCopied}`;
     return outcome === 'ok' ? `${words} | ${mode} ${exit} copied ${filesCopied}` : `${words} | exit ${exit}`;
   }
   if (outcome !== 'ok') return words;
@@ -23,6 +24,13 @@ const summaryOf = ({ verb, outcome, code, data }: Answer): string => {
       return `${words} | ${data.created ? 'created' : 'there'}`;
     case 'probe':
       return `${words} | ${data.state} ${data.reply?.outcome ?? ''} ${data.reply?.code ?? ''}`;
+    case 'examine': {
+      const { state, absent, sameLength, otherLength, extra } = data.target;
+      const counts = state === 'read' ? [absent.files, sameLength, otherLength, extra.files].join(' ') : '';
+      return `${words} | ${state} ${counts}`.trimEnd();
+    }
+    case 'remove-scratch':
+      return `${words} | ${data.removed}`;
     case 'tidy':
     case 'delete':
       return `${words} | removed ${data.removed.length} kept ${data.kept.length}`;
@@ -72,14 +80,9 @@ const BEYOND_THE_SIMULATOR = [
   'snapshot-missing',
   'bucket-missing',
   'volume-missing',
-  // Of the verbs of a restore, which only the script has: test/edge-host/restore.test.ts and its neighbours.
+  // Of the lists of paths and the scratch buckets of a restore: test/edge-host/restore.test.ts and its neighbours.
   'selection-unreadable',
   'selection-other',
-  'selection-unsafe',
-  'selection-unmatched',
-  'bucket-other',
-  'clash',
-  'scratch-name',
   'not-gone',
 ];
 

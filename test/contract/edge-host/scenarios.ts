@@ -63,6 +63,37 @@ class Setting {
     return JSON.parse(this.ozone('sh', 'snapshot', 'info', bucket, name)).snapshotId;
   }
 
+  /** Of these lines: `l<TAB>path`, `g<TAB>expression`. */
+  selection(...lines: readonly string[]): Variables {
+    return this.#stage.selection(`${lines.join('\n')}\n`);
+  }
+
+  /** `s-2` of the source, and a target with something equal, something else, and something more. */
+  restorable(layout?: string): void {
+    this.bucket('prod', layout);
+    this.bucket('dr', layout);
+    this.change('prod', put('a/same'), put('a/other', 20, 1), put('a b', 5), put('d/deep/x', 7), {
+      op: 'mkdir',
+      path: 'empty',
+    });
+    this.snapshot(SOURCE, 's-2');
+    this.change('dr', put('a/same'), put('a/other', 20, 2), put('more/1', 3), put('a/more', 4));
+  }
+
+  point(verb: string, more: Variables = {}): Promise<void> {
+    return this.run(verb, { target: 's-2', targetId: this.id(SOURCE, 's-2'), ...more });
+  }
+
+  restore(overwrite: string, more: Variables = {}): Promise<void> {
+    return this.point('restore', {
+      overwrite,
+      targetCreated: this.created('dr'),
+      fence: '5',
+      fenceSeed: 'yes',
+      ...more,
+    });
+  }
+
   goOn(): Promise<void> {
     return this.#stage.goOn();
   }
@@ -1752,6 +1783,89 @@ const looks: readonly Scenario[] = [
   ),
 ];
 
+const restoring: readonly Scenario[] = [
+  ...(['never', 'if-different', 'always'] as const).map((overwrite) =>
+    scenario(`a restore of a bucket, overwrite ${overwrite}`, 'compare ok', async (s) => {
+      s.restorable();
+      await s.point('examine');
+      await s.restore(overwrite);
+      await s.point('compare', { level: 'full' });
+      await s.point('compare', { level: 'listing', exact: 'yes' });
+    }),
+  ),
+  scenario('a restore that deletes what is extra', 'compare ok | equal 4 0', async (s) => {
+    s.restorable();
+    await s.restore('if-different', { deleteExtra: 'yes' });
+    await s.point('compare', { level: 'full', exact: 'yes' });
+  }),
+  scenario('a restore of paths', 'compare ok | equal 2 0', async (s) => {
+    s.restorable();
+    const paths = s.selection('l\ta b', 'l\td');
+    await s.point('examine', paths);
+    await s.restore('never', paths);
+    await s.point('compare', { level: 'full', ...paths });
+  }),
+  scenario('a restore of a directory that deletes what is extra in it', 'compare ok | equal 2 0', async (s) => {
+    s.restorable('LEGACY');
+    const paths = s.selection('l\ta');
+    await s.restore('always', { deleteExtra: 'yes', ...paths });
+    await s.point('compare', { level: 'full', exact: 'yes', ...paths });
+  }),
+  scenario('a restore of what a pattern matches', 'restore ok | copied 2', async (s) => {
+    s.restorable();
+    await s.restore('if-different', s.selection('g\ta.*'));
+  }),
+  scenario('a look at a target that is not there', 'examine ok | missing', async (s) => {
+    s.bucket('prod');
+    s.change('prod', put('a'));
+    s.snapshot(SOURCE, 's-2');
+    await s.point('examine');
+  }),
+  scenario('a restore of paths that the point has not', 'restore refused selection-unmatched', async (s) => {
+    s.restorable();
+    await s.point('examine', s.selection('l\ta', 'l\tnot-there'));
+    await s.restore('never', s.selection('l\ta', 'l\tnot-there'));
+  }),
+  scenario('a restore of a path that leaves the bucket', 'restore refused selection-unsafe', async (s) => {
+    s.restorable();
+    await s.restore('never', s.selection('l\ta/../b'));
+  }),
+  scenario('a restore into a bucket that was made anew', 'restore refused bucket-other', async (s) => {
+    s.restorable();
+    await s.restore('never', { targetCreated: '2020-01-01T00:00:00Z' });
+  }),
+  scenario('a restore of a file over a directory', 'restore refused clash', async (s) => {
+    s.restorable();
+    s.change('dr', put('a b/below'));
+    await s.point('examine');
+    await s.restore('always');
+  }),
+  scenario('a restore that is older than the last one', 'restore refused fence-stale', async (s) => {
+    s.restorable();
+    await s.restore('never', { fence: '6' });
+    await s.restore('never', { fence: '5' });
+  }),
+  scenario('a restore whose distcp is killed leaves whole files', 'restore failed copy-failed', async (s) => {
+    s.restorable();
+    s.fault({ kind: 'crash', point: 'after:distcp-copy-file', nth: 2 }, { program: 'hadoop' });
+    await s.restore('if-different');
+  }),
+  scenario('a scratch bucket, and again when it is gone', 'remove-scratch ok | false', async (s) => {
+    const scratch = { replica: 'dr/vol/odr-drill-1' };
+    await s.run('create-bucket', { layout: 'FILE_SYSTEM_OPTIMIZED', ...scratch }, 'restore');
+    const info: { readonly creationTime: string } = JSON.parse(
+      s.ozone('sh', 'bucket', 'info', 'o3://dr/vol/odr-drill-1'),
+    );
+    await s.run('remove-scratch', { targetCreated: '2020-01-01T00:00:00Z', ...scratch });
+    await s.run('remove-scratch', { targetCreated: info.creationTime, ...scratch });
+    await s.run('remove-scratch', { targetCreated: info.creationTime, ...scratch });
+  }),
+  scenario('a bucket that is no scratch bucket', 'remove-scratch refused scratch-name', async (s) => {
+    s.bucket('dr');
+    await s.run('remove-scratch', { targetCreated: s.created('dr') });
+  }),
+];
+
 export const scenarios: readonly Scenario[] = [
   ...surveys,
   ...envelopes,
@@ -1768,5 +1882,6 @@ export const scenarios: readonly Scenario[] = [
   ...deleting,
   ...narrowings,
   ...looks,
+  ...restoring,
   ...inputs,
 ];

@@ -1,4 +1,6 @@
+import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BlastRadius } from '../../../functions/core/domain/operation.ts';
@@ -14,10 +16,14 @@ export interface Stage {
   /** The clusters, for preparing; no fault strikes what is done through it but by `faults`. */
   readonly ozone: SimulatedOzone;
   run(verb: string, parameters?: Variables, document?: BlastRadius): Promise<Answer>;
+  /** Puts a list of paths where the host can fetch it. @returns the parameters that name it */
+  selection(text: string): Variables;
   /** Lets the detached copies, which wait for this, go on to their ends. */
   goOn(): Promise<void>;
   close(): void;
 }
+
+const hashOf = (text: string): string => createHash('sha256').update(text).digest('hex');
 
 /** When every stage begins, epoch milliseconds. */
 export const NOW = Date.UTC(2030, 0, 1);
@@ -30,7 +36,20 @@ export const scriptStage = async (): Promise<Stage> => {
   host.configure(`path=${path}\njava_home=/usr\nstate=${host.state}\nclient_attempts=3\nclient_wait_ms=200\n`);
   clusters.inProcess.setClock({ now: NOW, skewMs: {} });
   const normal = normalizer();
+  const texts = new Map<string, string>();
+  const server = createServer(({ url = '' }, response) => {
+    const text = texts.get(url.slice(1));
+    response.writeHead(text === undefined ? 404 : 200).end(text);
+  });
+  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+  const address = server.address();
+  const port = typeof address === 'object' ? address?.port : undefined;
   return {
+    selection: (text) => {
+      const selection = hashOf(text);
+      texts.set(selection, text);
+      return { selection, selectionUrl: `http://127.0.0.1:${port}/${selection}` };
+    },
     ozone: clusters.inProcess,
     run: async (verb, parameters, document) => {
       if (parameters?.detached === 'yes') writeFileSync(host.file('waiting', `${parameters.operation}`), '');
@@ -43,7 +62,10 @@ export const scriptStage = async (): Promise<Stage> => {
       for (const operation of waiting)
         while (!existsSync(join(host.state, 'operations', operation, 'result'))) await sleep(20);
     },
-    close: () => rmSync(host.directory, { recursive: true, force: true }),
+    close: () => {
+      server.close();
+      rmSync(host.directory, { recursive: true, force: true });
+    },
   };
 };
 
@@ -63,9 +85,20 @@ exec '${bin}/hadoop' "$@"
 export const inProcessStage = (parametersOf: EdgeHost): Stage => {
   const ozone = simulateInMemory();
   ozone.setClock({ now: NOW, skewMs: {} });
-  const host = new InProcessHost({ ozone, name: 'edge', now: () => NOW });
+  const texts = new Map<string, string>();
+  const host = new InProcessHost({
+    ozone,
+    name: 'edge',
+    now: () => NOW,
+    selectionAt: (url) => texts.get(url.replace(/.*\//, '')),
+  });
   const normal = normalizer();
   return {
+    selection: (text) => {
+      const selection = hashOf(text);
+      texts.set(selection, text);
+      return { selection, selectionUrl: `https://selections.example/${selection}` };
+    },
     ozone,
     run: async (verb, parameters = {}, document = documentOf[verb] ?? 'observe') => {
       const given = Object.entries(parametersOf.environment(verb, parameters))

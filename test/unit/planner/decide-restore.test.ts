@@ -1173,8 +1173,13 @@ describe('a drill', () => {
       ['whose creation time is known', left([]), { ...remove, bucket: earlierScratch, created: madeNow }],
       [
         'whose creation time is not: it asks for it',
-        left([], { created: null }),
+        left([], { created: null, since: epochMs(slot - 1_200_000) }),
         { ...create, bucket: earlierScratch },
+      ],
+      [
+        'not before every command that was to make it is over: it would be made again, and nobody would know',
+        left([], { created: null, since: epochMs(slot - 60_000) }),
+        wait,
       ],
       [
         'and then removes it',
@@ -1268,6 +1273,19 @@ describe('another execution goes on', () => {
           [examine(), empty],
           [copy, notDone('x', 'interrupted')],
           [examine(), half],
+        ],
+      }),
+      keep,
+    ],
+    [
+      'and then copies what differs, for others may have written there too',
+      into({
+        run: { factsFrom: 2 },
+        did: [
+          [examine(), empty],
+          [copy, notDone('x', 'interrupted')],
+          [examine(), half],
+          [keep, kept],
         ],
       }),
       { ...copy, overwrite: 'if-different' },
