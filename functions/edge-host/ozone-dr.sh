@@ -1714,7 +1714,7 @@ copy_selected() {
       sources=("${WORDS[@]}")
       ;;
   esac
-  # A LEGACY bucket takes no time for a directory: with -pt distcp ends with 25 after the copy, and deletes nothing (2.2.0, 3.4.3).
+  # A LEGACY bucket takes no time for a directory: with -pt distcp ends with 25 when all else is done (2.2.0, 3.4.3).
   [[ $TARGET_LAYOUT == LEGACY ]] && grep -q $'\td$' names || options=(-pt)
   case ${P[overwrite]}:$WAY in
     always:*) options+=(-overwrite) ;;
