@@ -105,7 +105,7 @@ module.exports = {
       '^cdk/',
       '^cdk/',
       '^functions/core/domain/',
-      '^functions/core/planner/budget\\.ts$',
+      '^functions/core/planner/(budget|drill-rota)\\.ts$',
       '^functions/core/errors\\.ts$',
       '^functions/handlers/environments\\.ts$',
     ),

@@ -4,6 +4,7 @@ import * as z from 'zod';
 import { PolicyFile, resolvePolicies } from '../../functions/core/domain/policy.ts';
 import { DrError } from '../../functions/core/errors.ts';
 import { problemsOfBudget } from '../../functions/core/planner/budget.ts';
+import { problemsOfDrills } from '../../functions/core/planner/drill-rota.ts';
 
 /** Aliases that one file may resolve: enough for a person, too few for a file that multiplies itself. */
 const MAX_ALIASES = 20;
@@ -16,7 +17,8 @@ type Problem = { readonly line: number; readonly column: number; readonly text: 
  *
  * @throws {DrError} PolicyInvalid with one line per problem, `file:line:column: where: what is wrong, remedy`, in the
  * order of the file. Rules between fields (a cluster that a policy names) are checked once every field is right, and
- * what the policies come to together (the budget of snapshots of each cluster) once those are.
+ * what the policies come to together (the budget of snapshots of each cluster, drills that no schedule can keep) once those
+ * are.
  */
 export function loadPolicies(path: string): PolicyFile {
   return parsePolicies(readText(path), path);
@@ -78,11 +80,12 @@ export function parsePolicies(text: string, path: string): PolicyFile {
     return 0;
   };
   if (parsed.success) {
-    const overBudget = problemsOfBudget(resolvePolicies(parsed.data));
-    if (overBudget.length === 0) return parsed.data;
+    const policies = resolvePolicies(parsed.data);
+    const together = [...problemsOfBudget(policies), ...problemsOfDrills(policies)];
+    if (together.length === 0) return parsed.data;
     throw invalid(
       path,
-      overBudget.map(({ path: where, message }) => at(offsetOf(where), `${dotted(where)}: ${message}`)),
+      together.map(({ path: where, message }) => at(offsetOf(where), `${dotted(where)}: ${message}`)),
     );
   }
   const problems = parsed.error.issues.flatMap((issue) => describe(issue, content));

@@ -24,8 +24,11 @@ const OPERATION = 'op-[0-9a-f]{24}-[0-9]{3}';
  */
 const REMOVABLE = `(temp${ID}s[0-9]{8}-[0-9]{6}\\.[0-9]{3}|odr-tmp-[a-z0-9.-]{1,40}|odr-[a-z0-9-]{2,33}[0-9]{8}t[0-9]{6}z-[0-9]{1,9})=${ID}`;
 
+/** A recovery point that is looked into, and its id. */
+const POINT = `odr-[a-z0-9.-]{1,59}=${ID}`;
+
 const VERBS = {
-  observe: '^(survey|diff|verify|probe|examine|compare)$',
+  observe: '^(survey|diff|verify|probe|examine|compare|versions|changes)$',
   protect: '^(snapshot|replicate|create-bucket)$',
   destroy: '^(tidy|delete)$',
   restore: '^(create-bucket|snapshot|restore|remove-scratch)$',
@@ -112,6 +115,19 @@ export const edgeParameters = (radius: BlastRadius): Readonly<Record<string, Edg
     pattern: CREATED,
     fallback: '',
   },
+  points: {
+    description: 'recovery points to look for a path in: name=id, commas between',
+    pattern: `^$|^${POINT}(,${POINT})*$`,
+    fallback: '',
+  },
+  // At most 1024 bytes, in two counts: Go's regular expressions allow no more than 1000 in one.
+  path64: {
+    description: 'that path, base64',
+    pattern: '^[A-Za-z0-9+/]{0,700}[A-Za-z0-9+/]{0,668}={0,2}$',
+    fallback: '',
+  },
+  token: { description: 'page of the changes, as the one before named it', pattern: '^[0-9]{0,40}$', fallback: '' },
+  limit: { description: 'most changes on a page', pattern: '^[0-9]{1,4}$', fallback: '0' },
   executionTimeout: { description: 'time limit that the script keeps, seconds', pattern: '^[0-9]{1,6}$' },
   commandTimeout: {
     description: 'time limit that the agent keeps, seconds; at most 48 hours',

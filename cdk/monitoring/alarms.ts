@@ -14,6 +14,8 @@ export type Watched = {
   readonly backup: IStateMachine;
   readonly fleet: IStateMachine;
   readonly prune: IStateMachine;
+  readonly restore: IStateMachine;
+  readonly drill: IStateMachine;
   readonly sweep: IFunction;
   /** Slots that EventBridge Scheduler could not deliver. */
   readonly undelivered: IQueue;
@@ -41,7 +43,7 @@ export function addAlarms(scope: Construct, watched: Watched): void {
   new RunbookAlarm(scope, 'backup-fleet-failed', {
     ...atLeastOne,
     severity: 'page',
-    impact: 'One or more buckets of a policy were not backed up, or not pruned, in this slot.',
+    impact: 'One or more buckets of a policy were not backed up, not pruned, or not drilled, in this slot.',
     metric: notSucceeded(watched.fleet),
   });
   new RunbookAlarm(scope, 'prune-failed', {
@@ -50,6 +52,19 @@ export function addAlarms(scope: Construct, watched: Watched): void {
     impact:
       'Nothing more is deleted of a bucket: no point is lost, but snapshots pile up towards the limit of the cluster.',
     metric: notSucceeded(watched.prune),
+  });
+  new RunbookAlarm(scope, 'drill-failed', {
+    ...atLeastOne,
+    severity: 'page',
+    impact:
+      'A backup was not restored in its rehearsal, or not equal, or not in time: in an emergency it may not be either.',
+    metric: notSucceeded(watched.drill),
+  });
+  new RunbookAlarm(scope, 'restore-failed', {
+    ...atLeastOne,
+    severity: 'page',
+    impact: 'Data that somebody waits for was not restored; the target may be half written.',
+    metric: notSucceeded(watched.restore),
   });
   new RunbookAlarm(scope, 'snapshot-limit-near', {
     ...atLeastOne,
@@ -118,7 +133,7 @@ export function addAlarms(scope: Construct, watched: Watched): void {
   });
 }
 
-/** Failed, timed out and aborted executions alike: none of them made a recovery point. */
+/** Failed, timed out and aborted executions alike: none of them did what it was for. */
 const notSucceeded = (machine: IStateMachine): MathExpression =>
   new MathExpression({
     label: 'executions that did not succeed',

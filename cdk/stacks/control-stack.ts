@@ -10,7 +10,7 @@ import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import type { Construct } from 'constructs';
 import type { HostId } from '../../functions/core/domain/names.ts';
-import type { BlastRadius } from '../../functions/core/domain/operation.ts';
+import { BlastRadius } from '../../functions/core/domain/operation.ts';
 import type { Policy } from '../../functions/core/domain/policy.ts';
 import type { Side } from '../../functions/core/domain/retention.ts';
 import {
@@ -34,6 +34,16 @@ export type ControlStackProps = StackProps & {
   readonly policies: readonly Policy[];
 };
 
+/**
+ * Machines whose Tasks wait for commands on hosts. Whoever starts or settles a command may answer each of them, whoever sweeps keeps
+ * its Task alive and asks whether it still runs: a machine is added to all of that here.
+ */
+const OPERATING = ['backup', 'prune', 'restore', 'drill', 'look'] as const;
+/** Those whose executions may hold a lease; whoever wants one asks whether its holder is still there. */
+const HOLDING = ['backup', 'prune', 'restore', 'drill', 'decision'] as const;
+/** What the fleet starts, follows and stops. */
+const FLEET = ['backup', 'prune', 'drill'] as const;
+
 /** Everything that works: schedules, workflows, their functions, documents and alarms. May be replaced at any time. */
 export class ControlStack extends Stack {
   readonly #prefix: string;
@@ -46,22 +56,40 @@ export class ControlStack extends Stack {
     this.#policies = props.policies;
 
     this.#warnOfSharedHosts();
-    const { backup, fleet, prune, decision, settle, sweep } = this.#workflows();
+    const { backup, fleet, prune, restore, drill, decision, look, settle, sweep } = this.#workflows();
     const undelivered = this.#deadLetters('SchedulesUndelivered');
     const unheard = this.#deadLetters('EventsUndelivered');
     this.#policySchedules(fleet, undelivered);
     this.#sweeperSchedule(sweep);
     this.#commandEvents(settle, unheard);
     const topic = this.#alarmTopic();
-    addAlarms(this, { prefix: props.prefix, topic, backup, fleet, prune, sweep: sweep.function, undelivered, unheard });
-    this.#outputs(backup, prune, decision, topic);
+    addAlarms(this, {
+      prefix: props.prefix,
+      topic,
+      backup,
+      fleet,
+      prune,
+      restore,
+      drill,
+      sweep: sweep.function,
+      undelivered,
+      unheard,
+    });
+    this.#outputs({ backup, prune, restore, drill, decision, look }, topic);
   }
 
   #workflows() {
     const names = stateNames(this, this.#prefix);
-    const backupName = `${this.#prefix}-backup`;
-    const pruneName = `${this.#prefix}-prune`;
-    const decisionName = `${this.#prefix}-decision`;
+    const nameOf = (machine: string): string => `${this.#prefix}-${machine}`;
+    const machines = (of: readonly string[]) => of.map((it) => machineArn(this, nameOf(it)));
+    const executions = (of: readonly string[]) => of.map((it) => executionsArn(this, nameOf(it)));
+    const acknowledgeExecutions = (handlers: readonly Construct[], of: readonly string[], why: string): void => {
+      for (const handler of handlers)
+        acknowledge(
+          handler,
+          Object.fromEntries(of.map((it) => [iam5Finding('states', `execution:${nameOf(it)}:*`), why])),
+        );
+    };
     const store = { TABLE_NAME: names.table };
     const settling = { ...store, OUTPUT_BUCKET: names.outputBucket };
     const files = { 'policies.json': JSON.stringify(this.#policies) };
@@ -74,13 +102,8 @@ export class ControlStack extends Stack {
       // Without it S3 answers AccessDenied for an output that is not there, as if it were there and forbidden.
       allow(['s3:ListBucket'], [output]),
     ];
-    const backupMachine = machineArn(this, backupName);
-    const pruneMachine = machineArn(this, pruneName);
-    const answer = allow(['states:SendTaskSuccess', 'states:SendTaskFailure'], [backupMachine, pruneMachine]);
-    const runs = [executionsArn(this, backupName), executionsArn(this, pruneName)];
-    const describeRuns = allow(['states:DescribeExecution'], runs);
-    // A lease is held by a run or by a decision; whoever wants it asks whether the holder is still there.
-    const describeHolders = allow(['states:DescribeExecution'], [...runs, executionsArn(this, decisionName)]);
+    const answer = allow(['states:SendTaskSuccess', 'states:SendTaskFailure'], machines(OPERATING));
+    const describeHolders = allow(['states:DescribeExecution'], executions(HOLDING));
 
     const openRun = this.#handler('OpenRun', {
       handler: 'open-run',
@@ -107,15 +130,20 @@ export class ControlStack extends Stack {
       environment: { schema: StoreEnv, values: store },
       permissions: [this.#ledger('PutItem', 'Query', 'UpdateItem')],
     });
-    const startObserve = this.#startOperation('StartObserve', 'observe', [ledger, answer]);
+    const records = `arn:${this.partition}:s3:::${names.recordsBucket}`;
+    const selections = `${records}/selections/*`;
+    // To sign the address that a host reads a list of paths from: the host itself needs no permission.
+    const signSelections = allow(['s3:GetObject'], [selections]);
+    const startObserve = this.#startOperation('StartObserve', 'observe', [ledger, answer, signSelections]);
+    const startRestore = this.#startOperation('StartRestore', 'restore', [ledger, answer, signSelections]);
     const startProtect = this.#startOperation('StartProtect', 'protect', [ledger, answer]);
     // Each side has a function and a role for deletions; their hosts are apart, too, unless policies are as warned of.
     const startDestroy = this.#startOperation('StartDestroy', 'destroy', [ledger, answer]);
     const startDestroySource = this.#startOperation('StartDestroySource', 'destroy', [ledger, answer], 'source');
-    const plans = `arn:${this.partition}:s3:::${names.recordsBucket}/plans/*`;
+    const plans = `${records}/plans/*`;
     const keeping = { ...store, RECORDS_BUCKET: names.recordsBucket };
     // As for the output: without it a plan that is not there looks like one that is forbidden.
-    const listPlans = allow(['s3:ListBucket'], [`arn:${this.partition}:s3:::${names.recordsBucket}`]);
+    const listPlans = allow(['s3:ListBucket'], [records]);
     const decidePrune = this.#handler('DecidePrune', {
       handler: 'decide-prune',
       description: 'Decides the next step of a prune',
@@ -129,10 +157,34 @@ export class ControlStack extends Stack {
       environment: { schema: PlanStoreEnv, values: keeping },
       permissions: [this.#ledger('PutItem', 'UpdateItem', 'Query'), allow(['s3:GetObject'], [plans])],
     });
-    for (const handler of [decidePrune, condemnPoints])
+    const openRestore = this.#handler('OpenRestore', {
+      handler: 'open-restore',
+      description: 'Opens a restore or a drill: resolves and keeps its point, takes the lease of its target',
+      environment: { schema: PlanStoreEnv, values: keeping },
+      permissions: [
+        ledger,
+        describeHolders,
+        allow(['s3:GetObject'], [plans]),
+        allow(['s3:PutObject'], [selections]),
+        listPlans,
+      ],
+      files,
+    });
+    const decideRestore = this.#handler('DecideRestore', {
+      handler: 'decide-restore',
+      description: 'Decides the next step of a restore or a drill',
+      environment: { schema: PlanStoreEnv, values: keeping },
+      permissions: [ledger, allow(['s3:PutObject'], [plans])],
+    });
+    for (const handler of [decidePrune, condemnPoints, openRestore, decideRestore])
       acknowledge(handler, {
-        [`AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:s3:::${this.#prefix}-records-<AWS::AccountId>-<AWS::Region>/plans/*]`]:
+        [recordsFinding(this.#prefix, 'plans/*')]:
           'Reads and writes the plan of any bucket; their hashes are not known at deployment.',
+      });
+    for (const handler of [openRestore, startObserve, startRestore])
+      acknowledge(handler, {
+        [recordsFinding(this.#prefix, 'selections/*')]:
+          'Writes, and signs for reading, the list of paths of any restore; their hashes are not known at deployment.',
       });
     const recordDecision = this.#handler('RecordDecision', {
       handler: 'record-decision',
@@ -178,8 +230,8 @@ export class ControlStack extends Stack {
         allow(['dynamodb:Scan'], [`${this.#tableArn()}/index/${names.openIndex}`]),
         ...readOutput,
         answer,
-        allow(['states:SendTaskHeartbeat'], [backupMachine, pruneMachine]),
-        describeRuns,
+        allow(['states:SendTaskHeartbeat'], machines(OPERATING)),
+        allow(['states:DescribeExecution'], executions(OPERATING)),
         allow(
           ['ssm:ListCommandInvocations', 'ssm:GetCommandInvocation', 'ssm:ListCommands', 'ssm:CancelCommand'],
           ['*'],
@@ -191,21 +243,25 @@ export class ControlStack extends Stack {
         [`AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:s3:::${this.#prefix}-output-<AWS::AccountId>-<AWS::Region>/op-*]`]:
           'Reads the output of any operation; their ids are not known at deployment.',
       });
-    for (const handler of [openRun, recordDecision, sweep])
-      acknowledge(handler, {
-        [iam5Finding('states', `execution:${backupName}:*`)]:
-          'Asks whether a backup is still going on; execution names are not known at deployment.',
-        [iam5Finding('states', `execution:${pruneName}:*`)]:
-          'Asks whether a prune is still going on; execution names are not known at deployment.',
-      });
-    for (const handler of [openRun, recordDecision])
-      acknowledge(handler, {
-        [iam5Finding('states', `execution:${decisionName}:*`)]:
-          'Asks whether a decision is still being recorded; execution names are not known at deployment.',
-      });
+    const stillGoingOn = 'Asks whether an execution is still going on; their names are not known at deployment.';
+    acknowledgeExecutions([sweep], OPERATING, stillGoingOn);
+    acknowledgeExecutions([openRun, openRestore, recordDecision], HOLDING, stillGoingOn);
+    const openLook = this.#handler('OpenLook', {
+      handler: 'open-look',
+      description: 'Finds the points that a look asks for; changes nothing of theirs',
+      environment: { schema: StoreEnv, values: store },
+      permissions: [this.#ledger('GetItem', 'PutItem', 'Query')],
+      files,
+    });
+    const readLook = this.#handler('ReadLook', {
+      handler: 'read-look',
+      description: 'Reads what a host answered to a look, or asks again',
+      environment: { schema: StoreEnv, values: store },
+      permissions: [ledger],
+    });
 
     const backup = new Workflow(this, 'Backup', {
-      machineName: backupName,
+      machineName: nameOf('backup'),
       definition: project('statemachine/backup.asl.json'),
       handlers: {
         OpenRunFunction: openRun,
@@ -218,7 +274,7 @@ export class ControlStack extends Stack {
       },
     });
     const prune = new Workflow(this, 'Prune', {
-      machineName: pruneName,
+      machineName: nameOf('prune'),
       definition: project('statemachine/prune.asl.json'),
       handlers: {
         OpenRunFunction: openRun,
@@ -231,14 +287,36 @@ export class ControlStack extends Stack {
         RecordFailureFunction: recordFailure,
       },
     });
+    const restoring = {
+      OpenRestoreFunction: openRestore,
+      DecideRestoreFunction: decideRestore,
+      StartObserveFunction: startObserve,
+      StartRestoreFunction: startRestore,
+      RecordOutcomeFunction: recordOutcome,
+      RecordFailureFunction: recordFailure,
+    };
+    const restore = new Workflow(this, 'Restore', {
+      machineName: nameOf('restore'),
+      definition: project('statemachine/restore.asl.json'),
+      handlers: restoring,
+    });
+    const drill = new Workflow(this, 'Drill', {
+      machineName: nameOf('drill'),
+      definition: project('statemachine/drill.asl.json'),
+      handlers: restoring,
+    });
     const fleet = new Workflow(this, 'BackupFleet', {
-      machineName: `${this.#prefix}-backup-fleet`,
+      machineName: nameOf('backup-fleet'),
       definition: project('statemachine/backup-fleet.asl.json'),
       handlers: { ExpandPolicyFunction: expandPolicy, SummarizeFleetFunction: summarizeFleet },
-      substitutions: { BackupMachine: backup.machine.stateMachineArn, PruneMachine: prune.machine.stateMachineArn },
+      substitutions: {
+        BackupMachine: backup.machine.stateMachineArn,
+        PruneMachine: prune.machine.stateMachineArn,
+        DrillMachine: drill.machine.stateMachineArn,
+      },
       permissions: [
-        allow(['states:StartExecution'], [backupMachine, pruneMachine]),
-        allow(['states:DescribeExecution', 'states:StopExecution'], runs),
+        allow(['states:StartExecution'], machines(FLEET)),
+        allow(['states:DescribeExecution', 'states:StopExecution'], executions(FLEET)),
         // What `.sync` uses to hear of the end (Step Functions developer guide, IAM policies for nested workflows).
         allow(
           ['events:PutTargets', 'events:PutRule', 'events:DescribeRule'],
@@ -252,22 +330,25 @@ export class ControlStack extends Stack {
         ),
       ],
     });
-    acknowledge(fleet, {
-      [iam5Finding('states', `execution:${backupName}:*`)]:
-        'Follows and stops the backups that it started; their names hold the slot.',
-      [iam5Finding('states', `execution:${pruneName}:*`)]:
-        'Follows and stops the prunes that it started; their names hold the slot.',
-    });
+    acknowledgeExecutions([fleet], FLEET, 'Follows and stops what it started; the names hold the slot.');
     const decision = new Workflow(this, 'Decision', {
-      machineName: decisionName,
+      machineName: nameOf('decision'),
       definition: project('statemachine/decision.asl.json'),
       handlers: { RecordDecisionFunction: recordDecision },
+    });
+    const look = new Workflow(this, 'Look', {
+      machineName: nameOf('look'),
+      definition: project('statemachine/look.asl.json'),
+      handlers: { OpenLookFunction: openLook, StartObserveFunction: startObserve, ReadLookFunction: readLook },
     });
     return {
       backup: backup.machine,
       fleet: fleet.machine,
       prune: prune.machine,
+      restore: restore.machine,
+      drill: drill.machine,
       decision: decision.machine,
+      look: look.machine,
       settle,
       sweep,
     };
@@ -323,6 +404,7 @@ export class ControlStack extends Stack {
           DOCUMENT_NAME: document.documentName,
           BLAST_RADIUS: radius,
           OUTPUT_BUCKET: names.outputBucket,
+          RECORDS_BUCKET: names.recordsBucket,
         },
       },
       permissions: [
@@ -405,7 +487,7 @@ export class ControlStack extends Stack {
         const schedule = new CfnSchedule(this, `Schedule-${name}`, {
           name,
           groupName: `${this.#prefix}-policies`,
-          description: `${work === 'backup' ? 'Backs up' : 'Prunes'} the buckets of policy ${policy.name}`,
+          description: `${DOES[work]} the buckets of policy ${policy.name}`,
           scheduleExpression: `cron(${cron})`,
           scheduleExpressionTimezone: zone,
           flexibleTimeWindow: { mode: 'OFF' },
@@ -473,7 +555,7 @@ export class ControlStack extends Stack {
         source: ['aws.ssm'],
         detailType: ['EC2 Command Status-change Notification'],
         detail: {
-          'document-name': (['observe', 'protect', 'destroy'] as const).map((radius) => ({
+          'document-name': BlastRadius.options.map((radius) => ({
             prefix: documentPrefix(this.#prefix, radius),
           })),
           status: [{ 'anything-but': ['Pending', 'InProgress', 'Delayed', 'Cancelling'] }],
@@ -513,11 +595,24 @@ export class ControlStack extends Stack {
     return topic;
   }
 
-  #outputs(backup: StateMachine, prune: StateMachine, decision: StateMachine, topic: Topic): void {
+  #outputs(
+    {
+      backup,
+      prune,
+      restore,
+      drill,
+      decision,
+      look,
+    }: Readonly<Record<'backup' | 'prune' | 'restore' | 'drill' | 'decision' | 'look', StateMachine>>,
+    topic: Topic,
+  ): void {
     const output = (id: string, description: string, value: string) => new CfnOutput(this, id, { description, value });
     output('BackupMachineArn', 'State machine that backs up one bucket', backup.stateMachineArn);
     output('PruneMachineArn', 'State machine that plans and does the deletions of one bucket', prune.stateMachineArn);
+    output('RestoreMachineArn', 'State machine that restores what a person asks for', restore.stateMachineArn);
+    output('DrillMachineArn', 'State machine that proves a point restorable by restoring it', drill.stateMachineArn);
     output('DecisionMachineArn', 'State machine that records what a person decides', decision.stateMachineArn);
+    output('LookMachineArn', 'State machine that looks into points', look.stateMachineArn);
     output('LedgerTableName', 'Table with runs and recovery points', stateNames(this, this.#prefix).table);
     output('AlarmTopicArn', 'Subscribe to hear of failures', topic.topicArn);
     output(
@@ -528,10 +623,13 @@ export class ControlStack extends Stack {
   }
 }
 
+const DOES = { backup: 'Backs up', prune: 'Prunes', drill: 'Drills restores of' } as const;
+
 /** What is to be done for a policy, and when. */
-const worksOf = ({ schedules, retention }: Policy) => [
-  ...schedules.map(({ cron, zone }) => ({ work: 'backup', cron, zone })),
-  ...(retention ? [{ work: 'prune', cron: retention.cron, zone: retention.zone }] : []),
+const worksOf = ({ schedules, retention, drills }: Policy) => [
+  ...schedules.map(({ cron, zone }) => ({ work: 'backup' as const, cron, zone })),
+  ...(retention ? [{ work: 'prune' as const, cron: retention.cron, zone: retention.zone }] : []),
+  ...(drills ? [{ work: 'drill' as const, cron: drills.cron, zone: drills.zone }] : []),
 ];
 
 type Handler = HandlerFunction<Readonly<Record<string, string>>>;
@@ -545,5 +643,9 @@ const hostsOf = (policies: readonly Policy[], radius: BlastRadius, side: Side): 
     }),
   ),
 ];
+
+/** How AwsSolutions-IAM5 names the finding of a folder of the records bucket. */
+const recordsFinding = (prefix: string, keys: string): string =>
+  `AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:s3:::${prefix}-records-<AWS::AccountId>-<AWS::Region>/${keys}]`;
 
 const kebab = (id: string): string => id.replace(/(?<=.)[A-Z]/g, '-$&').toLowerCase();

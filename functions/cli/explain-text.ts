@@ -25,6 +25,8 @@ const table = (rows: readonly (readonly string[])[]): readonly string[] => {
   );
 };
 
+const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`;
+
 const inShort = (hash: string): string => hash.slice(0, 12);
 
 const bytesText = (bytes: number): string => {
@@ -76,6 +78,29 @@ const sideText = (side: SideView | null): string => {
   return `${side.state}${NEXT[side.next]}`;
 };
 
+/** How long something takes, never shown shorter than it is. */
+const takes = (seconds: number): string => {
+  if (seconds < 600) return `${seconds} s`;
+  return seconds < 36_000 ? `${Math.ceil(seconds / 60)} min` : spanText(Math.ceil(seconds / 3600) * 3600);
+};
+
+const drillText = ({ at, from, seconds, level }: NonNullable<PointView['drilled']>): string =>
+  `drilled ${instantText(at)}, restored from the ${from} in ${takes(seconds)} and equal by ${level}`;
+
+const howLong = ({ forecast: it, drills: { last, due, isScheduled } }: BucketPage): readonly string[] => [
+  ...(it
+    ? [
+        `all of ${it.name} (${count(it.files, 'file')}, ${bytesText(it.bytes)}): about ${takes(it.seconds)}, which is ${it.isWithin ? 'within' : 'MORE THAN'} the RTO of ${spanText(it.objective)}; ${it.basis}`,
+      ]
+    : []),
+  last
+    ? `last drill that passed: ${last.point}, ${drillText(last.drill)}, ${spanText(last.age)} ago`
+    : 'no drill ever passed',
+  ...(isScheduled
+    ? [due === null ? 'no slot of drills has come yet' : `the next one has to pass by ${instantText(due)}`]
+    : ['the policy has no drills']),
+];
+
 const marks = ({ pins, holds, pinned }: PointView): readonly string[] => [
   ...pins.map(({ by, reason }) => `pinned by ${by}: ${reason}`),
   ...(pinned === null ? [] : [`pinned: ${pinned}`]),
@@ -97,7 +122,7 @@ const pointsTable = ({ points, source, replica }: BucketPage): readonly string[]
     ...points.map((point) => [
       instantText(point.at),
       point.name,
-      point.state,
+      point.drilled ? `${point.state}, drilled` : point.state,
       sideText(point.source),
       ...(replica ? [sideText(point.replica)] : []),
       whyOf(point.source, point.replica),
@@ -119,8 +144,6 @@ const rules = ({ rules: inForce, source, replica }: BucketPage): readonly string
     });
   return [...of(source, inForce.source), ...(replica ? of(replica, inForce.replica) : [])];
 };
-
-const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`;
 
 const nextPlan = ({ nextPlan: plan }: BucketPage): readonly string[] => {
   switch (plan.kind) {
@@ -147,6 +170,7 @@ export const bucketText = (page: BucketPage): string =>
       'How do I get data back?',
       page.copies.map((copy) => `${copy.cluster}: ${copy.url} (${copy.proof})`),
     ),
+    ...section('How long would that take?', howLong(page)),
     ...section('Which rules are in force?', rules(page)),
     ...section('What would the next plan do?', nextPlan(page)),
     ...section(
@@ -158,6 +182,10 @@ export const bucketText = (page: BucketPage): string =>
     ...(page.points.length > 0
       ? ['', `  Everything about one of them: npm run explain -- ${page.bucket} --point <name>`]
       : []),
+    ...section(
+      'Drills',
+      page.points.flatMap(({ name, drilled }) => (drilled ? [`${name}: ${drillText(drilled)}`] : [])),
+    ),
     ...section(
       'Pins and legal holds',
       page.points.flatMap((point) => marks(point).map((mark) => `${point.name}: ${mark}`)),
@@ -209,6 +237,7 @@ const lineage = ({ lineage: it, point, replica }: PointPage): readonly string[] 
       : replica
         ? ['never compared with its copy']
         : []),
+    ...(point.drilled ? [drillText(point.drilled)] : []),
     ...(it.increments.length > 0 ? [`increments that were made from it: ${it.increments.slice(0, 5).join(', ')}`] : []),
   ];
 };

@@ -6,7 +6,7 @@ import { latestBackup } from '../adapters/dynamodb/runs.ts';
 import type { Table } from '../adapters/dynamodb/table.ts';
 import { BucketPage, PointPage } from '../core/domain/explanation.ts';
 import type { PairState, RecoveryPoint } from '../core/domain/ledger.ts';
-import { BucketRef, type PairId, pairId } from '../core/domain/names.ts';
+import { BucketRef, drillPair, type PairId, pairId, targetPair } from '../core/domain/names.ts';
 import type { Policy } from '../core/domain/policy.ts';
 import type { PolicyState } from '../core/domain/retention.ts';
 import { type EpochMs, epochMs } from '../core/domain/units.ts';
@@ -106,10 +106,12 @@ const factsOf = async (
 ): Promise<LedgerFacts> => {
   const ledger = dynamoLedger(table);
   const id = pairId(policy.source.name, bucket, policy.replica?.name ?? null);
-  const [pair, points, lastRun] = await Promise.all([
+  const [pair, points, lastRun, drills, restore] = await Promise.all([
     ledger.loadPair(id),
     ledger.livingPoints(id),
     latestBackup(table, id, policy.name),
+    ledger.loadPair(drillPair(policy.source.name, bucket)),
+    ledger.loadPair(targetPair(policy.source.name, bucket)),
   ]);
   const pairs = await pairsOf(policies, policy, bucket, ledger, pair);
   return {
@@ -121,6 +123,9 @@ const factsOf = async (
     points,
     settings: settingsInForce(policy, state, now),
     lastRun,
+    drills,
+    turn: state.turns?.find((it) => it.bucket === bucket) ?? null,
+    restore,
   };
 };
 

@@ -22,6 +22,8 @@ export const ERROR_FAMILIES = {
     'BudgetExceeded',
     'NotConfirmed',
     'PruneRefused',
+    'RestoreConflicts',
+    'TargetNotOurs',
     'ChangedMeanwhile',
     'EdgeRefused',
   ],
@@ -36,9 +38,13 @@ export const ERROR_FAMILIES = {
     'EdgeFailed',
     'CopyFailed',
     'BucketsFailed',
+    'PointGone',
+    'PathsNotFound',
+    'QuotaExceeded',
+    'ScratchNotRemoved',
   ],
   /** The copy is not what the source was. */
-  verification: ['ReplicaDiffers'],
+  verification: ['ReplicaDiffers', 'RestoreDiffers', 'RestoreTooSlow'],
 } as const;
 
 export type ErrorFamily = keyof typeof ERROR_FAMILIES;

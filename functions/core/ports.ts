@@ -68,13 +68,13 @@ export interface Ledger {
   /** Every point of the pair that is not deleted on all its sides, newest first. */
   readonly livingPoints: (pair: PairId) => Promise<readonly RecoveryPoint[]>;
   /**
-   * Changes pins, legal holds or the removal of a point, if all three still are what was seen. Needs no lease.
+   * Changes pins, legal holds, the removal or the last drill of a point, if all four still are what was seen. Needs no lease.
    * @returns the point, or undefined when somebody else changed it meanwhile or it is not there any more
    */
   readonly changePoint: (
     pair: PairId,
     seen: RecoveryPoint,
-    patch: Partial<Pick<RecoveryPoint, 'pins' | 'holds' | 'removal'>>,
+    patch: Partial<Pick<RecoveryPoint, 'pins' | 'holds' | 'removal' | 'drilled'>>,
   ) => Promise<RecoveryPoint | undefined>;
   /** Puts a point whose snapshots are all deleted with the retired ones. Safe to repeat. */
   readonly retirePoint: (pair: PairId, point: RecoveryPoint) => Promise<void>;
@@ -84,6 +84,8 @@ export interface Ledger {
   readonly loadPolicyState: (policy: PolicyName) => Promise<PolicyState>;
   /** @returns false when somebody else wrote since it was read */
   readonly putPolicyState: (state: PolicyState) => Promise<boolean>;
+  /** Uses a confirmed plan up for one run. Answers false when another run used it. Safe to repeat for the same run. */
+  readonly usePlan: (plan: PlanHash, runId: RunId, at: EpochMs) => Promise<boolean>;
   /** Records a decision once. Answers what is recorded: another caller may have been first. */
   readonly recordStep: (runId: RunId, step: RunStep) => Promise<RunStep>;
   readonly recordObservation: (
@@ -101,6 +103,14 @@ export interface PlanStore {
   readonly put: (hash: PlanHash, body: string) => Promise<void>;
   /** Undefined when there is none. The caller compares the text with the hash. */
   readonly load: (hash: PlanHash) => Promise<string | undefined>;
+}
+
+/** Lists of paths that hosts read, by their hash. */
+export interface Selections {
+  /** Safe to repeat. */
+  readonly put: (hash: PlanHash, text: string) => Promise<void>;
+  /** An address that gives the text, without credentials, for a short time. */
+  readonly urlOf: (hash: PlanHash) => Promise<string>;
 }
 
 export interface OperationStore {

@@ -13,16 +13,18 @@ readonly SERVICE='[A-Za-z0-9][A-Za-z0-9.-]{0,61}(:[0-9]{2,5})?' NAME='[a-z0-9][a
 readonly UUID='[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}'
 readonly CREATED='^$|^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{5,15}Z$'
 readonly BUCKET="^$|^${SERVICE}/${NAME}/${NAME}\$" SNAPSHOT='^$|^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$'
+readonly POINT="odr-[a-z0-9.-]{1,59}=$UUID"
 readonly KEEP_DAYS=14 # how long the record of an operation answers a second delivery; Run Command gives up within hours
 
 # verb -> documents that may run it, and the parameters that it cannot do without
 declare -rA DOCUMENT_OF=([survey]=observe [diff]=observe [verify]=observe [probe]=observe [examine]=observe
-  [compare]=observe [snapshot]='protect restore' [create-bucket]='protect restore' [replicate]=protect [restore]=restore
-  [remove-scratch]=restore [tidy]=destroy [delete]=destroy)
+  [compare]=observe [versions]=observe [changes]=observe [snapshot]='protect restore' [create-bucket]='protect restore'
+  [replicate]=protect [restore]=restore [remove-scratch]=restore [tidy]=destroy [delete]=destroy)
 declare -rA NEEDS=([survey]='source' [diff]='source base target' [snapshot]='source target'
   [verify]='source replica target targetId sealId level' [replicate]='source replica target targetId mode'
   [probe]='probed' [tidy]='replica remove' [delete]='source remove' [create-bucket]='replica layout'
   [examine]='source replica target targetId' [compare]='source replica target targetId level'
+  [versions]='source points path64' [changes]='source base target baseSourceId targetId'
   [restore]='source replica target targetId overwrite targetCreated' [remove-scratch]='replica targetCreated')
 declare -rA PATTERN=(
   [operation]='^op-[0-9a-f]{24}-[0-9]{3}$' [verb]='^[a-z-]{1,20}$' [source]=$BUCKET [replica]=$BUCKET
@@ -38,7 +40,9 @@ declare -rA PATTERN=(
   [quotaNamespace]='^[0-9]{1,18}$' [encryptionKey]='^$|^[A-Za-z0-9][A-Za-z0-9._-]{0,254}$'
   [narrow]="^$|^odr-tmp-[a-z0-9.-]{1,40}=$UUID\$" [selection]='^$|^[0-9a-f]{64}$'
   [selectionUrl]='^$|^https?://[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]{1,5})?/[A-Za-z0-9/?&=%._~+:@-]+$'
-  [overwrite]='^(|never|if-different|always)$' [deleteExtra]='^(yes|no)$' [exact]='^(yes|no)$' [targetCreated]=$CREATED)
+  [overwrite]='^(|never|if-different|always)$' [deleteExtra]='^(yes|no)$' [exact]='^(yes|no)$' [targetCreated]=$CREATED
+  [points]="^$|^$POINT(,$POINT)*\$" [path64]='^[A-Za-z0-9+/]{0,700}[A-Za-z0-9+/]{0,668}={0,2}$'
+  [token]='^[0-9]{0,40}$' [limit]='^[0-9]{1,4}$')
 
 declare -A P=()    # checked parameters
 declare -A CONF=([path]='' [java_home]='' [state]=/var/lib/ozone-dr [client_attempts]=10 [client_wait_ms]=1000)
@@ -165,7 +169,7 @@ read_host_config() {
 needs_hadoop() {
   case ${P[verb]}:${P[level]} in
     verify:listing | compare:listing) return 1 ;;
-    replicate:* | restore:* | verify:* | compare:*) ;;
+    replicate:* | restore:* | verify:* | compare:* | versions:*) ;;
     *) return 1 ;;
   esac
 }
@@ -487,7 +491,7 @@ submission() {
 
 # token: of the page. One entry tells whether there is a difference at all, whole pages (Ozone allows 1000) are for reading it.
 report_command() {
-  local size=1
+  local size=$((10#${P[limit]} > 0 ? 10#${P[limit]} : 1))
   [[ -z ${P[brake]}${P[narrow]} ]] || size=1000
   echo "snapshot diff $DIFF_FORM -p $size ${1:+-t $1 }o3://${P[$DIFF_SIDE]} ${P[base]} ${DIFF_TO:-${P[target]}}"
 }
@@ -496,7 +500,7 @@ report_command() {
 retry_report_for_2_1() {
   [[ -z $DIFF_STATUS && $ERROR_CODE == unknown-option ]] || return 0
   DIFF_FORM=--json
-  ozone_batch "$(report_command)"
+  ozone_batch "$(report_command "${P[token]}")"
   ((FAILED_AT == 0)) && read_report 1
 }
 
@@ -531,19 +535,22 @@ read_report() {
 # ---------------------------------------------------------------- diff [observe]
 
 diff() {
-  local bucket=o3://${P[source]}
   ozone_batch "$(report_command)"
   ((FAILED_AT == 0)) && read_report 1
+  submit_missing
+  finish ok '' '' "{\"status\":\"$DIFF_STATUS\",\"empty\":$DIFF_EMPTY,\"reason\":$DIFF_REASON,\"waitMs\":$DIFF_WAIT}"
+}
+
+# After a report was asked for: submits what there is no report of yet.
+submit_missing() {
   retry_report_for_2_1
   if ((FAILED_AT > 0)); then diff_missing; fi
   [[ -n $DIFF_STATUS ]] || unreadable 'snapshot diff'
-  if [[ $DIFF_STATUS == not-found ]]; then
-    ozone_batch "snapshot diff $bucket ${P[base]} ${P[target]}"
-    ((FAILED_AT == 0)) || diff_missing
-    submission "$(head -c 500 section.1)"
-    DIFF_STATUS=$REPLY
-  fi
-  finish ok '' '' "{\"status\":\"$DIFF_STATUS\",\"empty\":$DIFF_EMPTY,\"reason\":$DIFF_REASON,\"waitMs\":$DIFF_WAIT}"
+  [[ $DIFF_STATUS == not-found ]] || return 0
+  ozone_batch "snapshot diff o3://${P[source]} ${P[base]} ${P[target]}"
+  ((FAILED_AT == 0)) || diff_missing
+  submission "$(head -c 500 section.1)"
+  DIFF_STATUS=$REPLY
 }
 
 diff_missing() {
@@ -887,7 +894,8 @@ count_difference() {
     awk '/^      "diffType" : / { kind = substr($3, 2, 1) }
       match($0, /^      "sourcePath" : "\.\//) { $0 = substr($0, RLENGTH + 1); sub(/\/?",?$/, ""); print kind "\t" $0 }' "$section" >>entries
     deletes=$((deletes + $(grep -cE '^ {6}"diffType" : "-",?$' "$section")))
-    renames=$((renames + $(grep -cE '^ {6}"diffType" : "R",?$' "$section")))
+    # Of a file of which only the time was set Ozone 2.2.0 says that it was renamed to where it is.
+    renames=$((renames + $(awk '/^      "(source|target)Path" : / { sub(/,$/, ""); path = $0; sub(/^[^:]*: /, "", path) } /^      "sourcePath"/ { from = path } /^      "targetPath"/ && path != from { n++ } END { print n + 0 }' "$section")))
     last=$(grep -E '^ {6}"diffType" : ' "$section" | tail -n 1)
     token=$(records object "$section" snapshotDiffReport.nextToken) && [[ $token =~ ^\"([0-9]{1,40})\"$ && $last == *'"'[-R]'"'* ]] || break
     token=${BASH_REMATCH[1]}
@@ -1715,7 +1723,8 @@ copy_selected() {
       ;;
   esac
   # A LEGACY bucket takes no time for a directory: with -pt distcp ends with 25 when all else is done (2.2.0, 3.4.3).
-  [[ $TARGET_LAYOUT == LEGACY ]] && grep -q $'\td$' names || options=(-pt)
+  # And distcp sets the time of what it leaves alone, too, which the next snapshot difference would call a rename of each file.
+  if ! { [[ $TARGET_LAYOUT == LEGACY ]] && grep -q $'\td$' names; } && [[ ${P[overwrite]} == never || ! -s right ]]; then options=(-pt); fi
   case ${P[overwrite]}:$WAY in
     always:*) options+=(-overwrite) ;;
     if-different:* | never:unit) options+=(-update) ;;
@@ -1889,6 +1898,140 @@ look_up() {
 keep() {
   json_string "$2"
   kept+=",{\"name\":\"${1%=*}\",\"id\":\"${1#*=}\",\"why\":$REPLY}"
+}
+
+# ---------------------------------------------------------------- versions [observe]
+
+readonly MOST_POINTS=100 MOST_ENTRIES=100
+
+# Sets LOOKED_PATH: bytes that are a path within a bucket and cannot mean anything else.
+check_versions() {
+  local commas=${P[points]//[^,]/}
+  ((${#commas} < MOST_POINTS)) || refuse bad-parameter "versions looks into at most $MOST_POINTS points"
+  LOOKED_PATH=$(set -o pipefail && base64 -d <<<"${P[path64]}" 2>/dev/null | tr '\000-\037\177' '\n' && echo .) ||
+    refuse bad-parameter 'path64 is not base64'
+  LOOKED_PATH=${LOOKED_PATH%.}
+  if ((${#LOOKED_PATH} > 1024)) || [[ $LOOKED_PATH == *$'\n'* || /$LOOKED_PATH/ =~ /\.{0,2}/ || $LOOKED_PATH/ == .snapshot/* ]] ||
+    LC_ALL=$JAVA_LOCALE grep -qaxv '.*' <<<"$LOOKED_PATH"; then
+    refuse bad-parameter 'path64 is no path within the bucket: no / at its ends, no empty, . or .. parts, no control characters, not below .snapshot, UTF-8, at most 1024 bytes'
+  fi
+}
+
+# Three JVMs at most, however many points: where the path is, the checksums where it is a file, the ids. The ids come last: what
+# was read before is then proved to be of these snapshots, which nobody can change and whose ids do not come back.
+versions() {
+  local name type exit_code word words=() files=()
+  export LOOKED_ROOT=ofs://${P[source]}/.snapshot/ LOOKED_PATH
+  word=$(awk "$AWK_NAMES"'BEGIN { print literal(ENVIRON["LOOKED_PATH"]) }')
+  tr ',=' '\n\t' <<<"${P[points]}" >points
+  while read -r name _; do words+=("$LOOKED_ROOT$name/$word"); done <points
+  JVM_STARTS+=1
+  hadoop_fs -stat '%b %Y %F' "${words[@]}" >stats 2>errors
+  exit_code=$?
+  located "$exit_code" >places || not_located "$exit_code"
+
+  while read -r name _ type _; do [[ $type != file ]] || files+=("$LOOKED_ROOT$name/$word"); done <places
+  : >sums
+  if ((${#files[@]} > 0)); then
+    JVM_STARTS+=1
+    # One that cannot be read (its datanodes do not answer) hides neither where the path is nor the others.
+    hadoop_fs -checksum "${files[@]}" >sums 2>errors
+    exit_code=$?
+    ((exit_code < 124)) || not_located "$exit_code"
+  fi
+
+  ozone_batch "snapshot list --all -p odr- o3://${P[source]}"
+  ((FAILED_AT == 0)) || stop_unchanged source-missing
+  snapshot_objects section.1 array >listed || unreadable 'snapshot list'
+  finish ok '' '' "{\"versions\":[$(found_versions)]}"
+}
+
+# exit-code: for each point "name TAB id TAB type TAB bytes TAB time". Hadoop (3.4.3) answers in the order of its words, leaves out those that are
+# missing and names each of them as it was meant; whatever else it complains of, or one answer too many or too few, is exit 1.
+located() {
+  awk -F '\t' -v code="$1" '
+    file == 1 { name[++n] = $1; id[n] = $2 }
+    file == 2 && /^-?stat: / { missing[$0]; told++ }
+    file == 3 { answer[++answers] = $0 }
+    END {
+      for (i = 1; i <= n; i++) {
+        line = "stat: `" ENVIRON["LOOKED_ROOT"] name[i] "/" ENVIRON["LOOKED_PATH"] "\047: No such file or directory"
+        if (line in missing) { gone++; print name[i] "\t" id[i] "\tabsent\tnull\tnull"; continue }
+        if (answer[++at] !~ /^[0-9]+ [0-9]+ (directory|regular file)$/) exit 1
+        split(answer[at], part, " ")
+        print name[i] "\t" id[i] "\t" (part[3] == "directory" ? "directory\tnull" : "file\t" part[1]) "\t" part[2]
+      }
+      exit !(at + 0 == answers + 0 && gone + 0 == told + 0 && code == (gone > 0))
+    }' file=1 points file=2 errors file=3 stats
+}
+
+# exit-code
+not_located() {
+  ERROR=$(grep -aE '^-?(stat|checksum): ' errors | grep -av ': No such file or directory$' | head -c 1000)
+  [[ $ERROR != *'has layout: OBJECT_STORE'* ]] || refuse layout "$ERROR"
+  [[ -n $ERROR ]] || ERROR="hadoop fs ended with exit code $1 and an answer that does not fit the question"
+  classify_error "$1"
+  stop_unchanged unreadable
+}
+
+found_versions() {
+  awk -F '\t' '
+    file == 1 { if (/"status":"ACTIVE"/) active[substr($0, 1, index($0, ",\"created\":"))]; next }
+    file == 2 { if ($2 ~ /^[A-Za-z0-9-]+$/ && $3 ~ /^[0-9a-f]+$/) sum[$1] = "\"" $2 " " $3 "\""; next }
+    {
+      shown = "{\"name\":\"" $1 "\",\"id\":\"" $2 "\","
+      path = ENVIRON["LOOKED_ROOT"] $1 "/" ENVIRON["LOOKED_PATH"]
+      checksum = $3 == "file" && path in sum ? sum[path] : "null"
+      if (!(shown in active)) { $3 = "no-snapshot"; $4 = $5 = checksum = "null" }
+      printf "%s%s\"state\":\"%s\",\"bytes\":%s,\"modified\":%s,\"checksum\":%s}", comma, shown, $3, $4, $5, checksum
+      comma = ","
+    }' file=1 listed file=2 sums file=3 places
+}
+
+# ---------------------------------------------------------------- changes [observe]
+
+check_changes() { ((10#${P[limit]} >= 1 && 10#${P[limit]} <= MOST_ENTRIES)) || refuse bad-parameter "limit must be from 1 to $MOST_ENTRIES"; }
+
+# One page of what changed between two snapshots, which are proved by their ids in the same JVM.
+changes() {
+  local bucket=o3://${P[source]} entries='' token next=null
+  ozone_batch "snapshot info $bucket ${P[base]}" "snapshot info $bucket ${P[target]}" "$(report_command "${P[token]}")"
+  case $FAILED_AT:$ERROR_CODE in
+    1:snapshot-missing) refuse base-missing "$ERROR" ;;
+    2:snapshot-missing) refuse target-missing "$ERROR" ;;
+    1:* | 2:*) stop_unchanged source-missing ;;
+  esac
+  require_snapshot section.1 "${P[baseSourceId]}" base
+  require_snapshot section.2 "${P[targetId]}" target
+  [[ $ERROR != *'Token '*' has invalid '* || $FAILED_AT == 0 ]] || refuse token-refused "$ERROR"
+  ((FAILED_AT == 0)) && read_report 3
+  submit_missing
+  if [[ $DIFF_EMPTY != null ]]; then
+    entries=$(page_entries "section.$DIFF_SECTION") || unreadable 'snapshot diff'
+    if token=$(records object "section.$DIFF_SECTION" snapshotDiffReport.nextToken); then
+      [[ $token =~ ^\"[0-9]{1,40}\"$ ]] || unreadable 'snapshot diff'
+      next=$token
+    fi
+  elif [[ $DIFF_STATUS == 'done' ]]; then
+    DIFF_STATUS=pending # since it was submitted; its page was not read
+  fi
+  finish ok '' '' "{\"status\":\"$DIFF_STATUS\",\"reason\":$DIFF_REASON,\"entries\":[$entries],\"next\":$next}"
+}
+
+# section: the entries as JSON objects, the paths as Ozone escaped them
+page_entries() {
+  awk '
+    function text() { sub(/^ *"[A-Za-z]+" : "(\.\/)?/, ""); sub(/",?$/, ""); return $0 }
+    function entry() {
+      if (kind == "" && path == "" && to == "") return
+      if (kind !~ /^[-+MR]$/ || path == "" || (kind == "R") != (to != "")) { bad = 1; exit 1 }
+      printf "%s{\"kind\":\"%s\",\"path\":\"%s\",\"to\":%s}", comma, kind, path, to == "" ? "null" : "\"" to "\""
+      comma = ","; kind = path = to = ""
+    }
+    /^      "diffType" : "/ { entry(); kind = text(); next }
+    /^      "sourcePath" : "\.\// { path = text(); next }
+    /^      "targetPath" : "\.\// { to = text(); next }
+    END { if (!bad) entry(); exit bad }' "$1"
 }
 
 # ---------------------------------------------------------------- main

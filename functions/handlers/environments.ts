@@ -20,6 +20,8 @@ export const StartOperationEnv = StoreEnv.extend({
   BLAST_RADIUS: z.enum(['observe', 'protect', 'destroy', 'restore']),
   /** Bucket that receives the whole output of each command. */
   OUTPUT_BUCKET: Name,
+  /** Bucket that holds the lists of paths of restores. */
+  RECORDS_BUCKET: Name,
 });
 export type StartOperationEnv = z.infer<typeof StartOperationEnv>;
 

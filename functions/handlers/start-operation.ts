@@ -4,6 +4,7 @@ import { environment, instrument } from './instrument.ts';
 import { systemClock } from './wiring/clock.ts';
 import { liveSender } from './wiring/edge.ts';
 import { liveExecutions } from './wiring/executions.ts';
+import { liveSelections } from './wiring/plans.ts';
 import { liveLedger, liveOperations } from './wiring/store.ts';
 
 const env = environment(StartOperationEnv);
@@ -16,6 +17,7 @@ export const handler = instrument(
     operations: liveOperations(env.TABLE_NAME),
     edge: liveSender(env.OUTPUT_BUCKET),
     callbacks: liveExecutions(),
+    selections: liveSelections(env.RECORDS_BUCKET),
     clock: systemClock,
     document: { name: env.DOCUMENT_NAME, blastRadius: env.BLAST_RADIUS },
   }),

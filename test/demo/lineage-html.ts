@@ -183,6 +183,18 @@ const outcomeOf = (observed: RunStep['observed']): string => {
       return `${observed.data.removed.length} removed, ${observed.data.kept.length} kept`;
     case 'probe':
       return `the copy is ${observed.state}`;
+    case 'examination':
+      return `${observed.data.point.files} files, ${bytesText(observed.data.point.bytes)} to restore; target: ${observed.data.target.state}`;
+    case 'restored':
+      return observed.data.copy
+        ? `${observed.data.copy.filesCopied} files, ${bytesText(observed.data.copy.bytesCopied)}`
+        : 'nothing to copy';
+    case 'comparison':
+      return observed.data.equal ? 'equal' : 'differs';
+    case 'scratch':
+      return observed.removed ? 'the scratch bucket was removed' : 'the scratch bucket was gone already';
+    case 'looked':
+      return 'looked into';
     case 'not-done':
       return `${observed.outcome}: ${observed.code} ${observed.message}`;
     case 'no-answer':

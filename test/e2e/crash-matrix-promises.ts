@@ -5,6 +5,7 @@ import { PairState, RecoveryPoint } from '../../functions/core/domain/ledger.ts'
 import type { PolicyMode } from '../../functions/core/domain/policy.ts';
 import type { Between, Lab, Side } from '../in-process-edge/lab.ts';
 import { DeletionPromises, type Keeps } from './deletion-promises.ts';
+import { RestorePromises } from './restore-promises.ts';
 
 export type Call = (method: string, args: readonly unknown[], go: () => unknown) => unknown;
 
@@ -18,7 +19,17 @@ export const intercept = <P extends object>(port: P, call: Call): P =>
     },
   });
 
-const Delivery = z.tuple([z.string(), z.object({ operation: z.string(), verb: z.string() })]);
+const Given = z.object({
+  operation: z.string(),
+  verb: z.string(),
+  source: z.string(),
+  replica: z.string(),
+  target: z.string(),
+  selection: z.string(),
+  overwrite: z.string(),
+  deleteExtra: z.string(),
+});
+const Delivery = z.tuple([z.string(), Given]);
 const Started = z.tuple([z.enum(['ozone', 'hadoop']), z.array(z.string())]).rest(z.unknown());
 const Printed = z.object({ stdout: z.string(), stderr: z.string() });
 
@@ -47,14 +58,14 @@ export class Promises {
   readonly broken: string[] = [];
   readonly copies: Copy[] = [];
   readonly deletions: DeletionPromises;
+  readonly restores: RestorePromises;
   readonly #options: PromisesOptions;
   readonly #effects = new Map<string, number>();
   readonly #verified = new Map<string, string>();
   readonly #taken = new Map<string, string>();
   #lab: Lab | undefined;
   #pair: PairState | undefined;
-  #operation = '';
-  #verb = '';
+  #given: z.infer<typeof Given> | undefined;
   #copying = 0;
   /** Copies that were started when the doubt was raised. */
   #copiesBeforeDoubt = 0;
@@ -68,11 +79,13 @@ export class Promises {
   constructor(options: PromisesOptions) {
     this.#options = options;
     this.deletions = new DeletionPromises(options.keeps, (holds, what) => this.#say(holds, what));
+    this.restores = new RestorePromises((holds, what) => this.#say(holds, what));
   }
 
   watch(lab: Lab): void {
     this.#lab = lab;
     this.deletions.watch(lab);
+    this.restores.watch(lab);
   }
 
   get hadBase(): boolean {
@@ -108,6 +121,8 @@ export class Promises {
   }
 
   #note(now: PairState): void {
+    this.restores.pairIs(now);
+    if (now.pair !== this.#lab?.pairId) return;
     const before = this.#pair;
     this.#pair = now;
     this.deletions.pairIs(now);
@@ -132,36 +147,36 @@ export class Promises {
   }
 
   #deliver(args: readonly unknown[], go: () => unknown): unknown {
-    const outer = [this.#operation, this.#verb] as const;
-    const { operation, verb } = Delivery.parse(args)[1];
-    this.#operation = operation;
-    this.#verb = verb;
+    const outer = this.#given;
+    this.#given = Delivery.parse(args)[1];
     try {
       return go();
     } finally {
-      [this.#operation, this.#verb] = outer;
+      this.#given = outer;
     }
   }
 
-  #once(what: string): void {
-    const times = (this.#effects.get(`${this.#operation} ${what}`) ?? 0) + 1;
-    this.#effects.set(`${this.#operation} ${what}`, times);
-    this.#say(times === 1, `${what} was started ${times} times for ${this.#operation}`);
+  #once(operation: string, what: string): void {
+    const times = (this.#effects.get(`${operation} ${what}`) ?? 0) + 1;
+    this.#effects.set(`${operation} ${what}`, times);
+    this.#say(times === 1, `${what} was started ${times} times for ${operation}`);
   }
 
   #start(args: readonly unknown[], go: () => unknown): unknown {
     const [program, argv] = Started.parse(args);
-    if (this.#operation === '') return go();
-    for (const word of argv) if (/^snapshot (create|delete) /.test(word)) this.#once(word);
+    const given = this.#given;
+    if (!given) return go();
+    const { operation, verb } = given;
+    for (const word of argv) if (/^snapshot (create|delete) /.test(word)) this.#once(operation, word);
     if (argv.some((word) => word.startsWith('snapshot delete ')))
-      return this.deletions.deleting({ operation: this.#operation, verb: this.#verb }, go);
-    return program === 'hadoop' && argv[0] === 'distcp' ? this.#copy(argv, go) : go();
+      return this.deletions.deleting({ operation, verb }, go);
+    if (program !== 'hadoop' || argv[0] !== 'distcp') return go();
+    this.#once(operation, 'distcp');
+    return verb === 'restore' ? this.restores.copy(given, argv, go) : this.#copy(operation, argv, go);
   }
 
-  #copy(argv: readonly string[], go: () => unknown): unknown {
+  #copy(operation: string, argv: readonly string[], go: () => unknown): unknown {
     const isFull = !argv.includes('-diff');
-    const operation = this.#operation;
-    this.#once('distcp');
     this.#say(this.#copying === 0, `${operation} copies into a bucket into which another copy runs`);
     const pair = this.#pair;
     this.#say(!!pair?.dirtySince, `${operation} copies without a doubt in the ledger`);
@@ -211,6 +226,7 @@ export class Promises {
   async check({ whole = false } = {}): Promise<void> {
     if (!this.#lab) return;
     await this.deletions.check();
+    if (whole) await this.restores.check();
     const points = await this.#lab.points();
     const verified = points.filter((it) => it.state === 'verified');
     this.#say(new Set(verified.map((it) => it.runId)).size === verified.length, 'a slot was done twice');

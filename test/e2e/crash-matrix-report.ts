@@ -1,5 +1,6 @@
-import { type Case, isTrouble, nameOf, SCENARIOS, type Verdict } from './crash-matrix.ts';
+import { type Case, isTrouble, nameOf, SCENARIOS } from './crash-matrix.ts';
 import type { Layer } from './crash-matrix-strikes.ts';
+import type { Verdict } from './crash-matrix-trial.ts';
 
 export interface Judged {
   readonly it: Case;

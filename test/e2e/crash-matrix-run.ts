@@ -3,21 +3,22 @@ import { writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import * as z from 'zod';
-import { allCases, type Case, choose, judge, nameOf, sample, type Verdict } from './crash-matrix.ts';
+import { allCases, type Case, choose, judge, nameOf, sample } from './crash-matrix.ts';
 import { type Judged, reportOf } from './crash-matrix-report.ts';
+import type { Verdict } from './crash-matrix-trial.ts';
 
 /**
  * `npm run test:crash`: plays the crash matrix on all cores and prints it. `--write` puts it into docs/crash-matrix.md.
- * `CRASH_CASE=text` plays only the cases whose names contain it, and tells how their runs went. `CRASH_SECONDS=n` plays no
+ * `CRASH_CASE=text` plays only the cases whose names contain it, and tells how their runs went; with `CRASH_DRAW=1` a lot of them. `CRASH_SECONDS=n` plays no
  * case after so long.
  */
-const { CRASH_SEED, CRASH_ALL, CRASH_CASE, CRASH_SECONDS, CRASH_WORKERS, CRASH_MATRIX_PART } = process.env;
+const { CRASH_SEED, CRASH_ALL, CRASH_CASE, CRASH_DRAW, CRASH_SECONDS, CRASH_WORKERS, CRASH_MATRIX_PART } = process.env;
 const seed = Number(CRASH_SEED ?? 1);
 
 const casesToPlay = async (): Promise<{ readonly cases: readonly Case[]; readonly possible: number }> => {
   const all = await allCases();
   const named = CRASH_CASE === undefined ? all : all.filter((it) => nameOf(it).includes(CRASH_CASE));
-  const chosen = CRASH_CASE === undefined && CRASH_ALL === undefined ? choose(all, seed) : named;
+  const chosen = CRASH_ALL === undefined && (CRASH_CASE === undefined || CRASH_DRAW) ? choose(named, seed) : named;
   return { cases: sample(chosen, chosen.length, seed), possible: all.length };
 };
 

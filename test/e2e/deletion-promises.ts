@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { sha256 } from '../../functions/adapters/sha256.ts';
 import { verifyChain } from '../../functions/core/domain/chain.ts';
-import { doomedOf } from '../../functions/core/domain/deletion-plan.ts';
+import { DeletionPlan, doomedOf } from '../../functions/core/domain/deletion-plan.ts';
 import type { PairState, RecoveryPoint } from '../../functions/core/domain/ledger.ts';
 import type { Happening } from '../../functions/core/domain/record.ts';
 import { epochMs } from '../../functions/core/domain/units.ts';
@@ -118,7 +118,7 @@ export class DeletionPromises {
     const removal = point.removal[side];
     this.#say(removal?.state === 'deleting', `${what}, which the ledger calls ${removal?.state ?? 'alive'}`);
     if (removal?.plan) {
-      const plan = readPlan(removal.plan, this.#lab.plans.plans.get(removal.plan));
+      const plan = readPlan(DeletionPlan, removal.plan, this.#lab.plans.plans.get(removal.plan));
       const isNamed = !!plan && doomedOf(plan).some((it) => it.side === side && it.id === id);
       this.#say(isNamed, `${what}, and its plan is not stored or does not name it`);
       const age = this.#lab.now - removal.condemnedAt;

@@ -157,7 +157,7 @@ export class Telling {
   readonly ends = new Map<string, number>();
   readonly #mode: PolicyMode;
   readonly #live: Live[] = [];
-  readonly #slots: Record<Work, string[]> = { backup: [], prune: [] };
+  readonly #slots: Record<Work, string[]> = { backup: [], prune: [], restore: [], drill: [] };
   readonly #promises: Promises;
   #deadly: { moment: 'before' | 'after'; left: number } | undefined;
   #fatal: { readonly after: boolean; left: number } | undefined;
@@ -271,11 +271,14 @@ export class Telling {
   }
 
   #functions(): Functions {
-    const { openRun, decide, decidePrune, condemn, start, recordOutcome, recordFailure } = this.lab.functions;
+    const { openRun, decide, decidePrune, openRestore, decideRestore, condemn, start, recordOutcome, recordFailure } =
+      this.lab.functions;
     return {
       openRun: this.#mortal(openRun),
       decide: this.#mortal(decide),
       decidePrune: this.#mortal(decidePrune),
+      openRestore: this.#mortal(openRestore),
+      decideRestore: this.#mortal(decideRestore),
       condemn: this.#mortal(condemn),
       start: {
         observe: this.#mortal(start.observe),

@@ -106,6 +106,7 @@ export const describePruneJob = <C extends Clusters>(name: string, start: () => 
           pins: [],
           holds: [],
           removal: { source: null, replica: null },
+          drilled: null,
           revision: 0,
           verification: null,
         };

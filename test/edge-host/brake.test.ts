@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { type Answers, EdgeHost, type Variables } from './edge-host.ts';
-import { bucketInfo, diffReport, distcpLog, id, keyList, snapshotInfo, snapshotList } from './ozone-output.ts';
+import { bucketInfo, diffOf, diffReport, distcpLog, id, keyList, snapshotInfo, snapshotList } from './ozone-output.ts';
 
 const source = 'o3://prod/vol/bkt';
 const replica = 'o3://dr/vol/bkt';
@@ -56,6 +56,17 @@ describe.concurrent('the brake of an increment', () => {
     const { reply } = await run({ ...incremental, brake: '3' }, { [page()]: report('--R++M') });
     expect(reply).toMatchObject({ outcome: 'ok', jvmStarts: 4 });
     expect(reply.data.removals).toEqual({ deletes: 2, renames: 1, complete: true });
+  });
+
+  it('does not count a file of which only the time was set, which Ozone calls renamed to where it is', async () => {
+    const touched = {
+      out: diffOf('snap-1', 'snap-2', [
+        ['R', 'a/touched', 'a/touched'],
+        ['R', 'a/moved', 'b/moved'],
+      ]),
+    };
+    const { reply } = await run({ ...incremental, brake: '3' }, { [page()]: touched });
+    expect(reply).toMatchObject({ outcome: 'ok', data: { removals: { deletes: 0, renames: 1, complete: true } } });
   });
 
   it('holds one more, before anything is changed', async () => {

@@ -85,6 +85,10 @@ const defaults: Readonly<Record<string, string>> = {
   deleteExtra: 'no',
   exact: 'no',
   targetCreated: '',
+  points: '',
+  path64: '',
+  token: '',
+  limit: '0',
   executionTimeout: '120',
 };
 
@@ -99,6 +103,8 @@ export const documentOf: Readonly<Record<string, BlastRadius>> = {
   'create-bucket': 'protect',
   tidy: 'destroy',
   delete: 'destroy',
+  versions: 'observe',
+  changes: 'observe',
   examine: 'observe',
   compare: 'observe',
   restore: 'restore',

@@ -469,6 +469,27 @@ export const paths: readonly Path[] = [
     },
   },
   {
+    name: 'a person looks for the versions of a file, and for what changed since',
+    walk: async (stage) => {
+      await stage.reset();
+      await threePoints(stage);
+      const [oldest, , newest] = stage.ozone().snapshots(`ofs://prod/${BUCKET}`);
+      const look = async (question: Readonly<Record<string, string>>): Promise<string> => {
+        const request = { policy: 'nightly', bucket: BUCKET, ...question };
+        const arn = stage.cloud.startExecution('ozone-dr-look', request);
+        await ended(stage, arn);
+        const { status, error, output } = stage.cloud.stepFunctions.execution(arn);
+        check('the look succeeds', status === 'SUCCEEDED', error);
+        return JSON.stringify(output ?? null);
+      };
+      const versions = await look({ versionsOf: 'more-1' });
+      check('the file is in two of three points', versions.split('"state":"file"').length === 3, versions);
+      const changes = await look({ changesFrom: `${oldest?.name}`, changesTo: `${newest?.name}` });
+      check('two files came since', changes.split('"kind":"+"').length === 3, changes);
+      await expectHealthy(stage);
+    },
+  },
+  {
     name: 'events are lost, the sweeper settles',
     walk: async (stage) => {
       await stage.reset();

@@ -111,8 +111,9 @@ export const openStage = async (): Promise<Stage> => {
   const scheduleOf = (work: 'backup' | 'prune'): string =>
     cloud
       .schedules()
-      .find(({ name }) => name.startsWith('nightly-') && name.startsWith('nightly-prune-') === (work === 'prune'))
-      ?.name ?? '';
+      .find(
+        ({ name }) => name.startsWith('nightly-') && (/^nightly-(prune|drill)-/.exec(name)?.[1] ?? 'backup') === work,
+      )?.name ?? '';
 
   const emptyTable = async (): Promise<void> => {
     const { client, name: TableName } = cloud.table();

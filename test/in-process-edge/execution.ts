@@ -14,13 +14,15 @@ export interface ErrorOutput {
 
 type Handler<R> = (event: unknown) => Promise<R>;
 
-export type Work = 'backup' | 'prune';
+export type Work = 'backup' | 'prune' | 'restore' | 'drill';
 
-/** The functions behind the states of statemachine/backup.asl.json and prune.asl.json. */
+/** The functions behind the states of statemachine/*.asl.json. */
 export interface Functions {
   readonly openRun: Handler<Opened>;
   readonly decide: Handler<NumberedStep>;
   readonly decidePrune: Handler<NumberedStep>;
+  readonly openRestore: Handler<Opened>;
+  readonly decideRestore: Handler<NumberedStep>;
   readonly condemn: Handler<unknown>;
   readonly start: Readonly<Record<BlastRadius, Handler<unknown>>>;
   readonly recordOutcome: Handler<object>;
@@ -61,7 +63,12 @@ type Definition = z.infer<typeof Definition>;
 
 const read = (work: Work): Definition =>
   Definition.parse(JSON.parse(readFileSync(new URL(`../../statemachine/${work}.asl.json`, import.meta.url), 'utf8')));
-const DEFINITIONS: Readonly<Record<Work, Definition>> = { backup: read('backup'), prune: read('prune') };
+const DEFINITIONS: Readonly<Record<Work, Definition>> = {
+  backup: read('backup'),
+  prune: read('prune'),
+  restore: read('restore'),
+  drill: read('drill'),
+};
 
 /** The Task behind a kind of step. */
 const stateOf = ({ States }: Definition, kind: string): string =>
@@ -142,7 +149,9 @@ export class Executions implements TaskCallbacks, Workflow {
   ): AsyncGenerator<Moment, Ended> {
     const definition = DEFINITIONS[workflow];
     const startedAt = new Date(this.#now()).toISOString();
-    const open = () => functions.openRun({ request, workflow, execution, startedAt });
+    const isRestore = workflow === 'restore' || workflow === 'drill';
+    const { openRun, openRestore } = functions;
+    const open = () => (isRestore ? openRestore : openRun)({ request, workflow, execution, startedAt });
     let opened: Attempt<Opened>;
     for (;;) {
       yield { kind: 'entered', state: 'OpenRun' };
@@ -156,7 +165,11 @@ export class Executions implements TaskCallbacks, Workflow {
 
     const operate = (start: Handler<unknown>, step: Extract<NumberedStep, { timeoutSeconds: number }>) =>
       this.#operation(definition, start, execution, runId, lease, step);
-    const decide = workflow === 'prune' ? functions.decidePrune : functions.decide;
+    const decide = isRestore
+      ? functions.decideRestore
+      : workflow === 'prune'
+        ? functions.decidePrune
+        : functions.decide;
     let { step } = opened.value;
     let failure: ErrorOutput | null = null;
     for (;;) {
@@ -172,6 +185,8 @@ export class Executions implements TaskCallbacks, Workflow {
         case 'compute-diff':
         case 'verify':
         case 'probe':
+        case 'examine':
+        case 'compare':
           failure = yield* operate(functions.start.observe, next);
           break;
         case 'create-snapshot':
@@ -184,6 +199,15 @@ export class Executions implements TaskCallbacks, Workflow {
         case 'delete':
           failure = yield* operate(functions.start.destroy, next);
           break;
+        case 'create-target':
+        case 'safety-snapshot':
+        case 'restore':
+        case 'remove-scratch':
+          failure = yield* operate(functions.start.restore, next);
+          break;
+        case 'look-versions':
+        case 'look-changes':
+          throw new Error(`${next.kind} is of a machine that is not played here`);
         case 'condemn': {
           yield { kind: 'entered', state: 'Condemn' };
           const last = { runId, lease, step: step - 1 };

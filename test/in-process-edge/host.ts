@@ -1,8 +1,12 @@
 import { createHash } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import * as z from 'zod';
 import type { BlastRadius } from '../../functions/core/domain/operation.ts';
 import type { SimulatedOzone } from '../ozone-simulator/simulator.ts';
-import { type Parameters, readParameters, type Verb } from './parameters.ts';
+import { type Parameters, pathOf, readParameters, type Verb } from './parameters.ts';
+import { type Entries, filterOf, listAt, type Met, meet, planCopy, selected, unsafeLine } from './selected.ts';
 import { type Batch, classify, clientProperties, jsonOf, runBatch } from './shell.ts';
 
 type Outcome = 'ok' | 'refused' | 'failed' | 'unreachable' | 'interrupted';
@@ -56,6 +60,8 @@ export interface HostOptions {
   readonly now: () => number;
   /** Called before and after each program that the host starts; what it throws (HostDied) ends the host's work. */
   readonly around?: (moment: 'before' | 'after', program: 'ozone' | 'hadoop') => void;
+  /** What `curl` gets from the address of a selection. */
+  readonly selectionAt?: (url: string) => string | undefined;
 }
 
 /**
@@ -297,6 +303,7 @@ interface Page {
   readonly sources: readonly (readonly [kind: string, path: string])[];
   /** Both paths of renames. */
   readonly paths: readonly string[];
+  readonly changes: readonly { readonly kind: string; readonly path: string; readonly to: string | null }[];
   readonly token: string | undefined;
 }
 
@@ -347,7 +354,7 @@ class Work {
   /** What a detached copy has still to do. */
   rest: (() => void) | undefined;
   readonly #stateOf: (operation: string) => object;
-  #page: Page = { kinds: [], sources: [], paths: [], token: undefined };
+  #page: Page = { kinds: [], sources: [], paths: [], changes: [], token: undefined };
   /** What a report is of; the snapshot it leads to is the target when it has no name. */
   #reportOf: { readonly side: 'source' | 'replica'; readonly to: string } = { side: 'source', to: '' };
   #form = '--get-report --json';
@@ -386,13 +393,20 @@ class Work {
         return this.#removeSnapshots('source', 'odr-');
       case 'create-bucket':
         return this.#createBucket();
+      case 'versions':
+        return this.#versions();
+      case 'changes':
+        return this.#changes();
       case 'probe':
         throw new Finish('ok', '', '', this.#stateOf(this.#p.probed ?? ''));
       case 'examine':
+        return this.#examine();
       case 'compare':
+        return this.#compare();
       case 'restore':
+        return this.#restore();
       case 'remove-scratch':
-        throw new Error(`${verb} runs in the script only`);
+        return this.#removeScratch();
     }
   }
 
@@ -454,15 +468,7 @@ class Work {
       code = 'unreadable';
       error = 'the output of ozone sh was not understood';
     }
-    const states: Readonly<Record<string, string>> = {
-      'bucket-missing': 'missing',
-      'volume-missing': 'missing',
-      timeout: 'unreachable',
-      'unknown-host': 'unreachable',
-      connection: 'unreachable',
-      'permission-denied': 'denied',
-    };
-    return { state: states[code] ?? 'unreadable', code, message: printable(error, 500) };
+    return notRead({ code, error });
   }
 
   // ---------------------------------------------------------------- snapshot and diff
@@ -495,16 +501,19 @@ class Work {
   }
 
   #diffVerb(): never {
-    const { base, target } = this.#p;
     if (this.#run(this.#reportCommand()).failedAt === 0) this.#readReport(this.#batch.sections[0]);
+    throw new Finish('ok', '', '', this.#submitMissing());
+  }
+
+  /** After a report was asked for: submits what there is no report of yet. */
+  #submitMissing(): Diff {
+    const { base, target } = this.#p;
     this.#retryReportFor21();
     if (this.#batch.failedAt > 0) this.#diffMissing();
-    let diff = this.#diff ?? unreadable('snapshot diff');
-    if (diff.status === 'not-found') {
-      if (this.#run(`snapshot diff ${this.#source} ${base} ${target}`).failedAt > 0) this.#diffMissing();
-      diff = { ...diff, status: submission(submissionText(this.#batch.sections[0])) };
-    }
-    throw new Finish('ok', '', '', diff);
+    const diff = this.#diff ?? unreadable('snapshot diff');
+    if (diff.status !== 'not-found') return diff;
+    if (this.#run(`snapshot diff ${this.#source} ${base} ${target}`).failedAt > 0) this.#diffMissing();
+    return { ...diff, status: submission(submissionText(this.#batch.sections[0])) };
   }
 
   #diffMissing(): never {
@@ -516,14 +525,15 @@ class Work {
   #reportCommand(token = ''): string {
     const { base, target, brake, narrow } = this.#p;
     const { side, to } = this.#reportOf;
-    const page = `-p ${`${brake}${narrow}` === '' ? 1 : 1000}${token === '' ? '' : ` -t ${token}`}`;
+    const size = `${brake}${narrow}` === '' ? Number(this.#p.limit) || 1 : 1000;
+    const page = `-p ${size}${token === '' ? '' : ` -t ${token}`}`;
     return `snapshot diff ${this.#form} ${page} o3://${this.#p[side]} ${base} ${to || target}`;
   }
 
   #retryReportFor21(): void {
     if (this.#diff || this.#batch.code !== 'unknown-option') return;
     this.#form = '--json';
-    const { failedAt, sections } = this.#run(this.#reportCommand());
+    const { failedAt, sections } = this.#run(this.#reportCommand(this.#p.token));
     if (failedAt === 0) this.#readReport(sections[0]);
   }
 
@@ -536,6 +546,11 @@ class Work {
       kinds: diffList.map(({ diffType }) => diffType),
       sources: diffList.map(({ diffType, sourcePath }) => [diffType, sourcePath]),
       paths: diffList.flatMap(({ sourcePath, targetPath }) => [sourcePath, ...(targetPath ? [targetPath] : [])]),
+      changes: diffList.map(({ diffType: kind, sourcePath, targetPath }) => ({
+        kind,
+        path: sourcePath.slice('./'.length),
+        to: targetPath?.slice('./'.length) ?? null,
+      })),
       token: nextToken,
     };
     const status = JOB_STATES[data.jobStatus] ?? 'unknown';
@@ -648,10 +663,11 @@ class Work {
     let renames = 0;
     const entries: (readonly [kind: string, path: string])[] = [];
     for (;;) {
-      const { kinds, sources, token } = this.#page;
+      const { kinds, sources, changes, token } = this.#page;
       entries.push(...sources);
       deletes += kinds.filter((kind) => kind === '-').length;
-      renames += kinds.filter((kind) => kind === 'R').length;
+      // Of a file of which only the time was set Ozone says that it was renamed to where it is.
+      renames += changes.filter(({ kind, path, to }) => kind === 'R' && path !== to).length;
       const complete = token === undefined || !['-', 'R'].includes(kinds.at(-1) ?? '');
       this.#brake(deletes, renames, complete);
       if (complete) break;
@@ -860,19 +876,28 @@ class Work {
     );
     const log = `${stderr}${stdout}`;
     this.#counters = sum(this.#counters, countersOf(log));
-    this.#copy = { mode, exit, seconds: exit === 124 ? Number(this.#p.copySeconds) : 0, ...this.#counters };
+    this.#copy = {
+      ...(mode ? { mode } : {}),
+      exit,
+      seconds: exit === 124 ? Number(this.#p.copySeconds) : 0,
+      ...this.#counters,
+    };
     const isDone = command === 'fs' || (this.#counters.filesFailed === 0 && / completed successfully$/m.test(log));
     if (exit === 0 && isDone) return;
     const program = command === 'fs' ? 'hadoop fs' : 'distcp';
     const failed = (code: string, message: string): never => {
       const lines = log.replace(/\n$/, '').split('\n').slice(-40).join('\n');
-      throw new Finish('failed', code, message, this.#replicateData(null, printable(lines.slice(-4000))));
+      throw new Finish('failed', code, message, this.#copyData(printable(lines.slice(-4000))));
     };
     if (exit === 124) failed('copy-timeout', `${program} did not end within ${this.#p.copySeconds} s`);
     if (exit === 25 && log.includes('The target has been modified since snapshot'))
       failed('target-modified', `somebody wrote into ${replica} since ${base}`);
     if (log.includes('TOO_MANY_SNAPSHOTS')) failed('snapshot-limit', /Snapshot limit of .*/.exec(log)?.[0] ?? '');
     failed('copy-failed', `${program} ended with exit code ${exit}`);
+  }
+
+  #copyData(log: string): object {
+    return this.#p.verb === 'restore' ? { copy: this.#copy, log } : this.#replicateData(null, log);
   }
 
   #replicateData(seal: object | null, log: string) {
@@ -965,9 +990,11 @@ class Work {
   }
 
   /** The checksums of both sides by path, in batches that fit on a command line. */
-  #checksums(paths: readonly string[]): ReadonlyMap<string, readonly [source: string, replica: string]> {
-    const root = (bucket: string | undefined) => `ofs://${bucket}/.snapshot/${this.#p.target}/`;
-    const [left, right] = [root(this.#p.source), root(this.#p.replica)];
+  #checksums(
+    paths: readonly string[],
+    right = `ofs://${this.#p.replica}/.snapshot/${this.#p.target}/`,
+  ): ReadonlyMap<string, readonly [source: string, replica: string]> {
+    const left = `ofs://${this.#p.source}/.snapshot/${this.#p.target}/`;
     const sums = new Map<string, readonly [string, string]>();
     for (const batch of batchesOf(paths, left, right)) {
       const { exit, stdout, stderr } = this.#start('hadoop', () =>
@@ -1005,6 +1032,340 @@ class Work {
         : Buffer.from(told.join('\n')).subarray(0, 1000).toString();
     this.#batch = { sections: [], failedAt: 1, error, code: classify(exit, error) };
     return this.#stopUnchanged('unreadable');
+  }
+
+  // ---------------------------------------------------------------- versions and changes
+
+  #fs(...words: readonly string[]) {
+    return this.#start('hadoop', () => this.#options.ozone.run('hadoop', ['fs', ...clientProperties, ...words]));
+  }
+
+  #versions(): never {
+    const root = `ofs://${this.#p.source}/.snapshot/`;
+    const path = pathOf(this.#p.path64 ?? '') ?? '';
+    const points = (this.#p.points ?? '').split(',').map((item) => {
+      const [name = '', id = ''] = item.split('=');
+      return { name, id, word: `${root}${name}/${pattern(path)}`, uri: `${root}${name}/${path}` };
+    });
+    const stat = this.#fs('-stat', '%b %Y %F', ...points.map(({ word }) => word));
+    const told = stat.stderr.split('\n').filter((line) => /^-?stat: /.test(line));
+    const answers = stat.stdout.split('\n').slice(0, -1);
+    const missing = new Set(told);
+    const places = points.map((point) => {
+      if (missing.has(`stat: \`${point.uri}': No such file or directory`))
+        return { ...point, state: 'absent', bytes: null, modified: null };
+      const [, bytes, modified, type] = /^(\d+) (\d+) (directory|regular file)$/.exec(answers.shift() ?? '') ?? [];
+      if (type === undefined) return this.#notLocated(stat);
+      const isFile = type === 'regular file';
+      return {
+        ...point,
+        state: isFile ? 'file' : type,
+        bytes: isFile ? Number(bytes) : null,
+        modified: Number(modified),
+      };
+    });
+    const gone = places.filter(({ state }) => state === 'absent').length;
+    if (answers.length > 0 || gone !== told.length || stat.exit !== (gone > 0 ? 1 : 0)) this.#notLocated(stat);
+    const files = places.filter(({ state }) => state === 'file').map(({ word }) => word);
+    const summed = files.length > 0 ? this.#fs('-checksum', ...files) : undefined;
+    if (summed && summed.exit >= 124) this.#notLocated(summed);
+    const sums = checksumsOf(summed?.stdout ?? '');
+    if (this.#run(`snapshot list --all -p odr- ${this.#source}`).failedAt > 0) this.#stopUnchanged('source-missing');
+    const listed = snapshotsOf(this.#batch.sections[0]) ?? unreadable('snapshot list');
+    const versions = places.map(({ name, id, uri, state, bytes, modified }) =>
+      listed.some((it) => it.name === name && it.id === id && it.status === 'ACTIVE')
+        ? { name, id, state, bytes, modified, checksum: (state === 'file' && sums.get(uri)) || null }
+        : { name, id, state: 'no-snapshot', bytes: null, modified: null, checksum: null },
+    );
+    throw new Finish('ok', '', '', { versions });
+  }
+
+  #notLocated({ exit, stderr }: { readonly exit: number; readonly stderr: string }): never {
+    const told = stderr
+      .split('\n')
+      .filter((line) => /^-?(stat|checksum): /.test(line) && !line.endsWith(': No such file or directory'));
+    const error = Buffer.from(told.join('\n')).subarray(0, 1000).toString();
+    if (error.includes('has layout: OBJECT_STORE')) refuse('layout', error);
+    const said = error || `hadoop fs ended with exit code ${exit} and an answer that does not fit the question`;
+    this.#batch = { sections: [], failedAt: 1, error: said, code: classify(exit, said) };
+    return this.#stopUnchanged('unreadable');
+  }
+
+  #changes(): never {
+    const { base, target, token } = this.#p;
+    const info = (name: string | undefined) => `snapshot info ${this.#source} ${name}`;
+    const { failedAt, code, error, sections } = this.#run(info(base), info(target), this.#reportCommand(token));
+    if (failedAt === 1 || failedAt === 2) {
+      if (code === 'snapshot-missing') refuse(failedAt === 1 ? 'base-missing' : 'target-missing', error);
+      this.#stopUnchanged('source-missing');
+    }
+    requireSnapshot(sections[0], this.#p.baseSourceId, 'base');
+    requireSnapshot(sections[1], this.#p.targetId, 'target');
+    if (failedAt > 0 && /Token .* has invalid /.test(error)) refuse('token-refused', error);
+    if (failedAt === 0) this.#readReport(sections[2]);
+    const { status, empty, reason } = this.#submitMissing();
+    const { changes, token: next } = this.#page;
+    throw new Finish('ok', '', '', {
+      status: status === 'done' && empty === null ? 'pending' : status,
+      reason,
+      entries: empty === null ? [] : changes,
+      next: empty === null ? null : (next ?? null),
+    });
+  }
+
+  // ---------------------------------------------------------------- examine and compare
+
+  /** `read_selection` of the script. @returns its lines; undefined for the whole bucket */
+  #readSelection(): readonly string[] | undefined {
+    const { selection, selectionUrl = '' } = this.#p;
+    if (!selection) return undefined;
+    const text = this.#options.selectionAt?.(selectionUrl);
+    if (text === undefined)
+      return refuse('selection-unreadable', 'the selection could not be fetched: curl ended with exit code 22');
+    if (createHash('sha256').update(text).digest('hex') !== selection)
+      refuse('selection-other', `what was fetched as the selection does not have the hash ${selection}`);
+    if (!text.endsWith('\n')) refuse('selection-unsafe', 'the selection is empty, or its last line has no end');
+    const lines = Buffer.from(text).toString('latin1').slice(0, -1).split('\n');
+    const unsafe = unsafeLine(lines);
+    if (unsafe) refuse('selection-unsafe', `line ${unsafe} of the selection is no path within a bucket`);
+    return lines;
+  }
+
+  /** `point_commands` of the script, run. */
+  #lookAtPoint(lines: readonly string[] | undefined): void {
+    const at = lines ? listAt(lines) : '';
+    this.#run(
+      `bucket info ${this.#source}`,
+      `snapshot info ${this.#source} ${this.#p.target}`,
+      `key list --all -p .snapshot/${this.#p.target}/${at} ${this.#source}`,
+      `bucket info ${this.#replica}`,
+      `key list --all ${at === '' ? '' : `-p ${at} `}${this.#replica}`,
+    );
+  }
+
+  #readPoint(lines: readonly string[] | undefined) {
+    const all =
+      listing(this.#batch.sections[2], `.snapshot/${this.#p.target}/`)?.entries ?? unreadable('key list of the point');
+    return { all, ...selected(all, lines) };
+  }
+
+  /** Undefined when it is not readable. */
+  #readTarget(lines: readonly string[] | undefined): { readonly all: Entries; readonly chosen: Entries } | undefined {
+    const all = listing(this.#batch.sections[4], '')?.entries;
+    return all && { all, chosen: selected(all, lines).chosen };
+  }
+
+  #requireMatched(unmatched: readonly string[]): void {
+    const [first] = unmatched;
+    if (first !== undefined)
+      refuse(
+        'selection-unmatched',
+        `${unmatched.length} lines of the selection name nothing in the point, the first is ${first.slice(2, 202)}`,
+      );
+  }
+
+  #requireTargetBucket(section: string | undefined) {
+    const { targetCreated, replica } = this.#p;
+    const bucket = bucketOf(section) ?? unreadable('bucket info of the target');
+    if (targetCreated && bucket.created !== targetCreated)
+      refuse('bucket-other', `the bucket ${replica} was created at ${bucket.created}, expected ${targetCreated}`);
+    return bucket;
+  }
+
+  #examine(): never {
+    const lines = this.#readSelection();
+    this.#lookAtPoint(lines);
+    const { failedAt, sections } = this.#batch;
+    if (failedAt > 0 && failedAt <= 3) this.#stopUnchanged(MISSING_OF_POINT[failedAt - 1] ?? '');
+    const source = bucketOf(sections[0]) ?? unreadable('bucket info of the source');
+    requireSnapshot(sections[1], this.#p.targetId, 'target');
+    const { chosen, unmatched } = this.#readPoint(lines);
+    const bucket = bucketOf(sections[3]);
+    const target = failedAt > 0 ? undefined : bucket && this.#readTarget(lines);
+    throw new Finish('ok', '', '', {
+      source: { ...source, acls: null },
+      point: summary(chosen),
+      unmatched: {
+        count: unmatched.length,
+        first: unmatched
+          .slice(0, 20)
+          .map((line) =>
+            line.startsWith('l') ? named(line.slice(2)) : Buffer.from(line.slice(2), 'latin1').toString(),
+          ),
+      },
+      target:
+        bucket && target
+          ? { state: 'read', bucket: { ...bucket, acls: null }, ...conflictsOf(chosen, target) }
+          : failedAt > 0
+            ? notRead(this.#batch)
+            : notRead({ code: 'unreadable', error: 'the output of ozone sh was not understood' }),
+    });
+  }
+
+  #compare(): never {
+    const { level, exact } = this.#p;
+    const lines = this.#readSelection();
+    this.#lookAtPoint(lines);
+    const { failedAt, sections } = this.#batch;
+    if (failedAt > 0) this.#stopUnchanged(MISSING_OF_POINT[failedAt - 1] ?? '');
+    requireSnapshot(sections[1], this.#p.targetId, 'target');
+    this.#requireTargetBucket(sections[3]);
+    const { chosen: left, unmatched } = this.#readPoint(lines);
+    this.#requireMatched(unmatched);
+    const right = this.#readTarget(lines)?.chosen ?? unreadable('key list of the target');
+    const same = [...left].filter(([path, entry]) => right.get(path) === entry && entry.startsWith('f'));
+    const sums =
+      level === 'full'
+        ? this.#checksums(
+            same.map(([path]) => path),
+            `ofs://${this.#p.replica}/`,
+          )
+        : undefined;
+    const differing = [...(sums ?? [])].filter(([, [one, other]]) => one !== other);
+    const all = [
+      ...differences(left, right),
+      ...differing.map(([path, [one, other]]) => [path, `c\t${one}`, `c\t${other}`] as const),
+    ].sort(([one], [other]) => (one < other ? -1 : 1));
+    const extra = all.filter(([, point]) => point === undefined);
+    const isTolerated = exact === 'no';
+    throw new Finish('ok', '', '', {
+      level,
+      equal: all.length === (isTolerated ? extra.length : 0),
+      point: summary(left),
+      target: summary(right),
+      checksums: sums ? { compared: sums.size, differ: differing.length } : null,
+      missing: all.filter(([, , there]) => there === undefined).length,
+      extra: extra.length,
+      changed: all.filter(([, point, there]) => point !== undefined && there !== undefined).length,
+      first: all
+        .filter(([, point]) => point !== undefined || !isTolerated)
+        .slice(0, 20)
+        .map(([path, point, there]) => ({ path: cut(path), source: shown(point), replica: shown(there) })),
+    });
+  }
+
+  // ---------------------------------------------------------------- restore
+
+  #restore(): never {
+    const { overwrite = '', replica } = this.#p;
+    this.#lock();
+    this.#checkFence();
+    const lines = this.#readSelection();
+    this.#lookAtPoint(lines);
+    const { failedAt, sections } = this.#batch;
+    if (failedAt > 0) this.#stopUnchanged(MISSING_OF_POINT[failedAt - 1] ?? '');
+    const source = bucketOf(sections[0]) ?? unreadable('bucket info of the source');
+    this.#requireLayout(this.#p.source, source.layout, 'read');
+    this.#requireLayout(replica, this.#requireTargetBucket(sections[3]).layout, 'write');
+    requireSnapshot(sections[1], this.#p.targetId, 'target');
+    const point = this.#readPoint(lines);
+    this.#requireMatched(point.unmatched);
+    const target = this.#readTarget(lines) ?? unreadable('key list of the target');
+    const keep = keptOf(overwrite, meet(point.chosen, target.all));
+    const plan = planCopy(
+      { overwrite, isDeletingExtra: this.#p.deleteExtra === 'yes', lines },
+      keep,
+      point.chosen,
+      { left: point.all, right: target.all },
+      (why) => refuse('selection-unsafe', why),
+    );
+    this.#bucket.fence = Number(this.#p.fence);
+    this.#copy = { exit: 0, seconds: 0, ...this.#counters };
+    if (plan.unit !== '' && typeOf(target.all.get(plan.unit)) !== 'd') this.#makeUnit(plan.unit);
+    if (!plan.isEmpty || plan.isDeleting) this.#copySelected(plan, overwrite === 'never' || target.chosen.size === 0);
+    throw new Finish('ok', '', '', this.#copyData(''));
+  }
+
+  #requireLayout(bucket: string | undefined, layout: string, what: string): void {
+    const { source, replica, target } = this.#p;
+    if (!isCopyable(layout))
+      refuse(
+        'layout',
+        `the bucket ${bucket} has the layout ${layout}, which distcp cannot ${what}. By hand, key by key: ozone sh key get o3://${source}/.snapshot/${target}/<key> <file>, then ozone sh key put o3://${replica}/<key> <file>`,
+      );
+  }
+
+  #makeUnit(unit: string): void {
+    const { exit, stdout, stderr } = this.#start('hadoop', () =>
+      this.#options.ozone.run('hadoop', [
+        ...['fs', ...clientProperties, '-mkdir', '-p'],
+        `ofs://${this.#p.replica}/${named(unit)}`,
+      ]),
+    );
+    if (exit === 0) return;
+    const log = `${stderr}${stdout}`;
+    if (/already exists|ot a directory/.test(log))
+      refuse('clash', `a directory above what is selected is a file at the target: ${log.trimEnd()}`);
+    const code = classify(exit, log);
+    if (['timeout', 'unknown-host', 'connection'].includes(code)) throw new Finish('unreachable', code, log);
+    throw new Finish(
+      'failed',
+      'copy-failed',
+      `the directory could not be made: hadoop fs ended with exit code ${exit}`,
+      this.#copyData(printable(log)),
+    );
+  }
+
+  #copySelected({ unit, way, sources, isDeleting, kept }: ReturnType<typeof planCopy>, keepsTimes: boolean): void {
+    const { source, target, replica, overwrite } = this.#p;
+    const below = unit === '' ? '' : `/${named(unit)}`;
+    const root = `ofs://${source}/.snapshot/${target}${below}`;
+    const from = { unit: [root], many: [`${root}/*`], named: sources.map((it) => `${root}/${pattern(named(it))}`) }[
+      way
+    ];
+    const compared = overwrite === 'if-different' || (overwrite === 'never' && way === 'unit');
+    const copy = (filter: readonly string[]): void =>
+      this.#distcp(
+        [
+          ...(keepsTimes ? ['-pt'] : []),
+          ...(overwrite === 'always' ? ['-overwrite'] : compared ? ['-update'] : []),
+          ...(isDeleting ? ['-delete'] : []),
+          ...filter,
+        ],
+        [...from, `ofs://${replica}${below}`],
+      );
+    if (!kept) {
+      copy([]);
+      return;
+    }
+    const folder = mkdtempSync(join(tmpdir(), 'in-process-edge-'));
+    try {
+      const file = join(folder, 'filter');
+      const path = `/${(source ?? '').replace(/^[^/]*\//, '')}/.snapshot/${target}${below}/`;
+      writeFileSync(file, filterOf(path, kept.map(named)));
+      copy(['-filters', file]);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  }
+
+  // ---------------------------------------------------------------- remove-scratch
+
+  #removeScratch(): never {
+    const bucket = this.#replica;
+    this.#lock();
+    const looked = this.#run(`bucket info ${bucket}`, `snapshot list --all ${bucket}`);
+    if (looked.failedAt > 0) {
+      if (['bucket-missing', 'volume-missing'].includes(looked.code))
+        throw new Finish('ok', '', '', { removed: false });
+      this.#stopUnchanged('bucket-missing');
+    }
+    this.#requireTargetBucket(looked.sections[0]);
+    const listed = snapshotsOf(looked.sections[1]) ?? unreadable('snapshot list of the scratch bucket');
+    const active = listed.filter(({ status }) => status === 'ACTIVE');
+    const commands = [
+      ...active.map(({ name }) => `snapshot delete ${bucket} ${name}`),
+      `bucket delete -r --yes ${bucket}`,
+      `bucket info ${bucket}`,
+    ];
+    const { failedAt, sections, code, error } = this.#run(...commands);
+    if (failedAt === commands.length && code === 'bucket-missing') throw new Finish('ok', '', '', { removed: true });
+    if (failedAt > 0 && failedAt !== commands.length) throw new Finish('failed', code, error);
+    throw new Finish(
+      'failed',
+      'not-gone',
+      `it is not proved that ${this.#p.replica} is gone: ${submissionText(sections[commands.length - 2])}`,
+    );
   }
 
   // ---------------------------------------------------------------- create-bucket
@@ -1092,6 +1453,71 @@ class Work {
     throw new Finish('ok', '', '', data);
   }
 }
+
+const STATES: Readonly<Record<string, string>> = {
+  'bucket-missing': 'missing',
+  'volume-missing': 'missing',
+  timeout: 'unreachable',
+  'unknown-host': 'unreachable',
+  connection: 'unreachable',
+  'permission-denied': 'denied',
+};
+
+/** `not_read` of the script. */
+const notRead = ({ code, error }: Pick<Batch, 'code' | 'error'>): object => ({
+  state: STATES[code] ?? 'unreadable',
+  code,
+  message: printable(error, 500),
+});
+
+const MISSING_OF_POINT = ['source-missing', 'target-missing', 'target-missing', 'bucket-missing', 'bucket-missing'];
+
+const isFile = (entry: string): boolean => entry.startsWith('f');
+const sizeOf = (entry: string): number => (isFile(entry) ? Number(entry.slice(2)) : 0);
+
+/** `conflicts` of the script. */
+const conflictsOf = (left: Entries, { all, chosen }: { readonly all: Entries; readonly chosen: Entries }): object => {
+  const both = meet(left, all);
+  const files = both.filter(({ entry }) => isFile(entry));
+  const absent = files.filter(({ there }) => there === '-');
+  const replaced = files.filter(({ there }) => isFile(there));
+  const sameLength = replaced.filter(({ entry, there }) => entry === there).length;
+  const extra = [...chosen].filter(([path, entry]) => isFile(entry) && !left.has(path));
+  const total = (entries: readonly string[]): number => entries.reduce((sum, entry) => sum + sizeOf(entry), 0);
+  const first = [
+    ...both
+      .filter(({ entry, there }) => there !== '-' && !(entry === there && !isFile(entry)))
+      .map(({ path, entry, there }) => ({
+        path,
+        point: shown(entry),
+        target: there === 'b' ? 'below a file' : shown(there),
+      })),
+    ...extra.map(([path, entry]) => ({ path, point: null, target: shown(entry) })),
+  ].sort((one, other) => (one.path < other.path ? -1 : 1));
+  return {
+    absent: { files: absent.length, bytes: total(absent.map(({ entry }) => entry)) },
+    sameLength,
+    otherLength: replaced.length - sameLength,
+    clash: both.filter(({ entry, there }) => there === 'b' || (there !== '-' && typeOf(there) !== typeOf(entry)))
+      .length,
+    replacedBytes: total(replaced.map(({ there }) => there)),
+    extra: { files: extra.length, bytes: total(extra.map(([, entry]) => entry)) },
+    first: first.slice(0, 20).map((it) => ({ ...it, path: cut(it.path) })),
+  };
+};
+
+/** `keep_or_refuse` of the script. */
+const keptOf = (overwrite: string, both: readonly Met[]): readonly Met[] => {
+  if (overwrite === 'never') return both.filter(({ there }) => there === '-');
+  const clashes = both.filter(({ entry, there }) => there !== '-' && typeOf(there) !== typeOf(entry));
+  const [first] = clashes;
+  if (first)
+    refuse(
+      'clash',
+      `distcp replaces no file by a directory or the other way round: ${clashes.length} paths, the first is ${first.path.slice(0, 300)}`,
+    );
+  return both;
+};
 
 /** `look_up` of the script. */
 const becameOf = (item: { readonly name: string; readonly id: string }, listed: readonly Seen[]): string => {

@@ -2,20 +2,23 @@ import type { PairState, RecoveryPoint, RunStep } from '../../functions/core/dom
 import { PairId } from '../../functions/core/domain/names.ts';
 import type { BlastRadius } from '../../functions/core/domain/operation.ts';
 import { Policy, type PolicyMode } from '../../functions/core/domain/policy.ts';
+import { RestorePlanned } from '../../functions/core/domain/restore.ts';
 import { type EpochMs, epochMs } from '../../functions/core/domain/units.ts';
 import type { Ledger, OperationStore, Records } from '../../functions/core/ports.ts';
 import { recordFailure, recordOutcome } from '../../functions/core/use-cases/close-run.ts';
 import { condemnPoints } from '../../functions/core/use-cases/condemn-points.ts';
 import { decideNext } from '../../functions/core/use-cases/decide-next.ts';
 import { decidePruneNext } from '../../functions/core/use-cases/decide-prune.ts';
+import { decideRestoreNext } from '../../functions/core/use-cases/decide-restore.ts';
 import { expandPolicy } from '../../functions/core/use-cases/fleet.ts';
+import { openRestore } from '../../functions/core/use-cases/open-restore.ts';
 import { openRun } from '../../functions/core/use-cases/open-run.ts';
 import { recordDecision } from '../../functions/core/use-cases/record-decision.ts';
 import { settleOperation } from '../../functions/core/use-cases/settle-operation.ts';
 import { startOperation } from '../../functions/core/use-cases/start-operation.ts';
 import { sweepOperations } from '../../functions/core/use-cases/sweep-operations.ts';
 import { memoryRecords } from '../fixtures/memory-records.ts';
-import { memoryLedger, memoryOperations, memoryPlans } from '../fixtures/memory-store.ts';
+import { memoryLedger, memoryOperations, memoryPlans, memorySelections } from '../fixtures/memory-store.ts';
 import type { Change, TreeEntry } from '../ozone-simulator/change.ts';
 import { type SimulatedOzone, simulateInMemory } from '../ozone-simulator/simulator.ts';
 import type { Watch } from '../ozone-simulator/universe.ts';
@@ -71,6 +74,7 @@ export class Lab {
   readonly ledger: Ledger = memoryLedger();
   readonly operations: OperationStore = memoryOperations();
   readonly plans = memoryPlans();
+  readonly selections = memorySelections();
   readonly records: Records = memoryRecords();
   readonly executions: Executions;
   readonly runCommand: InProcessRunCommand;
@@ -123,7 +127,13 @@ export class Lab {
     const host = (name: string) =>
       between(
         'host',
-        new InProcessHost({ ozone: this.ozone, name, now: () => this.#now, ...(around ? { around } : {}) }),
+        new InProcessHost({
+          ozone: this.ozone,
+          name,
+          now: () => this.#now,
+          selectionAt: (url) => this.selections.selections.get(url.replace('https://selections.example/', '')),
+          ...(around ? { around } : {}),
+        }),
       );
     this.runCommand = new InProcessRunCommand({
       [SOURCE_HOST]: host('source-edge'),
@@ -141,8 +151,17 @@ export class Lab {
     const records = between('records', this.records);
     const edge = between('edge', this.runCommand);
     const callbacks = between('callbacks', this.executions);
+    const selections = between('selections', this.selections);
     const start = (blastRadius: BlastRadius) =>
-      startOperation({ ledger, operations, edge, callbacks, clock, document: { name: blastRadius, blastRadius } });
+      startOperation({
+        ledger,
+        operations,
+        edge,
+        callbacks,
+        selections,
+        clock,
+        document: { name: blastRadius, blastRadius },
+      });
     const plans = between('plans', this.plans);
     const policy = () =>
       policyOf(mode, buckets, hasReplica, { verification: this.verification, limits, retention: this.retention });
@@ -153,6 +172,9 @@ export class Lab {
       decide: decideNext({ ledger, operations, records, clock }),
       decidePrune: (event) =>
         decidePruneNext({ policies: [policy()], ledger, operations, plans, records, clock })(event),
+      openRestore: (event) =>
+        openRestore({ policies: [policy()], ledger, plans, selections, workflow: callbacks, clock })(event),
+      decideRestore: decideRestoreNext({ ledger, operations, plans, clock }),
       condemn: condemnPoints({ ledger, plans, records, clock }),
       start: {
         observe: start('observe'),
@@ -219,8 +241,18 @@ export class Lab {
     functions = this.functions,
     work: Work = 'backup',
   ): AsyncGenerator<Moment, Ended> {
+    return this.startWith({ bucket, slot }, functions, work);
+  }
+
+  /** The same with any request: what is missing of it is what every request has. */
+  startWith(request: object, functions = this.functions, work: Work = 'restore'): AsyncGenerator<Moment, Ended> {
     this.#started += 1;
-    return this.executions.play(functions, this.newestExecution, { policy: 'nightly', bucket, slot }, work);
+    const common = {
+      policy: 'nightly',
+      bucket: this.#bucket,
+      ...(work === 'restore' ? { by: 'ann', reason: 'a test' } : {}),
+    };
+    return this.executions.play(functions, this.newestExecution, { ...common, ...request }, work);
   }
 
   /** Name of the execution that was started last. */
@@ -236,6 +268,23 @@ export class Lab {
   /** The same for a prune. */
   prune(slot: string, bucket = this.#bucket): Promise<BackupResult> {
     return this.#play(this.start(slot, bucket, this.functions, 'prune'));
+  }
+
+  /** The same for a restore. @param request point, scope, target and the like, as a person gives them */
+  restore(request: object): Promise<BackupResult> {
+    return this.#play(this.startWith(request));
+  }
+
+  /** Plans a restore, and does it with the words that the plan asks for. */
+  async restoreConfirmed(request: object): Promise<BackupResult> {
+    const planned = await this.restore(request);
+    const plan = planned.status === 'SUCCEEDED' ? RestorePlanned.safeParse(planned.output).data : undefined;
+    return plan ? this.restore({ ...request, plan: plan.plan, confirmation: plan.confirmation }) : planned;
+  }
+
+  /** The same for a drill. */
+  drill(request: object = {}): Promise<BackupResult> {
+    return this.#play(this.startWith(request, this.functions, 'drill'));
   }
 
   async #play(execution: AsyncGenerator<Moment, Ended>): Promise<BackupResult> {
@@ -278,6 +327,11 @@ export class Lab {
     return this.ozone.snapshots(`ofs://${side === 'source' ? 'prod' : 'dr'}/${bucket}`);
   }
 
+  /** Of the first bucket. */
+  get pairId(): PairId {
+    return this.#pairOf(this.#bucket);
+  }
+
   pair(bucket = this.#bucket): Promise<PairState> {
     return this.ledger.loadPair(this.#pairOf(bucket));
   }
@@ -302,6 +356,7 @@ const policyOf = (
     mode,
     verification,
     retention,
+    drills: hasReplica ? { cron: '0 5 * * ? *', zone: 'Etc/UTC', within: 30 * 86_400 } : null,
     objectives: { rpo: 26 * 3600, rto: 4 * 3600 },
     limits: { maps: 4, bandwidthMBps: null, copyTimeout: 6 * 3600, diffTimeout: 3600, attempts: 3, ...limits },
   });

@@ -9,6 +9,8 @@ const bucket = `^$|^${service}/${name}/${name}$`;
 const operation = 'op-[0-9a-f]{24}-[0-9]{3}';
 const id = '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}';
 const uuid = `^$|^${id}$`;
+const point = `odr-[a-z0-9.-]{1,59}=${id}`;
+const created = '^$|^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{5,15}Z$';
 const snapshot = '^$|^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$';
 
 /** The script's patterns; `operation` and `verb` are read first. */
@@ -23,7 +25,7 @@ const PATTERNS: Readonly<Record<string, string>> = {
   baseSourceId: uuid,
   baseReplicaId: uuid,
   sealId: uuid,
-  replicaCreated: '^$|^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{5,15}Z$',
+  replicaCreated: created,
   mode: '^(|bootstrap|resync|incremental)$',
   empty: '^(yes|no)$',
   fence: '^[0-9]{1,12}$',
@@ -46,15 +48,26 @@ const PATTERNS: Readonly<Record<string, string>> = {
   quotaNamespace: '^[0-9]{1,18}$',
   encryptionKey: '^$|^[A-Za-z0-9][A-Za-z0-9._-]{0,254}$',
   narrow: `^$|^odr-tmp-[a-z0-9.-]{1,40}=${id}$`,
+  points: `^$|^${point}(,${point})*$`,
+  path64: '^[A-Za-z0-9+/]{0,700}[A-Za-z0-9+/]{0,668}={0,2}$',
+  token: '^[0-9]{0,40}$',
+  limit: '^[0-9]{1,4}$',
+  selection: '^$|^[0-9a-f]{64}$',
+  selectionUrl: '^$|^https?://[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]{1,5})?/[A-Za-z0-9/?&=%._~+:@-]+$',
+  overwrite: '^(|never|if-different|always)$',
+  deleteExtra: '^(yes|no)$',
+  exact: '^(yes|no)$',
+  targetCreated: created,
 };
 
-const VERBS: Readonly<Record<Verb, { readonly document: BlastRadius; readonly needs: readonly string[] }>> = {
+/** What the documents protect and restore run is of both. */
+const VERBS: Readonly<Record<Verb, { readonly document: BlastRadius | 'both'; readonly needs: readonly string[] }>> = {
   survey: { document: 'observe', needs: ['source'] },
   diff: { document: 'observe', needs: ['source', 'base', 'target'] },
   verify: { document: 'observe', needs: ['source', 'replica', 'target', 'targetId', 'sealId', 'level'] },
-  snapshot: { document: 'protect', needs: ['source', 'target'] },
+  snapshot: { document: 'both', needs: ['source', 'target'] },
   replicate: { document: 'protect', needs: ['source', 'replica', 'target', 'targetId', 'mode'] },
-  'create-bucket': { document: 'protect', needs: ['replica', 'layout'] },
+  'create-bucket': { document: 'both', needs: ['replica', 'layout'] },
   probe: { document: 'observe', needs: ['probed'] },
   tidy: { document: 'destroy', needs: ['replica', 'remove'] },
   delete: { document: 'destroy', needs: ['source', 'remove'] },
@@ -62,6 +75,8 @@ const VERBS: Readonly<Record<Verb, { readonly document: BlastRadius; readonly ne
   compare: { document: 'observe', needs: ['source', 'replica', 'target', 'targetId', 'level'] },
   restore: { document: 'restore', needs: ['source', 'replica', 'target', 'targetId', 'overwrite', 'targetCreated'] },
   'remove-scratch': { document: 'restore', needs: ['replica', 'targetCreated'] },
+  versions: { document: 'observe', needs: ['source', 'points', 'path64'] },
+  changes: { document: 'observe', needs: ['source', 'base', 'target', 'baseSourceId', 'targetId'] },
 };
 
 /** What each verb deletes, and how many at once. */
@@ -87,11 +102,32 @@ const whyNotRemoved = (verb: keyof typeof REMOVALS, remove = ''): string | undef
   return undefined;
 };
 
+/** The path that `versions` looks for; undefined when it is none within a bucket. */
+export const pathOf = (path64: string): string | undefined => {
+  const bytes = Buffer.from(path64, 'base64');
+  const path = bytes.toString();
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is refused
+  if (!Buffer.from(path).equals(bytes) || bytes.length > 1024 || /[\u0000-\u001f\u007f]/.test(path)) return undefined;
+  return /\/\.{0,2}\//.test(`/${path}/`) || `${path}/`.startsWith('.snapshot/') ? undefined : path;
+};
+
+const whyNotLookedFor = ({ points = '', path64 = '' }: Parameters): string | undefined => {
+  if (points.split(',').length > 100) return 'versions looks into at most 100 points';
+  if (Buffer.from(path64, 'base64').toString('base64') !== path64) return 'path64 is not base64';
+  return pathOf(path64) === undefined
+    ? 'path64 is no path within the bucket: no / at its ends, no empty, . or .. parts, no control characters, not below .snapshot, UTF-8, at most 1024 bytes'
+    : undefined;
+};
+
 const isVerb = (text: string): text is Verb => Object.hasOwn(VERBS, text);
 
 export type Read =
   | { readonly verb: Verb; readonly checked: Parameters }
-  | { readonly code: 'bad-parameter' | 'verb-not-allowed'; readonly message: string; readonly checked: Parameters };
+  | {
+      readonly code: 'bad-parameter' | 'verb-not-allowed' | 'scratch-name';
+      readonly message: string;
+      readonly checked: Parameters;
+    };
 
 /** `read_parameters` of the script: what was passed, checked once more. `checked` is what had passed so far. */
 export const readParameters = (document: BlastRadius, given: Parameters): Read => {
@@ -105,7 +141,10 @@ export const readParameters = (document: BlastRadius, given: Parameters): Read =
     checked[parameter] = value;
   }
   const { verb = '', mode, base, target, replicaCreated, empty } = checked;
-  if (!isVerb(verb) || VERBS[verb].document !== document)
+  const isOfDocument = (known: Verb): boolean =>
+    VERBS[known].document === document ||
+    (VERBS[known].document === 'both' && (document === 'protect' || document === 'restore'));
+  if (!isVerb(verb) || !isOfDocument(verb))
     return { code: 'verb-not-allowed', message: `the document ${document} does not run the verb ${verb}`, checked };
   const missing = (needed: readonly string[]) => needed.find((it) => checked[it] === '');
   const needed = missing(VERBS[verb].needs);
@@ -128,8 +167,26 @@ export const readParameters = (document: BlastRadius, given: Parameters): Read =
     if (base !== '' && missing(['baseSourceId']))
       return bad('a comparison since a base needs the parameter baseSourceId');
   }
+  if (verb === 'examine' || verb === 'compare' || verb === 'restore') {
+    if ((checked.selection === '') !== (checked.selectionUrl === '')) return bad('a selection is its hash and its URL');
+    if ((checked.selectionUrl ?? '').length > 8000) return bad('the URL of the selection is too long');
+  }
+  if (verb === 'compare' && checked.level !== 'listing' && checked.level !== 'full')
+    return bad('compare has the levels listing and full');
+  if (verb === 'restore') {
+    if (['fence', 'copySeconds', 'maps'].some((it) => Number(checked[it]) === 0))
+      return bad('fence, copySeconds and maps must not be 0');
+    if (checked.deleteExtra === 'yes' && checked.overwrite === 'never')
+      return bad('what may overwrite nothing may delete nothing either');
+  }
+  if (verb === 'remove-scratch' && !/\/odr-drill-[a-z0-9.-]+$/.test(checked.replica ?? ''))
+    return { code: 'scratch-name', message: `${checked.replica} is no scratch bucket by its name`, checked };
   const notRemoved = verb === 'tidy' || verb === 'delete' ? whyNotRemoved(verb, checked.remove) : undefined;
   if (notRemoved) return bad(notRemoved);
+  const notLookedFor = verb === 'versions' ? whyNotLookedFor(checked) : undefined;
+  if (notLookedFor) return bad(notLookedFor);
+  if (verb === 'changes' && !(Number(checked.limit) >= 1 && Number(checked.limit) <= 100))
+    return bad('limit must be from 1 to 100');
   if (base !== '' && base === target) return bad('base and target are the same snapshot');
   return { verb, checked };
 };

@@ -8,8 +8,14 @@ const { control, state } = synthesize();
 const TABLE = 'dynamodb:table/ozone-dr-ledger';
 const BACKUP = 'states:stateMachine:ozone-dr-backup';
 const PRUNE = 'states:stateMachine:ozone-dr-prune';
+const DRILL = 'states:stateMachine:ozone-dr-drill';
+const RESTORE = 'states:stateMachine:ozone-dr-restore';
+const LOOK = 'states:stateMachine:ozone-dr-look';
 const RUNS = 'states:execution:ozone-dr-backup:*';
 const PRUNES = 'states:execution:ozone-dr-prune:*';
+const RESTORES = 'states:execution:ozone-dr-restore:*';
+const DRILLS = 'states:execution:ozone-dr-drill:*';
+const LOOKS = 'states:execution:ozone-dr-look:*';
 const DECISIONS = 'states:execution:ozone-dr-decision:*';
 const OUTPUT = 's3:::ozone-dr-output-<AWS::AccountId>-<AWS::Region>';
 const PLANS = 's3:::ozone-dr-records-<AWS::AccountId>-<AWS::Region>';
@@ -19,18 +25,24 @@ const LEDGER = ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:Query', 'dynam
 const HOLDERS = {
   [RUNS]: ['states:DescribeExecution'],
   [PRUNES]: ['states:DescribeExecution'],
+  [RESTORES]: ['states:DescribeExecution'],
+  [DRILLS]: ['states:DescribeExecution'],
   [DECISIONS]: ['states:DescribeExecution'],
 };
 const ANSWER = ['states:SendTaskFailure', 'states:SendTaskSuccess'];
 const SOURCE_HOST = 'ssm:managed-instance/mi-0a1b2c3d4e5f60001';
 const REPLICA_HOST = 'ssm:managed-instance/mi-0a1b2c3d4e5f60002';
+/** Reads the list of paths of a restore, which is all that it signs an address for. */
+const SIGN = { [`${PLANS}/selections/*`]: ['s3:GetObject'] };
+/** Every machine whose Tasks wait for commands. */
+const answers = (actions: readonly string[] = ANSWER) =>
+  Object.fromEntries([BACKUP, PRUNE, RESTORE, DRILL, LOOK].map((machine) => [machine, actions]));
 const starts = (radius: string, hosts: readonly string[]) => ({
   '*': ['ssm:ListCommands', ...XRAY],
   [TABLE]: LEDGER,
   [`ssm:document/ozone-dr-${radius}-*`]: ['ssm:SendCommand'],
   ...Object.fromEntries(hosts.map((host) => [host, ['ssm:SendCommand']])),
-  [BACKUP]: ANSWER,
-  [PRUNE]: ANSWER,
+  ...answers(),
 });
 
 /** Every function and all that it may do, besides its own log. */
@@ -41,7 +53,8 @@ const FUNCTIONS: Readonly<Record<string, Readonly<Record<string, readonly string
   'ozone-dr-record-failure': { '*': XRAY, [TABLE]: ['dynamodb:PutItem', 'dynamodb:Query', 'dynamodb:UpdateItem'] },
   'ozone-dr-expand-policy': { '*': XRAY, [TABLE]: ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:Query'] },
   'ozone-dr-summarize-fleet': { '*': XRAY, [TABLE]: ['dynamodb:GetItem'] },
-  'ozone-dr-start-observe': starts('observe', [SOURCE_HOST, REPLICA_HOST]),
+  'ozone-dr-start-observe': { ...starts('observe', [SOURCE_HOST, REPLICA_HOST]), ...SIGN },
+  'ozone-dr-start-restore': { ...starts('restore', [SOURCE_HOST, REPLICA_HOST]), ...SIGN },
   'ozone-dr-start-protect': starts('protect', [SOURCE_HOST, REPLICA_HOST]),
   'ozone-dr-start-destroy': starts('destroy', [REPLICA_HOST]),
   // The sample has no retention: no host of a source ever gets a command that deletes.
@@ -57,16 +70,26 @@ const FUNCTIONS: Readonly<Record<string, Readonly<Record<string, readonly string
     [TABLE]: ['dynamodb:PutItem', 'dynamodb:Query', 'dynamodb:UpdateItem'],
     [`${PLANS}/plans/*`]: ['s3:GetObject'],
   },
+  'ozone-dr-open-restore': {
+    '*': XRAY,
+    [TABLE]: LEDGER,
+    [`${PLANS}/plans/*`]: ['s3:GetObject'],
+    [`${PLANS}/selections/*`]: ['s3:PutObject'],
+    [PLANS]: ['s3:ListBucket'],
+    ...HOLDERS,
+  },
+  'ozone-dr-decide-restore': { '*': XRAY, [TABLE]: LEDGER, [`${PLANS}/plans/*`]: ['s3:PutObject'] },
   'ozone-dr-record-decision': {
     '*': XRAY,
     [TABLE]: LEDGER,
     ...HOLDERS,
   },
+  'ozone-dr-open-look': { '*': XRAY, [TABLE]: ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:Query'] },
+  'ozone-dr-read-look': { '*': XRAY, [TABLE]: LEDGER },
   'ozone-dr-settle-operation': {
     '*': ['ssm:GetCommandInvocation', 'ssm:ListCommandInvocations', ...XRAY],
     [TABLE]: ['dynamodb:GetItem', 'dynamodb:UpdateItem'],
-    [BACKUP]: ANSWER,
-    [PRUNE]: ANSWER,
+    ...answers(),
     [`${OUTPUT}/op-*`]: ['s3:GetObject'],
     [OUTPUT]: ['s3:ListBucket'],
   },
@@ -74,10 +97,8 @@ const FUNCTIONS: Readonly<Record<string, Readonly<Record<string, readonly string
     '*': ['ssm:CancelCommand', 'ssm:GetCommandInvocation', 'ssm:ListCommandInvocations', 'ssm:ListCommands', ...XRAY],
     [TABLE]: ['dynamodb:GetItem', 'dynamodb:UpdateItem'],
     [`${TABLE}/index/open`]: ['dynamodb:Scan'],
-    [BACKUP]: ['states:SendTaskFailure', 'states:SendTaskHeartbeat', 'states:SendTaskSuccess'],
-    [PRUNE]: ['states:SendTaskFailure', 'states:SendTaskHeartbeat', 'states:SendTaskSuccess'],
-    [RUNS]: ['states:DescribeExecution'],
-    [PRUNES]: ['states:DescribeExecution'],
+    ...answers(['states:SendTaskFailure', 'states:SendTaskHeartbeat', 'states:SendTaskSuccess']),
+    ...Object.fromEntries([RUNS, PRUNES, RESTORES, DRILLS, LOOKS].map((runs) => [runs, ['states:DescribeExecution']])),
     [`${OUTPUT}/op-*`]: ['s3:GetObject'],
     [OUTPUT]: ['s3:ListBucket'],
   },
@@ -192,6 +213,8 @@ ${policies}`,
       ['OwnDocuments', [true]],
       ['HostsOfPolicies', [false, false]],
       ['OwnDocuments', [true]],
+      ['HostsOfPolicies', [false, false]],
+      ['OwnDocuments', [true]],
       ['HostsOfPolicies', [false]],
       ['OwnDocuments', [true]],
     ]);
@@ -234,6 +257,13 @@ describe('roles of machines and schedules', () => {
     });
   });
 
+  it('the look machine reads: of the functions that send commands it calls the one that observes', () => {
+    expect(permissionsOf(control, roleOf('states', 'LookRole'))).toEqual({
+      '*': MACHINE_LOGS_AND_TRACES,
+      ...invokes('open-look', 'start-observe', 'read-look'),
+    });
+  });
+
   it('the prune machine calls its handlers, and can delete on a side through the function of that side alone', () => {
     expect(permissionsOf(control, roleOf('states', 'PruneRole'))).toEqual({
       '*': MACHINE_LOGS_AND_TRACES,
@@ -242,12 +272,27 @@ describe('roles of machines and schedules', () => {
     });
   });
 
-  it('the fleet starts and follows backups and prunes, and nothing else', () => {
+  it.each([['restore'], ['drill']])(
+    'the %s machine calls its handlers, and writes through the one function for that',
+    (name) => {
+      const part = name === 'restore' ? 'RestoreRole' : 'DrillRole';
+      const role = ofType(control, 'AWS::IAM::Role').find(([id]) => id.startsWith(part))?.[0] ?? '';
+      expect(permissionsOf(control, role)).toEqual({
+        '*': MACHINE_LOGS_AND_TRACES,
+        ...invokes('open-restore', 'decide-restore', 'record-outcome', 'record-failure'),
+        ...invokes('start-observe', 'start-restore'),
+      });
+    },
+  );
+
+  it('the fleet starts and follows backups, prunes and drills, and nothing else', () => {
     expect(permissionsOf(control, roleOf('states', 'BackupFleetRole'))).toEqual({
       '*': MACHINE_LOGS_AND_TRACES,
       ...invokes('expand-policy', 'summarize-fleet'),
       [BACKUP]: ['states:StartExecution'],
       [PRUNE]: ['states:StartExecution'],
+      [DRILL]: ['states:StartExecution'],
+      [DRILLS]: ['states:DescribeExecution', 'states:StopExecution'],
       [RUNS]: ['states:DescribeExecution', 'states:StopExecution'],
       [PRUNES]: ['states:DescribeExecution', 'states:StopExecution'],
       'events:rule/StepFunctionsGetEventsForStepFunctionsExecutionRule': [
@@ -282,7 +327,7 @@ describe('roles of machines and schedules', () => {
       ).Statement.map((it) => [it.Principal.Service, it.Condition?.StringEquals?.['aws:SourceAccount']] as const),
     );
     const outside = services.filter(([service]) => service !== 'lambda.amazonaws.com');
-    expect(outside.length).toBe(6);
+    expect(outside.length).toBe(9);
     for (const [, account] of outside) expect(account).toEqual({ Ref: 'AWS::AccountId' });
   });
 });
@@ -310,12 +355,17 @@ describe('policies of the whole template', () => {
       'arn:<AWS::Partition>:lambda:<AWS::Region>:<AWS::AccountId>:function:<ours>:*',
       'arn:<AWS::Partition>:s3:::ozone-dr-output-<AWS::AccountId>-<AWS::Region>/op-*',
       'arn:<AWS::Partition>:s3:::ozone-dr-records-<AWS::AccountId>-<AWS::Region>/plans/*',
+      'arn:<AWS::Partition>:s3:::ozone-dr-records-<AWS::AccountId>-<AWS::Region>/selections/*',
       'arn:<AWS::Partition>:ssm:<AWS::Region>:<AWS::AccountId>:document/ozone-dr-destroy-*',
       'arn:<AWS::Partition>:ssm:<AWS::Region>:<AWS::AccountId>:document/ozone-dr-observe-*',
       'arn:<AWS::Partition>:ssm:<AWS::Region>:<AWS::AccountId>:document/ozone-dr-protect-*',
+      'arn:<AWS::Partition>:ssm:<AWS::Region>:<AWS::AccountId>:document/ozone-dr-restore-*',
       'arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:ozone-dr-backup:*',
       'arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:ozone-dr-decision:*',
+      'arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:ozone-dr-drill:*',
+      'arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:ozone-dr-look:*',
       'arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:ozone-dr-prune:*',
+      'arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:ozone-dr-restore:*',
     ]);
   });
 

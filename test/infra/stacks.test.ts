@@ -112,18 +112,20 @@ describe('functions', () => {
     for (const [, { Properties }] of logs) expect(Properties.RetentionInDays).toBe(90);
   });
 
-  it('the five that need the policies have them beside their code, resolved', () => {
+  it('the seven that need the policies have them beside their code, resolved', () => {
     const expected = JSON.parse(JSON.stringify(resolvePolicies(sample('two-clusters.yaml'))));
-    expect(policies.map((it) => JSON.parse(it))).toEqual([expected, expected, expected, expected, expected]);
+    expect(policies.map((it) => JSON.parse(it))).toEqual(Array.from({ length: 7 }, () => expected));
   });
 
-  it('another policy file gives these five another code, and so another version', () => {
+  it('another policy file gives these seven another code, and so another version', () => {
     const other = synthesize(sampleWith('two-clusters.yaml', ['sales/orders', 'sales/offers'])).control;
     const versions = (template: typeof control) => new Set(ofType(template, 'AWS::Lambda::Version').map(([id]) => id));
     const changed = [...versions(other)].filter((id) => !versions(control).has(id));
     expect(changed.map((id) => id.replace(/Function.*/, '')).sort()).toEqual([
       'DecidePrune',
       'ExpandPolicy',
+      'OpenLook',
+      'OpenRestore',
       'OpenRun',
       'RecordDecision',
       'SummarizeFleet',
@@ -191,6 +193,23 @@ describe('schedules', () => {
     expect(built).toEqual(written);
   });
 
+  it('backups, prunes and drills of a policy have one each, at the time and in the zone of each', () => {
+    const [policy] = resolvePolicies(sample('every-field.yaml'));
+    const built = ofType(ofSample('every-field.yaml').control, 'AWS::Scheduler::Schedule')
+      .map(([, { Properties }]) => Properties)
+      .filter(({ GroupName }) => GroupName === 'ozone-dr-policies')
+      .map((it) => [
+        JSON.parse(text((it.Target as { readonly Input: unknown }).Input)).work,
+        it.ScheduleExpression,
+        it.ScheduleExpressionTimezone,
+      ]);
+    expect(built).toEqual([
+      ...(policy?.schedules ?? []).map(({ cron, zone }) => ['backup', `cron(${cron})`, zone]),
+      ['prune', `cron(${policy?.retention?.cron})`, policy?.retention?.zone],
+      ['drill', `cron(${policy?.drills?.cron})`, policy?.drills?.zone],
+    ]);
+  });
+
   it('each starts the fleet with the scheduled time as its slot, once, within an hour, or tells the queue', () => {
     const [[fleet]] = ofType(many, 'AWS::StepFunctions::StateMachine').filter(([id]) => id.includes('Fleet')) as [
       [string, unknown],
@@ -236,6 +255,7 @@ describe('events', () => {
           { prefix: 'ozone-dr-observe-' },
           { prefix: 'ozone-dr-protect-' },
           { prefix: 'ozone-dr-destroy-' },
+          { prefix: 'ozone-dr-restore-' },
         ],
         status: [{ 'anything-but': ['Pending', 'InProgress', 'Delayed', 'Cancelling'] }],
       },
@@ -245,6 +265,7 @@ describe('events', () => {
       'ozone-dr-destroy-',
       'ozone-dr-observe-',
       'ozone-dr-protect-',
+      'ozone-dr-restore-',
     ]);
   });
 
@@ -300,6 +321,8 @@ describe('alarms', () => {
       'backup-failed': 'notBreaching',
       'backup-fleet-failed': 'notBreaching',
       'prune-failed': 'notBreaching',
+      'drill-failed': 'notBreaching',
+      'restore-failed': 'notBreaching',
       'snapshot-limit-near': 'notBreaching',
       'snapshot-limit-used': 'notBreaching',
       'schedule-undelivered': 'notBreaching',
@@ -318,11 +341,19 @@ describe('alarms', () => {
     ]);
   });
 
-  it.each(['backup-failed', 'backup-fleet-failed', 'prune-failed'])('%s counts every way not to succeed', (name) => {
-    const metrics = JSON.stringify(alarms.find(([it]) => it === name)?.[1].Metrics);
-    for (const metric of ['ExecutionsFailed', 'ExecutionsTimedOut', 'ExecutionsAborted'])
-      expect(metrics).toContain(`"${metric}"`);
+  it('what did not come back, in earnest or in a drill, wakes somebody', () => {
+    for (const name of ['restore-failed', 'drill-failed'])
+      expect(alarms.find(([it]) => it === name)?.[1].AlarmDescription).toMatch(/^\[page\]/);
   });
+
+  it.each(['backup-failed', 'backup-fleet-failed', 'prune-failed', 'restore-failed', 'drill-failed'])(
+    '%s counts every way not to succeed',
+    (name) => {
+      const metrics = JSON.stringify(alarms.find(([it]) => it === name)?.[1].Metrics);
+      for (const metric of ['ExecutionsFailed', 'ExecutionsTimedOut', 'ExecutionsAborted'])
+        expect(metrics).toContain(`"${metric}"`);
+    },
+  );
 });
 
 describe('outputs', () => {
@@ -334,8 +365,11 @@ describe('outputs', () => {
       'AlarmTopicArn',
       'BackupMachineArn',
       'DecisionMachineArn',
+      'DrillMachineArn',
       'LedgerTableName',
+      'LookMachineArn',
       'PruneMachineArn',
+      'RestoreMachineArn',
       'StartBackupCommand',
     ]);
     expect(outputs.StartBackupCommand).toBe(

@@ -72,12 +72,22 @@ async function bodyOf(request: IncomingMessage): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-/** Access key id and service of a version 4 signature. */
-function signerOf(request: IncomingMessage): { readonly accessKeyId: string; readonly service: string } {
-  const credential = /Credential=([^/,\s]+)\/\d+\/[^/]+\/([^/]+)\/aws4_request/.exec(
-    request.headers.authorization ?? '',
-  );
+/** Access key id and service of a version 4 signature, in the header or in the address (a presigned one). */
+function signerOf(request: IncomingMessage, url: URL): { readonly accessKeyId: string; readonly service: string } {
+  const presigned = url.searchParams.get('X-Amz-Credential');
+  const signed = presigned === null ? (request.headers.authorization ?? '') : `Credential=${presigned}`;
+  const credential = /Credential=([^/,\s]+)\/\d+\/[^/]+\/([^/]+)\/aws4_request/.exec(signed);
   return { accessKeyId: credential?.[1] ?? '', service: credential?.[2] ?? '' };
+}
+
+/** A presigned address is good for a while; who signs it goes by the clock of this machine. */
+function refuseExpired(url: URL): void {
+  const [, year, month, day, time = ''] =
+    /^(\d{4})(\d{2})(\d{2})T(\d{6})Z$/.exec(url.searchParams.get('X-Amz-Date') ?? '') ?? [];
+  if (!year) return;
+  const signedAt = Date.parse(`${year}-${month}-${day}T${time.replace(/..(?=.)/g, '$&:')}Z`);
+  if (Date.now() > signedAt + Number(url.searchParams.get('X-Amz-Expires')) * 1000)
+    throw new AwsError('AccessDenied', 'Request has expired', { status: 403 });
 }
 
 async function answer(
@@ -86,14 +96,15 @@ async function answer(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const { accessKeyId, service } = signerOf(request);
-  const caller = services.isRole(accessKeyId) ? accessKeyId : root;
   const url = new URL(request.url ?? '/', 'http://127.0.0.1');
+  const { accessKeyId, service } = signerOf(request, url);
+  const caller = services.isRole(accessKeyId) ? accessKeyId : root;
   const target = request.headers['x-amz-target'];
   try {
     const body = await bodyOf(request);
     if (typeof target === 'string') await answerJson(world, services, target, body, caller, response);
     else if (service === 's3') {
+      refuseExpired(url);
       const method = request.method ?? 'GET';
       const done = await services.faults.call(s3Action(method, url), caller, () =>
         services.s3.handle(method, request.url ?? '/', request.headers, body, caller),

@@ -32,6 +32,8 @@ export interface SimulatedOzone {
   tree(url: string): ReadonlyMap<string, TreeEntry>;
   /** The active snapshots of a bucket, oldest first; none when there is no bucket. */
   snapshots(bucketUrl: string): readonly { readonly name: string; readonly id: string }[];
+  /** Names of the buckets of a volume. */
+  buckets(service: string, volume: string): readonly string[];
   setClock(clock: Clock): void;
   setFaults(rules: readonly FaultRule[]): void;
   /** By service id; `*` for all. */
@@ -135,6 +137,13 @@ function simulated(universe: MutableUniverse, cwd: string): SimulatedOzone {
     },
     tree: (url) => within((session) => treeOf(session, url)),
     snapshots: (url) => within((session) => snapshotsOf(session, url)),
+    buckets: (service, volume) =>
+      within((session) =>
+        session
+          .om(service)
+          .buckets(volume)
+          .map(({ name }) => name),
+      ),
     setClock: universe.setClock,
     setFaults: universe.setFaults,
     setSettings: universe.setSettings,

@@ -143,19 +143,23 @@ describe.each(files)('%s', (file) => {
 const kindOf = (step: (typeof BackupStep.options)[number]): string => [...step.shape.kind.values][0] ?? '';
 
 /** Which kinds of step a machine of runs knows; what is left is a failure. */
+const OF_PRUNES = ['delete', 'condemn'];
+const OF_RESTORES = ['examine', 'create-target', 'safety-snapshot', 'restore', 'compare', 'remove-scratch'];
+const OF_LOOKS = ['look-versions', 'look-changes'];
+const COMMON = ['wait', 'done', 'fail'];
 const KINDS = {
-  backup: BackupStep.options.filter((it) => !['condemn', 'delete'].includes(kindOf(it))),
-  prune: BackupStep.options.filter((it) =>
-    ['survey', 'delete', 'condemn', 'wait', 'done', 'fail'].includes(kindOf(it)),
-  ),
+  backup: BackupStep.options.map(kindOf).filter((kind) => ![...OF_PRUNES, ...OF_RESTORES, ...OF_LOOKS].includes(kind)),
+  prune: ['survey', ...OF_PRUNES, ...COMMON],
+  restore: [...OF_RESTORES.filter((kind) => kind !== 'remove-scratch'), ...COMMON],
+  drill: [...OF_RESTORES.filter((kind) => kind !== 'safety-snapshot'), ...COMMON],
 };
 
-it.each(['backup', 'prune'] as const)(
+it.each(['backup', 'prune', 'restore', 'drill'] as const)(
   'the %s machine has a branch for each kind of its steps, and failure is what is left',
   (name) => {
     const { States } = read(`${name}.asl.json`);
     const branches = (States.WhatNext?.Choices ?? []).map((it) => /kind = '([a-z-]+)'/.exec(it.Condition)?.[1]);
-    const kinds = KINDS[name].map(kindOf);
+    const kinds = KINDS[name];
     expect([...new Set(branches)].sort()).toEqual(kinds.filter((kind) => kind !== 'fail').sort());
     expect(States.WhatNext?.Default).toBe('RecordFailure');
   },

@@ -271,10 +271,10 @@ export const dynamoLedger = ({ client, name: TableName }: Table): Ledger => {
     retiredPoints: (pair) => newestPoints(keys.pair(pair).pk, 'GONE#'),
 
     putPoint: async (pair, point) => {
-      const { pins, holds, removal, revision, ...rest } = point;
+      const { pins, holds, removal, drilled, revision, ...rest } = point;
       const set = setting(rest);
       const unlessThere = setting(
-        { pins, holds, removal, revision },
+        { pins, holds, removal, drilled, revision },
         'u',
         (name, value) => `if_not_exists(${name}, ${value})`,
       );
@@ -335,6 +335,20 @@ export const dynamoLedger = ({ client, name: TableName }: Table): Ledger => {
         ),
       );
       return put !== undefined;
+    },
+
+    usePlan: async (plan, runId, at) => {
+      const used = await unlessRefused(
+        client.send(
+          new PutCommand({
+            TableName,
+            Item: { ...keys.plan(plan), runId, at },
+            ConditionExpression: 'attribute_not_exists(pk) OR runId = :run',
+            ExpressionAttributeValues: { ':run': runId },
+          }),
+        ),
+      );
+      return used !== undefined;
     },
 
     recordStep: async (runId, step) => {

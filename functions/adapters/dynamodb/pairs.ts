@@ -1,6 +1,6 @@
 import { paginateScan } from '@aws-sdk/lib-dynamodb';
 import * as z from 'zod';
-import { PairId, PolicyName } from '../../core/domain/names.ts';
+import { isLineage, PairId, PolicyName } from '../../core/domain/names.ts';
 import { PAIRS, POLICIES, parseItem, RECORDS, type Table } from './table.ts';
 
 const Key = z.object({ pk: z.string() });
@@ -14,7 +14,7 @@ export interface Known {
 }
 
 /**
- * Every pair that has a state or a record, and every policy. Reads the whole table, one page after the other: for
+ * Every pair of a bucket and its replica that has a state, every pair that has a record, and every policy. Reads the whole table, one page after the other: for
  * people, not for what runs every minute.
  */
 export const knownPairs = async ({ client, name: TableName }: Table): Promise<Known> => {
@@ -36,9 +36,10 @@ export const knownPairs = async ({ client, name: TableName }: Table): Promise<Kn
       for (const prefix of [RECORDS, PAIRS, POLICIES] as const)
         if (pk.startsWith(prefix)) found[prefix].add(pk.slice(prefix.length));
     }
-  const named = [...new Set([...found[RECORDS], ...found[PAIRS]])].toSorted();
+  const pairsIn = (names: ReadonlySet<string>): readonly PairId[] =>
+    [...names].flatMap((name) => PairId.safeParse(name).data ?? []);
   return {
-    pairs: named.flatMap((name) => PairId.safeParse(name).data ?? []),
+    pairs: [...new Set([...pairsIn(found[RECORDS]), ...pairsIn(found[PAIRS]).filter(isLineage)])].toSorted(),
     policies: [...found[POLICIES]].toSorted().flatMap((name) => PolicyName.safeParse(name).data ?? []),
     strange: [...found[RECORDS]]
       .filter((name) => !PairId.safeParse(name).success)

@@ -3,6 +3,7 @@ import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import * as z from 'zod';
 import type { RecoveryPoint } from '../../core/domain/ledger.ts';
 import { type ClusterName, type PairId, type PolicyName, type RunId, splitRunId } from '../../core/domain/names.ts';
+import type { PlanHash } from '../../core/domain/retention.ts';
 import { DrError } from '../../core/errors.ts';
 
 export interface Table {
@@ -43,6 +44,7 @@ export const keys = {
   decision: (pair: PairId, at: number) => ({ pk: pairKey(pair), sk: `DECISION#${new Date(at).toISOString()}` }),
   diffSlots: (cluster: ClusterName) => ({ pk: `CLUSTER#${cluster}`, sk: 'DIFFS' }),
   operation: (id: string) => ({ pk: `OP#${id}`, sk: 'OP' }),
+  plan: (plan: PlanHash) => ({ pk: `PLAN#${plan}`, sk: 'PLAN' }),
   record: (pair: PairId, n: number) => ({ pk: `${RECORDS}${pair}`, sk: String(n).padStart(9, '0') }),
 } as const;
 

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { type Entry, type Link, readEntry, withoutRepeats } from '../../core/domain/chain.ts';
 import type { RecoveryPoint } from '../../core/domain/ledger.ts';
 import { type PairId, PolicyName, type RunId, splitRunId, workflowOf } from '../../core/domain/names.ts';
-import type { Happening } from '../../core/domain/record.ts';
+import { type Happening, ONLY_PLANNED } from '../../core/domain/record.ts';
 import type { PolicyVersion } from '../../core/domain/retention.ts';
 import { type DurationSeconds, type EpochMs, epochMs } from '../../core/domain/units.ts';
 import { attainmentOf, type GoodPoint, goodSpan, objectivesOf, percentText, type Span } from './attainment.ts';
@@ -35,7 +35,7 @@ const policyOf = (run: RunId): PolicyName | undefined =>
   PolicyName.safeParse(splitRunId(run).key.split('#')[0]?.replace(/^.*\./, '')).data;
 
 /** What every version of this product can read of an entry. One that not even that can be read of counts in every month. */
-const Outline = z.object({ id: z.string(), at: z.number(), happening: z.object({ kind: z.string() }) });
+const Outline = z.object({ at: z.number() });
 const outlineOf = ({ text }: Link): z.infer<typeof Outline> | undefined => {
   try {
     return Outline.safeParse(JSON.parse(text)).data;
@@ -112,11 +112,28 @@ const deletionsOf = (entries: readonly Entry[]): BucketReport['deletions'] => {
   return { byUs: sidesOf(byUs), byOthers: sidesOf(byOthers), plans: [...plans].toSorted() };
 };
 
-const runsOf = (entries: readonly Entry[], workflow: 'backup' | 'prune') => {
-  const ended = ofKind(entries, 'run-ended').filter(({ happening }) => happening.workflow === workflow);
+type Workflow = keyof BucketReport['runs'];
+
+/** The runs that were over; a restore that only made a plan restored nothing. */
+const endedRuns = (entries: readonly Entry[], workflow: Workflow): readonly Of<'run-ended'>[] =>
+  ofKind(entries, 'run-ended').filter(
+    ({ happening }) => happening.workflow === workflow && !happening.summary.startsWith(ONLY_PLANNED),
+  );
+
+const runsOf = (entries: readonly Entry[], workflow: Workflow) => {
+  const ended = endedRuns(entries, workflow);
   const count = (status: string) => ended.filter(({ happening }) => happening.status === status).length;
   return { succeeded: count('succeeded'), failed: count('failed') };
 };
+
+const told = ({ at, happening }: Of<'run-ended'>) => ({
+  at: iso(at),
+  runId: happening.runId,
+  summary: happening.summary,
+});
+
+const succeeded = (entries: readonly Entry[], workflow: Workflow) =>
+  endedRuns(entries, workflow).flatMap((it) => (it.happening.status === 'succeeded' ? [told(it)] : []));
 
 const snapshotsOf = (entries: readonly Entry[], kind: 'condemned' | 'spared'): number =>
   new Set(ofKind(entries, kind).flatMap(({ happening }) => happening.snapshots.map((it) => it.id))).size;
@@ -131,7 +148,7 @@ const policyReport = (
   if (!measured)
     return [{ policy: name, objectives: [], attainment: null, why: 'nothing is known of this bucket in this month' }];
   const objectives = objectivesOf(versions, bucketOf(bucket.pair), rpoOfLastRun, measured);
-  const told = objectives.map((it) => ({
+  const promised = objectives.map((it) => ({
     from: iso(it.from),
     until: iso(it.until),
     rpoSeconds: it.rpo,
@@ -140,9 +157,9 @@ const policyReport = (
   if (objectives.length === 0)
     return versions.length > 0
       ? [] // The policy promised nothing of this bucket in this month.
-      : [{ policy: name, objectives: told, attainment: null, why: 'the objective of this policy is not known' }];
+      : [{ policy: name, objectives: promised, attainment: null, why: 'the objective of this policy is not known' }];
   if (!good.some((it) => it.from < measured.until && (it.until === null || it.until > measured.from)))
-    return [{ policy: name, objectives: told, attainment: null, why: 'no good point existed in this month' }];
+    return [{ policy: name, objectives: promised, attainment: null, why: 'no good point existed in this month' }];
   const { measured: whole, met, withoutPoint, worstAge } = attainmentOf(good, objectives);
   const attainment = {
     secondsMeasured: Math.ceil(whole / 1000),
@@ -151,7 +168,7 @@ const policyReport = (
     secondsWithoutPoint: Math.ceil(withoutPoint / 1000),
     worstAgeSeconds: worstAge === null ? null : Math.ceil(worstAge / 1000),
   };
-  return [{ policy: name, objectives: told, attainment, why: null }];
+  return [{ policy: name, objectives: promised, attainment, why: null }];
 };
 
 /** The evidence of one bucket in a month. */
@@ -166,7 +183,6 @@ export const reportBucket = (bucket: KnownBucket, month: Span): BucketReport => 
   const [newest] = good
     .filter((it) => it.from < month.until && (it.until === null || it.until >= month.until))
     .toSorted((one, other) => other.created - one.created);
-  const outlines = links.flatMap((link) => outlineOf(link) ?? []).filter(isInside);
   const comparisons = ofKind(entries, 'verified');
   return {
     pair,
@@ -177,11 +193,18 @@ export const reportBucket = (bucket: KnownBucket, month: Span): BucketReport => 
       good: good.filter((it) => it.from < month.until && (it.until === null || it.until >= month.until)).length,
       newest: newest ? { name: newest.name, created: iso(newest.created) } : null,
     },
-    runs: { backup: runsOf(entries, 'backup'), prune: runsOf(entries, 'prune') },
+    runs: {
+      backup: runsOf(entries, 'backup'),
+      prune: runsOf(entries, 'prune'),
+      restore: runsOf(entries, 'restore'),
+      drill: runsOf(entries, 'drill'),
+    },
     failures: ofKind(entries, 'run-ended')
       .filter(({ happening }) => happening.status === 'failed')
-      .map(({ at, happening }) => ({ at: iso(at), runId: happening.runId, summary: happening.summary })),
-    drills: new Set(outlines.filter(({ happening }) => happening.kind === 'drill').map(({ id }) => id)).size,
+      .map(told),
+    drills: runsOf(entries, 'drill').succeeded,
+    drilled: succeeded(entries, 'drill'),
+    restored: succeeded(entries, 'restore'),
     deletions: deletionsOf(entries),
     condemned: snapshotsOf(entries, 'condemned'),
     spared: snapshotsOf(entries, 'spared'),

@@ -54,6 +54,9 @@ const runsText = ({ succeeded, failed }: { readonly succeeded: number; readonly 
 const sidesText = ({ source, replica }: { readonly source: number; readonly replica: number }): string =>
   `${source} on the source, ${replica} on the replica`;
 
+const drillsText = ({ runs: { drill } }: BucketReport): string =>
+  drill.succeeded + drill.failed === 0 ? 'no drill on record' : `${drill.succeeded} passed, ${drill.failed} failed`;
+
 const policyFacts = (policy: PolicyOfBucket): readonly (readonly [string, string])[] => {
   const { attainment } = policy;
   const name = `policy ${policy.policy}`;
@@ -91,7 +94,8 @@ const card = (bucket: BucketReport, chain: MonthlyReport['chains'][number] | und
         ? 'none: without a replica nothing is compared'
         : `${comparisons.equal} equal, ${comparisons.differing} with differences`,
     ],
-    ['drills', bucket.drills === 0 ? 'no drill on record' : `${bucket.drills} on record`],
+    ['restores', runsText(runs.restore)],
+    ['drills', drillsText(bucket)],
     ['deleted by us', sidesText(deletions.byUs)],
     ['deleted by others', sidesText(deletions.byOthers)],
     ['condemned', `${bucket.condemned}; spared again: ${bucket.spared}`],
@@ -115,6 +119,16 @@ ${[
     'Runs that failed',
     ['when', 'run', 'error'],
     bucket.failures.map((it) => [day(it.at), it.runId, it.summary]),
+  ),
+  table(
+    'Drills that passed',
+    ['when', 'run', 'what was restored'],
+    bucket.drilled.map((it) => [day(it.at), it.runId, it.summary]),
+  ),
+  table(
+    'Restores',
+    ['when', 'run', 'what was restored'],
+    bucket.restored.map((it) => [day(it.at), it.runId, it.summary]),
   ),
   table(
     'Differences found by comparison',
@@ -150,7 +164,7 @@ const overview = ({ buckets, chains }: MonthlyReport): string => {
         worst === null ? '' : spanText(worst),
         runsText(backup),
         String(bucket.differences.length),
-        bucket.drills === 0 ? 'no drill on record' : String(bucket.drills),
+        drillsText(bucket),
         chain?.head ? 'whole' : 'BROKEN',
       ];
       return `<tr class="${tone}"><td>${escaped(bucket.pair)}</td><td>${escaped(policy?.policy ?? '')}</td>${cells

@@ -27,6 +27,7 @@ const ObjectiveReport = z.strictObject({
 });
 
 const Runs = z.strictObject({ succeeded: Count, failed: Count });
+const Ended = z.strictObject({ at: Instant, runId: z.string(), summary: z.string() });
 const Sides = z.strictObject({ source: Count, replica: Count });
 
 export const BucketReport = z.strictObject({
@@ -41,10 +42,13 @@ export const BucketReport = z.strictObject({
     good: Count,
     newest: z.strictObject({ name: z.string(), created: Instant }).nullable(),
   }),
-  runs: z.strictObject({ backup: Runs, prune: Runs }),
-  failures: z.array(z.strictObject({ at: Instant, runId: z.string(), summary: z.string() })),
-  /** 0: no drill on record. */
+  runs: z.strictObject({ backup: Runs, prune: Runs, restore: Runs, drill: Runs }),
+  failures: z.array(Ended),
+  /** Drills that passed; 0: no drill on record did. */
   drills: Count,
+  /** Each of them, and each restore: what was restored from where to where, how it was compared, how long it took. */
+  drilled: z.array(Ended),
+  restored: z.array(Ended),
   /** Snapshots, each counted once. */
   deletions: z.strictObject({ byUs: Sides, byOthers: Sides, plans: z.array(z.string()) }),
   condemned: Count,

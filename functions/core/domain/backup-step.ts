@@ -1,7 +1,8 @@
 import * as z from 'zod';
 import { ERROR_NAMES } from '../errors.ts';
-import { HostId, OperationId, SnapshotId, SnapshotName } from './names.ts';
+import { BucketRef, HostId, OperationId, SnapshotId, SnapshotName } from './names.ts';
 import { VerificationLevel } from './policy.ts';
+import { Drilled, Overwrite, RelativePath, Restored, RestorePlanned, RestoreVerification } from './restore.ts';
 import { PlanHash, Side } from './retention.ts';
 import { Bytes, DurationSeconds, EpochMs } from './units.ts';
 
@@ -20,6 +21,15 @@ export type Base = z.infer<typeof Base>;
 /** A snapshot on the source, known by its id. */
 export const Target = z.object({ name: SnapshotName, id: SnapshotId, created: EpochMs });
 export type Target = z.infer<typeof Target>;
+
+/** A point as a look reads it: its ids on the sides where it can be read. */
+export const LookedPoint = z.object({
+  name: SnapshotName,
+  created: EpochMs,
+  source: SnapshotId.nullable(),
+  replica: SnapshotId.nullable(),
+});
+export type LookedPoint = z.infer<typeof LookedPoint>;
 
 /** Why a step was chosen, in a sentence that an operator can read. */
 const reason = z.string().min(1).max(1000);
@@ -61,6 +71,9 @@ export const BackupOutcome = z.discriminatedUnion('kind', [
     notes: z.array(z.string()).default([]),
   }),
   PruneOutcome,
+  RestorePlanned,
+  Restored,
+  Drilled,
 ]);
 export type BackupOutcome = z.infer<typeof BackupOutcome>;
 
@@ -181,6 +194,65 @@ export const BackupStep = z.discriminatedUnion('kind', [
       .array(z.object({ name: SnapshotName, id: SnapshotId, plan: PlanHash, bytes: z.number().int().nullable() }))
       .min(1)
       .max(100),
+    ...operation,
+  }),
+  /** Looks at what a restore would read and at what is at its target. */
+  z.object({ kind: z.literal('examine'), from: Side, ...operation }),
+  /** Makes the bucket that a restore writes to, with the properties of the one that was backed up. */
+  z.object({
+    kind: z.literal('create-target'),
+    bucket: BucketRef,
+    layout: z.enum(['FILE_SYSTEM_OPTIMIZED', 'LEGACY']),
+    replication: z.string(),
+    quotaBytes: z.number().int().nonnegative(),
+    quotaNamespace: z.number().int().nonnegative(),
+    encryptionKey: z.string().nullable(),
+    ...operation,
+  }),
+  /** Keeps what a restore is about to overwrite or to delete. */
+  z.object({ kind: z.literal('safety-snapshot'), name: SnapshotName, ...operation }),
+  z.object({
+    kind: z.literal('restore'),
+    from: Side,
+    overwrite: Overwrite,
+    deleteExtra: z.boolean(),
+    /** Creation time of the target bucket that the host must find. */
+    targetCreated: z.string(),
+    copySeconds: DurationSeconds,
+    ...operation,
+  }),
+  /** Compares the target with a copy of the point. */
+  z.object({
+    kind: z.literal('compare'),
+    against: Side,
+    level: RestoreVerification,
+    /** Whatever else is at the target counts as a difference. */
+    exact: z.boolean(),
+    ...operation,
+  }),
+  /** Deletes the bucket that a drill restored to. */
+  z.object({ kind: z.literal('remove-scratch'), bucket: BucketRef, created: z.string(), ...operation }),
+  /** Looks where a path is in points of one side. Of a look, which has no planner of runs: recorded once by its opener. */
+  z.object({
+    kind: z.literal('look-versions'),
+    /** Who asks: the step of another execution is not this one's. */
+    execution: z.string(),
+    side: Side,
+    path: RelativePath,
+    /** Newest first. */
+    points: z.array(LookedPoint).min(1).max(100),
+    ...operation,
+  }),
+  /** Reads one page of what changed between two points on one side. */
+  z.object({
+    kind: z.literal('look-changes'),
+    execution: z.string(),
+    side: Side,
+    from: LookedPoint,
+    to: LookedPoint,
+    /** The page, as the cluster names it; null: the first, which either side may give. */
+    token: z.string().nullable(),
+    limit: z.number().int().min(1).max(100),
     ...operation,
   }),
   z.object({ kind: z.literal('wait'), seconds: DurationSeconds, reason }),

@@ -172,6 +172,43 @@ export type RestoreData = z.infer<typeof RestoreData>;
 /** False: the bucket was gone already. */
 export const RemoveScratchData = z.object({ removed: z.boolean() });
 
+/** Where a path is in each point, in the order asked for; `no-snapshot`: the point is not there, or its name is another snapshot's. */
+export const VersionsData = z.object({
+  versions: z
+    .array(
+      z.object({
+        name: SeenName,
+        id: SnapshotId,
+        state: z.enum(['file', 'directory', 'absent', 'no-snapshot']),
+        /** Of a file. */
+        bytes: Bytes.nullable(),
+        modified: EpochMs.nullable(),
+        /** Kind and value; null when it has none or it could not be read. */
+        checksum: z.string().max(200).nullable(),
+      }),
+    )
+    .max(100),
+});
+export type VersionsData = z.infer<typeof VersionsData>;
+export type SeenVersion = VersionsData['versions'][number];
+
+/** One page of what Ozone says has changed between two snapshots: entries only when it is done. */
+export const ChangesData = z.object({
+  status: DiffStatus,
+  reason: z.string(),
+  entries: z
+    .array(
+      z.object({ kind: z.enum(['+', '-', 'M', 'R']), path: z.string(), /** Of a rename. */ to: z.string().nullable() }),
+    )
+    .max(100),
+  /** The page after this one. */
+  next: z
+    .string()
+    .regex(/^[0-9]{1,40}$/)
+    .nullable(),
+});
+export type ChangesData = z.infer<typeof ChangesData>;
+
 /** Of `tidy` and of `delete`. */
 export const RemovedData = z.object({
   removed: z.array(z.object({ name: SeenName, id: SnapshotId })),
@@ -220,6 +257,8 @@ export const EdgeReply = z.discriminatedUnion('verb', [
   reply('compare', CompareData),
   reply('restore', RestoreData),
   reply('remove-scratch', RemoveScratchData),
+  reply('versions', VersionsData),
+  reply('changes', ChangesData),
 ]);
 export type EdgeReply = z.infer<typeof EdgeReply>;
 export type EdgeVerb = EdgeReply['verb'];

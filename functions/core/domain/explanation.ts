@@ -3,6 +3,7 @@ import { CopyMode } from './backup-step.ts';
 import { PointState } from './ledger.ts';
 import { BucketRef, ClusterName, PairId, PolicyName, RunId, SnapshotId, SnapshotName } from './names.ts';
 import { VerificationLevel } from './policy.ts';
+import { PassedDrill } from './restore.ts';
 import { LegalHold, Pin, PlanHash, RetentionRules } from './retention.ts';
 import { Bytes, DurationSeconds, EpochMs } from './units.ts';
 
@@ -38,6 +39,8 @@ export const PointView = z.object({
   pinned: z.string().nullable(),
   pins: z.array(Pin),
   holds: z.array(LegalHold),
+  /** The last drill that restored it and found it equal. */
+  drilled: PassedDrill.nullable(),
 });
 export type PointView = z.infer<typeof PointView>;
 
@@ -52,10 +55,35 @@ export const Trouble = z.object({
     'replica-dirty',
     'not-replicated',
     'policy-gone',
+    'drill-overdue',
+    'drill-failed',
+    'scratch-left',
+    'restore-open',
+    'restore-unproved',
   ]),
   text: z.string(),
 });
 export type Trouble = z.infer<typeof Trouble>;
+
+/** How long it would take to restore all of a point, and where that is known from. */
+const Forecast = z.object({
+  ...Named.shape,
+  files: z.number().int(),
+  bytes: Bytes,
+  seconds: DurationSeconds,
+  objective: DurationSeconds,
+  isWithin: z.boolean(),
+  basis: z.string(),
+});
+
+const DrillsOfBucket = z.object({
+  /** The last one that passed; its point may be deleted by now. */
+  last: z.object({ point: SnapshotName, age: DurationSeconds, drill: PassedDrill }).nullable(),
+  /** When the next one has to pass at the latest; null without drills in the policy, or before their first slot. */
+  due: EpochMs.nullable(),
+  /** The policy has drills. */
+  isScheduled: z.boolean(),
+});
 
 /** Where a point can be read now. */
 const Copy = z.object({ cluster: ClusterName, url: z.string(), ...Named.shape, proof: z.string() });
@@ -110,6 +138,9 @@ export const BucketPage = z.object({
     .nullable(),
   /** Newest copy on each side that is proved, where there is one. */
   copies: z.array(Copy),
+  /** Of the newest good point; null when there is none, or its size is not known. */
+  forecast: Forecast.nullable(),
+  drills: DrillsOfBucket,
   rules: z.object({ source: RulesOfSide, replica: RulesOfSide }).nullable(),
   nextPlan: NextPlan,
   points: z.array(PointView),

@@ -1,18 +1,32 @@
 import * as z from 'zod';
 import { BackupOutcome, BackupStep, Base, CopyMode } from './backup-step.ts';
 import {
+  CompareData,
   DiffStatus,
+  ExamineData,
   ProbeData,
   RemovedData,
   ReplicateData,
+  RestoreData,
   SeenBucket,
   SeenSide,
   SeenSnapshot,
   VerifyData,
 } from './edge-reply.ts';
-import { BucketRef, HostId, OperationId, PairId, PolicyName, RunId, SnapshotId, SnapshotName } from './names.ts';
+import {
+  BucketRef,
+  ClusterName,
+  HostId,
+  OperationId,
+  PairId,
+  PolicyName,
+  RunId,
+  SnapshotId,
+  SnapshotName,
+} from './names.ts';
 import { Policy, VerificationLevel } from './policy.ts';
-import { LegalHold, Pin, Removals } from './retention.ts';
+import { PassedDrill, RestoreTask } from './restore.ts';
+import { LegalHold, Pin, PlanHash, Removals } from './retention.ts';
 import { Bytes, EpochMs } from './units.ts';
 
 /** The right to change one bucket's replica: of one execution, by a number that only grows. */
@@ -36,6 +50,8 @@ export const Copy = z.object({
   deadline: EpochMs,
   /** When its end was known; null while it may still be going on. */
   to: EpochMs.nullable(),
+  /** Of a restore: whose point it copies, and which of its paths; null for all of them. */
+  restores: z.object({ lineage: PairId, selection: PlanHash.nullable() }).optional(),
 });
 export type Copy = z.infer<typeof Copy>;
 
@@ -99,6 +115,13 @@ export const PairState = z.object({
   sourceCreated: z.string().nullable().default(null),
   /** Verified comparisons at level rolling: the next one takes the part after. */
   rolled: z.number().int().nonnegative().default(0),
+  /** Of the drills of a bucket: the scratch bucket that is, or may be, there. `created` is null until the cluster told it. */
+  scratch: z
+    .object({ cluster: ClusterName, bucket: BucketRef, runId: RunId, since: EpochMs, created: z.string().nullable() })
+    .nullable()
+    .default(null),
+  /** Of the drills of a bucket: the last one that passed. The point may be deleted since. */
+  lastDrill: z.object({ point: SnapshotName, drill: PassedDrill }).nullable().default(null),
   /** Snapshots that each side listed, others' and deleted ones that are not yet purged too: they all count towards the limit. Null for a side that could not be read. */
   counted: z
     .object({ source: z.number().int().nullable(), replica: z.number().int().nullable(), at: EpochMs })
@@ -123,6 +146,8 @@ export const emptyPair = (pair: PairId): PairState => ({
   marks: [],
   sourceCreated: null,
   rolled: 0,
+  scratch: null,
+  lastDrill: null,
   counted: null,
 });
 
@@ -141,6 +166,8 @@ export type PairPatch = Partial<
     | 'marks'
     | 'sourceCreated'
     | 'rolled'
+    | 'scratch'
+    | 'lastDrill'
     | 'counted'
   >
 >;
@@ -185,7 +212,9 @@ export const RecoveryPoint = z.object({
   pins: z.array(Pin).default([]),
   holds: z.array(LegalHold).default([]),
   removal: Removals.default({ source: null, replica: null }),
-  /** Grows with every change of the three. */
+  /** The last drill that restored it and found it equal. */
+  drilled: PassedDrill.nullable().default(null),
+  /** Grows with every change of the four. */
   revision: z.number().int().nonnegative().default(0),
   verification: z
     .object({
@@ -228,6 +257,13 @@ export const Observation = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('bucket'), created: z.boolean(), bucket: SeenBucket }),
   z.object({ kind: z.literal('tidy'), data: RemovedData }),
   z.object({ kind: z.literal('deletion'), data: RemovedData }),
+  z.object({ kind: z.literal('examination'), data: ExamineData }),
+  z.object({ kind: z.literal('restored'), data: RestoreData }),
+  z.object({ kind: z.literal('comparison'), data: CompareData }),
+  /** `removed` is false when the scratch bucket was gone already. */
+  z.object({ kind: z.literal('scratch'), removed: z.boolean() }),
+  /** A look has its answer; it is kept with the operation. */
+  z.object({ kind: z.literal('looked') }),
   /** A detached copy that has not ended; one that has is observed as what it answered. */
   z.object({ kind: z.literal('probe'), state: ProbeData.shape.state.exclude(['ended']) }),
   /** The host answered that it did not do it. */
@@ -237,6 +273,8 @@ export const Observation = z.discriminatedUnion('kind', [
     data: ReplicateData.nullable().default(null),
     /** What a deletion that failed on its way had done by then. */
     deletion: RemovedData.nullable().default(null),
+    /** What a restore that failed on its way had copied by then. */
+    restored: RestoreData.optional(),
   }),
   /** No answer: the state machine or Run Command says why. What was changed is not known. */
   z.object({ kind: z.literal('no-answer'), error: z.string(), cause: z.string() }),
@@ -263,7 +301,9 @@ export const RunStatus = z.enum(['open', 'succeeded', 'failed']);
 /** One execution of the backup workflow for one bucket and slot. */
 export const BackupRun = z.object({
   schema: z.literal(1),
-  workflow: z.enum(['backup', 'prune']).default('backup'),
+  workflow: z.enum(['backup', 'prune', 'restore', 'drill', 'look']).default('backup'),
+  /** Of a restore or a drill. */
+  restore: RestoreTask.nullable().default(null),
   runId: RunId,
   pair: PairId,
   bucket: BucketRef,

@@ -18,7 +18,10 @@ export type BucketRef = z.infer<typeof BucketRef>;
 export const ClusterName = z
   .string()
   .regex(/^[a-z][a-z0-9-]{0,30}[a-z0-9]$/, 'write 2 to 32 of a-z, 0-9 and -, a letter first')
-  .refine((name) => name !== 'local', 'local is reserved for policies without a replica')
+  .refine(
+    (name) => !['local', 'restore', 'drill', 'look'].includes(name),
+    'local, restore, drill and look are reserved',
+  )
   .brand<'ClusterName'>();
 export type ClusterName = z.infer<typeof ClusterName>;
 
@@ -51,7 +54,7 @@ export type HostId = z.infer<typeof HostId>;
 /** Snapshot names as Ozone allows them (HddsClientUtils.verifyResourceName): 3 to 63 of a-z, 0-9, `-` and `.`. */
 export const SnapshotName = z
   .string()
-  .regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/)
+  .regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, 'write the name of a snapshot: 3 to 63 of a-z, 0-9, - and .')
   .brand<'SnapshotName'>();
 export type SnapshotName = z.infer<typeof SnapshotName>;
 
@@ -71,7 +74,18 @@ export type PairId = z.infer<typeof PairId>;
 export const pairId = (source: ClusterName, bucket: BucketRef, replica: ClusterName | null): PairId =>
   PairId.parse(`${source}/${bucket}#${replica ?? 'local'}`);
 
-export const WORKFLOWS = ['backup', 'prune', 'decision'] as const;
+/** What a restore into a bucket holds, whatever it restores; what the drills of a bucket hold. */
+export const targetPair = (cluster: ClusterName, bucket: BucketRef): PairId =>
+  PairId.parse(`${cluster}/${bucket}#restore`);
+export const drillPair = (source: ClusterName, bucket: BucketRef): PairId => PairId.parse(`${source}/${bucket}#drill`);
+
+/** What the looks into a bucket are kept under; nobody holds it. */
+export const lookPair = (source: ClusterName, bucket: BucketRef): PairId => PairId.parse(`${source}/${bucket}#look`);
+
+/** Whether it is the pair of a bucket and its replica, which has points and a record: others are for a lease alone. */
+export const isLineage = (pair: PairId): boolean => !/#(restore|drill|look)$/.test(pair);
+
+export const WORKFLOWS = ['backup', 'prune', 'decision', 'restore', 'drill', 'look'] as const;
 export type WorkflowName = (typeof WORKFLOWS)[number];
 
 /**
@@ -82,7 +96,7 @@ export const RunId = z
   .string()
   .regex(
     new RegExp(
-      `^[a-z][a-z0-9-]*/${RESOURCE}/${RESOURCE}#[a-z][a-z0-9-]*#((prune|decision)\\.)?[a-z][a-z0-9-]*#[0-9]{8}t[0-9]{6}z$`,
+      `^[a-z][a-z0-9-]*/${RESOURCE}/${RESOURCE}#[a-z][a-z0-9-]*#((prune|decision|restore|drill|look)\\.)?[a-z][a-z0-9-]*#[0-9]{8}t[0-9]{6}z$`,
     ),
   )
   .brand<'RunId'>();

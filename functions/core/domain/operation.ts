@@ -28,6 +28,8 @@ export const EdgeParameters = z.strictObject({
     'compare',
     'restore',
     'remove-scratch',
+    'versions',
+    'changes',
   ]),
   source: z.string(),
   replica: z.string(),
@@ -76,6 +78,12 @@ export const EdgeParameters = z.strictObject({
   exact: z.enum(['yes', 'no']).default('no'),
   /** Creation time that the bucket must have which is restored into, or removed. */
   targetCreated: z.string().default(''),
+  /** Where `versions` looks for a path: `name=id`, with commas between, and the path in base64 of its UTF-8. */
+  points: z.string().default(''),
+  path64: z.string().default(''),
+  /** The page of `changes`, and how many entries it has at most; an empty token: the first. */
+  token: z.string().default(''),
+  limit: z.string().default('0'),
   /** Seconds that the script keeps to, and the longer time after which the agent ends it. */
   executionTimeout: z.string(),
   commandTimeout: z.string(),

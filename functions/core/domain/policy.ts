@@ -93,6 +93,25 @@ const Brake = z.strictObject({
   atMost: z.number().int().min(1).optional().meta({ description: 'more always hold it' }),
 });
 
+/** How points are proved restorable: by restoring them. */
+export const Drills = z.strictObject({
+  cron: CronFields.meta({ description: 'when to drill: minute hour day-of-month month day-of-week year' }),
+  zone: TimeZone,
+  on: z.enum(['replica', 'source']).default('replica').meta({
+    description: 'the cluster that gets the scratch bucket; source for a policy without a replica',
+  }),
+  within: Duration.default(DurationSeconds.parse(30 * 86_400)).meta({
+    description: 'every bucket is drilled at least once in this time, so each slot drills as many as that takes',
+  }),
+  pick: z.enum(['newest', 'random']).default('newest').meta({
+    description: 'the newest verified point of the bucket, or any of those that the ledger calls verified',
+  }),
+  verification: z.enum(['listing', 'full']).default('full').meta({
+    description: 'what is compared after the restore: every path, type and length; or the checksum of every file too',
+  }),
+});
+export type Drills = z.infer<typeof Drills>;
+
 const PolicyEntry = z.strictObject({
   source: ClusterName,
   replica: ClusterName.optional().meta({ description: 'without one, only snapshots are taken' }),
@@ -108,6 +127,9 @@ const PolicyEntry = z.strictObject({
   retention: Retention.optional().meta({
     description:
       'what each side keeps; without it nothing is ever deleted. Of the points that an outage left out, those are brought over that the replica would keep',
+  }),
+  drills: Drills.optional().meta({
+    description: 'restores to a scratch bucket on a schedule, compared with the point and removed again',
   }),
   limits: Limits.prefault({}),
 });
@@ -128,6 +150,8 @@ export const PolicyFile = z
       if (policy.replica && !Object.hasOwn(file.clusters, policy.replica))
         refuse('replica', `name a cluster of this file, not ${policy.replica}`);
       if (policy.replica === policy.source) refuse('replica', 'name another cluster than the source');
+      if (policy.drills?.on === 'replica' && !policy.replica)
+        refuse('drills.on', 'this policy has no replica: write source');
       if (policy.retention && !policy.replica !== !policy.retention.replica)
         refuse(
           'retention.replica',
@@ -144,7 +168,7 @@ export const PolicyFile = z
   });
 export type PolicyFile = z.infer<typeof PolicyFile>;
 
-const Cluster = z.object({
+export const Cluster = z.object({
   name: ClusterName,
   service: OzoneService,
   hosts: z.array(HostId).min(1),
@@ -169,6 +193,8 @@ export const Policy = z.object({
   objectives: z.object({ rpo: DurationSeconds, rto: DurationSeconds }),
   /** Null: nothing is ever deleted. Runs of before there was retention have none. */
   retention: Retention.nullable().default(null),
+  /** Null: nothing is drilled on a schedule. */
+  drills: Drills.extend({ within: DurationSeconds }).nullable().default(null),
   limits: z.object({
     maps: z.number().int(),
     bandwidthMBps: z.number().int().nullable(),
@@ -197,6 +223,7 @@ export const resolvePolicies = (file: PolicyFile): readonly Policy[] =>
       brake: { ...entry.brake, atMost: entry.brake.atMost ?? null },
       objectives: entry.objectives,
       retention: entry.retention ?? null,
+      drills: entry.drills ?? null,
       limits: { ...entry.limits, bandwidthMBps: entry.limits.bandwidthMBps ?? null },
     }),
   );

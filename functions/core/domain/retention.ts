@@ -108,7 +108,8 @@ export const Retention = z.strictObject({
 export type Retention = z.infer<typeof Retention>;
 
 const Told = z.string().trim().min(1, 'say why').max(500);
-const Who = z.string().trim().min(1, 'say who').max(200);
+/** Also the id of a run. */
+const Who = z.string().trim().min(1, 'say who').max(300);
 
 /** A person, a restore or a drill holds a point until it is unpinned. */
 export const Pin = z.object({ by: Who, reason: Told, at: EpochMs });
@@ -124,7 +125,7 @@ export const isInForce = ({ until }: Pick<LegalHold, 'until'>, now: EpochMs): bo
 /** SHA-256 of a plan's canonical text, in hex. */
 export const PlanHash = z
   .string()
-  .regex(/^[0-9a-f]{64}$/)
+  .regex(/^[0-9a-f]{64}$/, 'write the 64 hex digits of a plan')
   .brand<'PlanHash'>();
 export type PlanHash = z.infer<typeof PlanHash>;
 
@@ -138,11 +139,17 @@ export const PolicyVersion = z.object({
 });
 export type PolicyVersion = z.infer<typeof PolicyVersion>;
 
+/** When a slot of drills first saw a bucket, and the last slot that had it drilled, whatever came of it. */
+export const DrillTurn = z.object({ bucket: BucketRef, since: EpochMs, asked: EpochMs.nullable() });
+export type DrillTurn = z.infer<typeof DrillTurn>;
+
 /** The versions of a policy, oldest first; those that cannot count any more are left out. */
 export const PolicyState = z.object({
   policy: PolicyName,
   revision: z.number().int().nonnegative(),
   versions: z.array(PolicyVersion),
+  /** Absent until the first slot of drills. */
+  turns: z.array(DrillTurn).optional(),
 });
 export type PolicyState = z.infer<typeof PolicyState>;
 

@@ -46,6 +46,7 @@ const taken = (
   pins: [],
   holds: [],
   removal: { source: null, replica: null },
+  drilled: null,
   revision: 0,
   verification: null,
 });
@@ -278,6 +279,13 @@ export const absorb = (
     case 'bucket':
     case 'deletion':
     case 'diff':
+    // Of restores, which have a planner of their own.
+    case 'examination':
+    case 'restored':
+    case 'comparison':
+    case 'scratch':
+    // Of looks, which change nothing.
+    case 'looked':
     case 'no-answer':
     case 'elapsed':
       return NOTHING;

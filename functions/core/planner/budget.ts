@@ -3,7 +3,7 @@ import type { Policy, Schedule } from '../domain/policy.ts';
 import { type RetentionRules, type Side, type SpanParts, spanParts } from '../domain/retention.ts';
 import { type EpochMs, epochMs } from '../domain/units.ts';
 import type { Period } from './calendar.ts';
-import { daysOf, isEveryDay, timesOfDay } from './occurrences.ts';
+import { daysOf, inAnyYear, isEveryDay, SAMPLE, timesOfDay } from './occurrences.ts';
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
@@ -35,19 +35,14 @@ const WITHIN = [
 const longest = ({ years, months, days, hours }: SpanParts): number =>
   years * LENGTHS.year.most + months * LENGTHS.month.most + days * DAY + hours * HOUR;
 
-/** Five years, a leap day among them: what the calendar does to a schedule in longer spans is much the same. */
-const FROM_DAY = Date.UTC(2024, 0, 1) / DAY;
-const SAMPLED_DAYS = 5 * 365 + 2;
-
 /** The most days that a schedule is due on within so many days on end, whatever its years. */
 const mostDays = (cron: string): ((length: number) => number) => {
   if (isEveryDay(cron)) return (length) => length;
-  const anyYear = cron.replace(/ [^ ]+$/, ' *');
-  const days = daysOf(anyYear, FROM_DAY, FROM_DAY + SAMPLED_DAYS);
+  const days = daysOf(inAnyYear(cron), SAMPLE.from, SAMPLE.from + SAMPLE.days);
   const known = new Map<number, number>();
   const within = (length: number): number => {
     if (length <= 0) return 0;
-    if (length > SAMPLED_DAYS) return days.length * Math.floor(length / SAMPLED_DAYS) + within(length % SAMPLED_DAYS);
+    if (length > SAMPLE.days) return days.length * Math.floor(length / SAMPLE.days) + within(length % SAMPLE.days);
     let most = 0;
     let first = 0;
     days.forEach((day, index) => {

@@ -8,16 +8,17 @@ const spread = (text: string): number =>
 
 /**
  * The host of the next operation. The replica pulls: only snapshots of the source are made and deleted on the source's
- * hosts.
+ * hosts. All of a restore is done by hosts of its target. A look reads each side on its own hosts.
  * Copies stay on the host that the pair is pinned to, whose lock and fence guard the replica bucket, and are asked for
  * there; they move on when it gave no answer, which is decided only when no copy can be alive there any more. Other
  * work moves on to the next host after an operation that got no answer.
  */
 export const chooseHost = (history: RunHistory, kind: OperationStep['kind'], side: Side = 'replica'): HostId => {
-  const { policy, pair } = history.run;
+  const { policy, pair, restore } = history.run;
   const { pinned, copies } = history.pair;
   const isOnSource = kind === 'create-snapshot' || side === 'source' || !policy.replica;
-  const hosts = isOnSource ? policy.source.hosts : (policy.replica?.hosts ?? []);
+  const ofPolicy = isOnSource ? policy.source.hosts : (policy.replica?.hosts ?? []);
+  const hosts = restore ? restore.target.cluster.hosts : ofPolicy;
   const last = copies.at(-1);
   if (kind === 'probe' && last) return last.host;
   const silent = currentSteps(history).filter(

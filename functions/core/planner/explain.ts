@@ -4,11 +4,13 @@ import type { BackupRun, PairState, RecoveryPoint } from '../domain/ledger.ts';
 import type { BucketRef, SnapshotId } from '../domain/names.ts';
 import type { Policy } from '../domain/policy.ts';
 import type { Happening } from '../domain/record.ts';
-import { isInForce, Side } from '../domain/retention.ts';
+import { type DrillTurn, isInForce, Side } from '../domain/retention.ts';
 import { type EpochMs, later, secondsBetween } from '../domain/units.ts';
 import { bucketToPrune, condemnedByLedger, inUseByCopies, isOn, listingsByLedger } from './bucket-to-prune.ts';
 import { consequencesOf, instantText, isGoodPoint, spanText } from './consequences.ts';
+import { lastDrillOf } from './drill-rota.ts';
 import { type PrunePlan, type PruneSettings, planPrune } from './plan-prune.ts';
+import { restoreRate, restoreTime } from './restore-rate.ts';
 import { unjudged } from './unjudged.ts';
 
 /** What the ledger says of one bucket under one policy. */
@@ -26,6 +28,12 @@ export interface LedgerFacts {
   readonly settings: PruneSettings | null;
   /** The backup of the policy that is of the latest slot. */
   readonly lastRun: BackupRun | null;
+  /** What the drills of the bucket hold and remember. */
+  readonly drills: Pick<PairState, 'lease' | 'scratch' | 'lastDrill'>;
+  /** Null before the first slot of drills. */
+  readonly turn: DrillTurn | null;
+  /** What a restore into the bucket itself holds. */
+  readonly restore: Pick<PairState, 'lease' | 'dirtySince'>;
 }
 
 export const BASIS = 'from the ledger, as of the last run; a prune looks at the clusters first';
@@ -90,6 +98,7 @@ const viewOf = (point: RecoveryPoint, outlook: Outlook): PointView => ({
   pinned: point.pinned,
   pins: [...point.pins],
   holds: [...point.holds],
+  drilled: point.drilled,
 });
 
 const named = ({ name, source }: RecoveryPoint) => ({ name, at: source.created });
@@ -149,6 +158,72 @@ const pairTroubles = ({ bucket, pair, policy }: LedgerFacts, now: EpochMs): read
         ]
       : []),
   ];
+};
+
+const drillsOf = ({ policy, points, drills, turn }: LedgerFacts, now: EpochMs): BucketPage['drills'] => {
+  const last = lastDrillOf(points, drills);
+  const since = last?.drill.at ?? turn?.since ?? null;
+  return {
+    last: last && { ...last, age: secondsBetween(last.drill.at, now) },
+    due: policy.drills && since !== null ? later(since, policy.drills.within) : null,
+    isScheduled: policy.drills !== null,
+  };
+};
+
+const isAtWork = ({ lease }: Pick<PairState, 'lease'>, now: EpochMs): boolean => lease !== null && lease.expires > now;
+
+const drillTroubles = (facts: LedgerFacts, now: EpochMs): readonly Trouble[] => {
+  const { policy, drills, turn } = facts;
+  const { last, due } = drillsOf(facts, now);
+  const { scratch } = drills;
+  const found: Trouble[] = [];
+  if (due !== null && due < now && policy.drills)
+    found.push({
+      kind: 'drill-overdue',
+      text: `no drill passed in the last ${spanText(policy.drills.within)}, as the policy promises: ${last ? `the last one was ${spanText(last.age)} ago (${last.point})` : 'none ever did'}`,
+    });
+  if (isAtWork(drills, now)) return found;
+  if (policy.drills && turn?.asked && turn.asked > (last?.drill.at ?? 0))
+    found.push({
+      kind: 'drill-failed',
+      text: `the drill of the slot ${instantText(turn.asked)} has not passed: its execution says why (runbook drill-failed)`,
+    });
+  if (scratch)
+    found.push({
+      kind: 'scratch-left',
+      text: `the scratch bucket ${scratch.bucket} on ${scratch.cluster} of a drill that began ${spanText(secondsBetween(scratch.since, now))} ago may still be there: the next drill of this bucket removes it`,
+    });
+  return found;
+};
+
+const restoreTroubles = ({ bucket, policy, restore }: LedgerFacts, now: EpochMs): readonly Trouble[] => {
+  const { dirtySince, lease } = restore;
+  const where = `${bucket} on ${policy.source.name}`;
+  if (isAtWork(restore, now))
+    return [
+      { kind: 'restore-open', text: `a restore into ${where} is at work (${lease?.execution}): its backups wait` },
+    ];
+  return dirtySince
+    ? [
+        {
+          kind: 'restore-unproved',
+          text: `a restore into ${where} that began ${spanText(secondsBetween(dirtySince.at, now))} ago was never proved equal: what is there may be half restored. Start the same restore again (runbook restore-failed)`,
+        },
+      ]
+    : [];
+};
+
+/** How long it takes to get the newest good point back, all of it. */
+const forecastOf = (facts: LedgerFacts, newestGood: RecoveryPoint | undefined): BucketPage['forecast'] => {
+  const { policy, points } = facts;
+  // Of a bucket without a replica nothing is ever listed but by drills.
+  const size = newestGood?.verification ?? newestGood?.drilled ?? lastDrillOf(points, facts.drills)?.drill;
+  if (!newestGood || !size) return null;
+  const { files, bytes } = size;
+  const rate = restoreRate(points, policy.limits, facts.drills.lastDrill);
+  const seconds = restoreTime(rate, size);
+  const objective = policy.objectives.rto;
+  return { ...named(newestGood), files, bytes, seconds, objective, isWithin: seconds <= objective, basis: rate.basis };
 };
 
 const unreplicated = (
@@ -245,6 +320,8 @@ export const explainBucket = (facts: LedgerFacts, most: number, now: EpochMs): B
       ...lastRunTroubles(facts, now),
       ...pairTroubles(facts, now),
       ...unreplicated(facts, newestGood, now),
+      ...restoreTroubles(facts, now),
+      ...drillTroubles(facts, now),
       ...unjudged(points, facts.policies).map((text): Trouble => ({ kind: 'policy-gone', text })),
     ],
     lastRun: lastRun && {
@@ -254,12 +331,17 @@ export const explainBucket = (facts: LedgerFacts, most: number, now: EpochMs): B
       endedAt: lastRun.endedAt,
     },
     copies: copiesOf(facts, now),
+    forecast: forecastOf(facts, newestGood),
+    drills: drillsOf(facts, now),
     rules: settings && rulesOf(settings),
     nextPlan: nextPlanOf(outlook, policy),
     points: points.slice(0, most).map((point) => viewOf(point, outlook)),
     pointsLeftOut: Math.max(0, points.length - most),
   };
 };
+
+/** What may be the name of a snapshot in a sentence. */
+const namesIn = (text: string): readonly string[] => text.match(/[a-z0-9][a-z0-9.-]+[a-z0-9]/g) ?? [];
 
 /** What an entry of the record says of a point, in sentences. */
 const toldOf = (happening: Happening, { name, runId }: RecoveryPoint): readonly string[] => {
@@ -285,10 +367,12 @@ const toldOf = (happening: Happening, { name, runId }: RecoveryPoint): readonly 
       return happening.words.split(' ').includes(name)
         ? [`${happening.by} decided "${happening.words}" (${happening.reason})`]
         : [];
-    case 'run-ended':
-      return happening.runId === runId
-        ? [`the ${happening.workflow} that made it ${happening.status}: ${happening.summary}`]
-        : [];
+    case 'run-ended': {
+      const { workflow, status, summary } = happening;
+      if (happening.runId === runId) return [`the ${workflow} that made it ${status}: ${summary}`];
+      const isOfPoint = workflow === 'restore' || workflow === 'drill';
+      return isOfPoint && namesIn(summary).includes(name) ? [`a ${workflow} of it ${status}: ${summary}`] : [];
+    }
     case 'policy-weakened':
       return [];
   }

@@ -74,6 +74,11 @@ const fold = (facts: ClusterFacts, step: RunStep): ClusterFacts => {
     case 'replicate':
       return observed.data.seal ? { ...facts, replica: withSnapshot(facts.replica, observed.data.seal) } : facts;
     case 'verify':
+    case 'examination':
+    case 'restored':
+    case 'comparison':
+    case 'scratch':
+    case 'looked':
       return facts;
     case 'bucket':
       return { ...facts, replica: { state: 'read', bucket: observed.bucket, snapshots: [] } };

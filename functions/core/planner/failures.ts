@@ -38,6 +38,14 @@ const EXHAUSTED: Readonly<Record<OperationStep['kind'], ErrorName>> = {
   'create-replica': 'EdgeFailed',
   tidy: 'EdgeFailed',
   delete: 'EdgeFailed',
+  examine: 'EdgeFailed',
+  'create-target': 'EdgeFailed',
+  'safety-snapshot': 'SnapshotFailed',
+  restore: 'CopyFailed',
+  compare: 'EdgeFailed',
+  'remove-scratch': 'ScratchNotRemoved',
+  'look-versions': 'EdgeFailed',
+  'look-changes': 'DiffFailed',
 };
 
 const NEXT_RUN =

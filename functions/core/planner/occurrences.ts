@@ -123,3 +123,21 @@ export const occurrences = ({ cron, zone }: Schedule, from: EpochMs, to: EpochMs
 /** When any of several schedules is due, each instant once, in order. */
 export const slotsOf = (schedules: readonly Schedule[], from: EpochMs, to: EpochMs): readonly EpochMs[] =>
   [...new Set(schedules.flatMap((schedule) => occurrences(schedule, from, to)))].sort((a, b) => a - b);
+
+/** Five years, a leap day among them: what the calendar does to a schedule in longer spans is much the same. */
+export const SAMPLE = { from: Date.UTC(2024, 0, 1) / DAY, days: 5 * 365 + 2 } as const;
+
+/** The same days, whatever the years are that a schedule is limited to. */
+export const inAnyYear = (cron: string): string => cron.replace(/ [^ ]+$/, ' *');
+
+/** The longest time from one slot of a schedule to the next, in milliseconds of its wall clock. Infinity when it is hardly ever due. */
+export const longestGap = (cron: string): number => {
+  const times = timesOfDay(cron);
+  const [first = 0] = times;
+  const last = times.at(-1) ?? 0;
+  const days = daysOf(inAnyYear(cron), SAMPLE.from, SAMPLE.from + SAMPLE.days);
+  if (days.length < 2) return Infinity;
+  const within = times.map((time, index) => time - (times[index - 1] ?? time));
+  const between = days.slice(1).map((day, index) => (day - (days[index] ?? day)) * DAY + first - last);
+  return [...within, ...between].reduce((longest, gap) => Math.max(longest, gap), 0);
+};

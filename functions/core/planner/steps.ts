@@ -1,5 +1,6 @@
 import type { BackupStep, ConflictKind, OperationStep } from '../domain/backup-step.ts';
 import { DELIVERY } from '../domain/operation.ts';
+import type { Side } from '../domain/retention.ts';
 import { type DurationSeconds, seconds } from '../domain/units.ts';
 import type { ErrorName } from '../errors.ts';
 import { chooseHost } from './choose-host.ts';
@@ -25,16 +26,21 @@ export const executionSeconds = (step: OperationStep): DurationSeconds =>
   seconds(step.timeoutSeconds - DELIVERY - MARGIN);
 
 /** Until when the copy of a step may live, counted from its start, wherever it was detached to. */
-export const copyLifetime = (step: Extract<OperationStep, { kind: 'replicate' }>): DurationSeconds =>
-  seconds(step.copySeconds + AROUND_COPY + DELIVERY + 2 * MARGIN);
+export const copyLifetime = (
+  step: Pick<Extract<OperationStep, { kind: 'replicate' }>, 'copySeconds'>,
+): DurationSeconds => seconds(step.copySeconds + AROUND_COPY + DELIVERY + 2 * MARGIN);
 
 type Plain<K extends OperationStep['kind']> = K extends OperationStep['kind']
   ? Omit<Extract<OperationStep, { kind: K }>, 'host' | 'timeoutSeconds' | 'heartbeatSeconds'>
   : never;
 
+/** Whose hosts do it where that is for the step to say. */
+const sideOf = (step: Plain<OperationStep['kind']>): Side =>
+  step.kind === 'delete' || step.kind === 'look-versions' || step.kind === 'look-changes' ? step.side : 'replica';
+
 /** Adds where a step runs and for how long. */
 export const operation = (history: RunHistory, step: Plain<OperationStep['kind']>): BackupStep => {
-  const host = chooseHost(history, step.kind, step.kind === 'delete' ? step.side : 'replica');
+  const host = chooseHost(history, step.kind, sideOf(step));
   switch (step.kind) {
     case 'survey':
     case 'create-snapshot':
@@ -47,6 +53,16 @@ export const operation = (history: RunHistory, step: Plain<OperationStep['kind']
       return { ...step, host, ...time(SHORT_COMMAND) };
     case 'replicate':
       return { ...step, host, ...time(step.detached ? AROUND_COPY : seconds(step.copySeconds + AROUND_COPY)) };
+    case 'examine':
+    case 'create-target':
+    case 'safety-snapshot':
+    case 'remove-scratch':
+    case 'look-versions':
+    case 'look-changes':
+      return { ...step, host, ...time(SHORT_COMMAND) };
+    case 'restore':
+      return { ...step, host, ...time(seconds(step.copySeconds + AROUND_COPY)) };
+    case 'compare':
     case 'verify': {
       const limit = Math.min(history.run.policy.limits.copyTimeout, LONGEST_COMMAND);
       return { ...step, host, ...time(seconds(limit)) };

@@ -51,6 +51,7 @@ const observationOf = (reply: EdgeReply, bounded: (side: SeenSide) => SeenSide):
       message: reply.message.slice(0, 1500),
       data: reply.verb === 'replicate' && reply.data ? { ...reply.data, log: '' } : null,
       deletion: reply.verb === 'delete' ? reply.data : null,
+      ...(reply.verb === 'restore' && reply.data ? { restored: { ...reply.data, log: '' } } : {}),
     };
   switch (reply.verb) {
     case 'survey':
@@ -78,18 +79,18 @@ const observationOf = (reply: EdgeReply, bounded: (side: SeenSide) => SeenSide):
     case 'delete':
       return { kind: 'deletion', data: reply.data };
     case 'examine':
-    case 'compare':
+      return { kind: 'examination', data: reply.data };
     case 'restore':
+      return { kind: 'restored', data: { ...reply.data, log: '' } };
+    case 'compare':
+      return { kind: 'comparison', data: reply.data };
     case 'remove-scratch':
-      // No step of these runs asks for it.
-      return {
-        kind: 'not-done',
-        outcome: 'failed',
-        code: 'not-asked',
-        message: `${reply.verb} was not asked for`,
-        data: null,
-        deletion: null,
-      };
+      return { kind: 'scratch', removed: reply.data.removed };
+    // What a look found may be long, and stays with its operation.
+    case 'versions':
+      return { kind: 'looked' };
+    case 'changes':
+      return { kind: 'diff', status: reply.data.status, reason: reply.data.reason.slice(0, 1500) };
     case 'probe':
       return { kind: 'probe', state: reply.data.state === 'ended' ? 'unknown' : reply.data.state };
   }

@@ -2,6 +2,7 @@ import * as z from 'zod';
 import type { BackupOutcome } from '../domain/backup-step.ts';
 import type { BackupRun } from '../domain/ledger.ts';
 import { RunId } from '../domain/names.ts';
+import type { Drilled, PassedDrill } from '../domain/restore.ts';
 import type { EpochMs } from '../domain/units.ts';
 import { DrError } from '../errors.ts';
 import type { Clock, Ledger, Records } from '../ports.ts';
@@ -10,7 +11,10 @@ import { parseEvent } from './parse-event.ts';
 import { recordRunEnd, summaryOf } from './recording.ts';
 
 export interface CloseDependencies {
-  readonly ledger: Pick<Ledger, 'loadRun' | 'closeRun' | 'releaseLease' | 'releaseDiffSlot'>;
+  readonly ledger: Pick<
+    Ledger,
+    'loadRun' | 'closeRun' | 'releaseLease' | 'releaseDiffSlot' | 'livingPoints' | 'changePoint' | 'changePair'
+  >;
   readonly records: Pick<Records, 'append'>;
   readonly clock: Clock;
 }
@@ -35,6 +39,11 @@ export const recordOutcome =
     const { outcome } = decided;
     const end = { status: 'succeeded', outcome, failure: null, endedAt: deps.clock.now() } as const;
     await recordOnce(deps, known, lease, end, summaryOf(outcome));
+    const drill = outcome.kind === 'drilled' ? { point: outcome.point, drill: passed(outcome, end.endedAt) } : null;
+    await letGo(deps, known.run, lease, drill?.drill ?? null);
+    // The drills remember it too: the point may be deleted long before the next one.
+    if (drill && known.run.lease === lease && known.run.status === 'open')
+      await deps.ledger.changePair(known.run.pair, lease, { lastDrill: drill });
     await deps.ledger.closeRun(known.run, lease, end);
     await giveBack(deps, known.run, lease);
     return { ...outcome, runId };
@@ -50,6 +59,35 @@ const recordOnce = async (
 ): Promise<void> => {
   if (known.run.lease !== lease || known.run.status === status) return;
   await recordRunEnd(records, known, status, summary, endedAt);
+};
+
+const passed = (
+  { kind: _, point: _point, against: _against, rto: _rto, notes: _notes, ...drill }: Drilled,
+  at: EpochMs,
+): PassedDrill => ({
+  ...drill,
+  at,
+});
+
+/** Others may be changing the point at the same moment. */
+const POINT_ATTEMPTS = 8;
+
+/** The point of a restore may be deleted again; one that passed a drill says so. Somebody who continues the run keeps its pin. */
+const letGo = async (
+  { ledger }: CloseDependencies,
+  { restore, runId, lease: current }: BackupRun,
+  lease: number,
+  drilled: PassedDrill | null,
+): Promise<void> => {
+  if (!restore || current !== lease) return;
+  for (let attempt = 0; attempt < POINT_ATTEMPTS; attempt++) {
+    const point = (await ledger.livingPoints(restore.lineage)).find(({ name }) => name === restore.point.name);
+    if (!point) return;
+    const pins = point.pins.filter(({ by }) => by !== runId);
+    if (pins.length === point.pins.length && drilled === null) return;
+    if (await ledger.changePoint(restore.lineage, point, { pins, ...(drilled ? { drilled } : {}) })) return;
+  }
+  throw new DrError('StoreThrottled', `others changed the point of ${runId} ${POINT_ATTEMPTS} times`);
 };
 
 /** What the run held that others may wait for. */
@@ -102,6 +140,7 @@ export const recordFailure =
         endedAt: deps.clock.now(),
       } as const;
       await recordOnce(deps, known, lease, end, `${why.error}: ${why.cause}`);
+      await letGo(deps, known.run, lease, null);
       await deps.ledger.closeRun(known.run, lease, end);
       await giveBack(deps, known.run, lease);
     }

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { doomedOf, sparedOf } from '../domain/deletion-plan.ts';
+import { DeletionPlan, doomedOf, sparedOf } from '../domain/deletion-plan.ts';
 import type { RecoveryPoint } from '../domain/ledger.ts';
 import { RunId, SnapshotName } from '../domain/names.ts';
 import { type PlanHash, Side } from '../domain/retention.ts';
@@ -43,7 +43,7 @@ export const condemnPoints =
     const { pair } = known.run;
     const now = deps.clock.now();
     const hash = decision.plan;
-    const plan = readPlan(hash, await deps.plans.load(hash));
+    const plan = readPlan(DeletionPlan, hash, await deps.plans.load(hash));
     if (plan?.pair !== pair)
       throw new DrError('ItemInvalid', `the plan ${hash} is not there, or not what its hash says`);
     await deps.ledger.renewLease(pair, lease, later(now, LEASE));

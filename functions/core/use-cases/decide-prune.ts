@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { BackupStep, NumberedStep } from '../domain/backup-step.ts';
 import { isOperation } from '../domain/backup-step.ts';
-import { doomedOf } from '../domain/deletion-plan.ts';
+import { DeletionPlan, doomedOf } from '../domain/deletion-plan.ts';
 import { parseEdgeReply, type SeenSide } from '../domain/edge-reply.ts';
 import type { BackupRun, Observation, PairState, RecoveryPoint, RunStep } from '../domain/ledger.ts';
 import { type OperationId, pairId, type SnapshotId } from '../domain/names.ts';
@@ -197,7 +197,7 @@ const provedOf = async (deps: DecidePruneDependencies, points: readonly Recovery
   );
   const named = new Map<PlanHash, ReadonlySet<SnapshotId>>();
   for (const plan of new Set(marked.map((it) => it.plan))) {
-    const read = readPlan(plan, await deps.plans.load(plan));
+    const read = readPlan(DeletionPlan, plan, await deps.plans.load(plan));
     named.set(plan, new Set(read && doomedOf(read).map(({ id }) => id)));
   }
   const proved = new Map<SnapshotId, Condemned>();
@@ -253,6 +253,7 @@ const viewOf = async (
   );
   if (plan.kind === 'refused') return { view: { ...base, plan, stored: null }, text: null };
   const { hash, text } = asText(
+    DeletionPlan,
     deletionPlan(plan, { pair: run.pair, runId: run.runId, settings: inForce, listings, condemned: proved }, now),
   );
   return { view: { ...base, plan, stored: hash }, text };

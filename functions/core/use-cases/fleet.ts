@@ -1,17 +1,19 @@
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
-import { compactTime, PolicyName, pairId, Slot } from '../domain/names.ts';
+import { type BucketRef, compactTime, drillPair, PolicyName, pairId, Slot } from '../domain/names.ts';
 import type { Policy } from '../domain/policy.ts';
-import type { PolicyState, PolicyVersion } from '../domain/retention.ts';
+import type { DrillTurn, PolicyState, PolicyVersion } from '../domain/retention.ts';
 import type { EpochMs } from '../domain/units.ts';
 import { DrError } from '../errors.ts';
 import { budgetsOf, forecastExhaustion } from '../planner/budget.ts';
+import { type BucketToDrill, dueForDrill, lastDrillOf } from '../planner/drill-rota.ts';
 import { bucketsInForce, versionsInForce, weakened, withVersion } from '../planner/in-force.ts';
+import { pickForDrill } from '../planner/pick-point.ts';
 import type { Clock, Ledger, Metrics, Records } from '../ports.ts';
 import { inParallel } from './in-parallel.ts';
 import { parseEvent } from './parse-event.ts';
 
-const Work = z.enum(['backup', 'prune']);
+const Work = z.enum(['backup', 'prune', 'drill']);
 
 const ExpandEvent = z.strictObject({
   request: z.strictObject({ policy: PolicyName, slot: Slot.optional(), work: Work.default('backup') }),
@@ -30,15 +32,15 @@ export interface DueRun {
 
 export interface ExpandDependencies {
   readonly policies: readonly Policy[];
-  readonly ledger: Pick<Ledger, 'loadPolicyState' | 'putPolicyState'>;
+  readonly ledger: Pick<Ledger, 'loadPolicyState' | 'putPolicyState' | 'livingPoints' | 'loadPair'>;
   readonly records: Pick<Records, 'append'>;
   readonly clock: Clock;
 }
 
 /**
  * The runs of one slot of one policy, one per bucket; also of a bucket that was taken out of the policy and is still
- * cooling off. Notes the version of the policy when it is new, and puts on record what it asks less of than before.
- * @throws EventInvalid, PolicyInvalid
+ * cooling off. Of drills those whose turn it is, which is noted: the same slot has the same ones again. Notes the version of the policy when it is new, and puts on record what it asks less of than before.
+ * @throws EventInvalid, PolicyInvalid; StoreThrottled when others were faster too often to note whose turn it is
  */
 export const expandPolicy =
   (deps: ExpandDependencies) =>
@@ -50,8 +52,10 @@ export const expandPolicy =
     const state = await noteVersion(deps, policy, now);
     const slot = request.slot ?? startedAt;
     const prefix = request.work === 'backup' ? '' : `${request.work}-`;
+    const inForce = bucketsInForce(policy, state, now);
+    const buckets = request.work === 'drill' ? await takeTurns(deps, policy, inForce, slot) : inForce;
     return {
-      runs: bucketsInForce(policy, state, now).map((bucket) => ({
+      runs: buckets.map((bucket) => ({
         work: request.work,
         policy: policy.name,
         bucket,
@@ -73,6 +77,48 @@ const noteVersion = async (deps: ExpandDependencies, policy: Policy, now: EpochM
   if (before && after) await recordWeakened(deps, policy, before, after, { state: next, now });
   // Somebody else may have written the same version a moment earlier.
   return (await deps.ledger.putPolicyState(next)) ? next : deps.ledger.loadPolicyState(policy.name);
+};
+
+/** Backups and prunes of the policy note its versions beside the turns. */
+const TURN_ATTEMPTS = 5;
+
+/** The buckets that a slot drills, once it is noted that it does. */
+const takeTurns = async (
+  deps: ExpandDependencies,
+  policy: Policy,
+  buckets: readonly BucketRef[],
+  slot: EpochMs,
+): Promise<readonly BucketRef[]> => {
+  const { ledger } = deps;
+  const { drills } = policy;
+  if (!drills)
+    throw new DrError('PolicyInvalid', `the policy ${policy.name} has no drills: give it some, with a schedule`);
+  const looked = await inParallel(buckets, AT_ONCE, async (bucket) => {
+    const [points, pair] = await Promise.all([
+      ledger.livingPoints(pairId(policy.source.name, bucket, policy.replica?.name ?? null)),
+      ledger.loadPair(drillPair(policy.source.name, bucket)),
+    ]);
+    const passed = lastDrillOf(points, pair)?.drill.at ?? null;
+    return { bucket, passed, hasPoint: pickForDrill(points, drills, slot) !== undefined };
+  });
+  for (let attempt = 0; attempt < TURN_ATTEMPTS; attempt++) {
+    const state = await ledger.loadPolicyState(policy.name);
+    const turns = new Map((state.turns ?? []).map((turn) => [turn.bucket, turn] as const));
+    const asked = buckets.filter((bucket) => turns.get(bucket)?.asked === slot);
+    if (asked.length > 0) return asked;
+    const rota = looked.map(
+      (it): BucketToDrill => ({ ...(turns.get(it.bucket) ?? { since: slot, asked: null }), ...it }),
+    );
+    const due = dueForDrill(drills, rota, slot);
+    const noted = rota.map(
+      ({ bucket, since, asked: before }): DrillTurn => ({ bucket, since, asked: due.includes(bucket) ? slot : before }),
+    );
+    if (await ledger.putPolicyState({ ...state, turns: noted })) return due;
+  }
+  throw new DrError(
+    'StoreThrottled',
+    `others write the state of the policy ${policy.name}: whose turn it is was not noted`,
+  );
 };
 
 /** Of as many buckets at a time as are fast and yet no burst. */

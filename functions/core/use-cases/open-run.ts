@@ -8,6 +8,7 @@ import {
   type RunId,
   runId,
   Slot,
+  targetPair,
   type WorkflowName,
   workflowOf,
 } from '../domain/names.ts';
@@ -91,7 +92,13 @@ export const policyOf = async (
 };
 
 const achieved = (outcome: BackupRun['outcome']): string =>
-  outcome === null ? '' : 'point' in outcome ? outcome.point : `${outcome.deleted} deleted`;
+  outcome === null
+    ? ''
+    : 'point' in outcome
+      ? outcome.point
+      : outcome.kind === 'pruned'
+        ? `${outcome.deleted} deleted`
+        : outcome.kind;
 
 /**
  * How long one waits for another. Two backups never wait for each other: the later slot is the next one's. A prune is
@@ -141,6 +148,14 @@ export const openRun =
         ? { kind: 'busy', runId: id, lease: 0, step: 0, seconds: pauseAfter(startedAt, now), reason }
         : skipped('RunAlreadyOpen', reason);
     }
+    // A restore into the bucket: a snapshot taken now would keep it half restored. Asked after the lease was taken, as a
+    // restore does it: of two at the same moment at least one sees the other.
+    const restore =
+      workflow === 'backup' ? await holderOf(deps, targetPair(policy.source.name, request.bucket), now) : undefined;
+    if (restore) {
+      await deps.ledger.releaseLease(pair, lease.token);
+      return skipped('RunAlreadyOpen', `${request.bucket} is being restored by ${restore}`);
+    }
     const known = await deps.ledger.loadRun(id);
     if (known?.run.status === 'succeeded') {
       await deps.ledger.releaseLease(pair, lease.token);
@@ -150,6 +165,7 @@ export const openRun =
     const fresh: BackupRun = {
       schema: 1,
       workflow,
+      restore: null,
       runId: id,
       pair,
       bucket: request.bucket,
@@ -171,6 +187,16 @@ export const openRun =
     );
     return { kind: 'open', runId: id, lease: lease.token, step: steps };
   };
+
+/** The execution that works on what a pair stands for, if there is one. */
+export const holderOf = async (
+  { ledger, workflow }: { readonly ledger: Pick<Ledger, 'loadPair'>; readonly workflow: Pick<Workflow, 'isRunning'> },
+  pair: PairId,
+  now: EpochMs,
+): Promise<string | undefined> => {
+  const { lease } = await ledger.loadPair(pair);
+  return lease && lease.expires > now && (await workflow.isRunning(lease.execution)) ? lease.execution : undefined;
+};
 
 /** The lease of a holder whose execution is over, or that showed no sign of life, may be taken. */
 export const takeLease = async (

@@ -2,7 +2,7 @@ import type { BackupOutcome } from '../domain/backup-step.ts';
 import type { VerifyData } from '../domain/edge-reply.ts';
 import type { BackupRun, RunStep } from '../domain/ledger.ts';
 import type { OperationId, SnapshotName } from '../domain/names.ts';
-import type { Happening } from '../domain/record.ts';
+import { type Happening, ONLY_PLANNED } from '../domain/record.ts';
 import type { EpochMs } from '../domain/units.ts';
 import { differencesIn } from '../planner/absorb.ts';
 import type { Records } from '../ports.ts';
@@ -23,7 +23,8 @@ export const recordRunEnd = async (
 ): Promise<void> => {
   // An attempt is known by its lease: a failed run that is started again takes a new one.
   await records.append(
-    run.pair,
+    // What happened to a point is on the record of its bucket, wherever it was restored to.
+    run.restore?.lineage ?? run.pair,
     `run-ended:${run.runId}:${run.lease}:${status}`,
     {
       kind: 'run-ended',
@@ -45,6 +46,23 @@ export const summaryOf = (outcome: BackupOutcome): string => {
     const { deleted, condemned, spared, waiting, kept, bytesFreed, notes } = outcome;
     return [
       `${deleted} snapshots deleted (${bytesFreed} bytes that only they kept), ${condemned} condemned, ${spared} spared, ${waiting} waiting, ${kept} kept`,
+      ...notes,
+    ].join('; ');
+  }
+  if (outcome.kind === 'restore-planned') return `${ONLY_PLANNED}: ${outcome.summary}`;
+  if (outcome.kind === 'restored') {
+    const { point, from, target, scope, files, bytes, bytesCopied, leftAlone, safetySnapshot, level, notes } = outcome;
+    return [
+      `${scope} of ${point} restored to ${target} from the ${from}, compared at level ${level}: ${files} files, ${bytes} bytes, of which ${bytesCopied} bytes were copied`,
+      ...(leftAlone > 0 ? [`${leftAlone} files that were there before differ and were left alone`] : []),
+      ...(safetySnapshot ? [`what was there before is in the snapshot ${safetySnapshot}`] : []),
+      ...notes,
+    ].join('; ');
+  }
+  if (outcome.kind === 'drilled') {
+    const { point, from, against, files, bytes, seconds, rto, level, notes } = outcome;
+    return [
+      `${point} drilled: restored from the ${from} and equal to ${against} at level ${level}: ${files} files, ${bytes} bytes in ${seconds} s of ${rto} s allowed`,
       ...notes,
     ].join('; ');
   }

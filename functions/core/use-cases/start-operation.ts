@@ -1,14 +1,16 @@
 import * as z from 'zod';
-import type { OperationStep } from '../domain/backup-step.ts';
+import type { LookedPoint, OperationStep } from '../domain/backup-step.ts';
 import { isOperation } from '../domain/backup-step.ts';
 import type { BackupRun, PairPatch, PairState } from '../domain/ledger.ts';
-import { type OperationId, RunId } from '../domain/names.ts';
+import { type BucketRef, type OperationId, RunId } from '../domain/names.ts';
 import { type BlastRadius, DELIVERY, EdgeParameters, type Operation } from '../domain/operation.ts';
 import type { Cluster } from '../domain/policy.ts';
+import type { RestoreTask } from '../domain/restore.ts';
+import { PlanHash, type Side } from '../domain/retention.ts';
 import { type EpochMs, later, seconds } from '../domain/units.ts';
 import { DrError, isDrError } from '../errors.ts';
 import { copyLifetime, executionSeconds } from '../planner/steps.ts';
-import type { Clock, EdgeHost, Ledger, OperationStore, TaskCallbacks } from '../ports.ts';
+import type { Clock, EdgeHost, Ledger, OperationStore, Selections, TaskCallbacks } from '../ports.ts';
 import { operationId } from './operation-id.ts';
 import { parseEvent } from './parse-event.ts';
 import { notify } from './settle-operation.ts';
@@ -25,6 +27,8 @@ export interface StartDependencies {
   readonly operations: OperationStore;
   readonly edge: Pick<EdgeHost, 'send' | 'find'>;
   readonly callbacks: TaskCallbacks;
+  /** Of a list of paths; where a host can read it for a short time. */
+  readonly selections: Pick<Selections, 'urlOf'>;
   readonly clock: Clock;
   readonly document: { readonly name: string; readonly blastRadius: BlastRadius };
 }
@@ -40,6 +44,14 @@ const VERBS = {
   'create-replica': { verb: 'create-bucket', blastRadius: 'protect' },
   tidy: { verb: 'tidy', blastRadius: 'destroy' },
   delete: { verb: 'delete', blastRadius: 'destroy' },
+  examine: { verb: 'examine', blastRadius: 'observe' },
+  'create-target': { verb: 'create-bucket', blastRadius: 'restore' },
+  'safety-snapshot': { verb: 'snapshot', blastRadius: 'restore' },
+  restore: { verb: 'restore', blastRadius: 'restore' },
+  compare: { verb: 'compare', blastRadius: 'observe' },
+  'remove-scratch': { verb: 'remove-scratch', blastRadius: 'restore' },
+  'look-versions': { verb: 'versions', blastRadius: 'observe' },
+  'look-changes': { verb: 'changes', blastRadius: 'observe' },
 } as const satisfies Record<
   OperationStep['kind'],
   { readonly verb: EdgeParameters['verb']; readonly blastRadius: BlastRadius }
@@ -47,7 +59,99 @@ const VERBS = {
 
 const path = (cluster: Cluster | null, run: BackupRun): string => (cluster ? `${cluster.service}/${run.bucket}` : '');
 
-/** What the document is given for a step. `pair` is set for a step that writes the replica. */
+type RestoreStep = Extract<
+  OperationStep,
+  { kind: 'examine' | 'create-target' | 'safety-snapshot' | 'restore' | 'compare' | 'remove-scratch' }
+>;
+
+/** For the host a restore has the copy of the point as its source and the target as its replica. */
+const restoreParameters = (
+  step: RestoreStep,
+  task: RestoreTask,
+  lineageBucket: BucketRef,
+  common: EdgeParameters,
+): EdgeParameters => {
+  const target = `${task.target.cluster.service}/${task.target.bucket}`;
+  const reading = (side: Side): EdgeParameters => {
+    const copy = task.point[side];
+    if (!copy) throw new DrError('EventInvalid', `${task.point.name} has no copy on the ${side}`);
+    return {
+      ...common,
+      source: `${copy.cluster.service}/${lineageBucket}`,
+      replica: target,
+      target: task.point.name,
+      targetId: copy.id,
+      selection: task.selection ?? '',
+    };
+  };
+  switch (step.kind) {
+    case 'examine':
+      return reading(step.from);
+    case 'create-target':
+      return {
+        ...common,
+        source: '',
+        replica: `${task.target.cluster.service}/${step.bucket}`,
+        layout: step.layout,
+        replication: step.replication,
+        quotaBytes: String(step.quotaBytes),
+        quotaNamespace: String(step.quotaNamespace),
+        encryptionKey: step.encryptionKey ?? '',
+      };
+    case 'safety-snapshot':
+      return { ...common, source: target, replica: '', target: step.name };
+    case 'restore':
+      return {
+        ...reading(step.from),
+        overwrite: step.overwrite,
+        deleteExtra: step.deleteExtra ? 'yes' : 'no',
+        targetCreated: step.targetCreated,
+        copySeconds: String(step.copySeconds),
+        // Restores into one bucket may come from hosts of any order: a fence file that is not there is none.
+        fenceSeed: 'yes',
+      };
+    case 'compare':
+      return { ...reading(step.against), level: step.level, exact: step.exact ? 'yes' : 'no' };
+    case 'remove-scratch':
+      return {
+        ...common,
+        source: '',
+        replica: `${task.target.cluster.service}/${step.bucket}`,
+        targetCreated: step.created,
+      };
+  }
+};
+
+/** For the host a look has the side that it reads as its source. */
+const lookParameters = (
+  step: Extract<OperationStep, { kind: 'look-versions' | 'look-changes' }>,
+  run: BackupRun,
+  common: EdgeParameters,
+): EdgeParameters => {
+  const read = { ...common, source: path(run.policy[step.side], run), replica: '' };
+  const idOf = (point: LookedPoint): string => {
+    const id = point[step.side];
+    if (id === null) throw new DrError('EventInvalid', `${point.name} cannot be read on the ${step.side}`);
+    return id;
+  };
+  if (step.kind === 'look-versions')
+    return {
+      ...read,
+      points: step.points.map((point) => `${point.name}=${idOf(point)}`).join(','),
+      path64: Buffer.from(step.path).toString('base64'),
+    };
+  return {
+    ...read,
+    base: step.from.name,
+    baseSourceId: idOf(step.from),
+    target: step.to.name,
+    targetId: idOf(step.to),
+    token: step.token ?? '',
+    limit: String(step.limit),
+  };
+};
+
+/** What the document is given for a step. `pair` is set for a step that writes the replica, or the target of a restore. */
 export const edgeParameters = (
   run: BackupRun,
   step: OperationStep,
@@ -140,6 +244,17 @@ export const edgeParameters = (
       };
     case 'tidy':
       return { ...common, remove: step.remove.map(({ name, id }) => `${name}=${id}`).join(',') };
+    case 'examine':
+    case 'create-target':
+    case 'safety-snapshot':
+    case 'restore':
+    case 'compare':
+    case 'remove-scratch':
+      if (!run.restore) throw new DrError('EventInvalid', `${run.runId} restores nothing`);
+      return restoreParameters(step, run.restore, run.bucket, common);
+    case 'look-versions':
+    case 'look-changes':
+      return lookParameters(step, run, common);
   }
 };
 
@@ -171,6 +286,42 @@ const beforeCopy = (
     ? { owned: { created: step.replicaCreated, at, proved: false } }
     : {}),
   ...(pair.pinned?.host === step.host ? {} : { pinned: { host: step.host, seeded: false } }),
+});
+
+/** Tries that a living copy refuses do not push it out: as long as it is known, it is waited for. */
+const lastOrAlive = (copies: PairState['copies'], at: EpochMs): PairState['copies'] =>
+  copies.filter(({ to, deadline }, n) => (to === null && at < deadline) || n > copies.length - KEPT_COPIES);
+
+/** What has to be in the ledger before the target of a restore is touched: that it is half written from now on, and by whom. */
+const beforeRestore = (
+  step: Extract<OperationStep, { kind: 'restore' }>,
+  pair: PairState,
+  id: OperationId,
+  { restore }: BackupRun,
+  at: EpochMs,
+): PairPatch => ({
+  dirtySince: pair.dirtySince ?? { operation: id, at },
+  ...(restore
+    ? {
+        copies: [
+          ...lastOrAlive(
+            pair.copies.filter(({ operation }) => operation !== id),
+            at,
+          ),
+          {
+            operation: id,
+            point: restore.point.name,
+            mode: 'bootstrap',
+            base: null,
+            host: step.host,
+            from: at,
+            deadline: later(at, copyLifetime(step)),
+            to: null,
+            restores: { lineage: restore.lineage, selection: restore.selection },
+          },
+        ],
+      }
+    : {}),
 });
 
 /**
@@ -208,9 +359,11 @@ const create = async (
   // What a redriven run decided before others had the bucket is nothing to delete by.
   if (step.kind === 'delete') await deps.ledger.raiseFence(known.run.pair, lease, () => ({}));
   const pair =
-    step.kind === 'replicate'
-      ? await deps.ledger.raiseFence(known.run.pair, lease, (seen) => beforeCopy(step, seen, id, now))
-      : null;
+    step.kind === 'restore'
+      ? await deps.ledger.raiseFence(known.run.pair, lease, (seen) => beforeRestore(step, seen, id, known.run, now))
+      : step.kind === 'replicate'
+        ? await deps.ledger.raiseFence(known.run.pair, lease, (seen) => beforeCopy(step, seen, id, now))
+        : null;
   const operation: Operation = {
     id,
     runId,
@@ -236,9 +389,15 @@ const create = async (
 const deliver = async (deps: StartDependencies, operation: Operation, isRepeated: boolean): Promise<void> => {
   const { id, document, host, parameters, createdAt } = operation;
   try {
+    // Signed when it is sent and not before, as it is valid for a short time only; what is stored cannot be read with.
+    const { selection } = parameters;
+    const given =
+      selection === ''
+        ? parameters
+        : { ...parameters, selectionUrl: await deps.selections.urlOf(PlanHash.parse(selection)) };
     const sent =
       (isRepeated ? await deps.edge.find(document, id, createdAt) : undefined) ??
-      (await deps.edge.send(document, host, parameters, id));
+      (await deps.edge.send(document, host, given, id));
     await deps.operations.sent(id, sent.commandId);
   } catch (error) {
     if (!isDrError(error, 'EdgeRefused') && !isDrError(error, 'EdgeUnreachable')) throw error;

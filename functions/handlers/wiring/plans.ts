@@ -1,4 +1,8 @@
 import { S3Client } from '@aws-sdk/client-s3';
 import { s3Plans } from '../../adapters/s3/plans.ts';
+import { s3Selections } from '../../adapters/s3/selections.ts';
 
-export const livePlans = (bucket: string) => s3Plans(new S3Client({ maxAttempts: 6 }), bucket);
+const client = () => new S3Client({ maxAttempts: 6 });
+
+export const livePlans = (bucket: string) => s3Plans(client(), bucket);
+export const liveSelections = (bucket: string) => s3Selections(client(), bucket);

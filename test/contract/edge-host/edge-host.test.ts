@@ -26,6 +26,10 @@ const summaryOf = ({ verb, outcome, code, data }: Answer): string => {
     case 'tidy':
     case 'delete':
       return `${words} | removed ${data.removed.length} kept ${data.kept.length}`;
+    case 'versions':
+      return `${words} | ${[...new Set(data.versions.map((it: { readonly state: string }) => it.state))].join(' ')}`;
+    case 'changes':
+      return `${words} | ${data.status} ${data.entries.map((it: { readonly kind: string }) => it.kind).join('')}${data.next === null ? '' : ' and more'}`;
     default: {
       const { compared, differ } = data.checksums ?? {};
       return [words, '|', data.equal ? 'equal' : 'differs', compared, differ].join(' ').trimEnd();

@@ -1517,6 +1517,241 @@ const inputs: readonly Scenario[] = (
   scenario(title, `refused ${code}`, (s) => s.run(verb, parameters, document)),
 );
 
+/** Names that a shell, Hadoop's patterns, a regular expression or a file system could take for something else. */
+const HOSTILE = [
+  ...[
+    'a b/c  d',
+    '*?[1]{x,y}',
+    'back\\slash',
+    `quote"s't`,
+    'ünï/😀',
+    '%20+%2F',
+    '^$(id)`id`;#',
+    '-rf',
+    '~',
+    'a/.snapshot/x',
+  ],
+  ...['.hidden', '...', "`x' No such file", '{"name"', 'x=y,z'],
+];
+const base64 = (path: string | Buffer): string => Buffer.from(path).toString('base64');
+const POINTS = ['odr-v-1', 'odr-v-2', 'odr-v-3'] as const;
+
+/** Three points: `f` written, written over and deleted; `d` a directory, then a file. */
+const looked = (s: Setting): void => {
+  s.bucket('prod');
+  s.change('prod', put('f'), put('d/x'), ...HOSTILE.map((path) => put(path)));
+  s.snapshot(SOURCE, POINTS[0]);
+  s.later(1500);
+  s.change('prod', put('f', 10, 2), { op: 'text', path: 'empty', content: '' }, { op: 'rmr', path: 'd' });
+  s.snapshot(SOURCE, POINTS[1]);
+  s.later(3000);
+  s.change('prod', { op: 'rm', path: 'f' }, put('d', 30));
+  s.snapshot(SOURCE, POINTS[2]);
+};
+const versions = (s: Setting, path: string, names: readonly string[] = POINTS, more: Variables = {}) =>
+  s.run('versions', {
+    points: names.map((name) => `${name}=${s.id(SOURCE, name)}`).join(),
+    path64: base64(path),
+    ...more,
+  });
+const changes = (s: Setting, more: Variables = {}) =>
+  s.run('changes', {
+    base: POINTS[0],
+    baseSourceId: s.id(SOURCE, POINTS[0]),
+    target: POINTS[1],
+    targetId: s.id(SOURCE, POINTS[1]),
+    limit: '100',
+    ...more,
+  });
+const away: FaultEffect = { kind: 'unreachable', service: 'prod' };
+
+const looks: readonly Scenario[] = [
+  scenario(
+    'the versions of a file that was written, written over and deleted',
+    'versions ok | file absent',
+    async (s) => {
+      looked(s);
+      await versions(s, 'f');
+    },
+  ),
+  scenario('the versions of a directory that became a file', 'versions ok | directory absent file', async (s) => {
+    looked(s);
+    await versions(s, 'd');
+  }),
+  scenario('the versions of a file that is empty', 'versions ok | absent file', async (s) => {
+    looked(s);
+    await versions(s, 'empty');
+  }),
+  scenario('the versions of what is below a file', 'versions ok | absent', async (s) => {
+    looked(s);
+    await versions(s, 'f/below');
+  }),
+  scenario('the versions of a path that was never there', 'versions ok | absent', async (s) => {
+    looked(s);
+    await versions(s, '*');
+  }),
+  ...HOSTILE.map((path) =>
+    scenario(`the versions of ${path}`, 'versions ok | file', async (s) => {
+      looked(s);
+      await versions(s, path);
+    }),
+  ),
+  scenario(
+    'a look into points of which one is deleted and one another snapshot',
+    'versions ok | no-snapshot file',
+    async (s) => {
+      looked(s);
+      const [one, two] = POINTS.map((name) => s.id(SOURCE, name));
+      s.ozone('sh', 'snapshot', 'delete', SOURCE, POINTS[0]);
+      const points = `${POINTS[0]}=${one},${POINTS[1]}=${two},${POINTS[2]}=${OTHER_ID},odr-v-4=${OTHER_ID}`;
+      await versions(s, 'f', [], { points });
+    },
+  ),
+  scenario('a look into a hundred points', 'versions ok | absent file', async (s) => {
+    s.bucket('prod');
+    const names = Array.from({ length: 100 }, (_, n) => `odr-many-${n}`);
+    for (const [n, name] of names.entries()) {
+      if (n === 50) s.change('prod', put('f'));
+      s.snapshot(SOURCE, name);
+    }
+    await versions(s, 'f', names);
+  }),
+  scenario('a look into a LEGACY bucket', 'versions ok | directory', async (s) => {
+    s.bucket('prod', 'LEGACY');
+    s.change('prod', put('a/b'));
+    s.snapshot(SOURCE, POINTS[0]);
+    await versions(s, 'a', [POINTS[0]]);
+  }),
+  scenario('a look into an object store bucket', 'versions refused layout', async (s) => {
+    s.bucket('prod', 'OBJECT_STORE');
+    s.snapshot(SOURCE, POINTS[0]);
+    await versions(s, 'f', [POINTS[0]]);
+  }),
+  scenario('a look into a bucket that is not there', 'versions refused source-missing', async (s) => {
+    await s.run('versions', { points: `odr-v-1=${OTHER_ID}`, path64: base64('f') });
+  }),
+  scenario('a look into a cluster that is away', 'versions unreachable connection', async (s) => {
+    looked(s);
+    const points = `${POINTS[0]}=${s.id(SOURCE, POINTS[0])}`;
+    s.fault(away);
+    await versions(s, 'f', [], { points });
+  }),
+  ...[
+    '/f',
+    'f/',
+    'a//b',
+    './f',
+    'a/../b',
+    '..',
+    '.snapshot/odr-v-1/f',
+    '.snapshot',
+    'a\nb',
+    'a\u007f',
+    'x'.repeat(1025),
+  ].map((path) =>
+    scenario(`a look for ${JSON.stringify(path).slice(0, 40)}`, 'versions refused bad-parameter', async (s) => {
+      await s.run('versions', { points: `odr-v-1=${OTHER_ID}`, path64: base64(path) });
+    }),
+  ),
+  ...[
+    base64(Buffer.from([0x66, 0xff])),
+    base64(Buffer.from([0x66, 0])),
+    'AAA',
+    base64(Buffer.from([0xed, 0xa0, 0x80])),
+  ].map((path64) =>
+    scenario(`a look for bytes that are no text: ${path64}`, 'versions refused bad-parameter', async (s) => {
+      await s.run('versions', { points: `odr-v-1=${OTHER_ID}`, path64 });
+    }),
+  ),
+  scenario('a look into a hundred and one points', 'versions refused bad-parameter', async (s) => {
+    const points = Array.from({ length: 101 }, (_, n) => `odr-v-${n}=${OTHER_ID}`).join();
+    await s.run('versions', { points, path64: base64('f') });
+  }),
+
+  scenario('changes that nobody asked for are asked for', 'changes ok | submitted ', async (s) => {
+    looked(s);
+    await changes(s);
+  }),
+  scenario('changes that are being computed', 'changes ok | pending ', async (s) => {
+    looked(s);
+    s.settings({ '*': { diffMs: 60_000 } });
+    await changes(s);
+    await changes(s);
+  }),
+  scenario('the changes between two points', 'changes ok | done -R+M', async (s) => {
+    s.bucket('prod');
+    s.change('prod', put('f'), put('kept "q" \\ ü\tx'), put('gone'));
+    s.snapshot(SOURCE, POINTS[0]);
+    s.change('prod', put('f', 20), { op: 'mv', path: 'kept "q" \\ ü\tx', to: 'moved\n"ö"' }, put('new*'), {
+      op: 'rm',
+      path: 'gone',
+    });
+    s.snapshot(SOURCE, POINTS[1]);
+    await changes(s);
+    await changes(s);
+  }),
+  scenario('no changes between two points', 'changes ok | done ', async (s) => {
+    s.bucket('prod');
+    s.snapshot(SOURCE, POINTS[0]);
+    s.snapshot(SOURCE, POINTS[1]);
+    await changes(s);
+    await changes(s);
+  }),
+  scenario('changes page by page', 'changes ok | done +++', async (s) => {
+    s.bucket('prod');
+    s.snapshot(SOURCE, POINTS[0]);
+    s.change('prod', ...Array.from({ length: 8 }, (_, n) => put(`f${n}`)));
+    s.snapshot(SOURCE, POINTS[1]);
+    await changes(s, { limit: '5' });
+    await changes(s, { limit: '5' });
+    await changes(s, { limit: '5', token: s.answers.at(-1)?.data.next });
+  }),
+  scenario('changes from a page that nobody named', 'changes refused token-refused', async (s) => {
+    looked(s);
+    await changes(s);
+    await changes(s, { token: '3' });
+  }),
+  scenario('changes that cannot be told', 'changes ok | failed ', async (s) => {
+    looked(s);
+    s.fault({ kind: 'diff-fails', service: 'prod', reason: 'the "reason"' });
+    await changes(s);
+    s.later(60_000);
+    await changes(s);
+  }),
+  scenario('changes since a point that is another snapshot', 'changes refused base-other', async (s) => {
+    looked(s);
+    await changes(s, { baseSourceId: OTHER_ID });
+  }),
+  scenario('changes until a point that is another snapshot', 'changes refused target-other', async (s) => {
+    looked(s);
+    await changes(s, { targetId: OTHER_ID });
+  }),
+  scenario('changes since a point that is not there', 'changes refused base-missing', async (s) => {
+    looked(s);
+    await changes(s, { base: 'odr-v-0' });
+  }),
+  scenario('changes until a point that is deleted', 'changes refused target-missing', async (s) => {
+    looked(s);
+    const targetId = s.id(SOURCE, POINTS[1]);
+    s.ozone('sh', 'snapshot', 'delete', SOURCE, POINTS[1]);
+    await changes(s, { targetId });
+  }),
+  scenario('changes in a bucket that is not there', 'changes refused source-missing', async (s) => {
+    await s.run('changes', { base: 'odr-a', baseSourceId: OTHER_ID, target: 'odr-b', targetId: OTHER_ID, limit: '1' });
+  }),
+  scenario('changes while the cluster is away', 'changes unreachable connection', async (s) => {
+    looked(s);
+    const ids = { baseSourceId: s.id(SOURCE, POINTS[0]), targetId: s.id(SOURCE, POINTS[1]) };
+    s.fault(away);
+    await s.run('changes', { base: POINTS[0], target: POINTS[1], limit: '1', ...ids });
+  }),
+  ...['0', '101'].map((limit) =>
+    scenario(`changes, ${limit} on a page`, 'changes refused bad-parameter', async (s) => {
+      await s.run('changes', { base: 'odr-a', baseSourceId: OTHER_ID, target: 'odr-b', targetId: OTHER_ID, limit });
+    }),
+  ),
+];
+
 export const scenarios: readonly Scenario[] = [
   ...surveys,
   ...envelopes,
@@ -1532,5 +1767,6 @@ export const scenarios: readonly Scenario[] = [
   ...tidying,
   ...deleting,
   ...narrowings,
+  ...looks,
   ...inputs,
 ];

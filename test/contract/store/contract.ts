@@ -5,6 +5,7 @@ import type { Decision, RunStep } from '../../../functions/core/domain/ledger.ts
 import {
   BucketRef,
   ClusterName,
+  drillPair,
   type PairId,
   PolicyName,
   pairId,
@@ -12,9 +13,10 @@ import {
 } from '../../../functions/core/domain/names.ts';
 import { EdgeParameters, type Operation } from '../../../functions/core/domain/operation.ts';
 import { PlanHash, type Removal } from '../../../functions/core/domain/retention.ts';
-import { type EpochMs, epochMs, seconds } from '../../../functions/core/domain/units.ts';
+import { Bytes, type EpochMs, epochMs, seconds } from '../../../functions/core/domain/units.ts';
 import type { Ledger, OperationStore } from '../../../functions/core/ports.ts';
 import type { DecisionLog } from '../../fixtures/memory-store.ts';
+import { restoreHistory } from '../../unit/planner/restore-world.ts';
 import { historyOf, operationOf, slot } from '../../unit/planner/world.ts';
 
 export interface Stores extends DecisionLog {
@@ -211,6 +213,79 @@ export const describeStores = (engine: string, open: () => Promise<Stores>): voi
       ]);
     });
 
+    it('a run that writes a point leaves the drill alone that it passed', async () => {
+      const pair = freshPair();
+      const [point] = historyOf({ source: 'a*', replica: 'a*' }).points;
+      if (!point) throw new Error('there is a point');
+      await ledger.putPoint(pair, point);
+      const drilled = {
+        at: slot,
+        from: 'replica',
+        files: 1,
+        bytes: Bytes.parse(3),
+        bytesCopied: Bytes.parse(3),
+        copySeconds: seconds(2),
+        seconds: seconds(9),
+        level: 'full',
+      } as const;
+      expect(await ledger.changePoint(pair, point, { drilled })).toEqual({ ...point, drilled, revision: 1 });
+      await ledger.putPoint(pair, { ...point, state: 'differs', drilled: null });
+      expect(await ledger.livingPoints(pair)).toEqual([{ ...point, state: 'differs', drilled, revision: 1 }]);
+      // Somebody who saw it before the drill passed does not take that back.
+      expect(await ledger.changePoint(pair, point, { drilled: null })).toBeUndefined();
+    });
+
+    it('a confirmed plan serves one run, as often as that is opened', async () => {
+      const pair = freshPair();
+      const plan = PlanHash.parse(sha256(pair));
+      const other = RunId.parse(`${pair}#restore.nightly#20261120t020001z`);
+      expect(await ledger.usePlan(plan, runOf(pair), at(0))).toBe(true);
+      expect(await ledger.usePlan(plan, runOf(pair), at(5))).toBe(true);
+      expect(await ledger.usePlan(plan, other, at(6))).toBe(false);
+      expect(await ledger.usePlan(plan, runOf(pair), at(7))).toBe(true);
+      expect(await ledger.usePlan(PlanHash.parse(sha256(`${pair} 2`)), other, at(8))).toBe(true);
+    });
+
+    it('of two runs that use one plan at once one may', async () => {
+      const pair = freshPair();
+      const plan = PlanHash.parse(sha256(pair));
+      const runs = [1, 2].map((n) => RunId.parse(`${pair}#restore.nightly#20261120t02000${n}z`));
+      const both = await Promise.all(runs.map((run) => ledger.usePlan(plan, run, at(0))));
+      expect(both.filter((it) => it)).toHaveLength(1);
+      expect(await Promise.all(runs.map((run) => ledger.usePlan(plan, run, at(1))))).toEqual(both);
+    });
+
+    it('a scratch bucket is known until it is removed, by whoever holds the drills of its bucket', async () => {
+      const pair = drillPair(cluster, BucketRef.parse(`sales/drilled-${count}`));
+      const runId = RunId.parse(`${pair}#drill.nightly#20261120t020000z`);
+      const lease = await ledger.takeLease(await ledger.loadPair(pair), { runId, execution: 'one' }, expires);
+      if (!lease) throw new Error('the lease was free');
+      const scratch = {
+        cluster,
+        bucket: BucketRef.parse('sales/odr-drill-20261120t020000z-01234567'),
+        runId,
+        since: slot,
+        created: null,
+      };
+      expect((await ledger.loadPair(pair)).scratch).toBeNull();
+      await ledger.changePair(pair, lease.token, { scratch });
+      await ledger.changePair(pair, lease.token, { scratch: { ...scratch, created: '2026-11-20T02:00:01.000Z' } });
+      await ledger.releaseLease(pair, lease.token);
+      const next = await ledger.takeLease(await ledger.loadPair(pair), { runId, execution: 'two' }, expires);
+      expect((await ledger.loadPair(pair)).scratch).toMatchObject({ created: '2026-11-20T02:00:01.000Z' });
+      await expect(ledger.changePair(pair, lease.token, { scratch: null })).rejects.toMatchObject(lost);
+      await ledger.changePair(pair, next?.token ?? 0, { scratch: null });
+      expect((await ledger.loadPair(pair)).scratch).toBeNull();
+    });
+
+    it('a run keeps what it restores, and its end', async () => {
+      const { history } = restoreHistory({ target: 'in-place', confirmed: { replaced: 3 } });
+      const pair = freshPair();
+      const run = { ...history.run, runId: RunId.parse(`${pair}#restore.nightly#20261120t020000z`), pair };
+      await ledger.putRun(run);
+      expect((await ledger.loadRun(run.runId))?.run).toEqual(run);
+    });
+
     it('a retired point is no living one, and cannot be changed', async () => {
       const pair = freshPair();
       const { points } = historyOf({ source: 'a* b*', replica: 'a* b*' });
@@ -254,8 +329,10 @@ export const describeStores = (engine: string, open: () => Promise<Stores>): voi
       expect((await Promise.all([put(), put()])).filter((it) => it)).toHaveLength(1);
       const next = await ledger.loadPolicyState(seen.policy);
       expect(next).toEqual({ policy: 'nightly', revision: 1, versions: [version] });
-      expect(await ledger.putPolicyState(next)).toBe(true);
+      const turns = [{ bucket: BucketRef.parse('sales/orders'), since: slot, asked: null }];
+      expect(await ledger.putPolicyState({ ...next, turns })).toBe(true);
       expect(await ledger.putPolicyState(next)).toBe(false);
+      expect(await ledger.loadPolicyState(seen.policy)).toEqual({ ...next, revision: 2, turns });
     });
   });
 

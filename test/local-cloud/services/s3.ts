@@ -102,7 +102,9 @@ export class S3 {
       return this.#list(bucket, search);
     }
     for (const name of search.keys()) {
-      if (name !== 'x-id') throw new AwsError('NotImplemented', `S3 ${method} with ${name}`, { status: 501 });
+      // The rest is what a presigned address is signed with.
+      if (name !== 'x-id' && !/^x-amz-/i.test(name))
+        throw new AwsError('NotImplemented', `S3 ${method} with ${name}`, { status: 501 });
     }
     switch (method) {
       case 'PUT': {

@@ -3,14 +3,18 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { dynamoLedger } from '../../../functions/adapters/dynamodb/ledger.ts';
+import { knownPairs } from '../../../functions/adapters/dynamodb/pairs.ts';
 import { dynamoRecords } from '../../../functions/adapters/dynamodb/records.ts';
 import { explain } from '../../../functions/cli/explain.ts';
+import { openTable } from '../../../functions/cli/options.ts';
 import { BucketPage, PointPage } from '../../../functions/core/domain/explanation.ts';
 import type { RunStep } from '../../../functions/core/domain/ledger.ts';
+import { BucketRef, drillPair, targetPair } from '../../../functions/core/domain/names.ts';
 import type { PolicyVersion } from '../../../functions/core/domain/retention.ts';
 import { epochMs } from '../../../functions/core/domain/units.ts';
 import { createTable, startDynalite } from '../../fixtures/table.ts';
 import { BUCKET, HOUR, idOf, lineageOf, nameOf, now, PLAN, policyText } from '../planner/lineage-world.ts';
+import { operationOf } from '../planner/world.ts';
 
 const RETENTION = `    retention:
       zone: UTC
@@ -50,6 +54,7 @@ beforeAll(async () => {
     previous: 'x',
     pins: 'w',
     holds: 'v',
+    drilled: 'x:50',
     removals: 'u:condemned',
     run: {
       status: 'failed',
@@ -70,6 +75,30 @@ beforeAll(async () => {
   await ledger.changePair(pair, lease?.token ?? 0, { base: facts.pair.base, previousBase: facts.pair.previousBase });
   await ledger.releaseLease(pair, lease?.token ?? 0);
   for (const point of facts.points) await ledger.putPoint(pair, point);
+  // A drill and a restore hold pairs of their own.
+  const runOf = facts.lastRun?.runId as never;
+  const drills = drillPair(facts.policy.source.name, BUCKET);
+  const drilling = await ledger.takeLease(await ledger.loadPair(drills), { runId: runOf, execution: 'arn:drill' }, now);
+  await ledger.changePair(drills, drilling?.token ?? 0, {
+    scratch: {
+      cluster: 'dr' as never,
+      bucket: BucketRef.parse('sales/odr-drill-x'),
+      runId: runOf,
+      since: epochMs(now - 3 * HOUR),
+      created: null,
+    },
+  });
+  await ledger.releaseLease(drills, drilling?.token ?? 0);
+  const target = targetPair(facts.policy.source.name, BUCKET);
+  const restoring = await ledger.takeLease(
+    await ledger.loadPair(target),
+    { runId: runOf, execution: 'arn:restore' },
+    now,
+  );
+  await ledger.changePair(target, restoring?.token ?? 0, {
+    dirtySince: { operation: operationOf(1), at: epochMs(now - 2 * HOUR) },
+  });
+  await ledger.releaseLease(target, restoring?.token ?? 0);
   const [deleted] = lineageOf({ points: 'a*', removals: 'a:deleted' }).points;
   const gone = deleted && { ...deleted, name: `${nameOf('a')}0` as never, replica: null };
   if (!facts.lastRun || !gone) throw new Error('the world has a run and a deleted point');
@@ -118,6 +147,18 @@ describe('npm run explain -- <bucket>', () => {
     );
     expect(out).toContain('failed 4 d 9 h ago with ReplicaUnreachable: dr does not answer');
     expect(out).toContain(`dr: ofs://dr-om/${BUCKET}/.snapshot/${nameOf('y')}`);
+    expect(out).toContain(`a restore into ${BUCKET} on prod that began 2 h ago was never proved equal`);
+    expect(out).toContain(
+      'the scratch bucket sales/odr-drill-x on dr of a drill that began 3 h ago may still be there',
+    );
+    expect(out).toContain(
+      `all of ${nameOf('y')} (90 files, 123.5 kB): about 52 s, which is within the RTO of 4 h; measured by the drill of ${nameOf('x')} (3 GB in 100 s)`,
+    );
+    expect(out).toContain(
+      `last drill that passed: ${nameOf('x')}, drilled 2026-11-28T10:00:00Z, restored from the replica in 100 s and equal by full, 2 d 2 h ago`,
+    );
+    expect(out).toContain('the policy has no drills');
+    expect(out).toContain('  verified, drilled  ');
     expect(out).toMatch(/prod: keepLast 3/);
     expect(out).toMatch(/deletes \d+ snapshots?, lets \d+ wait/);
     expect(out).toContain('the newest 20 of 26; --all shows every one');
@@ -184,6 +225,12 @@ describe('npm run explain -- <bucket> --point <name>', () => {
     const page = PointPage.parse(JSON.parse((await run(BUCKET, '--point', `${nameOf('a')}0`, '--json')).out));
     expect(page).toMatchObject({ kind: 'point', deleted: true, history: [{ at: now }] });
   });
+});
+
+it('what a restore or a drill holds is no bucket of the ledger', async () => {
+  const table = openTable({ endpoint, region: 'eu-central-1' });
+  expect((await knownPairs(table)).pairs).toEqual([lineageOf({ points: '' }).pair.pair]);
+  table.client.destroy();
 });
 
 describe('what is not there', () => {

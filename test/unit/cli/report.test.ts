@@ -15,7 +15,7 @@ import { parseMonth } from '../../../functions/cli/report/month.ts';
 import { type Link, nextEntry } from '../../../functions/core/domain/chain.ts';
 import type { RecoveryPoint } from '../../../functions/core/domain/ledger.ts';
 import { PairId, runId, snapshotName } from '../../../functions/core/domain/names.ts';
-import type { Happening } from '../../../functions/core/domain/record.ts';
+import { type Happening, ONLY_PLANNED } from '../../../functions/core/domain/record.ts';
 import type { PolicyVersion } from '../../../functions/core/domain/retention.ts';
 import { type EpochMs, epochMs, seconds } from '../../../functions/core/domain/units.ts';
 import { problemsOfMarkup } from '../../demo/markup.ts';
@@ -373,7 +373,38 @@ describe('the report of a bucket', () => {
     expect(reportBucket(bucket({ links }), month).runs).toEqual({
       backup: { succeeded: 1, failed: 0 },
       prune: { succeeded: 0, failed: 1 },
+      restore: { succeeded: 0, failed: 0 },
+      drill: { succeeded: 0, failed: 0 },
     });
+  });
+
+  it('tells of each restore and each drill, and of none that only made a plan', () => {
+    const of = (workflow: 'restore' | 'drill', status: 'succeeded' | 'failed', summary: string): Happening => ({
+      kind: 'run-ended',
+      workflow,
+      runId: run,
+      status,
+      summary,
+      startedAt: start,
+      steps: 5,
+    });
+    const links = chainOf([
+      [hours(1), 'd1', of('drill', 'succeeded', `${name} drilled`)],
+      [hours(2), 'd2', of('drill', 'failed', 'RestoreDiffers: 1 missing')],
+      [hours(3), 'r1', of('restore', 'succeeded', `${ONLY_PLANNED}: replaces 3 files`)],
+      [hours(4), 'r2', of('restore', 'succeeded', '3 paths restored')],
+      [epochMs(end + 1), 'd3', of('drill', 'succeeded', 'later')],
+    ]);
+    const report = reportBucket(bucket({ links }), month);
+    expect(report).toMatchObject({
+      runs: { drill: { succeeded: 1, failed: 1 }, restore: { succeeded: 1, failed: 0 } },
+      drills: 1,
+      drilled: [{ at: new Date(hours(1)).toISOString(), summary: `${name} drilled` }],
+      restored: [{ summary: '3 paths restored' }],
+      failures: [{ summary: 'RestoreDiffers: 1 missing' }],
+    });
+    const html = reportHtml(reportOf(report), 'f'.repeat(64));
+    for (const text of ['1 passed, 1 failed', `${name} drilled`, '3 paths restored']) expect(html).toContain(text);
   });
 
   it('tells the decisions of people in their words, what differed, and what a policy asks less of', () => {
@@ -400,7 +431,7 @@ describe('the report of a bucket', () => {
     expect(told.weakenings).toMatchObject([{ change: 'rpo 4h to 8h' }]);
   });
 
-  it('counts drills of later versions, and says what it cannot read', () => {
+  it('says what it cannot read, of later versions', () => {
     const drill = { kind: 'drill' } as never;
     const text = JSON.stringify({
       schema: 1,
@@ -412,7 +443,7 @@ describe('the report of a bucket', () => {
       previous: '0'.repeat(64),
     });
     const told = reportBucket(bucket({ links: [{ n: 1, text, hash: sha256(text) }] }), month);
-    expect(told).toMatchObject({ drills: 1, unreadable: 1 });
+    expect(told).toMatchObject({ drills: 0, unreadable: 1 });
     expect(reportBucket(bucket({}), month)).toMatchObject({ drills: 0, unreadable: 0 });
   });
 

@@ -4,7 +4,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { loadPolicies, parsePolicies, policyJsonSchema } from '../../../cdk/config/load-policies.ts';
-import { PolicyFile, resolvePolicies } from '../../../functions/core/domain/policy.ts';
+import { Policy, PolicyFile, resolvePolicies } from '../../../functions/core/domain/policy.ts';
 import { DrError } from '../../../functions/core/errors.ts';
 
 const config = fileURLToPath(new URL('../../../cdk/config/', import.meta.url));
@@ -56,6 +56,11 @@ describe('samples', () => {
     };
     const content = parse(readFileSync(`${config}samples/every-field.yaml`, 'utf8'));
     expect(missing(policyJsonSchema() as Schema, content, 'file')).toEqual([]);
+  });
+
+  it.each(samples(`${config}samples`))('%s: what a function reads of it is what was resolved', (name) => {
+    const resolved = resolvePolicies(loadPolicies(`${config}samples/${name}`));
+    expect(resolved.map((it) => Policy.parse(JSON.parse(JSON.stringify(it))))).toEqual(resolved);
   });
 
   it('a folder without samples is an error and not a pass', () => {

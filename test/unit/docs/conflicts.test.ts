@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { ConflictKind } from '../../../functions/core/domain/backup-step.ts';
-import { ERROR_FAMILIES, ERROR_NAMES } from '../../../functions/core/errors.ts';
+import { ERROR_FAMILIES, ERROR_NAMES, type ErrorName } from '../../../functions/core/errors.ts';
 import { conflict } from '../../../functions/core/planner/steps.ts';
 
 const page = (path: string): string =>
@@ -43,23 +43,87 @@ describe('the README', () => {
   });
 });
 
-describe('the runbook of a failed backup', () => {
-  /** Ends of other workflows, bugs, and what is answered without failing. */
-  const elsewhere: readonly string[] = [
-    ...ERROR_FAMILIES.config,
-    ...ERROR_FAMILIES.conflict,
-    'EventInvalid',
-    'ItemInvalid',
-    'BucketsFailed',
-    'NotConfirmed',
-    'PruneRefused',
-    'ChangedMeanwhile',
-  ];
+/** What only bugs, deployments and other workflows end with, and what is answered without failing. */
+const NOT_OF_RUNS: readonly ErrorName[] = [
+  'EnvMissing',
+  'ItemInvalid',
+  'SlotAlreadyDone',
+  'BucketsFailed',
+  'PruneRefused',
+];
+/** What is said of two sides that are compared or copied to each other. */
+const OF_BACKUPS: readonly ErrorName[] = [
+  'SourceUnreachable',
+  'ReplicaUnreachable',
+  'NoCommonPoint',
+  'Diverged',
+  'ReplicaNotOurs',
+  'ReplicaChanged',
+  'SourceReplaced',
+  'AnomalousChange',
+  'SourceMissing',
+  'ReplicaMissing',
+  'DiffFailed',
+  'ReplicaDiffers',
+];
+const OF_RESTORES: readonly ErrorName[] = [
+  'PointGone',
+  'PathsNotFound',
+  'QuotaExceeded',
+  'ScratchNotRemoved',
+  'RestoreConflicts',
+  'TargetNotOurs',
+  'RestoreDiffers',
+  'RestoreTooSlow',
+];
 
-  it('tells of every error that a backup ends with whom to turn to, and of no other', () => {
-    const told = tableOf(page('docs/runbooks/backup-failed.md'), 'error').flatMap(([names = '']) =>
-      [...names.matchAll(/`([A-Za-z]+)`/g)].map(([, name]) => name),
+describe('the runbook', () => {
+  const told = (name: string, heading: string): readonly string[] =>
+    tableOf(page(`docs/runbooks/${name}.md`), heading).flatMap(([names = '']) =>
+      [...names.matchAll(/`([A-Za-z]+)`/g)].map(([, error = '']) => error),
     );
-    expect(told.toSorted()).toEqual(ERROR_NAMES.filter((name) => !elsewhere.includes(name)).toSorted());
+
+  it.each<[string, string, readonly ErrorName[]]>([
+    [
+      'backup-failed',
+      'error',
+      [
+        ...ERROR_FAMILIES.config,
+        ...ERROR_FAMILIES.conflict,
+        'EventInvalid',
+        'NotConfirmed',
+        'ChangedMeanwhile',
+        ...OF_RESTORES,
+      ],
+    ],
+    ['restore-failed', 'error of a restore', [...OF_BACKUPS, 'ScratchNotRemoved', 'RestoreTooSlow']],
+    [
+      'drill-failed',
+      'error of a drill',
+      // A drill overwrites nothing, and restores all of a point into an empty bucket without a quota.
+      [
+        ...OF_BACKUPS,
+        'NotConfirmed',
+        'PathsNotFound',
+        'RestoreConflicts',
+        'QuotaExceeded',
+        'SnapshotFailed',
+        'BudgetExceeded',
+      ],
+    ],
+  ])('%s tells of every error that its run ends with whom to turn to, and of no other', (name, heading, others) => {
+    const elsewhere = new Set<string>([...NOT_OF_RUNS, ...others]);
+    expect(told(name, heading).toSorted()).toEqual(ERROR_NAMES.filter((it) => !elsewhere.has(it)).toSorted());
+  });
+
+  it('restore-failed and drill-failed tell of every error that the code of restores names', () => {
+    const code = ['planner/decide-restore', 'use-cases/open-restore', 'use-cases/decide-restore']
+      .map((file) => page(`functions/core/${file}.ts`))
+      .join('\n');
+    const named = ERROR_NAMES.filter((it) => code.includes(`'${it}'`));
+    expect(named.length).toBeGreaterThan(10);
+    const both = [...told('restore-failed', 'error of a restore'), ...told('drill-failed', 'error of a drill')];
+    // A run that is done is passed over, which is no failure.
+    expect(named.filter((it) => it !== 'SlotAlreadyDone' && !both.includes(it))).toEqual([]);
   });
 });

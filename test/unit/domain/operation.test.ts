@@ -63,5 +63,9 @@ it('an operation that was written before there were levels, brakes and detached 
     deleteExtra: 'no',
     exact: 'no',
     targetCreated: '',
+    points: '',
+    path64: '',
+    token: '',
+    limit: '0',
   });
 });

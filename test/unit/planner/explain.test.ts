@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { BucketPage, type Consequence, PointPage, type SideView } from '../../../functions/core/domain/explanation.ts';
+import { BucketRef, RunId } from '../../../functions/core/domain/names.ts';
 import { type Happening, Happening as HappeningForm } from '../../../functions/core/domain/record.ts';
 import { epochMs } from '../../../functions/core/domain/units.ts';
 import { emptiedPeriods, instantText, spanText } from '../../../functions/core/planner/consequences.ts';
 import { explainBucket, explainPoint } from '../../../functions/core/planner/explain.ts';
-import { BUCKET, HOUR, idOf, lineageOf, nameOf, now, PLAN, timeOf, type World } from './lineage-world.ts';
+import { BUCKET, HOUR, idOf, lineageOf, nameOf, now, PLAN, passed, timeOf, type World } from './lineage-world.ts';
 import { operationOf } from './world.ts';
 
 /** The page of a bucket, as it is printed: it fits its schema. */
@@ -67,6 +68,13 @@ describe('what is late or wrong', () => {
   };
   const said = { by: 'Ada', reason: 'a script ran wild', at: now };
   const lease = { runId: lineageOf(week).lastRun?.runId as never, execution: 'arn:run', token: 1 };
+  const scratch = {
+    cluster: 'dr' as never,
+    bucket: BucketRef.parse('sales/odr-drill-x'),
+    runId: lineageOf(week).lastRun?.runId as never,
+    since: epochMs(now - 3 * HOUR),
+    created: null,
+  };
   it.each<[string, Partial<World>, string, string]>([
     ['no run', { run: null }, 'never-ran', 'no backup of this bucket has ever begun'],
     [
@@ -124,12 +132,60 @@ describe('what is late or wrong', () => {
       'not-replicated',
       `2 points are newer and not verified on dr: ${nameOf('z')} (sealed) is the newest`,
     ],
+    [
+      'no drill passed within the span',
+      { within: 48, drilled: 'w:50' },
+      'drill-overdue',
+      `no drill passed in the last 2 d, as the policy promises: the last one was 2 d 2 h ago (${nameOf('w')})`,
+    ],
+    [
+      'none ever did',
+      { within: 48, turn: { since: 50, asked: null } },
+      'drill-overdue',
+      'as the policy promises: none ever did',
+    ],
+    [
+      'the last drill did not pass',
+      { within: 48, drilled: 'w:20', turn: { since: 50, asked: 6 } },
+      'drill-failed',
+      'the drill of the slot 2026-11-30T06:00:00Z has not passed',
+    ],
+    [
+      'a drill left its scratch bucket behind',
+      { drills: { scratch } },
+      'scratch-left',
+      'the scratch bucket sales/odr-drill-x on dr of a drill that began 3 h ago may still be there: the next drill of this bucket removes it',
+    ],
+    [
+      'a restore left the bucket half written',
+      { restore: { dirtySince: { operation: operationOf(1), at: epochMs(now - HOUR) } } },
+      'restore-unproved',
+      `a restore into ${BUCKET} on prod that began 1 h ago was never proved equal: what is there may be half restored`,
+    ],
+    [
+      'a restore is at work',
+      {
+        restore: {
+          lease: { ...lease, expires: epochMs(now + HOUR) },
+          dirtySince: { operation: operationOf(1), at: epochMs(now - HOUR) },
+        },
+      },
+      'restore-open',
+      `a restore into ${BUCKET} on prod is at work (arn:run): its backups wait`,
+    ],
   ])('%s', (_what, more, kind, text) => {
     expect(bucketOf({ ...week, ...more }).troubles).toEqual([{ kind, text: expect.stringContaining(text) }]);
   });
 
   it('says nothing when nothing is', () => {
     expect(bucketOf(week).troubles).toEqual([]);
+    expect(bucketOf({ ...week, within: 48, drilled: 'w:20', turn: { since: 50, asked: 20.5 } }).troubles).toEqual([]);
+    expect(bucketOf({ ...week, within: 48 }).troubles).toEqual([]);
+  });
+
+  it('says nothing of a drill that is at work', () => {
+    const drills = { lease: { ...lease, expires: epochMs(now + HOUR) }, scratch };
+    expect(bucketOf({ ...week, within: 48, turn: { since: 1, asked: 1 }, drills }).troubles).toEqual([]);
   });
 });
 
@@ -160,6 +216,86 @@ describe('how do I get data back?', () => {
     ['there is nothing', { points: '' }, []],
   ])('%s', (_what, world, clusters) => {
     expect(bucketOf(world).copies.map(({ cluster }) => cluster)).toEqual(clusters);
+  });
+});
+
+describe('how long does it take to get it back?', () => {
+  it('as long as the last drill says, of the newest verified point', () => {
+    const { forecast, drills } = bucketOf({ points: 'w* x* y* z', drilled: 'x:50 w:60', within: 72 });
+    expect(forecast).toEqual({
+      name: nameOf('y'),
+      at: timeOf('y'),
+      files: 90,
+      bytes: 123_456,
+      // Of the 100 s of the drill one half is the start, which a bucket that is almost empty takes as well.
+      seconds: 52,
+      objective: 4 * 3600,
+      isWithin: true,
+      basis: `measured by the drill of ${nameOf('x')} (3 GB in 100 s)`,
+    });
+    expect(drills).toMatchObject({
+      last: { point: nameOf('x'), age: 50 * 3600, drill: { from: 'replica', seconds: 100 } },
+      due: now + 22 * HOUR,
+      isScheduled: true,
+    });
+  });
+
+  it('longer than is allowed, by a drill whose point is deleted', () => {
+    const lastDrill = { point: nameOf('a'), drill: passed(5, { files: 90, seconds: (10 * 3600) as never }) };
+    const { forecast, drills } = bucketOf({ points: 'y', local: true, drills: { lastDrill } });
+    expect(forecast).toMatchObject({ seconds: 10 * 3600, objective: 4 * 3600, isWithin: false });
+    expect(forecast?.basis).toBe(`measured by the drill of ${nameOf('a')} (3 GB in 36000 s)`);
+    expect(drills.last?.point).toBe(nameOf('a'));
+  });
+
+  it.each<[string, World, BucketPage['drills'], boolean]>([
+    ['nothing was measured', { points: 'y*' }, { last: null, due: null, isScheduled: false }, true],
+    ['there is nothing', { points: '' }, { last: null, due: null, isScheduled: false }, false],
+    ['its size is not known', { points: 'y', local: true }, { last: null, due: null, isScheduled: false }, false],
+    [
+      'before the first slot of drills',
+      { points: 'y*', within: 48 },
+      { last: null, due: null, isScheduled: true },
+      true,
+    ],
+    [
+      'before the first drill',
+      { points: 'y*', within: 48, turn: { since: 20, asked: null } },
+      { last: null, due: epochMs(now + 28 * HOUR), isScheduled: true },
+      true,
+    ],
+  ])('%s', (_what, world, drills, isForecast) => {
+    const page = bucketOf(world);
+    expect(page.drills).toEqual(drills);
+    expect(page.forecast !== null).toBe(isForecast);
+    if (page.forecast) expect(page.forecast.basis).toMatch(/^assumed to be 20 MB/);
+  });
+
+  it('tells of each point when it was drilled', () => {
+    const { points } = bucketOf({ points: 'x* y*', drilled: 'x:50' });
+    expect(points.map(({ drilled }) => drilled?.at ?? null)).toEqual([null, now - 50 * HOUR]);
+  });
+
+  it('tells of a point what restores and drills of it are on record', () => {
+    const ended = (workflow: 'restore' | 'drill', summary: string): Happening => ({
+      kind: 'run-ended',
+      workflow,
+      runId: RunId.parse('prod/sales/orders#drill#drill.nightly#20261127t060000z'),
+      status: 'succeeded',
+      summary,
+      startedAt: now,
+      steps: 5,
+    });
+    const told = pointOf({ points: 'x* y*' }, 'y', [
+      ended('drill', `${nameOf('y')} drilled: restored from the replica`),
+      ended('restore', `3 paths of ${nameOf('y')}, restored`),
+      ended('drill', `${nameOf('x')} drilled`),
+      ended('drill', `${nameOf('y')}0 drilled`),
+    ]).history.map(({ text }) => text);
+    expect(told).toEqual([
+      `a drill of it succeeded: ${nameOf('y')} drilled: restored from the replica`,
+      `a restore of it succeeded: 3 paths of ${nameOf('y')}, restored`,
+    ]);
   });
 });
 

@@ -1,7 +1,16 @@
 import type { BackupRun, PairState, RecoveryPoint } from '../../../functions/core/domain/ledger.ts';
 import { emptyPair } from '../../../functions/core/domain/ledger.ts';
-import { BucketRef, pairId, runId, SnapshotId, SnapshotName } from '../../../functions/core/domain/names.ts';
+import {
+  BucketRef,
+  drillPair,
+  pairId,
+  runId,
+  SnapshotId,
+  SnapshotName,
+  targetPair,
+} from '../../../functions/core/domain/names.ts';
 import { PolicyFile, resolvePolicies } from '../../../functions/core/domain/policy.ts';
+import { PassedDrill } from '../../../functions/core/domain/restore.ts';
 import { LegalHold, Pin, PlanHash, Removal, type Side } from '../../../functions/core/domain/retention.ts';
 import { epochMs } from '../../../functions/core/domain/units.ts';
 import type { LedgerFacts } from '../../../functions/core/planner/explain.ts';
@@ -46,6 +55,14 @@ export interface World {
   readonly pins?: string;
   readonly holds?: string;
   readonly copying?: string;
+  /** Points that passed a drill, and how many hours before now: `x:24`. */
+  readonly drilled?: string;
+  /** Hours: every bucket is drilled once in so many. */
+  readonly within?: number;
+  readonly drills?: Partial<LedgerFacts['drills']>;
+  /** Hours before now: when drills first saw the bucket, and the last slot that had it drilled. */
+  readonly turn?: { readonly since: number; readonly asked: number | null };
+  readonly restore?: Partial<LedgerFacts['restore']>;
   readonly pair?: Partial<PairState>;
   readonly run?: Partial<BackupRun> | null;
   /** Hours of the policy's objective. */
@@ -63,7 +80,21 @@ export const idOf = (letter: string, side: Side): SnapshotId =>
 const STATES = { '': 'taken', '~': 'sealed', '*': 'verified', '!': 'differs' } as const;
 const words = (text = ''): readonly string[] => text.split(' ').filter((word) => word !== '');
 
-export const policyOf = ({ local, mode, rules = KEEP_THREE, rpo = 26 }: Omit<World, 'points'>) => {
+/** A drill that passed so many hours ago: 90 files and 3 GB from the replica, 40 s of copying in 100 s. */
+export const passed = (hours: number, more: Partial<PassedDrill> = {}): PassedDrill =>
+  PassedDrill.parse({
+    at: now - hours * HOUR,
+    from: 'replica',
+    files: 90,
+    bytes: 3e9,
+    bytesCopied: 3e9,
+    copySeconds: 40,
+    seconds: 100,
+    level: 'full',
+    ...more,
+  });
+
+export const policyOf = ({ local, mode, within, rules = KEEP_THREE, rpo = 26 }: Omit<World, 'points'>) => {
   const retention = rules && {
     zone: 'UTC',
     source: rules,
@@ -86,6 +117,9 @@ export const policyOf = ({ local, mode, rules = KEEP_THREE, rpo = 26 }: Omit<Wor
           mode: mode ?? 'incremental-or-resync',
           objectives: { rpo: `${rpo}h`, rto: '4h' },
           ...(retention ? { retention } : {}),
+          ...(within
+            ? { drills: { cron: '0 6 * * ? *', zone: 'UTC', within: `${within}h`, on: local ? 'source' : 'replica' } }
+            : {}),
         },
       },
     }),
@@ -111,6 +145,7 @@ export const lineageOf = (world: World): LedgerFacts => {
     const state = Object.entries(STATES).find(([sign]) => sign !== '' && token.includes(sign))?.[1] ?? 'taken';
     const marked = words(world.removals).find((it) => it.startsWith(`${letter}:`));
     const removal = marked ? removalOf(Removal.shape.state.parse(marked.slice(2))) : null;
+    const drill = words(world.drilled).find((it) => it.startsWith(`${letter}:`));
     return {
       name: nameOf(letter),
       policy: policy.name,
@@ -139,6 +174,7 @@ export const lineageOf = (world: World): LedgerFacts => {
         source: token.endsWith('-s') ? removalOf('deleted') : removal,
         replica: token.endsWith('-r') ? removalOf('deleted') : null,
       },
+      drilled: drill ? passed(Number(drill.slice(2))) : null,
       revision: 0,
       verification:
         state === 'verified' || state === 'differs'
@@ -188,6 +224,7 @@ export const lineageOf = (world: World): LedgerFacts => {
   const run: BackupRun = {
     schema: 1,
     workflow: 'backup',
+    restore: null,
     runId: runId(pair, policy.name, timeOf(newest)),
     pair,
     bucket: BUCKET,
@@ -215,5 +252,14 @@ export const lineageOf = (world: World): LedgerFacts => {
     points: points.toReversed(),
     settings: settingsInForce(policy, { policy: policy.name, revision: 1, versions: [version] }, now),
     lastRun: world.run === null ? null : run,
+    drills: { ...emptyPair(drillPair(policy.source.name, BUCKET)), ...world.drills },
+    turn: world.turn
+      ? {
+          bucket: BUCKET,
+          since: epochMs(now - world.turn.since * HOUR),
+          asked: world.turn.asked === null ? null : epochMs(now - world.turn.asked * HOUR),
+        }
+      : null,
+    restore: { ...emptyPair(targetPair(policy.source.name, BUCKET)), ...world.restore },
   };
 };

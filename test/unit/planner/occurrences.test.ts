@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Schedule } from '../../../functions/core/domain/policy.ts';
 import { epochMs } from '../../../functions/core/domain/units.ts';
-import { occurrences, slotsOf } from '../../../functions/core/planner/occurrences.ts';
+import { longestGap, occurrences, slotsOf } from '../../../functions/core/planner/occurrences.ts';
 
 const at = (text: string) => epochMs(Date.parse(text));
 const minutes = (instants: readonly number[]) =>
@@ -128,5 +128,23 @@ describe('where the clock is changed', () => {
     expect(due('0 12 * * ? *', '2011-12-28T12:00Z', 3, 'Pacific/Apia')).toBe(
       '2011-12-28T22:00 2011-12-29T22:00 2011-12-30T22:00',
     );
+  });
+});
+
+describe('the longest time between two slots', () => {
+  const HOUR = 3_600_000;
+  it.each([
+    ['every day', '0 2 * * ? *', 24],
+    ['several times a day', '0 8-18/2 * * ? *', 14],
+    ['several times an hour', '0/20 * * * ? *', 1 / 3],
+    ['on weekdays, over the weekend', '0 6,18 ? * MON-FRI *', 60],
+    ['every week', '0 6 ? * SAT *', 168],
+    ['every month', '0 6 1 * ? *', 31 * 24],
+    ['every year', '0 6 1 1 ? *', 366 * 24],
+    ['in some years only', '0 6 * * ? 2030-2032', 24],
+    ['once in a while', '0 6 29 2 ? *', (4 * 365 + 1) * 24],
+    ['never', '0 6 31 2 ? *', Infinity],
+  ])('%s', (_sentence, cron, hours) => {
+    expect(longestGap(cron) / HOUR).toBeCloseTo(hours, 9);
   });
 });

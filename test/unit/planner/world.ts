@@ -164,6 +164,7 @@ const pointOf = (token: string, state: RecoveryPoint['state'], of: BackupRun): R
   pins: [],
   holds: [],
   removal: { source: null, replica: null },
+  drilled: null,
   revision: 0,
   verification:
     state === 'verified' || state === 'differs'
@@ -189,6 +190,7 @@ export const historyOf = (world: World): RunHistory => {
   const run: BackupRun = {
     schema: 1,
     workflow: 'backup',
+    restore: null,
     runId: runId(pair, policy.name, slot),
     pair,
     bucket,
@@ -244,6 +246,8 @@ export const historyOf = (world: World): RunHistory => {
             proved: owned !== 'claimed',
           },
     pinned: null,
+    scratch: null,
+    lastDrill: null,
     copies: (world.after ?? []).flatMap(([decision, observed], index) => {
       if (decision.kind !== 'replicate' || !decision.target || !decision.mode) return [];
       const n = (world.surveys ?? 1) + index;

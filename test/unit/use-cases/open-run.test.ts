@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { dynamoLedger } from '../../../functions/adapters/dynamodb/ledger.ts';
-import { emptyPair, type PairState } from '../../../functions/core/domain/ledger.ts';
-import { BucketRef, pairId, RunId } from '../../../functions/core/domain/names.ts';
+import { emptyPair, type PairState, type RecoveryPoint } from '../../../functions/core/domain/ledger.ts';
+import { BucketRef, drillPair, pairId, RunId } from '../../../functions/core/domain/names.ts';
+import { Drills } from '../../../functions/core/domain/policy.ts';
 import { Retention } from '../../../functions/core/domain/retention.ts';
 import { epochMs, seconds } from '../../../functions/core/domain/units.ts';
 import type { Ledger, Records } from '../../../functions/core/ports.ts';
@@ -10,6 +11,7 @@ import { openRun } from '../../../functions/core/use-cases/open-run.ts';
 import { memoryRecords } from '../../fixtures/memory-records.ts';
 import { memoryLedger } from '../../fixtures/memory-store.ts';
 import { createTable, startDynalite } from '../../fixtures/table.ts';
+import { lineageOf, passed } from '../planner/lineage-world.ts';
 import { policyOf, slot } from '../planner/world.ts';
 
 let engine: Awaited<ReturnType<typeof startDynalite>>;
@@ -211,6 +213,107 @@ describe('the fleet', () => {
       await changed(records, () => ({ putPolicyState: () => Promise.reject(new Error('killed')) }));
       expect(await records.read(pairOf(bucket(0)))).toHaveLength(3);
       expect(await records.read(pairOf(bucket(50)))).toHaveLength(2);
+    });
+  });
+
+  describe('of drills', () => {
+    const buckets = Array.from({ length: 60 }, (_, n) => BucketRef.parse(`sales/orders-${n}`));
+    const policy = {
+      ...policyOf('incremental'),
+      buckets,
+      drills: { ...Drills.parse({ cron: '0 2 * * ? *', zone: 'Etc/UTC' }), within: seconds(30 * 86_400) },
+    };
+    const pairOf = (of: BucketRef) => pairId(policy.source.name, of, policy.replica?.name ?? null);
+    const verified = (at: number): RecoveryPoint => {
+      const [point] = lineageOf({ points: 'z*' }).points;
+      if (!point) throw new Error('the world has a point');
+      return { ...point, source: { ...point.source, created: epochMs(at) } };
+    };
+    const world = async (changes: Partial<Ledger> = {}) => {
+      const ledger = { ...memoryLedger(), ...changes };
+      for (const bucket of buckets) await ledger.putPoint(pairOf(bucket), verified(slot - 3600_000));
+      const expandAt = async (day: number, of = policy) => {
+        const at = epochMs(slot + day * 86_400_000);
+        const deps = { policies: [of], ledger, records: memoryRecords(), clock: { now: () => at } };
+        const request = { policy: 'nightly', slot: new Date(at).toISOString(), work: 'drill' };
+        return (await expandPolicy(deps)({ request, startedAt: '2026-11-20T02:00:07Z' })).runs;
+      };
+      /** A drill of the bucket passes: its point says so. */
+      const pass = async (bucket: string, day: number) => {
+        const pair = pairOf(BucketRef.parse(bucket));
+        const [point] = await ledger.livingPoints(pair);
+        const drilled = { ...passed(0), at: epochMs(slot + day * 86_400_000 + 40_000) };
+        if (point) await ledger.changePoint(pair, point, { drilled });
+      };
+      return { ledger, expandAt, pass };
+    };
+    const named = (runs: readonly { readonly bucket: string }[]) => runs.map(({ bucket }) => bucket);
+
+    it('starts the drills of the buckets whose turn it is, under names of their own', async () => {
+      const { expandAt } = await world();
+      const runs = await expandAt(0);
+      expect(runs).toMatchObject([{ work: 'drill', bucket: 'sales/orders-0' }, { bucket: 'sales/orders-1' }]);
+      for (const { name } of runs) expect(name).toMatch(/^drill-nightly-20261120t020000z-[0-9a-f]{12}$/);
+    });
+
+    it('starts the same ones when the slot comes again, also once they have passed', async () => {
+      const { expandAt, pass } = await world();
+      const first = await expandAt(0);
+      for (const { bucket } of first) await pass(bucket, 0);
+      expect(await expandAt(0)).toEqual(first);
+    });
+
+    it('comes to every bucket within the span', async () => {
+      const { expandAt, pass } = await world();
+      const seen = new Set<string>();
+      for (let day = 0; day < 30; day++)
+        for (const bucket of named(await expandAt(day))) {
+          seen.add(bucket);
+          await pass(bucket, day);
+        }
+      expect(seen.size).toBe(60);
+      expect(named(await expandAt(30))).toContain('sales/orders-10');
+    });
+
+    it('remembers a drill whose point is deleted', async () => {
+      const { ledger, expandAt } = await world();
+      const pair = drillPair(policy.source.name, buckets[0] ?? BucketRef.parse(''));
+      const seen = await ledger.loadPair(pair);
+      const runOf = RunId.parse('prod/sales/orders#dr#nightly#20261120t020000z');
+      const lease = await ledger.takeLease(seen, { runId: runOf, execution: 'one' }, epochMs(slot + 1));
+      await ledger.changePair(pair, lease?.token ?? 0, {
+        lastDrill: { point: verified(slot).name, drill: { ...passed(0), at: slot } },
+      });
+      expect(named(await expandAt(1))).not.toContain('sales/orders-0');
+    });
+
+    it('goes on when a backup notes a version at the same moment, and gives up when that never ends', async () => {
+      let refused = 0;
+      const inner = memoryLedger();
+      const { expandAt } = await world({
+        ...inner,
+        putPolicyState: async (state) => {
+          if (!state.turns || refused++ >= 2) return inner.putPolicyState(state);
+          await inner.putPolicyState({ ...state, turns: [] });
+          return false;
+        },
+      });
+      expect(await expandAt(0)).toHaveLength(2);
+      expect(refused).toBe(3);
+      const { expandAt: never } = await world({ putPolicyState: async ({ turns }) => turns === undefined });
+      await expect(never(0)).rejects.toThrow(/^others write the state of the policy nightly/);
+    });
+
+    it('leaves alone what was never backed up', async () => {
+      const { expandAt } = await world({ livingPoints: async () => [] });
+      expect(await expandAt(0)).toEqual([]);
+    });
+
+    it('of a policy without drills is refused', async () => {
+      const { expandAt } = await world();
+      await expect(expandAt(0, { ...policy, drills: null as never })).rejects.toThrow(
+        'the policy nightly has no drills',
+      );
     });
   });
 

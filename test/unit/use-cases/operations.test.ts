@@ -12,6 +12,7 @@ import { settleOperation } from '../../../functions/core/use-cases/settle-operat
 import { startOperation } from '../../../functions/core/use-cases/start-operation.ts';
 import { sweepOperations } from '../../../functions/core/use-cases/sweep-operations.ts';
 import { memoryRecords } from '../../fixtures/memory-records.ts';
+import { memorySelections } from '../../fixtures/memory-store.ts';
 import { createTable, startDynalite } from '../../fixtures/table.ts';
 import { historyOf, slot, targetOf } from '../planner/world.ts';
 
@@ -140,6 +141,7 @@ const start = (blastRadius: 'observe' | 'protect' = 'observe') =>
     operations,
     edge: outside.edge,
     callbacks: outside.executions,
+    selections: memorySelections(),
     clock,
     document: { name: 'document', blastRadius },
   });

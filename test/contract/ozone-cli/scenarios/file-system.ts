@@ -147,6 +147,81 @@ export const fileSystemScenarios: readonly Scenario[] = [
     },
   },
   {
+    name: 'a stat in a snapshot has length, time in milliseconds and type, as a listing has them',
+    async play(stage) {
+      await stage.change('prod', { op: 'text', path: 'a/f', content: 'abc' }, { op: 'text', path: 'e', content: '' });
+      await stage.snapshots('prod', 's-1');
+      await stage.change('prod', { op: 'text', path: 'a/f', content: 'longer' }, { op: 'rm', path: 'e' });
+      const at = (path: string) => stage.ofs('prod', `.snapshot/s-1/${path}`);
+      const ran = await stage.fs('-stat', '%b %Y %F', at('a/f'), at('e'), at('a'));
+      expect(ran).toMatchObject({ exit: 0, stderr: '' });
+      const listed = JSON.parse((await stage.sh('key', 'list', '--all', '-p', '.snapshot/s-1/', stage.o3())).stdout);
+      const timeOf = (path: string) =>
+        Date.parse(
+          listed.find((key: { readonly name: string }) => key.name === `.snapshot/s-1/${path}`).modificationTime,
+        );
+      const [file, empty, directory] = ran.stdout.split('\n');
+      expect(file).toBe(`3 ${timeOf('a/f')} regular file`);
+      expect(empty).toBe(`0 ${timeOf('e')} regular file`);
+      expect(directory).toMatch(/^[0-9]+ [0-9]+ directory$/);
+    },
+  },
+  {
+    name: 'a stat answers in the order of its paths, leaves out those that are missing, names each, and ends with 1',
+    async play(stage) {
+      await stage.change('prod', { op: 'text', path: 'd/f', content: 'x' }, { op: 'text', path: 'g', content: 'xy' });
+      await stage.snapshots('prod', 's-1', 's-2');
+      await stage.given(`snapshot delete ${stage.o3()} s-2`);
+      const at = (path: string) => stage.ofs('prod', `.snapshot/${path}`);
+      const missing = ['s-1/none', 's-1/g/below', 's-2/g', 's-3/g', 's-1/no*'];
+      const words = ['s-1/g', 's-1/none', 's-1/g/below', 's-1/d', 's-2/g', 's-3/g', 's-1/no\\*', 's-1/d/f'];
+      const ran = await stage.fs('-stat', '%b %F', ...words.map(at));
+      expect(ran).toMatchObject({
+        exit: 1,
+        stderr: missing.map((path) => `stat: \`${at(path)}': No such file or directory\n`).join(''),
+      });
+      expect(ran.stdout).toMatch(/^2 regular file\n[0-9]+ directory\n1 regular file\n$/);
+    },
+  },
+  {
+    name: 'a stat takes a name with the characters of patterns and blanks, once they are escaped',
+    async play(stage) {
+      const names = ['with blank/a b', 'star*q?', '[1]{x,y}', 'back\\slash', 'ünï/😀', 'per%20cent+plus', '-dash'];
+      await stage.change('prod', ...names.map((path, n) => ({ op: 'text', path, content: 'x'.repeat(n) }) as const));
+      await stage.snapshots('prod', 's-1');
+      const words = names.map((path) => stage.ofs('prod', `.snapshot/s-1/${path.replace(/[\][*?{}\\]/g, '\\$&')}`));
+      expect(await stage.fs('-stat', '%b %F', ...words)).toEqual({
+        exit: 0,
+        stdout: names.map((_, n) => `${n} regular file\n`).join(''),
+        stderr: '',
+      });
+    },
+  },
+  {
+    name: 'a stat in a LEGACY bucket finds a directory that holds a file',
+    layout: 'LEGACY',
+    async play(stage) {
+      await stage.change('prod', { op: 'text', path: 'a/f', content: 'abc' });
+      await stage.snapshots('prod', 's-1');
+      const at = (path: string) => stage.ofs('prod', `.snapshot/s-1/${path}`);
+      const ran = await stage.fs('-stat', '%b %Y %F', at('a'), at('a/f'));
+      expect(ran).toMatchObject({ exit: 0, stderr: '' });
+      expect(ran.stdout).toMatch(/^[0-9]+ [0-9]+ directory\n3 [0-9]+ regular file\n$/);
+    },
+  },
+  {
+    name: 'an object store bucket has nothing to stat',
+    layout: 'OBJECT_STORE',
+    async play(stage) {
+      await stage.given(`snapshot create ${stage.o3()} s-1`);
+      const ran = await stage.fs('-stat', '%b', stage.ofs('prod', '.snapshot/s-1/f'));
+      expect(ran).toMatchObject({ exit: 255, stdout: '' });
+      expect(ran.stderr.split('\n')[0]).toMatch(
+        /^-stat: Bucket: .* has layout: OBJECT_STORE, which does not support file system semantics\./,
+      );
+    },
+  },
+  {
     name: 'an overwrite of the same length has another modification time, a rename keeps it',
     async play(stage) {
       await stage.change(

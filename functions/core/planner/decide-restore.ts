@@ -1,0 +1,722 @@
+import type { BackupStep, BackupStepKind } from '../domain/backup-step.ts';
+import type { CompareData, ExamineData, SeenTarget } from '../domain/edge-reply.ts';
+import type { Observation, RunStep } from '../domain/ledger.ts';
+import type { RestorePlan, RestoreTask } from '../domain/restore.ts';
+import { Side } from '../domain/retention.ts';
+import { Bytes, type DurationSeconds, type EpochMs, seconds, secondsBetween } from '../domain/units.ts';
+import { afterFailure } from './failures.ts';
+import { currentSteps, isFailure, type RunHistory } from './history.ts';
+import { reattach } from './reattach.ts';
+import { effectOn, isLossy, needsConfirmation, restorePlan, safetySnapshotOf, type Target } from './restore-plan.ts';
+import { backoff, fail, operation, wait } from './steps.ts';
+
+/** A restore that a person has to confirm first. */
+export interface PlanToConfirm {
+  readonly kind: 'plan';
+  readonly plan: RestorePlan;
+  readonly reason: string;
+}
+
+type Verdict = BackupStep | PlanToConfirm;
+
+/** A command lives at most 48 hours; a longer copy goes on where the last one ended. */
+const LONGEST_COPY = seconds(46 * 3600);
+/** What of the point is not there any more, or another one has its name. */
+const GONE: ReadonlySet<string> = new Set(['target-missing', 'target-other', 'source-missing']);
+
+/**
+ * What a restore or a drill does next: look at the point and at the target, make or keep what has to be, copy, compare;
+ * a drill removes its scratch bucket whatever came of it. Pure.
+ */
+export const decideRestore = (history: RunHistory, task: RestoreTask, now: EpochMs): Verdict => {
+  const open = reattach(history);
+  if (open) return open.kind === 'fail' ? (scratchLeftBy(history, open) ?? open) : open;
+  return task.purpose === 'drill' ? decideDrill(history, task, now) : judge(history, task, now);
+};
+
+const decideDrill = (history: RunHistory, task: RestoreTask, now: EpochMs): Verdict => {
+  const before = removeLeftover(history, task);
+  if (before) return before;
+  const begin = removalBegan(history, task);
+  const verdict = judge(begin === undefined ? history : until(history, begin), task, now);
+  if (verdict.kind !== 'done' && verdict.kind !== 'fail')
+    return begin === undefined
+      ? verdict
+      : fail('EdgeInterrupted', 'the scratch bucket was removed before the drill was over', 'Start another drill.');
+  return removeScratch(history, verdict) ?? verdict;
+};
+
+type Answered<K extends BackupStepKind, O extends Observation['kind']> = RunStep & {
+  readonly decision: Extract<BackupStep, { kind: K }>;
+  readonly observed: Extract<Observation, { kind: O }>;
+};
+
+const isAnswered =
+  <K extends BackupStepKind, O extends Observation['kind']>(kind: K, observed: O) =>
+  (step: RunStep): step is Answered<K, O> =>
+    step.decision.kind === kind && step.observed?.kind === observed;
+
+/** What was seen under this lease: another execution may have had the target before. */
+const ofNow = (history: RunHistory): readonly RunStep[] =>
+  currentSteps(history).filter((step) => step.n >= (history.run.factsFrom ?? 0));
+
+/** A drill is of the backup, which is the replica; a restore reads the copy that is nearest to its target. */
+const sidesToRead = ({ purpose, point, target }: RestoreTask): readonly Side[] => {
+  const there = Side.options.filter((side) => point[side]);
+  if (purpose === 'drill') return there.includes('replica') ? ['replica'] : there;
+  return there.toSorted(
+    (one, other) =>
+      Number(point[other]?.cluster.name === target.cluster.name) -
+      Number(point[one]?.cluster.name === target.cluster.name),
+  );
+};
+
+/** Of the steps those that are about the target, and not about what an earlier drill left behind. */
+const isAboutTarget =
+  ({ target }: RestoreTask) =>
+  ({ decision }: RunStep): boolean =>
+    decision.kind !== 'remove-scratch' && (decision.kind !== 'create-target' || decision.bucket === target.bucket);
+
+const judge = (all: RunHistory, task: RestoreTask, now: EpochMs): Verdict => {
+  const history = { ...all, steps: all.steps.filter(isAboutTarget(task)) };
+  const steps = ofNow(history);
+  const failed = failureOf(history, task, now);
+  if (failed) return failed;
+
+  const seen = steps.findLast(isAnswered('examine', 'examination'));
+  if (!seen) return examine(history, task);
+  const { data } = seen.observed;
+  const { from } = seen.decision;
+  const after = steps.filter(({ n }) => n > seen.n);
+  const made = after.findLast(isAnswered('create-target', 'bucket'));
+  // A bucket that was there all the same may hold something.
+  if (made && !made.observed.created) return look(history, task, from, `${task.target.bucket} was there already`);
+  const unread = made ? undefined : unreadTarget(history, task, seen, steps.at(-1) === seen);
+  if (unread) return unread;
+  const obstacle = notRestorable(history, task, from, data);
+  if (obstacle) return obstacle;
+  const target = targetOf(data, made);
+  if (!target) return createTarget(history, task, data);
+  const inTheWay = conflicts(history, task, data, target);
+  if (inTheWay) return inTheWay;
+
+  const begun = currentSteps(history).some(({ decision }) => decision.kind === 'restore');
+  const unconfirmed = begun ? undefined : confirm(history, task, from, data, target, now);
+  if (unconfirmed) return unconfirmed;
+  const unkept =
+    begun || after.some(isAnswered('safety-snapshot', 'snapshot')) ? undefined : keep(history, task, target);
+  if (unkept) return unkept;
+
+  const copied = after.findLast(isAnswered('restore', 'restored'));
+  if (!copied) return copy(history, task, from, target, now);
+  const compared = after.findLast(
+    (step): step is Answered<'compare', 'comparison'> => step.n > copied.n && isAnswered('compare', 'comparison')(step),
+  );
+  if (!compared) return compare(history, task, from);
+  return outcome(history, task, from, data, compared);
+};
+
+// ---------------------------------------------------------------- looking
+
+const examine = (history: RunHistory, task: RestoreTask): BackupStep => {
+  const [from] = readable(history, task).toSorted((one, other) => refusals(history, one) - refusals(history, other));
+  if (!from) return pointGone(history, task);
+  return look(history, task, from, `see what ${task.scope} of ${task.point.name} is there, and what is at the target`);
+};
+
+const look = (history: RunHistory, task: RestoreTask, from: Side, reason: string): BackupStep =>
+  operation(history, {
+    kind: 'examine',
+    from,
+    reason: `on ${task.point[from]?.cluster.name}: ${reason}`.slice(0, 900),
+  });
+
+const refusalsOf = (history: RunHistory, side: Side): readonly Extract<Observation, { kind: 'not-done' }>[] =>
+  currentSteps(history).flatMap(({ decision, observed }) =>
+    decision.kind === 'examine' && decision.from === side && observed?.kind === 'not-done' ? [observed] : [],
+  );
+
+const refusals = (history: RunHistory, side: Side): number => refusalsOf(history, side).length;
+
+/** The copies that nobody has found missing, the nearest first. */
+const readable = (history: RunHistory, task: RestoreTask): readonly Side[] =>
+  sidesToRead(task).filter((side) => !refusalsOf(history, side).some(({ code }) => GONE.has(code)));
+
+/** The copies that were not looked at yet, or not successfully. */
+const unread = (history: RunHistory, task: RestoreTask): readonly Side[] =>
+  readable(history, task).filter(
+    (side) =>
+      refusals(history, side) === 0 &&
+      !ofNow(history).some((step) => isAnswered('examine', 'examination')(step) && step.decision.from === side),
+  );
+
+const pointGone = (history: RunHistory, task: RestoreTask): BackupStep => {
+  const why = sidesToRead(task).map(
+    (side) => `on ${task.point[side]?.cluster.name} ${refusalsOf(history, side).at(-1)?.message ?? 'it is gone'}`,
+  );
+  return fail(
+    'PointGone',
+    `no copy of ${task.point.name} can be read: ${why.join('; ') || 'none is left on either side'}`,
+    'Choose another point: npm run explain lists those that are there.',
+  );
+};
+
+/** The target could not be read: neither missing nor there. */
+const unreadTarget = (
+  history: RunHistory,
+  task: RestoreTask,
+  { decision, observed: examined }: Answered<'examine', 'examination'>,
+  isLast: boolean,
+): BackupStep | undefined => {
+  const { target } = task;
+  const { target: seen } = examined.data;
+  if (seen.state === 'read' || seen.state === 'missing') return undefined;
+  const tries = currentSteps(history).filter(
+    ({ observed }) => observed?.kind === 'examination' && observed.data.target.state === seen.state,
+  ).length;
+  const why = `${target.bucket} on ${target.cluster.name} is ${seen.state}: ${seen.code} ${seen.message}`;
+  if (seen.state === 'denied')
+    return fail('AccessDenied', why, 'Grant the restoring user of the edge host what the message names.');
+  if (tries >= history.run.policy.limits.attempts)
+    return fail(
+      'EdgeUnreachable',
+      `${why} (looked ${tries} times)`,
+      'Start the restore again when the cluster answers.',
+    );
+  return isLast ? wait(backoff(tries), why) : look(history, task, decision.from, `look again: ${why}`);
+};
+
+/** What no target could make good. */
+const notRestorable = (
+  history: RunHistory,
+  task: RestoreTask,
+  from: Side,
+  { point, source, unmatched }: ExamineData,
+): BackupStep | undefined => {
+  const cluster = task.point[from]?.cluster.name;
+  if (source.layout === 'OBJECT_STORE')
+    return fail(
+      'LayoutUnsupported',
+      `${history.run.bucket} on ${cluster} has the layout OBJECT_STORE, which distcp cannot read`,
+      'Read the keys of the snapshot by hand with ozone sh key get, as the recovery plan says.',
+    );
+  if (unmatched.count > 0)
+    return fail(
+      'PathsNotFound',
+      `${unmatched.count} of what was asked for is not in ${task.point.name}: ${unmatched.first.join(', ')}`,
+      'Correct the paths, or look up which point has them (look machine, versionsOf). Nothing was copied.',
+    );
+  if (task.selection === null && task.point.digest !== null && point.digest !== task.point.digest) {
+    const [other] = unread(history, task);
+    return other
+      ? look(history, task, other, `the copy on ${cluster} is not what was verified: look at the other one`)
+      : fail(
+          'RestoreDiffers',
+          `${task.point.name} on ${cluster} lists as ${point.digest}, verified was ${task.point.digest}`,
+          'This copy is not the point that was verified. Choose another point.',
+        );
+  }
+  return undefined;
+};
+
+// ---------------------------------------------------------------- the target
+
+const targetOf = (data: ExamineData, made: Answered<'create-target', 'bucket'> | undefined): Target | undefined => {
+  if (made) return { created: made.observed.bucket.created, isNew: true };
+  return data.target.state === 'read'
+    ? { created: data.target.bucket.created, isNew: false, seen: data.target }
+    : undefined;
+};
+
+const createTarget = (history: RunHistory, task: RestoreTask, { source }: ExamineData): BackupStep => {
+  const { layout, replication, encryptionKey, quotaInBytes, quotaInNamespace } = task.point.envelope ?? source;
+  if (layout === 'OBJECT_STORE')
+    return fail('LayoutUnsupported', 'the bucket was backed up with the layout OBJECT_STORE', 'See the recovery plan.');
+  const { bucket, cluster, kind } = task.target;
+  // A scratch bucket and a side bucket are no place to enforce a quota that the original has.
+  const quota = kind === 'in-place' ? { bytes: quotaInBytes, names: quotaInNamespace } : { bytes: 0, names: 0 };
+  return operation(history, {
+    kind: 'create-target',
+    bucket,
+    layout,
+    replication: kind === 'scratch' ? '' : replication,
+    quotaBytes: Math.max(0, quota.bytes),
+    quotaNamespace: Math.max(0, quota.names),
+    encryptionKey: kind === 'scratch' ? null : encryptionKey,
+    reason: `${bucket} on ${cluster.name} does not exist: make it`,
+  });
+};
+
+/** What one byte of content takes of a quota. */
+const copies = (replication: string): number => {
+  const ec = /^EC\/[a-z]+-(\d+)-(\d+)-/.exec(replication);
+  if (ec) return (Number(ec[1]) + Number(ec[2])) / Number(ec[1]);
+  return replication.endsWith('/THREE') ? 3 : 1;
+};
+
+const conflicts = (
+  history: RunHistory,
+  task: RestoreTask,
+  { source, point }: ExamineData,
+  target: Target,
+): BackupStep | undefined => {
+  if (target.isNew) return undefined;
+  const { bucket, absent, clash, replacedBytes, first } = target.seen;
+  const where = `${task.target.bucket} on ${task.target.cluster.name}`;
+  if (bucket.layout === 'OBJECT_STORE')
+    return fail(
+      'LayoutUnsupported',
+      `${where} has the layout OBJECT_STORE, which distcp cannot write`,
+      'Restore to a side bucket.',
+    );
+  const isMade = history.steps.some(
+    ({ decision }) => decision.kind === 'create-target' && decision.bucket === task.target.bucket,
+  );
+  if (task.target.kind === 'scratch' && !isMade)
+    return fail('TargetNotOurs', `${where} is there already and is none of ours`, 'Remove it, or start another drill.');
+  if (clash > 0 && task.overwrite !== 'never')
+    return fail(
+      'RestoreConflicts',
+      `${clash} paths are a file in the point and a directory at ${where}, or the other way round: ${first.map(({ path }) => path).join(', ')}`,
+      'Move them away, or restore to a side bucket. Nothing was copied.',
+    );
+  const larger = task.overwrite === 'never' ? 0 : Math.max(0, point.bytes - absent.bytes - replacedBytes);
+  const growth = (absent.bytes + larger) * copies(bucket.replication || source.replication);
+  if (bucket.quotaInBytes > 0 && bucket.usedBytes + growth > bucket.quotaInBytes)
+    return fail(
+      'QuotaExceeded',
+      `${where} has a quota of ${bucket.quotaInBytes} bytes, ${bucket.usedBytes} are used and ${Math.ceil(growth)} more are needed`,
+      'Raise the quota, or restore to a side bucket. Nothing was copied.',
+    );
+  if (bucket.quotaInNamespace > 0 && bucket.usedNamespace + absent.files > bucket.quotaInNamespace)
+    return fail(
+      'QuotaExceeded',
+      `${where} may hold ${bucket.quotaInNamespace} names, ${bucket.usedNamespace} are used and ${absent.files} more are needed`,
+      'Raise the quota, or restore to a side bucket. Nothing was copied.',
+    );
+  return undefined;
+};
+
+const confirm = (
+  history: RunHistory,
+  task: RestoreTask,
+  from: Side,
+  data: ExamineData,
+  target: Target,
+  now: EpochMs,
+): Verdict | undefined => {
+  if (!needsConfirmation(task, target)) return undefined;
+  const allowed = task.confirmed;
+  if (!allowed)
+    return {
+      kind: 'plan',
+      plan: restorePlan(history.run, task, from, data, target, now),
+      reason: 'it overwrites or deletes, or writes where people work: a person has to confirm it',
+    };
+  const { replaced, deleted } = effectOn(task, target);
+  if (allowed.targetCreated === target.created && replaced <= allowed.replaced && deleted <= allowed.deleted)
+    return undefined;
+  return fail(
+    'ChangedMeanwhile',
+    `the plan was to replace ${allowed.replaced} and to delete ${allowed.deleted} files of the bucket created at ${allowed.targetCreated}; now it would be ${replaced} and ${deleted} of the one created at ${target.created}`,
+    'Stop what writes there, then plan again. Nothing was changed.',
+  );
+};
+
+const keep = (history: RunHistory, task: RestoreTask, target: Target): BackupStep | undefined => {
+  const { replaced, deleted } = effectOn(task, target);
+  if (!isLossy(task, target)) return undefined;
+  return operation(history, {
+    kind: 'safety-snapshot',
+    name: safetySnapshotOf(history.run),
+    reason: `${replaced} files are there and may be replaced, ${deleted} are deleted: keep what is there`,
+  });
+};
+
+// ---------------------------------------------------------------- copying and comparing
+
+const copy = (history: RunHistory, task: RestoreTask, from: Side, target: Target, now: EpochMs): BackupStep => {
+  const next = restore(history, task, from, target);
+  // Another host cannot see the lock of the one on which a copy may still be alive.
+  const elsewhere = copiesAlive(history, now).filter(({ host }) => !('host' in next) || host !== next.host);
+  return elsewhere.length > 0
+    ? wait(untilOver(elsewhere, now), `the copy on ${elsewhere[0]?.host} may still be alive`)
+    : next;
+};
+
+const copiesAlive = ({ pair }: RunHistory, now: EpochMs): RunHistory['pair']['copies'] =>
+  pair.copies.filter(({ to, deadline }) => to === null && now < deadline);
+
+/** Not as long as a lease without a sign of life. */
+const untilOver = (copies: RunHistory['pair']['copies'], now: EpochMs): DurationSeconds =>
+  seconds(Math.min(900, Math.max(5, ...copies.map(({ deadline }) => secondsBetween(now, deadline)))));
+
+const restore = (history: RunHistory, task: RestoreTask, from: Side, target: Target): BackupStep => {
+  const copySeconds = seconds(Math.min(history.run.policy.limits.copyTimeout, LONGEST_COPY));
+  const isRepeated = currentSteps(history).some(({ decision }) => decision.kind === 'restore');
+  return operation(history, {
+    kind: 'restore',
+    from,
+    // What an earlier try has written need not be written again; the comparison proves it.
+    overwrite: isRepeated && task.overwrite === 'always' ? 'if-different' : task.overwrite,
+    deleteExtra: task.deleteExtra,
+    targetCreated: target.created,
+    copySeconds,
+    reason: `copy ${task.scope} of ${task.point.name} from ${task.point[from]?.cluster.name}${isRepeated ? ', going on where the last try ended' : ''}`,
+  });
+};
+
+/** A drill asks the other side, whose content the copy must have; if that one cannot be asked, the copy itself. */
+const compare = (history: RunHistory, task: RestoreTask, from: Side): BackupStep => {
+  const other = Side.options.find((side) => side !== from && task.point[side]);
+  const against = task.purpose === 'drill' && other && !isOutOfReach(history, other) ? other : from;
+  return operation(history, {
+    kind: 'compare',
+    against,
+    level: task.verification,
+    exact: task.deleteExtra || task.target.kind === 'scratch',
+    reason: `prove that the target is what ${task.point.name} on ${task.point[against]?.cluster.name} is`,
+  });
+};
+
+/** Whether comparing with this side was refused, or it was away as often as the policy tries. */
+const isOutOfReach = (history: RunHistory, side: Side): boolean => {
+  const failures = comparisonsWith(history, side).flatMap(({ observed }) =>
+    observed?.kind === 'not-done' ? [observed] : [],
+  );
+  return (
+    failures.some(({ outcome }) => outcome !== 'unreachable') || failures.length >= history.run.policy.limits.attempts
+  );
+};
+
+const comparisonsWith = (history: RunHistory, side: Side): readonly RunStep[] =>
+  currentSteps(history).filter(({ decision }) => decision.kind === 'compare' && decision.against === side);
+
+const differencesIn = ({ missing, changed, extra, first }: CompareData): string =>
+  `${missing} missing, ${changed} differ, ${extra} extra: ${first
+    .map(
+      ({ path, source, replica }) => `${path} (${source ?? 'not in the point'}, at the target ${replica ?? 'nothing'})`,
+    )
+    .join(', ')}`;
+
+/** What was at the target before this run wrote to it. */
+const before = (history: RunHistory): Extract<SeenTarget, { state: 'read' }> | undefined => {
+  const begin = currentSteps(history).find(({ decision }) => decision.kind === 'restore');
+  const seen = currentSteps(history).findLast(
+    (step): step is Answered<'examine', 'examination'> =>
+      step.n < (begin?.n ?? 0) && isAnswered('examine', 'examination')(step),
+  );
+  return seen?.observed.data.target.state === 'read' ? seen.observed.data.target : undefined;
+};
+
+/** What was there before and was to stay may differ, but nothing else: not in more files, nor in the length of more. */
+const isAsItWas = (
+  history: RunHistory,
+  { missing, changed, extra, checksums }: CompareData,
+  exact: boolean,
+): boolean => {
+  const { sameLength = 0, otherLength = 0, clash = 0 } = before(history) ?? {};
+  return (
+    missing === 0 &&
+    (!exact || extra === 0) &&
+    changed <= sameLength + otherLength + clash &&
+    changed - (checksums?.differ ?? 0) <= otherLength + clash
+  );
+};
+
+const outcome = (
+  history: RunHistory,
+  task: RestoreTask,
+  from: Side,
+  examined: ExamineData,
+  { decision, observed, observedAt, decidedAt }: Answered<'compare', 'comparison'>,
+): BackupStep => {
+  const { data } = observed;
+  const where = `${task.target.bucket} on ${task.target.cluster.name}`;
+  const isAsAsked = data.equal || (task.overwrite === 'never' && isAsItWas(history, data, decision.exact));
+  if (!isAsAsked)
+    return fail(
+      'RestoreDiffers',
+      `${where} is not what ${task.point.name} on ${task.point[decision.against]?.cluster.name} is: ${differencesIn(data)}`.slice(
+        0,
+        990,
+      ),
+      task.purpose === 'drill'
+        ? 'This backup would not have come back as it was: treat its bucket as without one until a drill passes.'
+        : 'Somebody may have written there meanwhile. Start the restore again; it copies what differs.',
+    );
+  const totals = copiedBy(history);
+  const begin = currentSteps(history).find(({ decision: { kind } }) => kind === 'examine')?.decidedAt ?? decidedAt;
+  const took = secondsBetween(begin, observedAt ?? decidedAt);
+  const common = {
+    point: task.point.name,
+    from,
+    files: examined.point.files,
+    bytes: examined.point.bytes,
+    bytesCopied: totals.bytes,
+    seconds: took,
+    level: data.level,
+  };
+  if (task.purpose === 'restore') {
+    const kept = currentSteps(history).findLast(isAnswered('safety-snapshot', 'snapshot'))?.decision.name ?? null;
+    return {
+      kind: 'done',
+      outcome: {
+        kind: 'restored',
+        ...common,
+        target: where,
+        scope: task.scope,
+        leftAlone: data.changed,
+        safetySnapshot: kept,
+        notes: kept
+          ? [`nothing deletes the snapshot ${kept} of ${where}: delete it when nobody needs what was there before`]
+          : [],
+      },
+      reason: `the target has what ${task.point.name} has`,
+    };
+  }
+  const { rto } = history.run.policy.objectives;
+  if (took > rto)
+    return fail(
+      'RestoreTooSlow',
+      `the restore of ${examined.point.bytes} bytes took ${took} s, the objective is ${rto} s`,
+      'Raise maps or bandwidth, restore on more hosts, or ask less of the objective. The content was equal.',
+    );
+  return {
+    kind: 'done',
+    outcome: {
+      kind: 'drilled',
+      ...common,
+      against: `${task.point.name} on ${task.point[decision.against]?.cluster.name}`,
+      copySeconds: totals.seconds,
+      rto,
+      notes:
+        decision.against === from
+          ? [
+              'only the copy itself was there to compare with: damage that it had before its listing was verified is not found',
+            ]
+          : [],
+    },
+    reason: `restored, equal, in ${took} s`,
+  };
+};
+
+const copiedBy = (history: RunHistory) => {
+  let bytes = 0;
+  let took = 0;
+  for (const { decision, observed } of currentSteps(history)) {
+    if (decision.kind !== 'restore' || !observed) continue;
+    const data =
+      observed.kind === 'restored' ? observed.data : observed.kind === 'not-done' ? observed.restored : undefined;
+    bytes += data?.copy?.bytesCopied ?? 0;
+    took += data?.copy?.seconds ?? 0;
+  }
+  return { bytes: Bytes.parse(bytes), seconds: seconds(took) };
+};
+
+// ---------------------------------------------------------------- failures
+
+const failureOf = (history: RunHistory, task: RestoreTask, now: EpochMs): BackupStep | undefined => {
+  const last = currentSteps(history).at(-1);
+  if (!last?.observed || !isFailure(last.observed)) return undefined;
+  const { decision, observed } = last;
+  switch (decision.kind) {
+    case 'examine':
+      return observed.kind === 'not-done' ? refused(history, task, last) : afterFailure(history, last);
+    case 'restore':
+      return copyFailure(history, task, observed, now) ?? afterFailure(withoutProgress(history, last), last);
+    case 'compare': {
+      const isNextBest = task.purpose === 'drill' && decision.against !== readFrom(history);
+      if (isNextBest && isOutOfReach(history, decision.against)) return undefined;
+      if (isOneOf(GONE, observed)) return goneAfterAll(task, decision.against, observed);
+      const { against } = decision;
+      const steps = history.steps.filter((it) => it.decision.kind !== 'compare' || it.decision.against === against);
+      return afterFailure({ ...history, steps }, last);
+    }
+    default:
+      return afterFailure(history, last);
+  }
+};
+
+/** A copy could not be looked at: another one that was not tried yet, else the one that may come back. */
+const refused = (history: RunHistory, task: RestoreTask, last: RunStep): BackupStep | undefined => {
+  if (unread(history, task).length > 0) return undefined;
+  const mayComeBack = readable(history, task);
+  if (mayComeBack.length === 0) return pointGone(history, task);
+  const isOpen = ({ decision }: RunStep) => decision.kind === 'examine' && mayComeBack.includes(decision.from);
+  return afterFailure(history, isOpen(last) ? last : currentSteps(history).findLast(isOpen));
+};
+
+const readFrom = (history: RunHistory): Side | undefined =>
+  currentSteps(history).findLast(isAnswered('examine', 'examination'))?.decision.from;
+
+type NotDone = Extract<Observation, { kind: 'not-done' }>;
+
+const isOneOf = (codes: ReadonlySet<string>, observed: Observation): observed is NotDone =>
+  observed.kind === 'not-done' && codes.has(observed.code);
+
+/** The copy was there when it was looked at. */
+const goneAfterAll = (task: RestoreTask, side: Side, { message }: NotDone): BackupStep =>
+  fail(
+    'PointGone',
+    `${task.point.name} cannot be read any more on ${task.point[side]?.cluster.name}: ${message}`,
+    'Choose another point: npm run explain lists those that are there.',
+  );
+
+const madeProgress = (observed: Observation | null): boolean =>
+  observed?.kind === 'not-done' && observed.code === 'copy-timeout' && (observed.restored?.copy?.filesCopied ?? 0) > 0;
+
+/** The failures that count: not those of a copy that was further on after them, nor the waits for another copy. */
+const withoutProgress = (history: RunHistory, last: RunStep): RunHistory => {
+  const isBusy = ({ observed }: RunStep) => observed?.kind === 'not-done' && observed.code === 'bucket-busy';
+  return {
+    ...history,
+    steps: history.steps.filter((step) => !madeProgress(step.observed) && (isBusy(last) || !isBusy(step))),
+  };
+};
+
+const copyFailure = (
+  history: RunHistory,
+  task: RestoreTask,
+  observed: Observation,
+  now: EpochMs,
+): BackupStep | undefined => {
+  const where = `${task.target.bucket} on ${task.target.cluster.name}`;
+  if (observed.kind !== 'not-done') return undefined;
+  if (GONE.has(observed.code)) return goneAfterAll(task, readFrom(history) ?? 'source', observed);
+  // It moves on; only a copy that does not is given up.
+  if (madeProgress(observed)) return wait(SOON, 'the time of one command was not enough for all: go on');
+  switch (observed.code) {
+    case 'bucket-busy': {
+      const alive = copiesAlive(history, now);
+      return alive.length > 0
+        ? wait(untilOver(alive, now), `an earlier copy into ${where} is still alive: ${observed.message}`)
+        : undefined;
+    }
+    case 'bucket-other':
+      return fail(
+        'ChangedMeanwhile',
+        `${where}: ${observed.message}`,
+        'Start the restore again: it looks at what is there now.',
+      );
+    case 'clash':
+      return fail('RestoreConflicts', `${where}: ${observed.message}`, 'Move it away, or restore to a side bucket.');
+    case 'selection-unmatched':
+      return fail('PathsNotFound', observed.message, 'Correct the paths. Nothing was copied.');
+    default:
+      return undefined;
+  }
+};
+
+const SOON = seconds(5);
+
+// ---------------------------------------------------------------- scratch buckets of drills
+
+/** The first step of this attempt that removes the bucket that it has restored to: what came of the drill was known then. */
+const removalBegan = (history: RunHistory, { target }: RestoreTask): number | undefined => {
+  const looked = firstLook(history);
+  return currentSteps(history).find(
+    ({ n, decision }) =>
+      looked !== undefined && n > looked && decision.kind === 'remove-scratch' && decision.bucket === target.bucket,
+  )?.n;
+};
+
+const firstLook = (history: RunHistory): number | undefined =>
+  currentSteps(history).find(({ decision }) => decision.kind === 'examine')?.n;
+
+/** The run as it was before a step, also when another execution goes on since. */
+const until = (history: RunHistory, step: number): RunHistory => {
+  const { run } = history;
+  const factsFrom = (run.factsFrom ?? 0) > step ? run.firstStep : (run.factsFrom ?? 0);
+  return { ...history, run: { ...run, factsFrom }, steps: history.steps.filter(({ n }) => n < step) };
+};
+
+/** What an earlier drill, or an earlier attempt of this one, left behind: before anything new is made. */
+const removeLeftover = (history: RunHistory, task: RestoreTask): BackupStep | undefined => {
+  const { scratch } = history.pair;
+  if (!scratch) return undefined;
+  const { source, replica } = history.run.policy;
+  if (scratch.cluster !== task.target.cluster.name)
+    return [source.name, replica?.name].includes(scratch.cluster)
+      ? fail(
+          'ScratchNotRemoved',
+          `the scratch bucket ${scratch.bucket} of an earlier drill is on ${scratch.cluster}, where this one does not work`,
+          'Set drills.on back for one drill, which removes it.',
+        )
+      : undefined;
+  const isOfThisAttempt = scratch.runId === history.run.runId && firstLook(history) !== undefined;
+  return isOfThisAttempt ? undefined : removal(history, scratch, 'an earlier drill left it behind');
+};
+
+const removeScratch = (
+  history: RunHistory,
+  verdict: Extract<BackupStep, { kind: 'done' | 'fail' }>,
+): BackupStep | undefined => {
+  const { scratch } = history.pair;
+  if (!scratch || scratch.runId !== history.run.runId) return undefined;
+  const why =
+    verdict.kind === 'fail'
+      ? `the drill failed (${verdict.error}: ${verdict.reason})`.slice(0, 500)
+      : 'the drill is over';
+  return removal(history, scratch, why);
+};
+
+/** A drill is given up while an operation of it may be alive, which may write to its scratch bucket. */
+const scratchLeftBy = (
+  { run, pair }: RunHistory,
+  verdict: Extract<BackupStep, { kind: 'fail' }>,
+): BackupStep | undefined =>
+  pair.scratch?.runId === run.runId
+    ? fail(
+        'ScratchNotRemoved',
+        `${verdict.reason}, so ${pair.scratch.bucket} was not removed`,
+        `${verdict.remedy} The next drill removes the bucket.`,
+      )
+    : undefined;
+
+/**
+ * A scratch bucket is known by its creation time. One that was never answered for is asked to be made once more: either
+ * it is there, or it is made and removed again.
+ */
+const removal = (
+  history: RunHistory,
+  { bucket, created }: NonNullable<RunHistory['pair']['scratch']>,
+  reason: string,
+): BackupStep => {
+  const { limits, drills } = history.run.policy;
+  const last = currentSteps(history).at(-1);
+  const kind = created === null ? 'create-target' : 'remove-scratch';
+  const isOfBucket = ({ decision }: RunStep) => decision.kind === kind && decision.bucket === bucket;
+  const failures = currentSteps(history).filter(
+    (step) => isOfBucket(step) && step.observed && isFailure(step.observed),
+  );
+  const tries = failures.length;
+  // What could not be made may have used up the tries of making it.
+  if (tries >= (created === null ? 2 : 1) * limits.attempts)
+    return fail(
+      'ScratchNotRemoved',
+      `the scratch bucket ${bucket} could not be removed (${tries} times): ${messageOf(failures.at(-1))}; ${reason}`,
+      `Remove it: ozone sh bucket delete -r --yes o3://…/${bucket}. The next drill tries again${drills ? '' : ' when there is one'}.`,
+    );
+  if (last && last === failures.at(-1))
+    return wait(backoff(tries), `${bucket} could not be removed: ${messageOf(last)}`);
+  if (created === null)
+    return operation(history, {
+      kind: 'create-target',
+      bucket,
+      layout: 'FILE_SYSTEM_OPTIMIZED',
+      replication: '',
+      quotaBytes: 0,
+      quotaNamespace: 0,
+      encryptionKey: null,
+      reason: `find out when ${bucket} was made: ${reason}`,
+    });
+  return operation(history, { kind: 'remove-scratch', bucket, created, reason: `remove ${bucket}: ${reason}` });
+};
+
+const messageOf = (step: RunStep | undefined): string =>
+  step?.observed?.kind === 'not-done'
+    ? `${step.observed.code} ${step.observed.message}`.slice(0, 400)
+    : step?.observed?.kind === 'no-answer'
+      ? step.observed.error
+      : '';

@@ -1,0 +1,75 @@
+import type { RecoveryPoint } from '../domain/ledger.ts';
+import type { Drills } from '../domain/policy.ts';
+import { Side } from '../domain/retention.ts';
+import type { EpochMs } from '../domain/units.ts';
+import { isVerified } from './protections.ts';
+
+/**
+ * Whether the ledger has a copy of the point on this side that may be restored from. A snapshot that is only condemned is
+ * there, and a pin keeps it. On the replica nothing counts that was not compared with the source and found equal.
+ */
+export const isReadable = (point: RecoveryPoint, side: Side): boolean => {
+  const removal = point.removal[side];
+  if (removal !== null && removal.state !== 'condemned') return false;
+  return side === 'source' || (isVerified(point.state) && point.replica?.condemned === false);
+};
+
+const isRestorable = (point: RecoveryPoint): boolean => Side.options.some((side) => isReadable(point, side));
+
+const newestOf = (points: readonly RecoveryPoint[]): RecoveryPoint | undefined =>
+  points.reduce<RecoveryPoint | undefined>(
+    (newest, point) => (newest && newest.source.created >= point.source.created ? newest : point),
+    undefined,
+  );
+
+/** The newest point at or before a time that can be restored from any side. */
+export const nearestPoint = (points: readonly RecoveryPoint[], asOf: EpochMs): RecoveryPoint | undefined =>
+  newestOf(points.filter((point) => point.source.created <= asOf && isRestorable(point)));
+
+/** Of verified points; of a bucket without a replica, where nothing is ever verified, of what was taken. */
+const drillable = (points: readonly RecoveryPoint[], { on }: Pick<Drills, 'on'>): readonly RecoveryPoint[] => {
+  const isLocal = on === 'source' && points.every(({ replica }) => replica === null);
+  return points.filter((point) => (isLocal || isVerified(point.state)) && isRestorable(point));
+};
+
+/** A number below `count` that neighbouring slots share with nobody's pattern (the finalizer of MurmurHash3). */
+const scatter = (slot: EpochMs, count: number): number => {
+  let mixed = Math.floor(slot / 1000) >>> 0;
+  mixed = Math.imul(mixed ^ (mixed >>> 16), 0x85ebca6b);
+  mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35);
+  return ((mixed ^ (mixed >>> 16)) >>> 0) % count;
+};
+
+/**
+ * One of those whose last drill is longest ago: each gets its turn, and one that fails again and again does not keep the
+ * others from theirs.
+ */
+const inTurn = (points: readonly RecoveryPoint[], slot: EpochMs): RecoveryPoint | undefined => {
+  const stalest = points
+    .toSorted(
+      (one, other) =>
+        (one.drilled?.at ?? 0) - (other.drilled?.at ?? 0) ||
+        one.source.created - other.source.created ||
+        (one.name < other.name ? -1 : 1),
+    )
+    .slice(0, Math.max(2, Math.ceil(points.length / 2)));
+  return stalest[scatter(slot, stalest.length)];
+};
+
+/**
+ * The point that a slot drills: the newest verified one, of those whose copy is on the replica if there are any, for that
+ * copy is what a lost source is restored from; or one of all in turn. The same slot picks the same until a drill passes.
+ */
+export const pickForDrill = (
+  points: readonly RecoveryPoint[],
+  drills: Drills,
+  slot: EpochMs,
+): RecoveryPoint | undefined => {
+  const candidates = drillable(points, drills);
+  switch (drills.pick) {
+    case 'newest':
+      return newestOf(candidates.filter((point) => isReadable(point, 'replica'))) ?? newestOf(candidates);
+    case 'random':
+      return inTurn(candidates, slot);
+  }
+};

@@ -1,0 +1,163 @@
+import type * as z from 'zod';
+import { type BackupStep, isOperation, type NumberedStep } from '../domain/backup-step.ts';
+import type { SeenSide } from '../domain/edge-reply.ts';
+import type { BackupRun, Observation, PairPatch, PairState, RunStep } from '../domain/ledger.ts';
+import type { OperationId } from '../domain/names.ts';
+import { confirmationOf, type Restored, RestorePlan, type RestoreTask } from '../domain/restore.ts';
+import type { EpochMs } from '../domain/units.ts';
+import { DrError } from '../errors.ts';
+import { decideRestore, type PlanToConfirm } from '../planner/decide-restore.ts';
+import { isFailure } from '../planner/history.ts';
+import { describePlan } from '../planner/restore-plan.ts';
+import type { Clock, Ledger, OperationStore, PlanStore } from '../ports.ts';
+import { answerTo } from './answers.ts';
+import { operationId } from './operation-id.ts';
+import { asText } from './plan-text.ts';
+import { decideStep, noteAnswer } from './step.ts';
+
+export interface DecideRestoreDependencies {
+  readonly ledger: Ledger;
+  readonly operations: Pick<OperationStore, 'load'>;
+  readonly plans: Pick<PlanStore, 'put'>;
+  readonly clock: Clock;
+}
+
+const asIs = (side: SeenSide): SeenSide => side;
+
+/**
+ * State machine step of a restore or a drill: notes what came of the step before, decides the next one, records and
+ * returns it. Safe to repeat for the same `step`.
+ * @throws LeaseLost, EventInvalid
+ */
+export const decideRestoreNext = (deps: DecideRestoreDependencies): ((event: unknown) => Promise<NumberedStep>) =>
+  decideStep(
+    deps,
+    // The point was resolved and pinned when the run was opened; the host proves by its id that it is still there.
+    async () => [],
+    async ({ run, steps: before, pair: seen, points, lease, failure, now }) => {
+      const task = run.restore;
+      if (!task) throw new DrError('EventInvalid', `${run.runId} restores nothing`);
+      const last = before.findLast(({ observed }) => observed === null);
+      const id = last && operationId(run.runId, last.operationStep);
+      const operation = id && isOperation(last.decision) ? await deps.operations.load(id) : undefined;
+      const answer = last && answerTo(last, operation, failure, asIs);
+      const known = id && answer ? patchAfter(seen, before, { ...last, observed: answer.observed }, id, now) : {};
+      const noted = await changed(deps, seen, lease, known);
+      const steps = answer ? await noteAnswer(deps.ledger, run.runId, before, answer, now) : before;
+      const decided = decideRestore({ run, steps, pair: noted, points }, task, now);
+      if (decided.kind === 'plan') return { steps, decision: await planned(deps, task, decided) };
+      await changed(deps, noted, lease, patchBefore(noted, run, task, decided, now));
+      return { steps, decision: decided };
+    },
+  );
+
+const changed = async (
+  { ledger }: DecideRestoreDependencies,
+  pair: PairState,
+  lease: number,
+  patch: PairPatch,
+): Promise<PairState> => (Object.keys(patch).length > 0 ? ledger.changePair(pair.pair, lease, patch) : pair);
+
+/** Of an operation that was never sent, or refused, nothing is there. */
+const wasNothingDone = (observed: Observation | null): boolean =>
+  (observed?.kind === 'not-done' && (observed.outcome === 'refused' || observed.outcome === 'unreachable')) ||
+  (observed?.kind === 'no-answer' && (observed.error === 'EdgeUnreachable' || observed.error === 'EdgeRefused'));
+
+/** What an answer says of the target. */
+const patchAfter = (
+  pair: PairState,
+  steps: readonly RunStep[],
+  last: RunStep,
+  operation: OperationId,
+  now: EpochMs,
+): PairPatch => {
+  const { decision, observed } = last;
+  const { scratch } = pair;
+  switch (decision.kind) {
+    case 'create-target': {
+      if (scratch?.bucket !== decision.bucket) return {};
+      if (observed?.kind === 'bucket') return { scratch: { ...scratch, created: observed.bucket.created } };
+      const tries = steps.filter(
+        (it) => it.decision.kind === 'create-target' && it.decision.bucket === decision.bucket,
+      );
+      // Of an earlier run nobody knows here what was tried.
+      const isOfThese = scratch.created === null && scratch.since === tries[0]?.decidedAt;
+      const isNot = tries.every((it) => wasNothingDone(it.n === last.n ? observed : it.observed));
+      return isOfThese && isNot ? { scratch: null } : {};
+    }
+    case 'restore': {
+      // Without an answer it may still be going on.
+      const isOver = observed?.kind === 'restored' || observed?.kind === 'not-done' || wasNothingDone(observed);
+      return isOver
+        ? { copies: pair.copies.map((copy) => (copy.operation === operation ? { ...copy, to: now } : copy)) }
+        : {};
+    }
+    case 'remove-scratch':
+      return observed && !isFailure(observed)
+        ? { scratch: null, dirtySince: null, copies: pair.copies.map((copy) => ({ ...copy, to: copy.to ?? now })) }
+        : {};
+    default:
+      return {};
+  }
+};
+
+/** What is noted before a step, so that a run that dies in it leaves no secret. */
+const patchBefore = (
+  pair: PairState,
+  run: BackupRun,
+  task: RestoreTask,
+  decision: BackupStep,
+  now: EpochMs,
+): PairPatch => {
+  const { purpose, target } = task;
+  if (purpose === 'drill' && decision.kind === 'create-target' && pair.scratch?.bucket !== decision.bucket)
+    return {
+      scratch: { cluster: target.cluster.name, bucket: decision.bucket, runId: run.runId, since: now, created: null },
+    };
+  return decision.kind === 'done' && decision.outcome.kind === 'restored' && isWhole(pair, task, decision.outcome)
+    ? { dirtySince: null }
+    : {};
+};
+
+/**
+ * Whether the target is now what it should be. That a part is, or what was not left alone, says nothing of what another
+ * restore left half written.
+ */
+const isWhole = (
+  { dirtySince, copies }: PairState,
+  { lineage, point, selection }: RestoreTask,
+  { leftAlone }: Pick<z.infer<typeof Restored>, 'leftAlone'>,
+): boolean => {
+  if (selection === null && leftAlone === 0) return true;
+  const begin = copies.findIndex(({ operation }) => operation === dirtySince?.operation);
+  return (
+    begin >= 0 &&
+    copies
+      .slice(begin)
+      .every(
+        ({ point: name, restores }) =>
+          name === point.name && restores?.lineage === lineage && restores.selection === selection,
+      )
+  );
+};
+
+/** The run ends here; another one, with the words, does what the plan says. */
+const planned = async (
+  { plans }: DecideRestoreDependencies,
+  { target }: RestoreTask,
+  { plan, reason }: PlanToConfirm,
+): Promise<BackupStep> => {
+  const { hash, text } = asText(RestorePlan, plan);
+  await plans.put(hash, text);
+  return {
+    kind: 'done',
+    outcome: {
+      kind: 'restore-planned',
+      plan: hash,
+      confirmation: confirmationOf(target.bucket, hash),
+      expires: plan.expires,
+      summary: describePlan(plan),
+    },
+    reason,
+  };
+};
