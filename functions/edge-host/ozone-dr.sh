@@ -1722,7 +1722,7 @@ copy_selected() {
       sources=("${WORDS[@]}")
       ;;
   esac
-  # A LEGACY bucket takes no time for a directory: with -pt distcp ends with 25 after the copy, and deletes nothing (2.2.0, 3.4.3).
+  # A LEGACY bucket takes no time for a directory: with -pt distcp ends with 25 when all else is done (2.2.0, 3.4.3).
   # And distcp sets the time of what it leaves alone, too, which the next snapshot difference would call a rename of each file.
   if ! { [[ $TARGET_LAYOUT == LEGACY ]] && grep -q $'\td$' names; } && [[ ${P[overwrite]} == never || ! -s right ]]; then options=(-pt); fi
   case ${P[overwrite]}:$WAY in

@@ -90,12 +90,12 @@ function run(session: Session, log: Log, options: DistCpOptions): number {
   log.jobStarted(items.length);
   copyAll(session, fs, log, options, items, counters);
   if (items.length > 0) log.taskDone(counters, items.length);
-  refuseTimesOfDirectories(fs, options, target, items, log.job);
   if (options.remove) {
     // The target of an empty directory is not made; the commit of the job then cannot list it.
     if (!fs.status(target)) throw new DistCpFailure(exits.unknown, 'Exception encountered ', jobFailure(log.job));
     deleteExtra(session, fs, log, target, items);
   }
+  refuseTimesOfDirectories(fs, options, target, items, log.job);
   log.jobDone(counters, items.length);
   return exits.success;
 }
@@ -119,7 +119,7 @@ const fromJava = (line: string): RegExp => {
   return new RegExp(`^(?:${text.replace(/\\(.)/gs, (both, c) => (c === 'z' ? '$' : both))})$`, dotAll ? 's' : '');
 };
 
-/** A LEGACY bucket takes no time for a directory: the commit of the job fails, after the copy and before anything is deleted. */
+/** A LEGACY bucket takes no time for a directory: the commit of the job fails, when all else is done. */
 function refuseTimesOfDirectories(
   fs: OzoneFileSystem,
   options: DistCpOptions,

@@ -221,7 +221,7 @@ export const restoreScenarios: readonly Scenario[] = [
     },
   },
   {
-    name: 'in a LEGACY bucket the times of files can be kept, those of directories make the job fail after the copy',
+    name: 'in a LEGACY bucket the times of files can be kept, those of directories make the job fail when all else is done',
     layout: 'LEGACY',
     async play(stage) {
       await stage.change('prod', file('a/f'));
@@ -231,7 +231,7 @@ export const restoreScenarios: readonly Scenario[] = [
       expect((await stage.distcp('-pt', '-update', '-direct', `${source}/a/f`, stage.ofs('dr', 'a'))).exit).toBe(0);
       const ran = await stage.distcp('-pt', '-update', '-delete', '-direct', source, stage.ofs('dr'));
       expect(ran.exit).toBe(25);
-      expect(await stage.paths('dr')).toEqual(['a', 'a/f', 'extra']);
+      expect(await stage.paths('dr')).toEqual(['a', 'a/f']);
       expect((await stage.distcp('-update', '-delete', '-direct', source, stage.ofs('dr'))).exit).toBe(0);
       expect(await stage.paths('dr')).toEqual(['a', 'a/f']);
     },
