@@ -242,7 +242,17 @@ export class RestorePromises {
 
   #selected(given: RestoreGiven): Files {
     const isAsked = this.#isSelected(given);
-    return new Map([...this.#files(`${given.source}/.snapshot/${given.target}`)].filter(([path]) => isAsked(path)));
+    return new Map([...this.#files(this.#copyOf(given))].filter(([path]) => isAsked(path)));
+  }
+
+  /** The copy of the point that was read; once a prune has deleted that one, the other, which a later try then reads. */
+  #copyOf({ source, target }: RestoreGiven): string {
+    const path = source.replace(/^[^/]*\//, '');
+    const copies = [source, ...SERVICES.map((service) => `${service}/${path}`)];
+    const there = copies.find((bucket) =>
+      this.#lab?.ozone.snapshots(`ofs://${bucket}`).some(({ name }) => name === target),
+    );
+    return `${there ?? source}/.snapshot/${target}`;
   }
 
   /** What a restore makes of a bucket, in files. */
