@@ -242,17 +242,20 @@ export class RestorePromises {
 
   #selected(given: RestoreGiven): Files {
     const isAsked = this.#isSelected(given);
-    return new Map([...this.#files(this.#copyOf(given))].filter(([path]) => isAsked(path)));
+    return new Map([...this.#files(this.#copyOf(given) ?? '')].filter(([path]) => isAsked(path)));
   }
 
-  /** The copy of the point that was read; once a prune has deleted that one, the other, which a later try then reads. */
-  #copyOf({ source, target }: RestoreGiven): string {
+  /**
+   * The copy of the point that was read; once a prune has deleted that one, the other, which a later try then reads. None
+   * is left when the restore died and nobody started it again before the point was deleted.
+   */
+  #copyOf({ source, target }: RestoreGiven): string | undefined {
     const path = source.replace(/^[^/]*\//, '');
     const copies = [source, ...SERVICES.map((service) => `${service}/${path}`)];
     const there = copies.find((bucket) =>
       this.#lab?.ozone.snapshots(`ofs://${bucket}`).some(({ name }) => name === target),
     );
-    return `${there ?? source}/.snapshot/${target}`;
+    return there && `${there}/.snapshot/${target}`;
   }
 
   /** What a restore makes of a bucket, in files. */
@@ -292,7 +295,8 @@ export class RestorePromises {
   async #checkMark(lab: Lab, { bucket, pair, pristine, given, isProved, isDisturbed }: Target): Promise<void> {
     const now = this.#files(bucket);
     if (isScratch(bucket) || (isDisturbed && isProved)) return;
-    if (same(now, pristine) || same(now, this.expected(pristine, given))) return;
+    if (same(now, pristine)) return;
+    if (this.#copyOf(given) && same(now, this.expected(pristine, given))) return;
     const { dirtySince } = await lab.ledger.loadPair(pair);
     this.#say(dirtySince !== null, `${bucket} is half written, and the ledger does not say so`);
   }
