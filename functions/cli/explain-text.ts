@@ -1,7 +1,7 @@
 import type { BucketPage, Consequence, PointPage, PointView, SideView } from '../core/domain/explanation.ts';
 import type { RetentionRules } from '../core/domain/retention.ts';
+import { visible } from '../core/domain/text.ts';
 import { instantText, spanText } from '../core/planner/consequences.ts';
-import { visible } from './markup.ts';
 
 /** Longer causes are told whole by --json. */
 const LONGEST = 700;

@@ -244,7 +244,10 @@ const wantedRestore = async (
   const { bucket, scope } = request;
   const policy = await policyOf(deps, request, now);
   const lineage = pairId(policy.source.name, bucket, policy.replica?.name ?? null);
-  const points = await deps.ledger.livingPoints(lineage);
+  const [points, { lastDrill }] = await Promise.all([
+    deps.ledger.livingPoints(lineage),
+    deps.ledger.loadPair(drillPair(policy.source.name, bucket)),
+  ]);
   const point =
     request.point === undefined
       ? nearestPoint(points, request.asOf ?? now)
@@ -268,7 +271,7 @@ const wantedRestore = async (
     verification: request.verification,
     by: request.by,
     reason: request.reason,
-    rate: restoreRate(points, policy.limits),
+    rate: restoreRate(points, policy.limits, lastDrill),
     planOnly: request.planOnly,
     confirmed: null,
   };
@@ -295,11 +298,11 @@ const wantedDrill = async (
   const { drills } = policy;
   if (!drills) throw new DrError('PolicyInvalid', `the policy ${policy.name} has no drills`);
   const lineage = pairId(policy.source.name, bucket, policy.replica?.name ?? null);
-  const points = await deps.ledger.livingPoints(lineage);
+  const pair = drillPair(policy.source.name, bucket);
+  const [points, { lastDrill }] = await Promise.all([deps.ledger.livingPoints(lineage), deps.ledger.loadPair(pair)]);
   const slot = request.slot ?? startedAt;
   const point = request.point ? points.find(({ name }) => name === request.point) : pickForDrill(points, drills, slot);
   if (!point) throw noPoint(bucket, points, request);
-  const pair = drillPair(policy.source.name, bucket);
   const id = runId(pair, policy.name, slot, 'drill');
   const cluster = drills.on === 'replica' && policy.replica ? policy.replica : policy.source;
   const [volume] = bucket.split('/');
@@ -325,7 +328,7 @@ const wantedDrill = async (
       verification: drills.verification,
       by: `the policy ${policy.name}`,
       reason: 'drill',
-      rate: restoreRate(points, policy.limits),
+      rate: restoreRate(points, policy.limits, lastDrill),
       planOnly: false,
       confirmed: null,
     },
