@@ -1,4 +1,5 @@
 import type { Entry, Link, Occurrence } from './domain/chain.ts';
+import type { FleetAssessment, PolicyAssessment } from './domain/clocks.ts';
 import type {
   BackupRun,
   Decision,
@@ -9,7 +10,7 @@ import type {
   RecoveryPoint,
   RunStep,
 } from './domain/ledger.ts';
-import type { ClusterName, OperationId, PairId, PolicyName, RunId } from './domain/names.ts';
+import type { ClusterName, HostId, OperationId, PairId, PolicyName, RunId } from './domain/names.ts';
 import type { EdgeParameters, Operation, OperationOutcome } from './domain/operation.ts';
 import type { PlanHash, PolicyState } from './domain/retention.ts';
 import type { EpochMs } from './domain/units.ts';
@@ -189,11 +190,32 @@ export interface Records {
   readonly links: (pair: PairId) => Promise<readonly Link[]>;
 }
 
+/** Many pairs at once, a little out of date perhaps: for whoever looks at all of them. */
+export interface PairReader {
+  /** Those of the pairs that have a state, in no order. @throws ItemInvalid */
+  readonly loadPairs: (pairs: readonly PairId[]) => Promise<readonly PairState[]>;
+}
+
+/** What the last assessment found. Only the assessor writes it. */
+export interface Assessments {
+  /** Null before the first one. */
+  readonly load: (policy: PolicyName) => Promise<PolicyAssessment | null>;
+  readonly put: (assessment: PolicyAssessment) => Promise<void>;
+  readonly loadFleet: () => Promise<FleetAssessment | null>;
+  readonly putFleet: (assessment: FleetAssessment) => Promise<void>;
+}
+
+/** What Systems Manager says of hosts. */
+export interface HostWatch {
+  /** Those that answer; what is not registered at all is not among them. */
+  readonly online: (hosts: readonly HostId[]) => Promise<ReadonlySet<HostId>>;
+}
+
 /** Numbers for dashboards and alarms. */
 export interface Metrics {
   readonly gauge: (
     name: string,
-    unit: 'Count' | 'Percent',
+    unit: 'Count' | 'Percent' | 'Seconds' | 'None',
     value: number,
     dimensions: Readonly<Record<string, string>>,
   ) => void;
