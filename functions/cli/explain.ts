@@ -124,6 +124,7 @@ const factsOf = async (
     settings: settingsInForce(policy, state, now),
     lastRun,
     drills,
+    paused: state.paused,
     turn: state.turns?.find((it) => it.bucket === bucket) ?? null,
     restore,
   };
