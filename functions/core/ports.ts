@@ -98,6 +98,12 @@ export interface Ledger {
   ) => Promise<void>;
 }
 
+/** Runs, for those who only look. */
+export interface Runs {
+  /** The backup of a pair and a policy that is of the latest slot; null when there was none. */
+  readonly latestBackup: (pair: PairId, policy: PolicyName) => Promise<BackupRun | null>;
+}
+
 /** Plans of deletions: their text, by its hash. */
 export interface PlanStore {
   /** Safe to repeat. */
