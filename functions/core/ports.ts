@@ -1,4 +1,5 @@
 import type { Entry, Link, Occurrence } from './domain/chain.ts';
+import type { HostSeen } from './domain/doctor.ts';
 import type {
   BackupRun,
   Decision,
@@ -9,7 +10,7 @@ import type {
   RecoveryPoint,
   RunStep,
 } from './domain/ledger.ts';
-import type { ClusterName, OperationId, PairId, PolicyName, RunId } from './domain/names.ts';
+import type { ClusterName, HostId, OperationId, PairId, PolicyName, RunId } from './domain/names.ts';
 import type { EdgeParameters, Operation, OperationOutcome } from './domain/operation.ts';
 import type { PlanHash, PolicyState } from './domain/retention.ts';
 import type { EpochMs } from './domain/units.ts';
@@ -151,6 +152,23 @@ export interface EdgeHost {
   /** The command that was sent for an operation, if there is one. */
   readonly find: (document: string, operation: OperationId, since: EpochMs) => Promise<SentCommand | undefined>;
   readonly state: (commandId: string, host: string) => Promise<CommandState>;
+}
+
+/** The hosts that Systems Manager knows. */
+export interface HostDirectory {
+  /** Those of `hosts` that are registered, whether they answer or not. */
+  readonly describe: (hosts: readonly HostId[]) => Promise<readonly HostSeen[]>;
+}
+
+/** What commands left in the output bucket, which only their hosts write. */
+export interface StoredOutputs {
+  readonly isThere: (operation: OperationId) => Promise<boolean>;
+}
+
+/** Reports of the doctor, for good. */
+export interface DoctorReports {
+  /** @returns where it is kept */
+  readonly put: (at: EpochMs, text: string) => Promise<string>;
 }
 
 export interface CommandCanceller {
