@@ -1,5 +1,6 @@
 import type { Entry, Link, Occurrence } from './domain/chain.ts';
 import type { FleetAssessment, PolicyAssessment } from './domain/clocks.ts';
+import type { HostSeen } from './domain/doctor.ts';
 import type {
   BackupRun,
   Decision,
@@ -172,6 +173,23 @@ export interface EdgeHost {
   readonly state: (commandId: string, host: string) => Promise<CommandState>;
 }
 
+/** The hosts that Systems Manager knows. */
+export interface HostDirectory {
+  /** Those of `hosts` that are registered, whether they answer or not. */
+  readonly describe: (hosts: readonly HostId[]) => Promise<readonly HostSeen[]>;
+}
+
+/** What commands left in the output bucket, which only their hosts write. */
+export interface StoredOutputs {
+  readonly isThere: (operation: OperationId) => Promise<boolean>;
+}
+
+/** Reports of the doctor, for good. */
+export interface DoctorReports {
+  /** @returns where it is kept */
+  readonly put: (at: EpochMs, text: string) => Promise<string>;
+}
+
 export interface CommandCanceller {
   readonly cancel: (commandId: string, host: string) => Promise<void>;
 }
@@ -221,12 +239,6 @@ export interface Assessments {
   readonly put: (assessment: PolicyAssessment) => Promise<void>;
   readonly loadFleet: () => Promise<FleetAssessment | null>;
   readonly putFleet: (assessment: FleetAssessment) => Promise<void>;
-}
-
-/** What Systems Manager says of hosts. */
-export interface HostWatch {
-  /** Those that answer; what is not registered at all is not among them. */
-  readonly online: (hosts: readonly HostId[]) => Promise<ReadonlySet<HostId>>;
 }
 
 /** Numbers for dashboards and alarms. */

@@ -27,3 +27,6 @@ export type StartOperationEnv = z.infer<typeof StartOperationEnv>;
 
 export const SettleOperationEnv = MeasuringEnv.extend({ OUTPUT_BUCKET: Name });
 export type SettleOperationEnv = z.infer<typeof SettleOperationEnv>;
+
+/** Where the doctor looks for outputs, and where it keeps its reports. */
+export const JudgeDoctorEnv = StoreEnv.extend({ OUTPUT_BUCKET: Name, RECORDS_BUCKET: Name });

@@ -46,6 +46,7 @@ const EXHAUSTED: Readonly<Record<OperationStep['kind'], ErrorName>> = {
   'remove-scratch': 'ScratchNotRemoved',
   'look-versions': 'EdgeFailed',
   'look-changes': 'DiffFailed',
+  'check-host': 'EdgeFailed',
 };
 
 const NEXT_RUN =
