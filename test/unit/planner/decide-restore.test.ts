@@ -1027,6 +1027,21 @@ describe('a drill', () => {
       over(compared(), 'replica'),
       { kind: 'done', outcome: { against: `${nameOf('a')} on dr`, notes: [expect.stringContaining('only the copy')] } },
     ],
+    [
+      'equal to itself only, and it says why the other copy was not asked',
+      over(compared(), 'replica', {
+        did: [
+          ...whole,
+          [against('source'), notDone('permission-denied')],
+          [against('replica'), compared()],
+          [remove, removed],
+        ],
+      }),
+      {
+        kind: 'done',
+        outcome: { notes: [expect.stringMatching(/only the copy.*prod.*permission-denied as the host says/)] },
+      },
+    ],
     ['one byte differs', over(compared({ changed: 1 })), fails('RestoreDiffers', 'backup')],
     ['one file is missing', over(compared({ missing: 1 })), fails('RestoreDiffers')],
     ['one file is extra', over(compared({ equal: false, extra: 1 })), fails('RestoreDiffers')],
