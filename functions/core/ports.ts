@@ -147,6 +147,27 @@ export interface OperationStore {
   readonly open: () => Promise<readonly Operation[]>;
 }
 
+/** Operations that are not over, for those who only look. */
+export interface OpenOperations {
+  /** The newest of one host. */
+  readonly on: (host: HostId, atMost: number) => Promise<readonly Operation[]>;
+}
+
+export interface RunningExecution {
+  readonly arn: string;
+  readonly name: string;
+  readonly startedAt: EpochMs;
+}
+
+/** Executions that are not over, for those who only look. */
+export interface RunningExecutions {
+  /** The newest of one workflow, by the last part of its machine's name; `isCut`: there are more. */
+  readonly running: (
+    workflow: string,
+    atMost: number,
+  ) => Promise<{ readonly newest: readonly RunningExecution[]; readonly isCut: boolean }>;
+}
+
 export interface SentCommand {
   readonly commandId: string;
 }

@@ -130,6 +130,7 @@ describe('functions', () => {
       'OpenRun',
       'RecordDecision',
       'SummarizeFleet',
+      'ViewConsole',
     ]);
   });
 });
