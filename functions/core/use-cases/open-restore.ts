@@ -395,10 +395,11 @@ const sideBucket = (bucket: BucketRef, slot: EpochMs): BucketRef => {
   return BucketRef.parse(`${volume}/${short}-restore-${compactTime(slot)}`);
 };
 
-const targetOf = (
+/** Where a request restores to. @throws EventInvalid, TargetNotOurs */
+export const targetOf = (
   policies: readonly Policy[],
   policy: Policy,
-  { bucket, target }: RestoreRequest,
+  { bucket, target }: Pick<RestoreRequest, 'bucket' | 'target'>,
   slot: EpochMs,
 ): RestoreTask['target'] => {
   if (target === 'side') return { kind: 'side', cluster: policy.source, bucket: sideBucket(bucket, slot) };
