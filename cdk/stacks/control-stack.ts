@@ -4,6 +4,7 @@ import { ArnFormat, CfnOutput, Duration, Stack, type StackProps, Validations } f
 import { Rule } from 'aws-cdk-lib/aws-events';
 import { LambdaFunction as LambdaTarget } from 'aws-cdk-lib/aws-events-targets';
 import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
 import { CfnSchedule, CfnScheduleGroup } from 'aws-cdk-lib/aws-scheduler';
 import { Topic } from 'aws-cdk-lib/aws-sns';
 import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
@@ -19,13 +20,15 @@ import {
   StartOperationEnv,
   StoreEnv,
   SummarizeFleetEnv,
+  ViewConsoleEnv,
 } from '../../functions/handlers/environments.ts';
 import { acknowledge, iam5Finding } from '../constructs/acknowledge.ts';
 import { documentPrefix, EdgeDocument } from '../constructs/edge-document.ts';
 import { allow, allowAs, HandlerFunction, type HandlerFunctionProps } from '../constructs/handler-function.ts';
 import { executionsArn, machineArn, Workflow } from '../constructs/workflow.ts';
 import { addAlarms } from '../monitoring/alarms.ts';
-import { stateNames } from './names.ts';
+import { addDashboard } from '../monitoring/dashboard.ts';
+import { stateNames, widgetName } from './names.ts';
 
 const project = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 
@@ -74,6 +77,13 @@ export class ControlStack extends Stack {
       sweep: sweep.function,
       undelivered,
       unheard,
+    });
+    const view = this.#viewConsole();
+    addDashboard(this, {
+      prefix: props.prefix,
+      policies: props.policies,
+      view,
+      machines: { backup, fleet, prune, restore, drill },
     });
     this.#outputs({ backup, prune, restore, drill, decision, look }, topic);
   }
@@ -354,6 +364,41 @@ export class ControlStack extends Stack {
     };
   }
 
+  /** What the widgets of the dashboard show. It may read, and nothing else. */
+  #viewConsole(): LambdaFunction {
+    const { table, openIndex } = stateNames(this, this.#prefix);
+    const machines = [...FLEET, 'restore', 'look', 'decision', 'backup-fleet'].map((it) =>
+      machineArn(this, `${this.#prefix}-${it}`),
+    );
+    const endpoint = (what: 'View' | 'Act'): string =>
+      this.formatArn({
+        service: 'lambda',
+        resource: 'function',
+        resourceName: widgetName(this.#prefix, what),
+        arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+      });
+    return this.#handler('ViewConsole', {
+      functionName: widgetName(this.#prefix, 'View'),
+      handler: 'view-console',
+      description: 'Shows on the dashboard what there is',
+      environment: {
+        schema: ViewConsoleEnv,
+        values: {
+          TABLE_NAME: table,
+          VIEW_ENDPOINT: endpoint('View'),
+          ACT_ENDPOINT: endpoint('Act'),
+          MACHINES: machineArn(this, `${this.#prefix}-`),
+        },
+      },
+      permissions: [
+        this.#ledger('GetItem', 'Query'),
+        allow(['dynamodb:Query'], [`${this.#tableArn()}/index/${openIndex}`]),
+        allow(['states:ListExecutions'], machines),
+      ],
+      files: { 'policies.json': JSON.stringify(this.#policies) },
+    }).function;
+  }
+
   #tableArn(): string {
     return this.formatArn({
       service: 'dynamodb',
@@ -373,6 +418,7 @@ export class ControlStack extends Stack {
     id: string,
     props: Omit<HandlerFunctionProps<Environment>, 'functionName' | 'bundles' | 'timeout' | 'memoryMB'> & {
       readonly timeout?: Duration;
+      readonly functionName?: string;
     },
   ): HandlerFunction<Environment> {
     return new HandlerFunction(this, id, {

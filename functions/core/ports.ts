@@ -9,7 +9,7 @@ import type {
   RecoveryPoint,
   RunStep,
 } from './domain/ledger.ts';
-import type { ClusterName, OperationId, PairId, PolicyName, RunId } from './domain/names.ts';
+import type { ClusterName, HostId, OperationId, PairId, PolicyName, RunId } from './domain/names.ts';
 import type { Nonce, NonceId } from './domain/nonce.ts';
 import type { EdgeParameters, Operation, OperationOutcome } from './domain/operation.ts';
 import type { PlanHash, PolicyState } from './domain/retention.ts';
@@ -167,6 +167,27 @@ export interface OperationStore {
   /** Takes the operation out of the open index, unless its token was replaced meanwhile. */
   readonly notified: (id: OperationId, token: string) => Promise<void>;
   readonly open: () => Promise<readonly Operation[]>;
+}
+
+/** Operations that are not over, for those who only look. */
+export interface OpenOperations {
+  /** The newest of one host. */
+  readonly on: (host: HostId, atMost: number) => Promise<readonly Operation[]>;
+}
+
+export interface RunningExecution {
+  readonly arn: string;
+  readonly name: string;
+  readonly startedAt: EpochMs;
+}
+
+/** Executions that are not over, for those who only look. */
+export interface RunningExecutions {
+  /** The newest of one workflow, by the last part of its machine's name; `isCut`: there are more. */
+  readonly running: (
+    workflow: string,
+    atMost: number,
+  ) => Promise<{ readonly newest: readonly RunningExecution[]; readonly isCut: boolean }>;
 }
 
 export interface SentCommand {

@@ -86,6 +86,16 @@ const FUNCTIONS: Readonly<Record<string, Readonly<Record<string, readonly string
   },
   'ozone-dr-open-look': { '*': XRAY, [TABLE]: ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:Query'] },
   'ozone-dr-read-look': { '*': XRAY, [TABLE]: LEDGER },
+  customWidgetOzoneDrView: {
+    '*': XRAY,
+    [TABLE]: ['dynamodb:GetItem', 'dynamodb:Query'],
+    [`${TABLE}/index/open`]: ['dynamodb:Query'],
+    ...Object.fromEntries(
+      [BACKUP, PRUNE, DRILL, RESTORE, LOOK, 'states:stateMachine:ozone-dr-decision', `${BACKUP}-fleet`].map(
+        (machine) => [machine, ['states:ListExecutions']],
+      ),
+    ),
+  },
   'ozone-dr-settle-operation': {
     '*': ['ssm:GetCommandInvocation', 'ssm:ListCommandInvocations', ...XRAY],
     [TABLE]: ['dynamodb:GetItem', 'dynamodb:UpdateItem'],

@@ -1,8 +1,10 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
+import { dynamoAssessmentReader } from '../../adapters/dynamodb/assessment-reader.ts';
 import { dynamoLedger } from '../../adapters/dynamodb/ledger.ts';
-import { dynamoOperations } from '../../adapters/dynamodb/operation-store.ts';
+import { dynamoOpenOperations, dynamoOperations } from '../../adapters/dynamodb/operation-store.ts';
 import { dynamoRecords } from '../../adapters/dynamodb/records.ts';
+import { dynamoRuns } from '../../adapters/dynamodb/runs.ts';
 
 const table = (name: string) => ({
   client: DynamoDBDocumentClient.from(new DynamoDBClient({ maxAttempts: 6 })),
@@ -12,3 +14,6 @@ const table = (name: string) => ({
 export const liveLedger = (tableName: string) => dynamoLedger(table(tableName));
 export const liveOperations = (tableName: string) => dynamoOperations(table(tableName));
 export const liveRecords = (tableName: string) => dynamoRecords(table(tableName));
+export const liveRuns = (tableName: string) => dynamoRuns(table(tableName));
+export const liveAssessmentReader = (tableName: string) => dynamoAssessmentReader(table(tableName));
+export const liveOpenOperations = (tableName: string) => dynamoOpenOperations(table(tableName));
