@@ -2,6 +2,7 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { dynamoAssessmentReader } from '../../adapters/dynamodb/assessment-reader.ts';
 import { dynamoLedger } from '../../adapters/dynamodb/ledger.ts';
+import { dynamoNonces } from '../../adapters/dynamodb/nonces.ts';
 import { dynamoOpenOperations, dynamoOperations } from '../../adapters/dynamodb/operation-store.ts';
 import { dynamoRecords } from '../../adapters/dynamodb/records.ts';
 import { dynamoRuns } from '../../adapters/dynamodb/runs.ts';
@@ -17,3 +18,4 @@ export const liveRecords = (tableName: string) => dynamoRecords(table(tableName)
 export const liveRuns = (tableName: string) => dynamoRuns(table(tableName));
 export const liveAssessmentReader = (tableName: string) => dynamoAssessmentReader(table(tableName));
 export const liveOpenOperations = (tableName: string) => dynamoOpenOperations(table(tableName));
+export const liveNonces = (tableName: string) => dynamoNonces(table(tableName));
