@@ -793,7 +793,10 @@ const removal = (
       encryptionKey: null,
       reason: `find out when ${bucket} was made: ${reason}`,
     });
-  return operation(history, { kind: 'remove-scratch', bucket, created, reason: `remove ${bucket}: ${reason}` });
+  const next = operation(history, { kind: 'remove-scratch', bucket, created, reason: `remove ${bucket}: ${reason}` });
+  // Only the lock of its own host tells that a copy is over, and one that is not would make the bucket once more.
+  const alive = copiesAlive(history, now).at(-1);
+  return alive && 'host' in next ? { ...next, host: alive.host } : next;
 };
 
 const messageOf = (step: RunStep | undefined): string =>
