@@ -67,9 +67,15 @@ module.exports = {
       'handlers',
       'handlers wire use cases to adapters',
       '^functions/handlers/',
-      '^functions/(handlers|adapters)/',
+      '^functions/(handlers|adapters|console)/',
       '^functions/core/(use-cases|domain)/',
       '^functions/core/(errors|ports)\\.ts$',
+    ),
+    only(
+      'console',
+      'pages are made from what the core answers; what they read and do comes in through ports',
+      '^functions/console/',
+      '^functions/(console|core)/',
     ),
     only(
       'commands',

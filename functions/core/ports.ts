@@ -12,6 +12,7 @@ import type {
   RunStep,
 } from './domain/ledger.ts';
 import type { ClusterName, HostId, OperationId, PairId, PolicyName, RunId } from './domain/names.ts';
+import type { Nonce, NonceId } from './domain/nonce.ts';
 import type { EdgeParameters, Operation, OperationOutcome } from './domain/operation.ts';
 import type { EventType, OutcomeDetail } from './domain/outcome-event.ts';
 import type { PlanHash, PolicyState } from './domain/retention.ts';
@@ -100,6 +101,12 @@ export interface Ledger {
   ) => Promise<void>;
 }
 
+/** Runs, for those who only look. */
+export interface Runs {
+  /** The backup of a pair and a policy that is of the latest slot; null when there was none. */
+  readonly latestBackup: (pair: PairId, policy: PolicyName) => Promise<BackupRun | null>;
+}
+
 /** Plans of deletions: their text, by its hash. */
 export interface PlanStore {
   /** Safe to repeat. */
@@ -114,6 +121,17 @@ export interface Selections {
   readonly put: (hash: PlanHash, text: string) => Promise<void>;
   /** An address that gives the text, without credentials, for a short time. */
   readonly urlOf: (hash: PlanHash) => Promise<string>;
+}
+
+/** Why a nonce does not count. `other`: it was made for another act. */
+export type NonceRefusal = 'unknown' | 'used' | 'expired' | 'other';
+
+/** Forms that were shown and may be submitted, each once. */
+export interface Nonces {
+  /** @throws when there is one of this id already */
+  readonly make: (nonce: Nonce) => Promise<void>;
+  /** Uses it up by one conditional write: of several callers at most one hears `used-now`. */
+  readonly use: (id: NonceId, what: Nonce['what'], now: EpochMs) => Promise<'used-now' | NonceRefusal>;
 }
 
 export interface OperationStore {

@@ -1,4 +1,5 @@
-import { escaped, page } from '../../functions/cli/markup.ts';
+import { page } from '../../functions/cli/markup.ts';
+import { escaped } from '../../functions/core/domain/text.ts';
 import type { RunStep } from '../../functions/core/domain/ledger.ts';
 import {
   bytesText,

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { visible } from '../../functions/cli/markup.ts';
+import { visible } from '../../functions/core/domain/text.ts';
 import type { CloudEvent } from '../local-cloud/index.ts';
 import { secondsText, timeOf, withDays } from './lineage.ts';
 

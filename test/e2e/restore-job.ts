@@ -29,6 +29,19 @@ const plenty = `
     objectives: { rpo: 26h, rto: 4h }
 `;
 
+/** Nobody restores anything in the time that this policy asks for. */
+const HURRIED = 'sales/hurried';
+const HURRIED_RTO = 2;
+const hurried = `
+  hurried:
+    source: prod
+    replica: dr
+    buckets: [${HURRIED}]
+    schedules: []
+    objectives: { rpo: 26h, rto: ${HURRIED_RTO}s }
+    drills: { cron: '0 5 * * ? *', zone: Etc/UTC }
+`;
+
 const firstContent: readonly Change[] = [
   put('2026/q1/jan', 2000, 1),
   put('2026/q1/feb', 2001, 2),
@@ -131,7 +144,7 @@ export const describeRestoreJob = (name: string, start: () => Promise<Clusters>)
       await clusters.change(SOURCE, firstContent);
       deployment = await deploy({
         clusters,
-        policies: `${policyText([BUCKET], "drills: { cron: '0 5 * * ? *', zone: Etc/UTC }").trimEnd()}${plenty}`,
+        policies: `${policyText([BUCKET], "drills: { cron: '0 5 * * ? *', zone: Etc/UTC }").trimEnd()}${plenty}${hurried}`,
         hostConfig: { path: saboteur.bin },
       });
       for (const [index, changes] of [[], laterContent].entries()) {
@@ -336,6 +349,19 @@ export const describeRestoreJob = (name: string, start: () => Promise<Clusters>)
         expect(await scratches()).toHaveLength(1);
         expect(outcomeOf(await drill({ point: pointAt(1).name }))).toMatchObject({ kind: 'drilled' });
         expect(await scratches()).toEqual([]);
+      });
+
+      it('fails when it takes longer than the objective, though the content is equal', async () => {
+        for (const cluster of ['prod', 'dr']) await clusters.createBucket(`ofs://${cluster}/${HURRIED}`);
+        await clusters.change(`ofs://prod/${HURRIED}`, [put('small', 10, 60)]);
+        expect(await deployment.backUp({ policy: 'hurried', bucket: HURRIED })).toMatchObject({ status: 'SUCCEEDED' });
+        saboteur.plans(`sleep ${HURRIED_RTO + 1}`);
+        const result = await drill({ policy: 'hurried', bucket: HURRIED });
+        saboteur.plans('');
+        expect(result).toMatchObject({ status: 'FAILED', error: 'RestoreTooSlow' });
+        expect(result.cause).toContain('The content was equal');
+        expect(await scratches()).toEqual([]);
+        expect((await deployment.points(HURRIED)).map(({ drilled }) => drilled)).toEqual([null]);
       });
 
       it('fails when the copy on the replica cannot be read', async () => {

@@ -7,7 +7,8 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { startLocalCloud } from '../local-cloud/index.ts';
 import { type Mutation, mutate, mutationsOf } from './mutations.ts';
-import { type Path, paths } from './paths.ts';
+import { paths as others, type Path } from './paths.ts';
+import { restores } from './restore-paths.ts';
 import { CheckFailed, openStage, type Stage } from './stage.ts';
 
 /** What may survive, and why. */
@@ -19,6 +20,8 @@ const explained: readonly { readonly action: RegExp; readonly why: string }[] = 
     why: 'X-Ray: Step Functions drops traces silently (for functions Lambda refuses the deployment)',
   },
 ];
+
+const paths = [...others, ...restores];
 
 type Verdict =
   | { readonly kind: 'killed'; readonly by: string }

@@ -17,14 +17,14 @@ export interface Path {
 }
 
 const commandEvents = 'EC2 Command Status-change Notification';
-const lostEvents: FaultRule = { on: 'event', detailType: commandEvents, fault: 'lost' };
+export const lostEvents: FaultRule = { on: 'event', detailType: commandEvents, fault: 'lost' };
 
 /** Calls of a function that failed, by function. */
-const failedCalls = (stage: Stage): readonly string[] =>
+export const failedCalls = (stage: Stage): readonly string[] =>
   stage.events().flatMap((it) => (it.kind === 'function' && it.ok === false ? [String(it.function)] : []));
 
 /** Apart from those that the path provokes, no call of a function failed, and each wrote its log. */
-const expectHealthy = async (stage: Stage, provoked: readonly string[] = []): Promise<void> => {
+export const expectHealthy = async (stage: Stage, provoked: readonly string[] = []): Promise<void> => {
   const failed = failedCalls(stage).filter((name) => !provoked.includes(name));
   check('no function failed', failed.length === 0, [...new Set(failed)]);
   const called = new Set(stage.events().flatMap((it) => (it.kind === 'function' ? [String(it.function)] : [])));
@@ -37,7 +37,7 @@ const expectHealthy = async (stage: Stage, provoked: readonly string[] = []): Pr
   check('each function that was called has a log', silent().length === 0, silent());
 };
 
-const ended = async (stage: Stage, arn: string | undefined) => {
+export const ended = async (stage: Stage, arn: string | undefined) => {
   if (arn === undefined) return check('the schedule starts the fleet', false);
   const { clock } = stage.cloud;
   const limit = clock.now() + 3 * 3600 * 1000;
@@ -45,7 +45,7 @@ const ended = async (stage: Stage, arn: string | undefined) => {
   await clock.runUntil(() => execution.status !== 'RUNNING' || clock.now() > limit);
 };
 
-const lastOf = (stage: Stage, machine: string) =>
+export const lastOf = (stage: Stage, machine: string) =>
   stage.cloud
     .executions(machine)
     .filter((it) => it.startDate >= stage.since())
@@ -74,7 +74,7 @@ const expectBackup = async (stage: Stage, mostSeconds: number): Promise<void> =>
 
 const alarmTopic = (stage: Stage): readonly string[] =>
   stage.cloud.messages.of(stage.cloud.resource('AWS::SNS::Topic', 'ozone-dr-alarms').ref).map((it) => it.subject ?? '');
-const expectAlarm = async (stage: Stage, name: string): Promise<void> => {
+export const expectAlarm = async (stage: Stage, name: string): Promise<void> => {
   await stage.cloud.advanceBy(6 * 60);
   check(
     `the alarm ${name} was raised`,
@@ -172,16 +172,16 @@ const expectCut = (stage: Stage): void => {
   if (longest <= 24_000) throw new Error(`the path is not what it says: the longest output has ${longest} characters`);
 };
 
-const sends = (stage: Stage): number => stage.events().filter((it) => it.kind === 'command-sent').length;
+export const sends = (stage: Stage): number => stage.events().filter((it) => it.kind === 'command-sent').length;
 
-const HOUR = 3600;
+export const HOUR = 3600;
 const pair = PairId.parse(`prod/${BUCKET}#dr`);
 const recorded = async (stage: Stage): Promise<readonly Happening[]> =>
   (await dynamoRecords(stage.cloud.table()).read(pair)).map(({ happening }) => happening);
 /** What the record tells of attempts of prunes. */
 const prunesOnRecord = async (stage: Stage): Promise<readonly string[]> =>
   (await recorded(stage)).flatMap((it) => (it.kind === 'run-ended' && it.workflow === 'prune' ? [it.status] : []));
-const pointsOn = (stage: Stage, service: string): number =>
+export const pointsOn = (stage: Stage, service: string): number =>
   stage.ozone().snapshots(`ofs://${service}/${BUCKET}`).length;
 
 /** The slot of prunes is done, by the schedule. @returns what came of the bucket */
@@ -204,7 +204,7 @@ const expectPrune = async (stage: Stage, expected: object, mostSeconds = 60): Pr
 };
 
 /** Three points on both sides, of which the oldest is neither the base nor the one before it. */
-const threePoints = async (stage: Stage): Promise<void> => {
+export const threePoints = async (stage: Stage): Promise<void> => {
   for (const n of [1, 2, 3]) {
     const { status, error } = await backUp(stage);
     check(`backup ${n} succeeds`, status === 'SUCCEEDED', error);
@@ -401,7 +401,10 @@ const prunes: readonly Path[] = [
   ]),
 ];
 
-/** Every path; the cheap ones first. */
+/** The documents that a backup sends. */
+const radii = BlastRadius.exclude(['restore']).options;
+
+/** Backups, decisions, looks and prunes; the cheap ones first. */
 export const paths: readonly Path[] = [
   {
     name: 'a slot, by schedule and events',
@@ -545,7 +548,7 @@ export const paths: readonly Path[] = [
       await expectHealthy(stage);
     },
   },
-  ...BlastRadius.options.map(
+  ...radii.map(
     (radius): Path => ({
       name: `Run Command refuses a host at first (${radius})`,
       walk: async (stage) => {
@@ -564,7 +567,7 @@ export const paths: readonly Path[] = [
       },
     }),
   ),
-  ...BlastRadius.options.map(
+  ...radii.map(
     (radius): Path => ({
       name: `the answer of SendCommand is lost (${radius})`,
       walk: async (stage) => {
@@ -587,7 +590,7 @@ export const paths: readonly Path[] = [
       },
     }),
   ),
-  ...BlastRadius.options.map(
+  ...radii.map(
     (radius): Path => ({
       name: `Lambda loses the answer of a start until the command is over (${radius})`,
       walk: async (stage) => {

@@ -6,7 +6,7 @@ import { BlastRadius } from '../../functions/core/domain/operation.ts';
 import { synthesize } from '../fixtures/deployment.ts';
 import { InProcessHost } from '../in-process-edge/host.ts';
 import { type CloudEvent, type FaultRule, type LocalCloud, startLocalCloud } from '../local-cloud/index.ts';
-import type { Work } from '../local-cloud/ssm/host.ts';
+import type { Work as CommandToRun } from '../local-cloud/ssm/host.ts';
 import { type SimulatedOzone, simulateInMemory } from '../ozone-simulator/simulator.ts';
 
 export const SOURCE_HOST = 'i-0aaaaaaaaaaaaaaa0';
@@ -27,6 +27,7 @@ policies:
     objectives: { rpo: 26h, rto: 4h }
     retention:
       { zone: Etc/UTC, cron: '0 4 1 1 ? *', source: { keepLast: 1 }, replica: { keepLast: 1 }, graceHours: 1, coolingOffHours: 0 }
+    drills: { zone: Etc/UTC, cron: '0 5 1 1 ? *', within: 366d }
 `;
 
 /** A check of a path that did not hold. */
@@ -52,14 +53,16 @@ export interface Stage {
   /** Everything anew: an empty table, empty clusters, no fault, quiet alarms. */
   readonly reset: (story?: Partial<Story>) => Promise<void>;
   readonly faults: (...rules: readonly FaultRule[]) => void;
-  /** Lets the schedule fire for now, that of prunes if asked; the fleet execution that it starts. */
-  readonly fire: (work?: 'backup' | 'prune') => Promise<string | undefined>;
+  /** Lets the schedule fire for now, that of prunes or drills if asked; the fleet execution that it starts. */
+  readonly fire: (work?: Work) => Promise<string | undefined>;
   /** Epoch milliseconds of the last reset. */
   readonly since: () => number;
   /** Events of the emulator since the last reset. */
   readonly events: () => readonly CloudEvent[];
   readonly close: () => Promise<void>;
 }
+
+type Work = 'backup' | 'prune' | 'drill';
 
 const newClusters = (now: number): SimulatedOzone => {
   const ozone = simulateInMemory();
@@ -89,7 +92,7 @@ export const openStage = async (): Promise<Stage> => {
   const host = (id: string) => ({
     id,
     environment: {},
-    run: ({ documentName, parameters }: Work) => {
+    run: ({ documentName, parameters }: CommandToRun) => {
       ozone.setClock({ now: cloud.clock.now(), skewMs: {} });
       const radius = BlastRadius.options.find((it) => documentName.startsWith(`ozone-dr-${it}-`));
       if (radius === undefined) throw new Error(`${documentName} is no document of the product`);
@@ -108,7 +111,17 @@ export const openStage = async (): Promise<Stage> => {
     random: () => 0.99,
     onEvent: (event) => events.push(event),
   });
-  const scheduleOf = (work: 'backup' | 'prune'): string =>
+  /** What `curl` gets from an address that a function signed: S3 asks whether the one who signed it may read. */
+  const signed = (address: string): string | undefined => {
+    const { pathname, search, searchParams } = new URL(address);
+    const [signer = ''] = (searchParams.get('X-Amz-Credential') ?? '').split('/');
+    try {
+      return cloud.s3.handle('GET', `${pathname}${search}`, {}, Buffer.alloc(0), signer).body.toString();
+    } catch {
+      return undefined;
+    }
+  };
+  const scheduleOf = (work: Work): string =>
     cloud
       .schedules()
       .find(
@@ -141,7 +154,7 @@ export const openStage = async (): Promise<Stage> => {
       hosts = Object.fromEntries(
         [SOURCE_HOST, REPLICA_HOST].map((name) => [
           name,
-          new InProcessHost({ ozone, name, now: () => cloud.clock.now() }),
+          new InProcessHost({ ozone, name, now: () => cloud.clock.now(), selectionAt: signed }),
         ]),
       );
       for (const topic of cloud.resources('AWS::SNS::Topic')) cloud.messages.purge(topic.ref);

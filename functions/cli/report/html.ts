@@ -1,5 +1,6 @@
+import { escaped } from '../../core/domain/text.ts';
 import { printHead } from '../chains.ts';
-import { escaped, page } from '../markup.ts';
+import { page } from '../markup.ts';
 import type { BucketReport, MonthlyReport } from './model.ts';
 
 const STYLE = `

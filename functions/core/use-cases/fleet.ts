@@ -5,6 +5,7 @@ import type { Policy } from '../domain/policy.ts';
 import type { DrillTurn, PolicyState, PolicyVersion } from '../domain/retention.ts';
 import type { EpochMs } from '../domain/units.ts';
 import { DrError } from '../errors.ts';
+import { describePause } from '../planner/decision.ts';
 import { type BucketToDrill, dueForDrill, lastDrillOf } from '../planner/drill-rota.ts';
 import { bucketsInForce, versionsInForce, weakened, withVersion } from '../planner/in-force.ts';
 import { pickForDrill } from '../planner/pick-point.ts';
@@ -39,7 +40,7 @@ export interface ExpandDependencies {
 
 /**
  * The runs of one slot of one policy, one per bucket; also of a bucket that was taken out of the policy and is still
- * cooling off. Of drills those whose turn it is, which is noted: the same slot has the same ones again. Notes the version of the policy when it is new, and puts on record what it asks less of than before.
+ * cooling off. Of drills those whose turn it is, which is noted: the same slot has the same ones again. None of a policy that is paused, which is said. Notes the version of the policy when it is new, and puts on record what it asks less of than before.
  * @throws EventInvalid, PolicyInvalid; StoreThrottled when others were faster too often to note whose turn it is
  */
 export const expandPolicy =
@@ -52,6 +53,8 @@ export const expandPolicy =
     const state = await noteVersion(deps, policy, now);
     const slot = request.slot ?? startedAt;
     const prefix = request.work === 'backup' ? '' : `${request.work}-`;
+    const announced = announcements(policy, state, now);
+    if (state.paused) return { runs: [], announcements: [describePause(policy.name, state.paused), ...announced] };
     const inForce = bucketsInForce(policy, state, now);
     const buckets = request.work === 'drill' ? await takeTurns(deps, policy, inForce, slot) : inForce;
     return {
@@ -62,7 +65,7 @@ export const expandPolicy =
         slot: new Date(slot).toISOString().replace('.000Z', 'Z'),
         name: `${prefix}${policy.name}-${compactTime(slot)}-${createHash('sha256').update(bucket).digest('hex').slice(0, 12)}`,
       })),
-      announcements: announcements(policy, state, now),
+      announcements: announced,
     };
   };
 

@@ -170,8 +170,8 @@ const assertSame = ({ restore, runId: id, slot, status }: BackupRun, { task, isP
     restore !== null &&
     askedBy(restore) === askedBy(task) &&
     (!isPointNamed || restore.point.name === task.point.name) &&
-    // What was confirmed goes on only for who confirms it too.
-    (status !== 'open' || restore.confirmed?.plan === task.confirmed?.plan);
+    // What was confirmed goes on only for who confirms it too, and who asked for a plan gets no restore.
+    (status !== 'open' || (restore.confirmed?.plan === task.confirmed?.plan && restore.planOnly === task.planOnly));
   if (!isSame)
     throw new DrError(
       'EventInvalid',
@@ -244,13 +244,18 @@ const wantedRestore = async (
   const { bucket, scope } = request;
   const policy = await policyOf(deps, request, now);
   const lineage = pairId(policy.source.name, bucket, policy.replica?.name ?? null);
-  const points = await deps.ledger.livingPoints(lineage);
+  const [points, { lastDrill }] = await Promise.all([
+    deps.ledger.livingPoints(lineage),
+    deps.ledger.loadPair(drillPair(policy.source.name, bucket)),
+  ]);
   const point =
     request.point === undefined
       ? nearestPoint(points, request.asOf ?? now)
       : points.find(({ name }) => name === request.point);
   if (!point) throw noPoint(bucket, points, request);
-  const slot = request.slot ?? startedAt;
+  const plan = request.plan && readPlan(RestorePlan, request.plan, await deps.plans.load(request.plan));
+  // The side bucket of a plan has the time of the planning in its name: whoever confirms the plan means that one.
+  const slot = request.slot ?? (plan?.target.kind === 'side' ? plan.slot : null) ?? startedAt;
   const target = targetOf(deps.policies, policy, request, slot);
   const pair = targetPair(target.cluster.name, target.bucket);
   const selection = selectionOf(scope);
@@ -266,7 +271,8 @@ const wantedRestore = async (
     verification: request.verification,
     by: request.by,
     reason: request.reason,
-    rate: restoreRate(points, policy.limits),
+    rate: restoreRate(points, policy.limits, lastDrill),
+    planOnly: request.planOnly,
     confirmed: null,
   };
   return {
@@ -275,7 +281,7 @@ const wantedRestore = async (
     policy,
     bucket,
     slot,
-    task: { ...task, confirmed: await confirmationFor(deps, request, task, now) },
+    task: { ...task, confirmed: confirmationFor(request, task, plan, now) },
     isPointNamed: request.point !== undefined,
     selection,
   };
@@ -292,11 +298,11 @@ const wantedDrill = async (
   const { drills } = policy;
   if (!drills) throw new DrError('PolicyInvalid', `the policy ${policy.name} has no drills`);
   const lineage = pairId(policy.source.name, bucket, policy.replica?.name ?? null);
-  const points = await deps.ledger.livingPoints(lineage);
+  const pair = drillPair(policy.source.name, bucket);
+  const [points, { lastDrill }] = await Promise.all([deps.ledger.livingPoints(lineage), deps.ledger.loadPair(pair)]);
   const slot = request.slot ?? startedAt;
   const point = request.point ? points.find(({ name }) => name === request.point) : pickForDrill(points, drills, slot);
   if (!point) throw noPoint(bucket, points, request);
-  const pair = drillPair(policy.source.name, bucket);
   const id = runId(pair, policy.name, slot, 'drill');
   const cluster = drills.on === 'replica' && policy.replica ? policy.replica : policy.source;
   const [volume] = bucket.split('/');
@@ -322,7 +328,8 @@ const wantedDrill = async (
       verification: drills.verification,
       by: `the policy ${policy.name}`,
       reason: 'drill',
-      rate: restoreRate(points, policy.limits),
+      rate: restoreRate(points, policy.limits, lastDrill),
+      planOnly: false,
       confirmed: null,
     },
   };
@@ -413,12 +420,12 @@ const targetOf = (
 
 // ---------------------------------------------------------------- the confirmation
 
-const confirmationFor = async (
-  { plans }: OpenRestoreDependencies,
+const confirmationFor = (
   request: RestoreRequest,
   task: RestoreTask,
+  stored: RestorePlan | undefined,
   now: EpochMs,
-): Promise<RestoreTask['confirmed']> => {
+): RestoreTask['confirmed'] => {
   const hash = request.plan;
   if (!hash) return null;
   const refuse = (why: string): never => {
@@ -427,8 +434,10 @@ const confirmationFor = async (
       `${why}. Nothing was changed: start the restore without plan and confirmation to plan anew`,
     );
   };
-  const plan = readPlan(RestorePlan, hash, await plans.load(hash)) ?? refuse(`there is no plan ${hash}`);
-  const words = confirmationOf(task.target.bucket, hash);
+  const plan = stored ?? refuse(`there is no plan ${hash}`);
+  const [obstacle] = plan.obstacles;
+  if (obstacle) refuse(`the plan cannot be done: ${obstacle.reason}. ${obstacle.remedy}`);
+  const words = confirmationOf(plan, hash);
   if (request.confirmation?.trim() !== words)
     refuse(`the words that confirm this plan are "${words}", not "${request.confirmation}"`);
   if (plan.expires <= now) refuse(`the plan of ${new Date(plan.madeAt).toISOString()} is no longer valid`);

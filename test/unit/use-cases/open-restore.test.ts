@@ -504,7 +504,7 @@ describe('a confirmation', () => {
     await stage.plans.put(hash, text);
     const outcome = { kind: 'restore-planned', plan: hash, confirmation: '', expires: noon, summary: '' } as const;
     await close(stage, opened, { outcome });
-    return { stage, plan: hash, confirmation: confirmationOf('sales/orders' as never, hash), opened };
+    return { stage, plan: hash, confirmation: confirmationOf(RestorePlan.parse(JSON.parse(text)), hash), opened };
   };
   const refused = (message: RegExp) => ({ name: 'NotConfirmed', message: expect.stringMatching(message) });
 
@@ -584,12 +584,35 @@ describe('a confirmation', () => {
     ['way of overwriting', { overwrite: 'always' }],
     ['way of deleting', { deleteExtra: true }],
   ])('does not serve another %s', async (_sentence, change) => {
-    const { stage, plan } = await planned();
-    const target = 'target' in change ? 'sales/xyz' : 'sales/orders';
-    const confirmation = confirmationOf(target as never, plan);
+    const { stage, plan, confirmation } = await planned();
     await expect(stage.restore({ ...request, ...change, plan, confirmation })).rejects.toMatchObject(
       refused(/another restore/),
     );
+  });
+
+  it('of a plan with an obstacle is none, and what would help is said', async () => {
+    const { stage, plan, confirmation } = await planned({
+      obstacles: [{ error: 'QuotaExceeded', reason: 'no room', remedy: 'Raise the quota.' }],
+    });
+    await expect(stage.restore({ ...request, plan, confirmation })).rejects.toMatchObject(
+      refused(/cannot be done: no room. Raise the quota./),
+    );
+  });
+
+  it('of a plan that loses nothing is one word, and means the side bucket that was planned', async () => {
+    const stage = await restoreStage();
+    const { restore } = await runOf(stage, await stage.restore({ point: nameOf('a'), planOnly: true }));
+    const side = { ...restore.target, cluster: 'prod', created: null } as never;
+    const first = await planned({ target: side, replaced: 0, absent: 10, overwrite: 'never', slot: noon });
+    expect(first.confirmation).toBe('restore');
+    // An hour later, by another name of the execution and without a slot.
+    first.stage.pass(30);
+    const again = await first.stage.restore(
+      { point: nameOf('a'), plan: first.plan, confirmation: 'restore' },
+      { execution: 'two', at: '2026-11-20T12:30:00.000Z' },
+    );
+    const { restore: task } = await runOf(first.stage, again);
+    expect(task).toMatchObject({ target: { bucket: restore.target.bucket }, confirmed: { targetCreated: null } });
   });
 
   it('is not taken over by a request without it, or with another, under the same slot', async () => {
@@ -597,6 +620,26 @@ describe('a confirmation', () => {
     await stage.restore({ ...request, plan, confirmation });
     stage.running.delete('one');
     await expect(stage.restore(request, { execution: 'two' })).rejects.toMatchObject({ name: 'EventInvalid' });
+  });
+});
+
+describe('a plan alone', () => {
+  const request = { point: nameOf('a'), slot: ofSlot };
+
+  it('is opened as what it is', async () => {
+    expect(await taskOf(await restoreStage(), { ...request, planOnly: true })).toMatchObject({ planOnly: true });
+    expect(await taskOf(await restoreStage(), request)).toMatchObject({ planOnly: false });
+  });
+
+  it('that was cut off does not become a restore, nor a restore a plan', async () => {
+    for (const planOnly of [true, false]) {
+      const stage = await restoreStage();
+      await stage.restore({ ...request, planOnly });
+      stage.running.delete('one');
+      await expect(stage.restore({ ...request, planOnly: !planOnly }, { execution: 'two' })).rejects.toMatchObject({
+        name: 'EventInvalid',
+      });
+    }
   });
 });
 
