@@ -56,7 +56,14 @@ export function addAlarms(scope: Construct, watched: Watched): void {
     statistic: 'Maximum' | 'Minimum' | 'Sum',
     dimensions: Readonly<Record<string, string>> = {},
     period = FIVE_MINUTES,
-  ) => new Metric({ namespace: METRICS, metricName, dimensionsMap: { service: prefix, ...dimensions }, statistic, period });
+  ) =>
+    new Metric({
+      namespace: METRICS,
+      metricName,
+      dimensionsMap: { service: prefix, ...dimensions },
+      statistic,
+      period,
+    });
   /** Published every five minutes: where nothing is published for twenty, nobody knows, which is as bad. */
   const assessed = (it: IMetric): Measure => ({
     ...any(it),

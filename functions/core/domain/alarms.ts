@@ -372,8 +372,9 @@ export function isAlarmId(id: string): id is AlarmId {
 
 export const factsOf = (id: AlarmId): AlarmFacts => ALARMS[id];
 
-/** The alarm that measures what `<id>` tells of: itself, or, where others may explain it, one that tells nobody. */
-export const measuredBy = (id: AlarmId): string => (factsOf(id).follows.length > 0 ? `${id}-raw` : id);
+/** Alarms, one of which measures what `<id>` tells of: itself, or, where others may explain it, those that tell nobody. */
+export const measuredBy = (id: AlarmId): readonly string[] =>
+  factsOf(id).follows.length > 0 ? [`${id}-raw`, `${id}-raw-1`, `${id}-raw-2`, `${id}-raw-3`] : [id];
 
 /** The address of what an alarm leads to, in the console of one region. */
 export const addressOf = (link: DeepLink, prefix: string, region: string, account: string): string => {

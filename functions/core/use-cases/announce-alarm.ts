@@ -86,9 +86,11 @@ const explanations = async (
 ): Promise<readonly string[]> => {
   const { follows } = factsOf(id);
   if (follows.length === 0) return [];
-  const nameOf = (it: string): string => `${deps.prefix}-${isAlarmId(it) ? measuredBy(it) : it}`;
-  const raised = await deps.alarms.raised([nameOf(id), ...follows.map(nameOf)]);
-  return raised.has(nameOf(id)) ? follows.filter((it) => raised.has(nameOf(it))) : [];
+  const namesOf = (it: string): readonly string[] =>
+    (isAlarmId(it) ? measuredBy(it) : [it]).map((name) => `${deps.prefix}-${name}`);
+  const raised = await deps.alarms.raised([id, ...follows].flatMap(namesOf));
+  const isRaised = (it: string): boolean => namesOf(it).some((name) => raised.has(name));
+  return isRaised(id) ? follows.filter(isRaised) : [];
 };
 
 const contextOf = async ({ policies, pairs, assessments }: AnnounceDependencies): Promise<AlarmContext> => {
