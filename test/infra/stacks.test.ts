@@ -122,6 +122,7 @@ describe('functions', () => {
     const versions = (template: typeof control) => new Set(ofType(template, 'AWS::Lambda::Version').map(([id]) => id));
     const changed = [...versions(other)].filter((id) => !versions(control).has(id));
     expect(changed.map((id) => id.replace(/Function.*/, '')).sort()).toEqual([
+      'AssessObjectives',
       'DecidePrune',
       'ExpandPolicy',
       'OpenLook',
@@ -237,9 +238,10 @@ describe('schedules', () => {
     expect(after.length).toBe(names(many).length + 1);
   });
 
-  it('the sweeper comes every minute and is not repeated', () => {
+  it('the sweeper comes every minute, the assessor every five, and neither is repeated', () => {
     expect(all.filter(({ GroupName }) => GroupName !== 'ozone-dr-policies')).toMatchObject([
       { ScheduleExpression: 'rate(1 minute)', Target: { RetryPolicy: { MaximumRetryAttempts: 0 } } },
+      { ScheduleExpression: 'rate(5 minutes)', Target: { RetryPolicy: { MaximumRetryAttempts: 0 } } },
     ]);
   });
 });

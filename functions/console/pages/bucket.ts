@@ -120,9 +120,29 @@ const Fields = z.object({
   policy: z.string().trim().pipe(PolicyName).optional(),
 });
 
+/** So many buckets can be chosen from instead of written. */
+const LISTED = 40;
+
 /** The form that a bucket is found with, when none was named. */
-const findForm = (links: Links, typed: string, problem?: string): Html =>
-  html`${bar(links)}<h2>Find a bucket</h2>${form(
+const findForm = (
+  { links, policies }: Pick<BucketPageDependencies, 'links' | 'policies'>,
+  typed: string,
+  problem?: string,
+): Html => {
+  const all = policies.flatMap(({ name, buckets }) => buckets.map((bucket) => ({ policy: name, bucket })));
+  const listed =
+    all.length <= LISTED
+      ? all.map(
+          ({ policy, bucket }) =>
+            html`<li>${linkButton(bucket, links.bucket({ policy, bucket }))} <span class="odr-soft">(${policy})</span></li>`,
+        )
+      : policies
+          .slice(0, LISTED)
+          .map(
+            ({ name, buckets }) =>
+              html`<li>${linkButton(name, links.policy({ policy: name }))} <span class="odr-soft">(${buckets.length} buckets)</span></li>`,
+          );
+  return html`${bar(links)}<h2>Find a bucket</h2>${form(
     [
       {
         kind: 'text',
@@ -135,7 +155,8 @@ const findForm = (links: Links, typed: string, problem?: string): Html =>
       },
     ],
     button('Show', links.bucket(), { isPrimary: true }),
-  )}`;
+  )}<h3>${all.length <= LISTED ? 'Or choose one' : 'Or look through a policy'}</h3><ul>${listed}</ul>`;
+};
 
 const choice = (found: readonly PolicyWithState[], bucket: string, links: Links): Html =>
   html`${bar(links)}<h2>${bucket}</h2><p>Several policies have it. Which one?</p><div>${found.map(({ policy }) =>
@@ -150,9 +171,9 @@ export const bucketPage = (deps: BucketPageDependencies): Page => ({
   show: async ({ fields, form: typed, view }) => {
     const { links, policies } = deps;
     const given = fields.bucket ?? typed.bucket ?? '';
-    if (given.trim() === '') return findForm(links, '');
+    if (given.trim() === '') return findForm(deps, '');
     const asked = Fields.safeParse({ bucket: given, policy: fields.policy });
-    if (!asked.success) return findForm(links, given, 'write volume/bucket, for example sales/orders');
+    if (!asked.success) return findForm(deps, given, 'write volume/bucket, for example sales/orders');
     const { bucket, policy: wanted } = asked.data;
     const now = deps.clock.now();
     const all = await policiesOf(deps, bucket, now);
@@ -161,7 +182,7 @@ export const bucketPage = (deps: BucketPageDependencies): Page => ({
     if (!only) {
       const near = nearestNames(bucket, [...new Set(policies.flatMap((it) => it.buckets))]);
       const of = wanted === undefined ? 'no policy has it' : `the policy ${wanted} does not have it`;
-      return findForm(links, bucket, `${of}${near.length > 0 ? `: did you mean ${near.join(' or ')}?` : ''}`);
+      return findForm(deps, bucket, `${of}${near.length > 0 ? `: did you mean ${near.join(' or ')}?` : ''}`);
     }
     if (more.length > 0) return choice(found, bucket, links);
     return bucketMarkup(explainBucket(await bucketFacts(deps, only, bucket, now), SHOWN, now), links, view.width);

@@ -68,6 +68,7 @@ export const Trouble = z.object({
     'replica-dirty',
     'not-replicated',
     'policy-gone',
+    'policy-paused',
     'drill-overdue',
     'drill-failed',
     'scratch-left',

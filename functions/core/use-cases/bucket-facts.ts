@@ -63,6 +63,7 @@ export const bucketFacts = async (
     settings: settingsInForce(policy, state, now),
     lastRun,
     drills,
+    paused: state.paused,
     turn: state.turns?.find((it) => it.bucket === bucket) ?? null,
     restore,
   };
