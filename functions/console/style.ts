@@ -44,6 +44,7 @@ const STYLE = `
 .odr svg { display: block; font: 12px system-ui, sans-serif; } .odr svg text { fill: var(--text); } .odr svg .odr-soft { fill: var(--soft); } .odr svg .odr-toned { fill: var(--tone); }
 .odr.odr-narrow { padding: 8px; font-size: 13px; } .odr.odr-narrow h2 { font-size: 15px; }
 .odr.odr-narrow .odr-wide, .odr.odr-low .odr-tall { display: none; }
+.odr.odr-low { display: flex; flex-direction: column; } .odr.odr-low nav { order: 1; margin-top: 8px; }
 .odr.odr-narrow dl { display: block; } .odr.odr-narrow dt { margin-top: 4px; }
 `;
 

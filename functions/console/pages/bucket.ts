@@ -25,14 +25,14 @@ import { stateText, timeline } from './timeline.ts';
 const SHOWN = 40;
 
 const ANSWERS: Readonly<Record<BucketPage['safe']['answer'], readonly [Tone, string]>> = {
-  yes: ['good', 'Yes, it is safe.'],
-  late: ['warn', 'No, it is late.'],
-  no: ['bad', 'No: there is no good point.'],
+  yes: ['good', 'Yes, it is safe:'],
+  late: ['warn', 'No, it is late:'],
+  no: ['bad', 'No:'],
 };
 
 const answerOf = (page: BucketPage): Html => {
   const [tone, text] = ANSWERS[page.safe.answer];
-  return notice(tone, html`<strong class="odr-${tone}">${text}</strong> ${safety(page).map((it) => html`${it}. `)}`);
+  return notice(tone, html`<strong class="odr-${tone}">${text}</strong> ${safety(page).join('; ')}.`);
 };
 
 /** What can be done about a trouble from here. */
@@ -79,12 +79,12 @@ const backOf = (page: BucketPage, links: Links): Html => {
 const modeText = ({ mode, base }: PointView): Value =>
   mode === null ? '–' : html`${mode}${base !== null && html`<br /><span class="odr-soft">from ${base}</span>`}`;
 
-const rowOf = (point: PointView, { bucket, policy, replica }: BucketPage, links: Links): readonly Value[] => [
+const rowOf = (point: PointView, { bucket, policy, source, replica }: BucketPage, links: Links): readonly Value[] => [
   instantText(point.at),
   html`<code>${point.name}</code>${marks(point).map((it) => html`<br />${it}`)}`,
   html`${stateText(point)}${point.verification?.differences && html`<br />${point.verification.differences}`}`,
   html`<span class="odr-wide">${modeText(point)}</span>`,
-  html`<span class="odr-wide">${sideText(point.source)}${replica !== null && html`<br />replica: ${sideText(point.replica)}`}<br /><span class="odr-soft">${whyOf(point.source, point.replica)}</span></span>`,
+  html`<span class="odr-wide">${source}: ${sideText(point.source)}${replica !== null && html`<br />${replica}: ${sideText(point.replica)}`}<br /><span class="odr-soft">${whyOf(point.source, point.replica)}</span></span>`,
   html`${isRestorable(point) && linkButton('Restore', links.restore({ policy, bucket, point: point.name }), `Restore from ${point.name}`)} ${linkButton('Pin', links.pin({ policy, bucket, point: point.name }), `Pin ${point.name}`)}`,
 ];
 
@@ -99,7 +99,7 @@ const pointsOf = (page: BucketPage, links: Links, width: number): Html => {
       'Point',
       'State',
       wide('Copied'),
-      wide('On the source, and why it is kept'),
+      wide('Where, and why it is kept'),
       html`<span class="odr-soft">Do</span>`,
     ],
     points.map((point) => rowOf(point, page, links)),
