@@ -15,6 +15,7 @@ import { BlastRadius } from '../../functions/core/domain/operation.ts';
 import type { Policy } from '../../functions/core/domain/policy.ts';
 import type { Side } from '../../functions/core/domain/retention.ts';
 import {
+  ActConsoleEnv,
   MeasuringEnv,
   PlanStoreEnv,
   SettleOperationEnv,
@@ -79,6 +80,7 @@ export class ControlStack extends Stack {
       unheard,
     });
     const view = this.#viewConsole();
+    this.#actConsole();
     addDashboard(this, {
       prefix: props.prefix,
       policies: props.policies,
@@ -385,25 +387,13 @@ export class ControlStack extends Stack {
     const machines = [...FLEET, 'restore', 'look', 'decision', 'backup-fleet'].map((it) =>
       machineArn(this, `${this.#prefix}-${it}`),
     );
-    const endpoint = (what: 'View' | 'Act'): string =>
-      this.formatArn({
-        service: 'lambda',
-        resource: 'function',
-        resourceName: widgetName(this.#prefix, what),
-        arnFormat: ArnFormat.COLON_RESOURCE_NAME,
-      });
     return this.#handler('ViewConsole', {
       functionName: widgetName(this.#prefix, 'View'),
       handler: 'view-console',
       description: 'Shows on the dashboard what there is',
       environment: {
         schema: ViewConsoleEnv,
-        values: {
-          TABLE_NAME: table,
-          VIEW_ENDPOINT: endpoint('View'),
-          ACT_ENDPOINT: endpoint('Act'),
-          MACHINES: machineArn(this, `${this.#prefix}-`),
-        },
+        values: { TABLE_NAME: table, ...this.#widgets() },
       },
       permissions: [
         this.#ledger('GetItem', 'Query'),
@@ -412,6 +402,67 @@ export class ControlStack extends Stack {
       ],
       files: { 'policies.json': JSON.stringify(this.#policies) },
     }).function;
+  }
+
+  /**
+   * What people do from the dashboard: it starts the machines that are there for people, and stops restores and drills.
+   * Of the table it writes only the forms that it shows. Who may call it is up to the permissions of whoever looks.
+   */
+  #actConsole(): void {
+    const { table, recordsBucket } = stateNames(this, this.#prefix);
+    const machine = (name: string): string => machineArn(this, `${this.#prefix}-${name}`);
+    const executions = (name: string): string => executionsArn(this, `${this.#prefix}-${name}`);
+    const forms = allowAs('Forms', ['dynamodb:PutItem', 'dynamodb:UpdateItem'], [this.#tableArn()]);
+    forms.addCondition('ForAllValues:StringLike', { 'dynamodb:LeadingKeys': ['NONCE#*'] });
+    const records = `arn:${this.partition}:s3:::${recordsBucket}`;
+    const started = ['restore', 'backup', 'decision'] as const;
+    const stopped = ['restore', 'drill'] as const;
+    const looked = [...new Set([...started, ...stopped])];
+    const handler = this.#handler('ActConsole', {
+      functionName: widgetName(this.#prefix, 'Act'),
+      handler: 'act-console',
+      description: 'Restores, decides, backs up and cancels from the dashboard',
+      environment: {
+        schema: ActConsoleEnv,
+        values: { TABLE_NAME: table, RECORDS_BUCKET: recordsBucket, ...this.#widgets() },
+      },
+      permissions: [
+        this.#ledger('GetItem', 'Query'),
+        forms,
+        allow(['s3:GetObject'], [`${records}/plans/*`]),
+        allow(['s3:ListBucket'], [records]),
+        allow(['states:StartExecution'], started.map(machine)),
+        allow(['states:DescribeExecution'], looked.map(executions)),
+        allow(['states:StopExecution'], stopped.map(executions)),
+      ],
+      files: { 'policies.json': JSON.stringify(this.#policies) },
+    });
+    acknowledge(handler, {
+      [recordsFinding(this.#prefix, 'plans/*')]:
+        'Shows the plan of any restore; their hashes are not known at deployment.',
+      ...Object.fromEntries(
+        looked.map((it) => [
+          iam5Finding('states', `execution:${this.#prefix}-${it}:*`),
+          'Shows and stops what people started; the names of executions are not known at deployment.',
+        ]),
+      ),
+    });
+  }
+
+  /** What both functions of the dashboard know of each other and of the machines. */
+  #widgets() {
+    const endpoint = (what: 'View' | 'Act'): string =>
+      this.formatArn({
+        service: 'lambda',
+        resource: 'function',
+        resourceName: widgetName(this.#prefix, what),
+        arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+      });
+    return {
+      VIEW_ENDPOINT: endpoint('View'),
+      ACT_ENDPOINT: endpoint('Act'),
+      MACHINES: machineArn(this, `${this.#prefix}-`),
+    };
   }
 
   #tableArn(): string {

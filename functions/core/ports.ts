@@ -122,6 +122,30 @@ export interface Selections {
   readonly urlOf: (hash: PlanHash) => Promise<string>;
 }
 
+/** What is known of an execution that a person started or looks at. */
+export interface ExecutionState {
+  readonly status: 'running' | 'succeeded' | 'failed' | 'cancelled' | 'timed-out';
+  readonly startedAt: EpochMs;
+  /** JSON as it was given. */
+  readonly input: unknown;
+  /** JSON; undefined unless it succeeded. */
+  readonly output: unknown;
+  readonly error: string | null;
+  readonly cause: string | null;
+}
+
+/** The workflows that a person may start. */
+export type StartedByHand = 'restore' | 'backup' | 'decision';
+
+/** Executions, for a person who starts, watches and cancels them. */
+export interface Machines {
+  /** @returns its id. The same name with the same input again is the same execution. */
+  readonly start: (workflow: StartedByHand, name: string, input: object) => Promise<string>;
+  /** Undefined when there is none of this id (any more). */
+  readonly look: (execution: string) => Promise<ExecutionState | undefined>;
+  readonly stop: (execution: string, cause: string) => Promise<void>;
+}
+
 /** Why a nonce does not count. `other`: it was made for another act. */
 export type NonceRefusal = 'unknown' | 'used' | 'expired' | 'other';
 

@@ -11,6 +11,9 @@ export const PlanStoreEnv = StoreEnv.extend({ RECORDS_BUCKET: Name });
 /** What shows the console. ARNs of its two functions, and what the ARNs of all machines of the deployment begin with. */
 export const ViewConsoleEnv = StoreEnv.extend({ VIEW_ENDPOINT: Name, ACT_ENDPOINT: Name, MACHINES: Name });
 
+/** What acts for the console. */
+export const ActConsoleEnv = ViewConsoleEnv.extend({ RECORDS_BUCKET: Name });
+
 /** Namespace of all metrics; the dimension `service` is the prefix of the deployment. */
 export const METRICS = 'OzoneDr';
 

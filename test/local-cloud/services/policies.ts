@@ -112,6 +112,8 @@ function holds(operator: string, wanted: readonly string[], actual: string | und
     case 'StringNotEquals':
       return !wanted.includes(actual);
     case 'StringLike':
+    // Of keys that a call has one value of.
+    case 'ForAllValues:StringLike':
     case 'ArnEquals':
     case 'ArnLike':
       return wanted.some((pattern) => like(pattern, actual));

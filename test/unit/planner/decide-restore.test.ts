@@ -896,6 +896,27 @@ describe('copying', () => {
       wait,
     ],
     [
+      '… before anything is kept: a snapshot of now would be old when the copy begins',
+      {
+        ...tried(),
+        did: [[examine(), half]],
+        overwrite: 'always',
+        confirmed: { replaced: 6 },
+        ...hosts('mi-00000000000000000'),
+      },
+      wait,
+    ],
+    ['… and after that the target is looked at again', { ...tried([wait, elapsed]), on: 'dr' }, examine()],
+    [
+      '… and what was confirmed holds for what is there then',
+      {
+        ...tried([wait, elapsed], [examine(), half]),
+        overwrite: 'always',
+        confirmed: { replaced: 5 },
+      },
+      fails('ChangedMeanwhile'),
+    ],
+    [
       'one that is over is not',
       { ...tried(), on: 'dr', copies: [{ host: 'mi-00000000000000000' as never, to: slot }] },
       copy,
