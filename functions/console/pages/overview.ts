@@ -12,7 +12,7 @@ import { type EpochMs, secondsBetween } from '../../core/domain/units.ts';
 import { DrError } from '../../core/errors.ts';
 import { instantText, spanText } from '../../core/planner/consequences.ts';
 import { nearestNames } from '../../core/planner/nearest-names.ts';
-import type { Clock } from '../../core/ports.ts';
+import type { Assessments, Clock } from '../../core/ports.ts';
 import { inParallel } from '../../core/use-cases/in-parallel.ts';
 import { button, linkButton } from '../action.ts';
 import type { Links } from '../endpoints.ts';
@@ -27,12 +27,6 @@ const STALE = 15 * 60;
 
 /** Policies that are read at a time. */
 const AT_A_TIME = 10;
-
-/** What the last assessment found, for those who only read it. */
-export interface AssessmentReader {
-  readonly load: (policy: PolicyName) => Promise<PolicyAssessment | null>;
-  readonly loadFleet: () => Promise<FleetAssessment | null>;
-}
 
 /** One policy, and what was last found of it. */
 export interface AssessedPolicy {
@@ -159,11 +153,17 @@ const headline = (policies: readonly AssessedPolicy[], now: EpochMs): Html => {
   const worstFirst = policies.map((it) => healthOf(it, now));
   const bad = worstFirst.filter(([tone]) => tone === 'bad').length;
   const warn = worstFirst.filter(([tone]) => tone === 'warn').length;
+  const unknown = policies.filter(({ found }) => found === null).length;
   if (policies.length === 0) return notice('warn', 'There are no policies: nothing is backed up.');
   if (bad > 0)
     return notice(
       'bad',
       html`${toned('bad', 'No, not everything is safe.')} ${bad} of ${policies.length} policies need somebody now.`,
+    );
+  if (unknown > 0)
+    return notice(
+      'warn',
+      html`${toned('warn', 'It is not known yet:')} ${unknown} of ${policies.length} policies were never assessed, which is done every five minutes. A bucket's own page tells what the ledger says of it now.`,
     );
   if (warn > 0)
     return notice(
@@ -205,7 +205,7 @@ ${fleetOf(fleet, now, links)}</div>`;
 
 export interface OverviewDependencies {
   readonly policies: readonly Policy[];
-  readonly assessments: AssessmentReader;
+  readonly assessments: Pick<Assessments, 'load' | 'loadFleet'>;
   readonly clock: Clock;
   readonly links: Links;
 }
