@@ -1,4 +1,6 @@
 import type { Entry, Link, Occurrence } from './domain/chain.ts';
+import type { FleetAssessment, PolicyAssessment } from './domain/clocks.ts';
+import type { HostSeen } from './domain/doctor.ts';
 import type {
   BackupRun,
   Decision,
@@ -216,6 +218,23 @@ export interface EdgeHost {
   readonly state: (commandId: string, host: string) => Promise<CommandState>;
 }
 
+/** The hosts that Systems Manager knows. */
+export interface HostDirectory {
+  /** Those of `hosts` that are registered, whether they answer or not. */
+  readonly describe: (hosts: readonly HostId[]) => Promise<readonly HostSeen[]>;
+}
+
+/** What commands left in the output bucket, which only their hosts write. */
+export interface StoredOutputs {
+  readonly isThere: (operation: OperationId) => Promise<boolean>;
+}
+
+/** Reports of the doctor, for good. */
+export interface DoctorReports {
+  /** @returns where it is kept */
+  readonly put: (at: EpochMs, text: string) => Promise<string>;
+}
+
 export interface CommandCanceller {
   readonly cancel: (commandId: string, host: string) => Promise<void>;
 }
@@ -252,11 +271,26 @@ export interface Records {
   readonly links: (pair: PairId) => Promise<readonly Link[]>;
 }
 
+/** Many pairs at once, a little out of date perhaps: for whoever looks at all of them. */
+export interface PairReader {
+  /** Those of the pairs that have a state, in no order. @throws ItemInvalid */
+  readonly loadPairs: (pairs: readonly PairId[]) => Promise<readonly PairState[]>;
+}
+
+/** What the last assessment found. Only the assessor writes it. */
+export interface Assessments {
+  /** Null before the first one. */
+  readonly load: (policy: PolicyName) => Promise<PolicyAssessment | null>;
+  readonly put: (assessment: PolicyAssessment) => Promise<void>;
+  readonly loadFleet: () => Promise<FleetAssessment | null>;
+  readonly putFleet: (assessment: FleetAssessment) => Promise<void>;
+}
+
 /** Numbers for dashboards and alarms. */
 export interface Metrics {
   readonly gauge: (
     name: string,
-    unit: 'Count' | 'Percent',
+    unit: 'Count' | 'Percent' | 'Seconds' | 'None',
     value: number,
     dimensions: Readonly<Record<string, string>>,
   ) => void;

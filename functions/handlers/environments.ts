@@ -18,7 +18,7 @@ export const ActConsoleEnv = ViewConsoleEnv.extend({ RECORDS_BUCKET: Name });
 export const METRICS = 'OzoneDr';
 
 /** `DEPLOYMENT` is the prefix of its names: the dimension `service` of its metrics. */
-export const SummarizeFleetEnv = StoreEnv.extend({ DEPLOYMENT: Name });
+export const MeasuringEnv = StoreEnv.extend({ DEPLOYMENT: Name });
 
 export const StartOperationEnv = StoreEnv.extend({
   /** The one SSM document that this function may send. */
@@ -31,5 +31,8 @@ export const StartOperationEnv = StoreEnv.extend({
 });
 export type StartOperationEnv = z.infer<typeof StartOperationEnv>;
 
-export const SettleOperationEnv = StoreEnv.extend({ OUTPUT_BUCKET: Name });
+export const SettleOperationEnv = MeasuringEnv.extend({ OUTPUT_BUCKET: Name });
 export type SettleOperationEnv = z.infer<typeof SettleOperationEnv>;
+
+/** Where the doctor looks for outputs, and where it keeps its reports. */
+export const JudgeDoctorEnv = StoreEnv.extend({ OUTPUT_BUCKET: Name, RECORDS_BUCKET: Name });

@@ -62,6 +62,8 @@ process.removeAllListeners('warning');
 try {
   await run();
 } catch (error) {
-  process.stderr.write(`${error instanceof Error ? error.message : error}\nWhat can be given: npm run console -- --help\n`);
+  process.stderr.write(
+    `${error instanceof Error ? error.message : error}\nWhat can be given: npm run console -- --help\n`,
+  );
   process.exitCode = 1;
 }

@@ -46,6 +46,9 @@ export const keys = {
   diffSlots: (cluster: ClusterName) => ({ pk: `CLUSTER#${cluster}`, sk: 'DIFFS' }),
   operation: (id: string) => ({ pk: `OP#${id}`, sk: 'OP' }),
   plan: (plan: PlanHash) => ({ pk: `PLAN#${plan}`, sk: 'PLAN' }),
+  /** What the last assessment found of a policy, and of what is not of one policy. */
+  assessment: (policy: PolicyName) => ({ pk: `${POLICIES}${policy}`, sk: 'CLOCKS' }),
+  fleetAssessment: () => ({ pk: 'SYSTEM', sk: 'CLOCKS' }),
   nonce: (id: NonceId) => ({ pk: `NONCE#${id}`, sk: 'NONCE' }),
   record: (pair: PairId, n: number) => ({ pk: `${RECORDS}${pair}`, sk: String(n).padStart(9, '0') }),
 } as const;

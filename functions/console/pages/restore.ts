@@ -9,7 +9,7 @@ import { instantText, spanText } from '../../core/planner/consequences.ts';
 import { bytesText, count, takes } from '../../core/planner/sentences.ts';
 import type { ExecutionState } from '../../core/ports.ts';
 import type { Act } from '../../core/use-cases/nonces.ts';
-import { targetOf } from '../../core/use-cases/open-restore.ts';
+import { placeOf } from '../../core/use-cases/open-restore.ts';
 import { readPlan } from '../../core/use-cases/plan-text.ts';
 import { button } from '../action.ts';
 import { readFields } from '../fields.ts';
@@ -234,7 +234,7 @@ const runOf = async (
   const policy = asked.success ? policies.find(({ name }) => name === asked.data.policy) : undefined;
   if (!asked.success || !policy) return undefined;
   const slot = asked.data.slot ?? epochMs(Math.floor(startedAt / 1000) * 1000);
-  const target = targetOf(policies, policy, asked.data, slot);
+  const target = placeOf(policies, policy, asked.data, slot);
   return ledger.loadRun(runId(targetPair(target.cluster.name, target.bucket), policy.name, slot, 'restore'));
 };
 

@@ -7,8 +7,8 @@ import {
   type Newest,
   type NewestPoint,
 } from '../domain/clocks.ts';
-import type { RecoveryPoint } from '../domain/ledger.ts';
-import type { BucketRef, PolicyName, SnapshotName } from '../domain/names.ts';
+import type { PairPatch, PairState, RecoveryPoint } from '../domain/ledger.ts';
+import { type BucketRef, PolicyName, type SnapshotName } from '../domain/names.ts';
 import { type Policy, type Schedule, VerificationLevel, verificationOf } from '../domain/policy.ts';
 import type { PolicyState } from '../domain/retention.ts';
 import { type DurationSeconds, type EpochMs, epochMs, seconds, secondsBetween } from '../domain/units.ts';
@@ -152,6 +152,44 @@ export const newestOf = (points: readonly RecoveryPoint[], policy: PolicyName, k
     verified,
     runs: known?.runs ?? {},
   };
+};
+
+type WithNewest = Pick<PairState, 'newest'>;
+
+/** The change of a pair that its newest points ask for; nothing when it knows them. */
+export const withNewest = (
+  { newest }: WithNewest,
+  points: readonly RecoveryPoint[],
+  policy: PolicyName,
+): Pick<PairPatch, 'newest'> => {
+  const known = newest?.[policy] ?? null;
+  const found = newestOf(points, policy, known);
+  return isSame(known, found) ? {} : { newest: { ...newest, [policy]: found } };
+};
+
+/** The same where every living point of the pair is there: what is not among them does not count any more. */
+export const withNewestOfAll = (
+  { newest }: WithNewest,
+  points: readonly RecoveryPoint[],
+): Pick<PairPatch, 'newest'> => {
+  const policies = [...new Set([...points.map(({ policy }) => policy), ...namesOf(newest)])];
+  const found = policies.map((policy) => {
+    const known = newest?.[policy];
+    return [policy, newestOf(points, policy, known ? { ...known, taken: null, verified: {} } : null)] as const;
+  });
+  return found.every(([policy, it]) => isSame(newest?.[policy] ?? null, it))
+    ? {}
+    : { newest: { ...newest, ...Object.fromEntries(found) } };
+};
+
+const namesOf = (newest: PairState['newest']): readonly PolicyName[] =>
+  Object.keys(newest ?? {}).flatMap((name) => PolicyName.safeParse(name).data ?? []);
+
+const isSame = (known: Newest | null, found: Newest): boolean => {
+  if (known === null) return false;
+  const points = ({ taken, verified }: Newest) => [taken, ...VerificationLevel.options.map((level) => verified[level])];
+  const before = points(known);
+  return points(found).every((point, index) => point?.name === before[index]?.name && point?.at === before[index]?.at);
 };
 
 /**

@@ -553,15 +553,18 @@ const outcome = (
       against: `${task.point.name} on ${task.point[decision.against]?.cluster.name}`,
       copySeconds: totals.seconds,
       rto,
-      notes:
-        decision.against === from
-          ? [
-              'only the copy itself was there to compare with: damage that it had before its listing was verified is not found',
-            ]
-          : [],
+      notes: decision.against === from ? [onlyItself(history, task, from)] : [],
     },
     reason: `restored, equal, in ${took} s`,
   };
+};
+
+/** What a drill that could not ask the other side does not prove, and why it could not. */
+const onlyItself = (history: RunHistory, task: RestoreTask, from: Side): string => {
+  const other = Side.options.find((side) => side !== from && task.point[side]);
+  const asked = other && comparisonsWith(history, other).at(-1);
+  const why = asked ? `: ${other && task.point[other]?.cluster.name} could not be asked (${messageOf(asked)})` : '';
+  return `only the copy itself was there to compare with, and damage that it had before its listing was verified is not found${why}`;
 };
 
 const copiedBy = (history: RunHistory) => {

@@ -1,6 +1,7 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { dynamoAssessmentReader } from '../../adapters/dynamodb/assessment-reader.ts';
+import { dynamoAssessments, dynamoPairs } from '../../adapters/dynamodb/assessments.ts';
 import { dynamoLedger } from '../../adapters/dynamodb/ledger.ts';
 import { dynamoNonces } from '../../adapters/dynamodb/nonces.ts';
 import { dynamoOpenOperations, dynamoOperations } from '../../adapters/dynamodb/operation-store.ts';
@@ -19,3 +20,5 @@ export const liveRuns = (tableName: string) => dynamoRuns(table(tableName));
 export const liveAssessmentReader = (tableName: string) => dynamoAssessmentReader(table(tableName));
 export const liveOpenOperations = (tableName: string) => dynamoOpenOperations(table(tableName));
 export const liveNonces = (tableName: string) => dynamoNonces(table(tableName));
+export const livePairs = (tableName: string) => dynamoPairs(table(tableName));
+export const liveAssessments = (tableName: string) => dynamoAssessments(table(tableName));

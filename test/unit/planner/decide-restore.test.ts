@@ -1051,6 +1051,36 @@ describe('comparing', () => {
   ]);
 });
 
+describe('what is said that would help', () => {
+  const failing = (observed: ReturnType<typeof notDone>, more: RestoreWorld = {}): RestoreWorld => ({
+    target: 'other',
+    ...more,
+    did: [
+      [examine(more.purpose ? 'replica' : 'source'), observed],
+      [examine(more.purpose ? 'replica' : 'source'), observed],
+      [examine(more.purpose ? 'replica' : 'source'), observed],
+    ],
+  });
+  const oneSide = { sides: 'source' } as const;
+  decides([
+    [
+      'a redrive enters the Fail state again: the same slot is started anew',
+      failing(notDone('permission-denied'), oneSide),
+      fails('AccessDenied', 'same slot'),
+    ],
+    [
+      'of a restore there is no next run but the one that a person starts',
+      failing(notDone('unreadable'), oneSide),
+      fails('EdgeFailed', 'Start the same input'),
+    ],
+    [
+      'of a drill there is one',
+      failing(notDone('unreadable'), { purpose: 'drill', sides: 'replica', target: 'scratch' }),
+      fails('EdgeFailed', 'The next run'),
+    ],
+  ]);
+});
+
 describe('a drill', () => {
   const drill = (...did: NonNullable<RestoreWorld['did']>): RestoreWorld => ({ purpose: 'drill', scratch: {}, did });
   const begun = [
@@ -1155,6 +1185,21 @@ describe('a drill', () => {
       'equal to itself only, which it says',
       over(compared(), 'replica'),
       { kind: 'done', outcome: { against: `${nameOf('a')} on dr`, notes: [expect.stringContaining('only the copy')] } },
+    ],
+    [
+      'equal to itself only, and it says why the other copy was not asked',
+      over(compared(), 'replica', {
+        did: [
+          ...whole,
+          [against('source'), notDone('permission-denied')],
+          [against('replica'), compared()],
+          [remove, removed],
+        ],
+      }),
+      {
+        kind: 'done',
+        outcome: { notes: [expect.stringMatching(/only the copy.*prod.*permission-denied as the host says/)] },
+      },
     ],
     ['one byte differs', over(compared({ changed: 1 })), fails('RestoreDiffers', 'backup')],
     ['one file is missing', over(compared({ missing: 1 })), fails('RestoreDiffers')],
