@@ -26,6 +26,7 @@ import {
   StoreEnv,
   ViewConsoleEnv,
 } from '../../functions/handlers/environments.ts';
+
 import { acknowledge, iam5Finding } from '../constructs/acknowledge.ts';
 import { documentPrefix, EdgeDocument } from '../constructs/edge-document.ts';
 import { allow, allowAs, HandlerFunction, type HandlerFunctionProps } from '../constructs/handler-function.ts';
