@@ -112,18 +112,20 @@ describe('functions', () => {
     for (const [, { Properties }] of logs) expect(Properties.RetentionInDays).toBe(90);
   });
 
-  it('the seven that need the policies have them beside their code, resolved', () => {
+  it('the nine that need the policies have them beside their code, resolved', () => {
     const expected = JSON.parse(JSON.stringify(resolvePolicies(sample('two-clusters.yaml'))));
-    expect(policies.map((it) => JSON.parse(it))).toEqual(Array.from({ length: 7 }, () => expected));
+    expect(policies.map((it) => JSON.parse(it))).toEqual(Array.from({ length: 9 }, () => expected));
   });
 
-  it('another policy file gives these seven another code, and so another version', () => {
+  it('another policy file gives these nine another code, and so another version', () => {
     const other = synthesize(sampleWith('two-clusters.yaml', ['sales/orders', 'sales/offers'])).control;
     const versions = (template: typeof control) => new Set(ofType(template, 'AWS::Lambda::Version').map(([id]) => id));
     const changed = [...versions(other)].filter((id) => !versions(control).has(id));
     expect(changed.map((id) => id.replace(/Function.*/, '')).sort()).toEqual([
       'DecidePrune',
       'ExpandPolicy',
+      'JudgeDoctor',
+      'OpenDoctor',
       'OpenLook',
       'OpenRestore',
       'OpenRun',
@@ -236,8 +238,19 @@ describe('schedules', () => {
     expect(after.length).toBe(names(many).length + 1);
   });
 
+  it('the doctor comes every week, and a visit that cannot be started is heard of', () => {
+    expect(all.filter(({ GroupName }) => GroupName === 'ozone-dr-doctor')).toMatchObject([
+      {
+        ScheduleExpression: 'cron(30 6 ? * MON *)',
+        Target: {
+          DeadLetterConfig: { Arn: { 'Fn::GetAtt': [expect.stringMatching(/^SchedulesUndelivered/), 'Arn'] } },
+        },
+      },
+    ]);
+  });
+
   it('the sweeper comes every minute and is not repeated', () => {
-    expect(all.filter(({ GroupName }) => GroupName !== 'ozone-dr-policies')).toMatchObject([
+    expect(all.filter(({ GroupName }) => GroupName === 'ozone-dr-system')).toMatchObject([
       { ScheduleExpression: 'rate(1 minute)', Target: { RetryPolicy: { MaximumRetryAttempts: 0 } } },
     ]);
   });
@@ -263,9 +276,13 @@ describe('events', () => {
     const documents = ofType(control, 'AWS::SSM::Document').map(([, { Properties }]) => text(Properties.Name));
     expect(documents.map((name) => name.replace(/[0-9a-f]{12}$/, '')).sort()).toEqual([
       'ozone-dr-destroy-',
+      'ozone-dr-destroy-doctor-',
       'ozone-dr-observe-',
+      'ozone-dr-observe-doctor-',
       'ozone-dr-protect-',
+      'ozone-dr-protect-doctor-',
       'ozone-dr-restore-',
+      'ozone-dr-restore-doctor-',
     ]);
   });
 
@@ -365,6 +382,7 @@ describe('outputs', () => {
       'AlarmTopicArn',
       'BackupMachineArn',
       'DecisionMachineArn',
+      'DoctorMachineArn',
       'DrillMachineArn',
       'LedgerTableName',
       'LookMachineArn',

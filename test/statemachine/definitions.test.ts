@@ -149,7 +149,9 @@ const OF_LOOKS = ['look-versions', 'look-changes'];
 const OF_DOCTOR = ['check-host'];
 const COMMON = ['wait', 'done', 'fail'];
 const KINDS = {
-  backup: BackupStep.options.map(kindOf).filter((kind) => ![...OF_PRUNES, ...OF_RESTORES, ...OF_LOOKS, ...OF_DOCTOR].includes(kind)),
+  backup: BackupStep.options
+    .map(kindOf)
+    .filter((kind) => ![...OF_PRUNES, ...OF_RESTORES, ...OF_LOOKS, ...OF_DOCTOR].includes(kind)),
   prune: ['survey', ...OF_PRUNES, ...COMMON],
   restore: [...OF_RESTORES.filter((kind) => kind !== 'remove-scratch'), ...COMMON],
   drill: [...OF_RESTORES.filter((kind) => kind !== 'safety-snapshot'), ...COMMON],

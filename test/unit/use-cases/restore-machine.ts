@@ -332,7 +332,7 @@ export const restoreMachine = (stage: RestoreStage, clusters: ReturnType<typeof 
       operations: store,
       edge,
       callbacks,
-      document: { name: 'o', blastRadius: 'observe' },
+      document: { name: 'o', doctor: 'o', blastRadius: 'observe' },
     }),
     restore: startOperation({
       ...stage,
@@ -340,7 +340,7 @@ export const restoreMachine = (stage: RestoreStage, clusters: ReturnType<typeof 
       operations: store,
       edge,
       callbacks,
-      document: { name: 'r', blastRadius: 'restore' },
+      document: { name: 'r', doctor: 'r', blastRadius: 'restore' },
     }),
   };
   const closing = { ledger, records: mortal(records, WRITES, tick), clock: stage.clock };
