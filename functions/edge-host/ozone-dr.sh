@@ -284,6 +284,8 @@ classify_error() {
   [[ -n $ERROR ]] || ERROR="ozone sh ended with exit code $1 and an incomplete answer"
 }
 
+# ---------------------------------------------------------------- stopping unchanged [observe protect destroy restore]
+
 # code-for-a-missing-thing: ends the operation for a command that failed before anything was changed.
 stop_unchanged() {
   case $ERROR_CODE in
@@ -294,6 +296,8 @@ stop_unchanged() {
 }
 
 unreadable() { refuse unreadable "the output of ozone sh was not understood: $1"; }
+
+# ---------------------------------------------------------------- reading Ozone's JSON
 
 # kind file field…: rows of raw JSON values (tabs between) from Jackson's pretty printed objects; kind is object or array; fields
 # are paths such as "snapshotDiffReport.diffList" (a list gives "[ ]" when empty, else "["). Strict: an unknown line, a
