@@ -28,6 +28,7 @@ export default defineConfig({
       kind('contract', ['test/contract/**/*.test.ts']),
       kind('infra', ['test/infra/**/*.test.ts'], 60_000),
       kind('e2e', ['test/e2e/**/*.test.ts'], 120_000),
+      kind('console', ['test/console/**/*.test.ts'], 120_000),
       kind('aws-cli', ['test/aws-cli/**/*.test.ts'], 600_000),
       onClusters('ozone', 'test/ozone/*.test.ts'),
       onClusters('ozone-full', 'test/ozone/full/*.test.ts'),

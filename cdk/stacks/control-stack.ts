@@ -15,11 +15,11 @@ import type { Policy } from '../../functions/core/domain/policy.ts';
 import type { Side } from '../../functions/core/domain/retention.ts';
 import {
   JudgeDoctorEnv,
+  MeasuringEnv,
   PlanStoreEnv,
   SettleOperationEnv,
   StartOperationEnv,
   StoreEnv,
-  SummarizeFleetEnv,
 } from '../../functions/handlers/environments.ts';
 import { acknowledge, iam5Finding } from '../constructs/acknowledge.ts';
 import { documentPrefix, EdgeDocument } from '../constructs/edge-document.ts';
@@ -57,11 +57,11 @@ export class ControlStack extends Stack {
     this.#policies = props.policies;
 
     this.#warnOfSharedHosts();
-    const { backup, fleet, prune, restore, drill, decision, look, doctor, settle, sweep } = this.#workflows();
+    const { backup, fleet, prune, restore, drill, decision, look, doctor, settle, sweep, assess } = this.#workflows();
     const undelivered = this.#deadLetters('SchedulesUndelivered');
     const unheard = this.#deadLetters('EventsUndelivered');
     this.#policySchedules(fleet, undelivered);
-    this.#sweeperSchedule(sweep);
+    this.#systemSchedules(sweep, assess);
     this.#doctorSchedule(doctor, undelivered);
     this.#commandEvents(settle, unheard);
     const topic = this.#alarmTopic();
@@ -93,7 +93,8 @@ export class ControlStack extends Stack {
         );
     };
     const store = { TABLE_NAME: names.table };
-    const settling = { ...store, OUTPUT_BUCKET: names.outputBucket };
+    const measuring = { ...store, DEPLOYMENT: this.#prefix };
+    const settling = { ...measuring, OUTPUT_BUCKET: names.outputBucket };
     const files = { 'policies.json': JSON.stringify(this.#policies) };
 
     const ledger = this.#ledger('GetItem', 'PutItem', 'UpdateItem', 'Query');
@@ -124,13 +125,13 @@ export class ControlStack extends Stack {
       handler: 'record-outcome',
       description: 'Closes a run with what it achieved',
       environment: { schema: StoreEnv, values: store },
-      permissions: [this.#ledger('PutItem', 'Query', 'UpdateItem')],
+      permissions: [this.#ledger('GetItem', 'PutItem', 'Query', 'UpdateItem')],
     });
     const recordFailure = this.#handler('RecordFailure', {
       handler: 'record-failure',
       description: 'Closes a run with why it failed',
-      environment: { schema: StoreEnv, values: store },
-      permissions: [this.#ledger('PutItem', 'Query', 'UpdateItem')],
+      environment: { schema: MeasuringEnv, values: measuring },
+      permissions: [this.#ledger('GetItem', 'PutItem', 'Query', 'UpdateItem')],
     });
     const records = `arn:${this.partition}:s3:::${names.recordsBucket}`;
     const selections = `${records}/selections/*`;
@@ -205,7 +206,7 @@ export class ControlStack extends Stack {
     const summarizeFleet = this.#handler('SummarizeFleet', {
       handler: 'summarize-fleet',
       description: 'Fails if one of the buckets failed; publishes how full the clusters are',
-      environment: { schema: SummarizeFleetEnv, values: { ...store, DEPLOYMENT: this.#prefix } },
+      environment: { schema: MeasuringEnv, values: measuring },
       permissions: [this.#ledger('GetItem')],
       files,
     });
@@ -239,6 +240,19 @@ export class ControlStack extends Stack {
           ['*'],
         ),
       ],
+    });
+    const assess = this.#handler('AssessObjectives', {
+      handler: 'assess-objectives',
+      description: 'Every five minutes: how far every bucket is from what its policy promises',
+      environment: { schema: MeasuringEnv, values: measuring },
+      permissions: [
+        this.#ledger('GetItem', 'BatchGetItem', 'PutItem', 'Query'),
+        allow(['dynamodb:Scan'], [`${this.#tableArn()}/index/${names.openIndex}`]),
+        allow(['ssm:DescribeInstanceInformation'], ['*']),
+      ],
+      // Shorter than the pause between two rounds; ten thousand buckets take some seconds of it.
+      timeout: Duration.seconds(55),
+      files,
     });
     for (const handler of [settle, sweep])
       acknowledge(handler, {
@@ -391,6 +405,7 @@ export class ControlStack extends Stack {
       look: look.machine,
       settle,
       sweep,
+      assess,
     };
   }
 
@@ -402,7 +417,7 @@ export class ControlStack extends Stack {
     });
   }
 
-  #ledger(...actions: readonly ('GetItem' | 'PutItem' | 'UpdateItem' | 'Query')[]): PolicyStatement {
+  #ledger(...actions: readonly ('GetItem' | 'BatchGetItem' | 'PutItem' | 'UpdateItem' | 'Query')[]): PolicyStatement {
     return allow(
       actions.map((action) => `dynamodb:${action}`),
       [this.#tableArn()],
@@ -548,27 +563,42 @@ export class ControlStack extends Stack {
       }
   }
 
-  #sweeperSchedule(sweep: Handler): void {
-    const name = `${this.#prefix}-system`;
-    const group = new CfnScheduleGroup(this, 'System', { name });
-    const role = this.#schedulerRole('SweeperSchedule', name, [
-      allow(['lambda:InvokeFunction'], [sweep.function.functionArn]),
+  /** What runs all the time. The next call is the retry, and an alarm tells when there is none. */
+  #systemSchedules(sweep: Handler, assess: Handler): void {
+    const groupName = `${this.#prefix}-system`;
+    const group = new CfnScheduleGroup(this, 'System', { name: groupName });
+    const role = this.#schedulerRole('SweeperSchedule', groupName, [
+      allow(['lambda:InvokeFunction'], [sweep.function.functionArn, assess.function.functionArn]),
     ]);
-    const schedule = new CfnSchedule(this, 'Schedule-sweep-operations', {
-      name: 'sweep-operations',
-      groupName: name,
-      description: 'The truth about open operations; events are only the faster way',
-      scheduleExpression: 'rate(1 minute)',
-      flexibleTimeWindow: { mode: 'OFF' },
-      target: {
-        arn: sweep.function.functionArn,
-        roleArn: role.roleArn,
-        // The next sweep is the retry, and an alarm tells when there is none.
-        retryPolicy: { maximumEventAgeInSeconds: 60, maximumRetryAttempts: 0 },
+    for (const { name, description, rate, target } of [
+      {
+        name: 'sweep-operations',
+        description: 'The truth about open operations; events are only the faster way',
+        rate: '1 minute',
+        target: sweep,
       },
-    });
-    schedule.addResourceDependency(group);
-    schedule.node.addDependency(role);
+      {
+        name: 'assess-objectives',
+        description: 'How far every bucket is from what its policy promises, also when nothing runs',
+        rate: '5 minutes',
+        target: assess,
+      },
+    ]) {
+      const schedule = new CfnSchedule(this, `Schedule-${name}`, {
+        name,
+        groupName,
+        description,
+        scheduleExpression: `rate(${rate})`,
+        flexibleTimeWindow: { mode: 'OFF' },
+        target: {
+          arn: target.function.functionArn,
+          roleArn: role.roleArn,
+          retryPolicy: { maximumEventAgeInSeconds: 60, maximumRetryAttempts: 0 },
+        },
+      });
+      schedule.addResourceDependency(group);
+      schedule.node.addDependency(role);
+    }
   }
 
   /** Hosts change between deployments too: tickets end, disks fill, clocks drift. */

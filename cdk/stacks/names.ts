@@ -19,6 +19,7 @@ export const stateNames = (scope: Construct, prefix: string) => {
   return {
     table: `${prefix}-ledger`,
     openIndex: 'open',
+    deleteAt: 'deleteAt',
     outputBucket: `${prefix}-output-${account}-${region}`,
     recordsBucket: `${prefix}-records-${account}-${region}`,
   } as const;

@@ -17,6 +17,8 @@ export class StateStack extends Stack {
       sortKey: { name: 'sk', type: AttributeType.STRING },
       billingMode: BillingMode.PAY_PER_REQUEST,
       pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
+      // Of items that are worth nothing any more, such as forms that were shown. Nothing relies on when they go.
+      timeToLiveAttribute: names.deleteAt,
       deletionProtection: true,
       removalPolicy: RemovalPolicy.RETAIN,
     });

@@ -2,18 +2,17 @@ import { realpathSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { dynamoLedger } from '../adapters/dynamodb/ledger.ts';
 import { dynamoRecords } from '../adapters/dynamodb/records.ts';
-import { latestBackup } from '../adapters/dynamodb/runs.ts';
+import { dynamoRuns } from '../adapters/dynamodb/runs.ts';
 import type { Table } from '../adapters/dynamodb/table.ts';
 import { BucketPage, PointPage } from '../core/domain/explanation.ts';
-import type { PairState, RecoveryPoint } from '../core/domain/ledger.ts';
-import { BucketRef, drillPair, type PairId, pairId, targetPair } from '../core/domain/names.ts';
+import type { RecoveryPoint } from '../core/domain/ledger.ts';
+import { BucketRef, type PairId } from '../core/domain/names.ts';
 import type { Policy } from '../core/domain/policy.ts';
-import type { PolicyState } from '../core/domain/retention.ts';
 import { type EpochMs, epochMs } from '../core/domain/units.ts';
 import { explainBucket, explainPoint, type LedgerFacts } from '../core/planner/explain.ts';
-import { bucketsInForce, objectivesInForce, settingsInForce } from '../core/planner/in-force.ts';
 import { nearestNames } from '../core/planner/nearest-names.ts';
 import type { Ledger } from '../core/ports.ts';
+import { bucketFacts, policiesOf } from '../core/use-cases/bucket-facts.ts';
 import { bucketText, pointText } from './explain-text.ts';
 import {
   type Output,
@@ -43,19 +42,6 @@ class NotFound extends Error {
   override readonly name = 'NotFound';
 }
 
-/** Every policy that looks after a bucket: also one that it was taken out of, while that cools off. */
-const policiesOf = async (
-  policies: readonly Policy[],
-  ledger: Ledger,
-  bucket: string,
-  now: EpochMs,
-): Promise<readonly { readonly policy: Policy; readonly state: PolicyState }[]> => {
-  const all = await Promise.all(
-    policies.map(async (policy) => ({ policy, state: await ledger.loadPolicyState(policy.name) })),
-  );
-  return all.filter(({ policy, state }) => bucketsInForce(policy, state, now).some((it) => it === bucket));
-};
-
 const choose = async (
   {
     policies,
@@ -66,7 +52,7 @@ const choose = async (
   bucket: string,
   now: EpochMs,
 ) => {
-  const candidates = await policiesOf(policies, ledger, bucket, now);
+  const candidates = await policiesOf({ policies, ledger }, bucket, now);
   const names = candidates.map(({ policy }) => policy.name);
   if (names.length === 0) {
     const near = nearestNames(bucket, [...new Set(policies.flatMap((policy) => policy.buckets))]);
@@ -80,53 +66,6 @@ const choose = async (
   if (more.length > 0)
     throw new NotFound(`several policies have ${bucket}: write --policy ${names.join(' or --policy ')}`);
   return only;
-};
-
-/** The states of every pair that has the bucket as its source. */
-const pairsOf = async (
-  policies: readonly Policy[],
-  policy: Policy,
-  bucket: BucketRef,
-  ledger: Ledger,
-  pair: PairState,
-) => {
-  const ids = policies
-    .filter(({ source, buckets }) => source.name === policy.source.name && buckets.includes(bucket))
-    .map(({ source, replica }) => pairId(source.name, bucket, replica?.name ?? null));
-  const others = [...new Set(ids)].filter((id) => id !== pair.pair);
-  return [pair, ...(await Promise.all(others.map((id) => ledger.loadPair(id))))];
-};
-
-const factsOf = async (
-  table: Table,
-  policies: readonly Policy[],
-  { policy, state }: { readonly policy: Policy; readonly state: PolicyState },
-  bucket: BucketRef,
-  now: EpochMs,
-): Promise<LedgerFacts> => {
-  const ledger = dynamoLedger(table);
-  const id = pairId(policy.source.name, bucket, policy.replica?.name ?? null);
-  const [pair, points, lastRun, drills, restore] = await Promise.all([
-    ledger.loadPair(id),
-    ledger.livingPoints(id),
-    latestBackup(table, id, policy.name),
-    ledger.loadPair(drillPair(policy.source.name, bucket)),
-    ledger.loadPair(targetPair(policy.source.name, bucket)),
-  ]);
-  const pairs = await pairsOf(policies, policy, bucket, ledger, pair);
-  return {
-    bucket,
-    policy: { ...policy, objectives: objectivesInForce(policy, state, now) },
-    policies,
-    pair,
-    pairs,
-    points,
-    settings: settingsInForce(policy, state, now),
-    lastRun,
-    drills,
-    turn: state.turns?.find((it) => it.bucket === bucket) ?? null,
-    restore,
-  };
 };
 
 const findPoint = async (ledger: Ledger, facts: LedgerFacts, pair: PairId, name: string): Promise<RecoveryPoint> => {
@@ -183,7 +122,7 @@ export const explain = (args: readonly string[], output: Output, now: EpochMs): 
     const policies = readPolicies(values.policies);
     const look = async (): Promise<string> => {
       const chosen = await choose({ policies, file: values.policies, wanted: values.policy }, ledger, bucket, now);
-      const facts = await factsOf(table, policies, chosen, bucket, now);
+      const facts = await bucketFacts({ policies, ledger, runs: dynamoRuns(table) }, chosen, bucket, now);
       if (values.point === undefined) {
         const page = BucketPage.parse(explainBucket(facts, values.all ? facts.points.length : SHOWN, now));
         return values.json ? `${JSON.stringify(page, null, 2)}\n` : bucketText(page);

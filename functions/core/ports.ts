@@ -1,4 +1,5 @@
 import type { Entry, Link, Occurrence } from './domain/chain.ts';
+import type { FleetAssessment, PolicyAssessment } from './domain/clocks.ts';
 import type { HostSeen } from './domain/doctor.ts';
 import type {
   BackupRun,
@@ -11,6 +12,7 @@ import type {
   RunStep,
 } from './domain/ledger.ts';
 import type { ClusterName, HostId, OperationId, PairId, PolicyName, RunId } from './domain/names.ts';
+import type { Nonce, NonceId } from './domain/nonce.ts';
 import type { EdgeParameters, Operation, OperationOutcome } from './domain/operation.ts';
 import type { PlanHash, PolicyState } from './domain/retention.ts';
 import type { EpochMs } from './domain/units.ts';
@@ -98,6 +100,12 @@ export interface Ledger {
   ) => Promise<void>;
 }
 
+/** Runs, for those who only look. */
+export interface Runs {
+  /** The backup of a pair and a policy that is of the latest slot; null when there was none. */
+  readonly latestBackup: (pair: PairId, policy: PolicyName) => Promise<BackupRun | null>;
+}
+
 /** Plans of deletions: their text, by its hash. */
 export interface PlanStore {
   /** Safe to repeat. */
@@ -112,6 +120,17 @@ export interface Selections {
   readonly put: (hash: PlanHash, text: string) => Promise<void>;
   /** An address that gives the text, without credentials, for a short time. */
   readonly urlOf: (hash: PlanHash) => Promise<string>;
+}
+
+/** Why a nonce does not count. `other`: it was made for another act. */
+export type NonceRefusal = 'unknown' | 'used' | 'expired' | 'other';
+
+/** Forms that were shown and may be submitted, each once. */
+export interface Nonces {
+  /** @throws when there is one of this id already */
+  readonly make: (nonce: Nonce) => Promise<void>;
+  /** Uses it up by one conditional write: of several callers at most one hears `used-now`. */
+  readonly use: (id: NonceId, what: Nonce['what'], now: EpochMs) => Promise<'used-now' | NonceRefusal>;
 }
 
 export interface OperationStore {
@@ -207,11 +226,26 @@ export interface Records {
   readonly links: (pair: PairId) => Promise<readonly Link[]>;
 }
 
+/** Many pairs at once, a little out of date perhaps: for whoever looks at all of them. */
+export interface PairReader {
+  /** Those of the pairs that have a state, in no order. @throws ItemInvalid */
+  readonly loadPairs: (pairs: readonly PairId[]) => Promise<readonly PairState[]>;
+}
+
+/** What the last assessment found. Only the assessor writes it. */
+export interface Assessments {
+  /** Null before the first one. */
+  readonly load: (policy: PolicyName) => Promise<PolicyAssessment | null>;
+  readonly put: (assessment: PolicyAssessment) => Promise<void>;
+  readonly loadFleet: () => Promise<FleetAssessment | null>;
+  readonly putFleet: (assessment: FleetAssessment) => Promise<void>;
+}
+
 /** Numbers for dashboards and alarms. */
 export interface Metrics {
   readonly gauge: (
     name: string,
-    unit: 'Count' | 'Percent',
+    unit: 'Count' | 'Percent' | 'Seconds' | 'None',
     value: number,
     dimensions: Readonly<Record<string, string>>,
   ) => void;

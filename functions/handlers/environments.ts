@@ -12,7 +12,7 @@ export const PlanStoreEnv = StoreEnv.extend({ RECORDS_BUCKET: Name });
 export const METRICS = 'OzoneDr';
 
 /** `DEPLOYMENT` is the prefix of its names: the dimension `service` of its metrics. */
-export const SummarizeFleetEnv = StoreEnv.extend({ DEPLOYMENT: Name });
+export const MeasuringEnv = StoreEnv.extend({ DEPLOYMENT: Name });
 
 export const StartOperationEnv = StoreEnv.extend({
   /** The SSM document that this function sends, and the one that asks hosts how they are for it. */
@@ -26,7 +26,7 @@ export const StartOperationEnv = StoreEnv.extend({
 });
 export type StartOperationEnv = z.infer<typeof StartOperationEnv>;
 
-export const SettleOperationEnv = StoreEnv.extend({ OUTPUT_BUCKET: Name });
+export const SettleOperationEnv = MeasuringEnv.extend({ OUTPUT_BUCKET: Name });
 export type SettleOperationEnv = z.infer<typeof SettleOperationEnv>;
 
 /** Where the doctor looks for outputs, and where it keeps its reports. */

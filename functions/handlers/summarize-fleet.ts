@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import { summarizeFleet } from '../core/use-cases/fleet.ts';
-import { SummarizeFleetEnv } from './environments.ts';
+import { MeasuringEnv } from './environments.ts';
 import { environment, instrument, logger } from './instrument.ts';
 import { systemClock } from './wiring/clock.ts';
 import { liveMetrics } from './wiring/metrics.ts';
@@ -10,7 +10,7 @@ import { liveLedger } from './wiring/store.ts';
 /** Half of what the function may take. */
 const BUDGET_TIME = 15_000;
 
-const env = environment(SummarizeFleetEnv);
+const env = environment(MeasuringEnv);
 
 export const handler = instrument(
   'summarize-fleet',

@@ -1,6 +1,6 @@
 import { page } from '../../functions/cli/markup.ts';
-import { escaped } from '../../functions/core/domain/text.ts';
 import type { RunStep } from '../../functions/core/domain/ledger.ts';
+import { escaped } from '../../functions/core/domain/text.ts';
 import {
   bytesText,
   dayOfSnapshot,

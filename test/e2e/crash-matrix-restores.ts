@@ -234,7 +234,7 @@ export class RestoreTrial extends Trial {
     const planned = await this.run(isSame && !this.#words ? 'same slot' : 'next slot');
     this.#words = undefined;
     const plan = planned.status === 'SUCCEEDED' ? RestorePlanned.safeParse(planned.output).data : undefined;
-    if (!plan) return planned;
+    if (!plan || plan.confirmation === null) return planned;
     this.#words = { plan: plan.plan, confirmation: plan.confirmation };
     this.#given = this.#words;
     this.lab.advance(1000);

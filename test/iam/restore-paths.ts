@@ -102,6 +102,27 @@ export const restores: readonly Path[] = [
     },
   },
   {
+    name: 'the plan of a restore is not there, so it is not confirmed',
+    walk: async (stage) => {
+      await stage.reset();
+      await threePoints(stage);
+      const request = { target: 'in-place', overwrite: 'if-different', deleteExtra: true };
+      const words = Planned.safeParse((await restore(stage, request)).output).data;
+      const { bucket, key } = stage.cloud
+        .resources('AWS::S3::Bucket')
+        .flatMap(({ name }) =>
+          stage.cloud.s3.keys(name, `plans/${words?.plan}`).map((it) => ({ bucket: name, key: it })),
+        )
+        .at(0) ?? { bucket: '', key: 'none' };
+      check('the plan is kept', key !== 'none');
+      stage.cloud.s3.remove(bucket, key);
+      await stage.cloud.advanceBy(60);
+      const { error, cause } = await restore(stage, { ...request, ...words });
+      check('the restore is not confirmed', error === 'NotConfirmed', [error, cause]);
+      await expectHealthy(stage, ['ozone-dr-open-restore']);
+    },
+  },
+  {
     name: 'a restore waits for what the bucket is in the hands of',
     walk: async (stage) => {
       let isSlow = false;

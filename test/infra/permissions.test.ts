@@ -51,8 +51,13 @@ const starts = (radius: string, hosts: readonly string[]) => ({
 const FUNCTIONS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
   'ozone-dr-open-run': { '*': XRAY, [TABLE]: LEDGER, ...HOLDERS },
   'ozone-dr-decide-backup': { '*': XRAY, [TABLE]: LEDGER },
-  'ozone-dr-record-outcome': { '*': XRAY, [TABLE]: ['dynamodb:PutItem', 'dynamodb:Query', 'dynamodb:UpdateItem'] },
-  'ozone-dr-record-failure': { '*': XRAY, [TABLE]: ['dynamodb:PutItem', 'dynamodb:Query', 'dynamodb:UpdateItem'] },
+  'ozone-dr-record-outcome': { '*': XRAY, [TABLE]: LEDGER },
+  'ozone-dr-record-failure': { '*': XRAY, [TABLE]: LEDGER },
+  'ozone-dr-assess-objectives': {
+    '*': ['ssm:DescribeInstanceInformation', ...XRAY],
+    [TABLE]: ['dynamodb:BatchGetItem', 'dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:Query'],
+    [`${TABLE}/index/open`]: ['dynamodb:Scan'],
+  },
   'ozone-dr-expand-policy': { '*': XRAY, [TABLE]: ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:Query'] },
   'ozone-dr-summarize-fleet': { '*': XRAY, [TABLE]: ['dynamodb:GetItem'] },
   'ozone-dr-start-observe': { ...starts('observe', [SOURCE_HOST, REPLICA_HOST]), ...SIGN },
@@ -334,6 +339,7 @@ describe('roles of machines and schedules', () => {
     });
     expect(permissionsOf(control, roleOf('scheduler', 'SweeperSchedule'))).toEqual({
       [`<${id('AWS::Lambda::Function', 'SweepOperations')}.Arn>`]: ['lambda:InvokeFunction'],
+      [`<${id('AWS::Lambda::Function', 'AssessObjectives')}.Arn>`]: ['lambda:InvokeFunction'],
     });
   });
 

@@ -112,16 +112,17 @@ describe('functions', () => {
     for (const [, { Properties }] of logs) expect(Properties.RetentionInDays).toBe(90);
   });
 
-  it('the nine that need the policies have them beside their code, resolved', () => {
+  it('the ten that need the policies have them beside their code, resolved', () => {
     const expected = JSON.parse(JSON.stringify(resolvePolicies(sample('two-clusters.yaml'))));
-    expect(policies.map((it) => JSON.parse(it))).toEqual(Array.from({ length: 9 }, () => expected));
+    expect(policies.map((it) => JSON.parse(it))).toEqual(Array.from({ length: 10 }, () => expected));
   });
 
-  it('another policy file gives these nine another code, and so another version', () => {
+  it('another policy file gives these ten another code, and so another version', () => {
     const other = synthesize(sampleWith('two-clusters.yaml', ['sales/orders', 'sales/offers'])).control;
     const versions = (template: typeof control) => new Set(ofType(template, 'AWS::Lambda::Version').map(([id]) => id));
     const changed = [...versions(other)].filter((id) => !versions(control).has(id));
     expect(changed.map((id) => id.replace(/Function.*/, '')).sort()).toEqual([
+      'AssessObjectives',
       'DecidePrune',
       'ExpandPolicy',
       'JudgeDoctor',
@@ -249,9 +250,10 @@ describe('schedules', () => {
     ]);
   });
 
-  it('the sweeper comes every minute and is not repeated', () => {
+  it('the sweeper comes every minute, the assessor every five, and neither is repeated', () => {
     expect(all.filter(({ GroupName }) => GroupName === 'ozone-dr-system')).toMatchObject([
       { ScheduleExpression: 'rate(1 minute)', Target: { RetryPolicy: { MaximumRetryAttempts: 0 } } },
+      { ScheduleExpression: 'rate(5 minutes)', Target: { RetryPolicy: { MaximumRetryAttempts: 0 } } },
     ]);
   });
 });

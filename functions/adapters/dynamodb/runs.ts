@@ -1,13 +1,14 @@
 import { paginateQuery } from '@aws-sdk/lib-dynamodb';
 import { BackupRun } from '../../core/domain/ledger.ts';
 import type { PairId, PolicyName } from '../../core/domain/names.ts';
+import type { Runs } from '../../core/ports.ts';
 import { keys, parseItem, type Table } from './table.ts';
 
 /** Runs and their steps lie side by side; a run seldom has more steps than this. */
 const PAGE = 100;
 
 /** The backup of a pair and a policy that is of the latest slot; null when there was none. */
-export const latestBackup = async (
+const latestBackup = async (
   { client, name: TableName }: Table,
   pair: PairId,
   policy: PolicyName,
@@ -32,3 +33,7 @@ export const latestBackup = async (
   }
   return null;
 };
+
+export const dynamoRuns = (table: Table): Runs => ({
+  latestBackup: (pair, policy) => latestBackup(table, pair, policy),
+});

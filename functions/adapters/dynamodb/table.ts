@@ -3,6 +3,7 @@ import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import * as z from 'zod';
 import type { RecoveryPoint } from '../../core/domain/ledger.ts';
 import { type ClusterName, type PairId, type PolicyName, type RunId, splitRunId } from '../../core/domain/names.ts';
+import type { NonceId } from '../../core/domain/nonce.ts';
 import type { PlanHash } from '../../core/domain/retention.ts';
 import { DrError } from '../../core/errors.ts';
 
@@ -45,8 +46,15 @@ export const keys = {
   diffSlots: (cluster: ClusterName) => ({ pk: `CLUSTER#${cluster}`, sk: 'DIFFS' }),
   operation: (id: string) => ({ pk: `OP#${id}`, sk: 'OP' }),
   plan: (plan: PlanHash) => ({ pk: `PLAN#${plan}`, sk: 'PLAN' }),
+  /** What the last assessment found of a policy, and of what is not of one policy. */
+  assessment: (policy: PolicyName) => ({ pk: `${POLICIES}${policy}`, sk: 'CLOCKS' }),
+  fleetAssessment: () => ({ pk: 'SYSTEM', sk: 'CLOCKS' }),
+  nonce: (id: NonceId) => ({ pk: `NONCE#${id}`, sk: 'NONCE' }),
   record: (pair: PairId, n: number) => ({ pk: `${RECORDS}${pair}`, sk: String(n).padStart(9, '0') }),
 } as const;
+
+/** The attribute by which DynamoDB removes items, seconds since 1970. Only what is worth nothing any more has it. */
+export const DELETE_AT = 'deleteAt';
 
 /** The one index: operations that are not notified, by host and creation time. */
 export const OPEN_INDEX = 'open';

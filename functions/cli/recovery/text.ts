@@ -97,7 +97,7 @@ const wholeBucket = (plan: PlanInput, policy: Policy, bucket: BucketRef): readon
   return [
     '## 2. A bucket',
     '',
-    'First beside it, if there is room: then nobody has to decide in a hurry what is still good.',
+    'First beside it, if there is room: then nobody has to decide in a hurry what is still good. With `"planOnly": true` it only says how much there is and how long it takes.',
     '',
     CONSOLE,
     '',

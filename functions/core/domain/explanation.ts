@@ -33,6 +33,19 @@ export const PointView = z.object({
   ...Named.shape,
   policy: PolicyName,
   state: PointState,
+  /** How it came to the replica, and from which point; null when it did not. */
+  mode: CopyMode.nullable(),
+  base: SnapshotName.nullable(),
+  /** What the comparison proved, or found. */
+  verification: z
+    .object({
+      level: VerificationLevel,
+      at: EpochMs,
+      files: z.number().int(),
+      bytes: Bytes,
+      differences: z.string().nullable(),
+    })
+    .nullable(),
   source: SideView,
   replica: SideView.nullable(),
   /** Why the anomaly brake keeps it; null when it does not. */
@@ -55,6 +68,7 @@ export const Trouble = z.object({
     'replica-dirty',
     'not-replicated',
     'policy-gone',
+    'policy-paused',
     'drill-overdue',
     'drill-failed',
     'scratch-left',

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { BackupOutcome, BackupStep, Base, CopyMode } from './backup-step.ts';
+import { Newest } from './clocks.ts';
 import {
   CompareData,
   DiffStatus,
@@ -127,6 +128,8 @@ export const PairState = z.object({
     .object({ source: z.number().int().nullable(), replica: z.number().int().nullable(), at: EpochMs })
     .nullable()
     .default(null),
+  /** What the clocks of each policy go by. Absent until the first run that keeps it: then points have to be read. */
+  newest: z.record(PolicyName, Newest).optional(),
 });
 export type PairState = z.infer<typeof PairState>;
 
@@ -169,6 +172,7 @@ export type PairPatch = Partial<
     | 'scratch'
     | 'lastDrill'
     | 'counted'
+    | 'newest'
   >
 >;
 

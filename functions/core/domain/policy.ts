@@ -112,6 +112,14 @@ export const Drills = z.strictObject({
 });
 export type Drills = z.infer<typeof Drills>;
 
+/** When a clock is late or stale: older than so many times the longest gap between two slots. */
+const Alarms = z
+  .strictObject({
+    late: z.number().min(1).max(1000).default(2).meta({ description: 'intervals until a ticket' }),
+    stale: z.number().min(1).max(1000).default(3).meta({ description: 'intervals until somebody is woken' }),
+  })
+  .refine(({ late, stale }) => late <= stale, { path: ['stale'], error: 'write at least as much as for late' });
+
 const PolicyEntry = z.strictObject({
   source: ClusterName,
   replica: ClusterName.optional().meta({ description: 'without one, only snapshots are taken' }),
@@ -124,6 +132,7 @@ const PolicyEntry = z.strictObject({
   }),
   brake: Brake.prefault({}),
   objectives: Objectives,
+  alarms: Alarms.prefault({}),
   retention: Retention.optional().meta({
     description:
       'what each side keeps; without it nothing is ever deleted. Of the points that an outage left out, those are brought over that the replica would keep',
@@ -191,6 +200,8 @@ export const Policy = z.object({
     .object({ percent: z.number().int(), atLeast: z.number().int(), atMost: z.number().int().nullable() })
     .default({ percent: 50, atLeast: 1000, atMost: null }),
   objectives: z.object({ rpo: DurationSeconds, rto: DurationSeconds }),
+  /** Multiples of the interval. */
+  alarms: z.object({ late: z.number(), stale: z.number() }).default({ late: 2, stale: 3 }),
   /** Null: nothing is ever deleted. Runs of before there was retention have none. */
   retention: Retention.nullable().default(null),
   /** Null: nothing is drilled on a schedule. */
@@ -222,6 +233,7 @@ export const resolvePolicies = (file: PolicyFile): readonly Policy[] =>
       createReplica: entry.createReplica,
       brake: { ...entry.brake, atMost: entry.brake.atMost ?? null },
       objectives: entry.objectives,
+      alarms: entry.alarms,
       retention: entry.retention ?? null,
       drills: entry.drills ?? null,
       limits: { ...entry.limits, bandwidthMBps: entry.limits.bandwidthMBps ?? null },

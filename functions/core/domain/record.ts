@@ -23,7 +23,7 @@ export const Happening = z.discriminatedUnion('kind', [
     startedAt: EpochMs,
     steps: z.number().int().nonnegative(),
   }),
-  /** A person decided: adopt, accept, reject, pin, unpin, hold, release. */
+  /** A person decided: adopt, accept, reject, pin, unpin, hold, release; of the policy: pause, resume. */
   z.object({
     kind: z.literal('decision'),
     decision: z.string(),

@@ -75,6 +75,8 @@ export const RestoreRequest = z
     reason: Why,
     /** Names the restore; the same slot for the same target is the same restore. */
     slot: Slot.optional(),
+    /** Looks and says what it would do, whatever the target: nothing is made, copied or deleted. */
+    planOnly: z.boolean().default(false),
     plan: PlanHash.optional(),
     confirmation: z.string().max(500).optional(),
     AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID: z.string().optional(),
@@ -91,6 +93,11 @@ export const RestoreRequest = z
       refuse('deleteExtra', 'only of the whole bucket or of a prefix can be said what is extra');
     if ((request.plan === undefined) !== (request.confirmation === undefined))
       refuse('confirmation', 'a confirmation is of a plan: give both, as the output of the planning run has them');
+    if (request.planOnly && request.plan !== undefined)
+      refuse(
+        'planOnly',
+        'this would plan anew, and not do what the plan says: leave planOnly out, or plan and confirmation',
+      );
   });
 export type RestoreRequest = z.infer<typeof RestoreRequest>;
 
@@ -158,11 +165,17 @@ export const RestoreTask = z.object({
   by: z.string(),
   reason: z.string(),
   rate: RestoreRate,
+  /** Ends with a plan also where nobody has to confirm anything. */
+  planOnly: z.boolean().default(false),
   confirmed: Confirmed.nullable(),
 });
 export type RestoreTask = z.infer<typeof RestoreTask>;
 
 const Count = z.number().int().nonnegative();
+
+/** What keeps a plan from being done as it stands, and what would help: found by looking, before anything is changed. */
+const Obstacle = z.object({ error: z.string(), reason: z.string(), remedy: z.string() });
+export type Obstacle = z.infer<typeof Obstacle>;
 
 /** What a restore would do to its target, found by looking. `replaced` and `deleted` are files that are there now. */
 export const RestorePlan = z.object({
@@ -175,8 +188,12 @@ export const RestorePlan = z.object({
   point: SnapshotName,
   pointId: SnapshotId,
   from: ClusterName,
+  /** Why that copy of the point is read. */
+  why: z.string().default(''),
   scope: z.string(),
   selection: PlanHash.nullable(),
+  /** Of the restore that made it: the name of a new side bucket follows from it. */
+  slot: EpochMs.nullable().default(null),
   target: z.object({
     kind: z.enum(['side', 'in-place', 'other', 'scratch']),
     cluster: ClusterName,
@@ -195,19 +212,32 @@ export const RestorePlan = z.object({
   first: z.array(z.string()),
   /** A snapshot is taken first of what is overwritten or deleted; false when nothing is. */
   isKept: z.boolean(),
+  /** The quota of the bytes of a bucket that is there, and what the restore adds to it; null where there is none. */
+  room: z.object({ quota: Bytes, used: Bytes, needed: Bytes }).nullable().default(null),
+  /** Empty, or nothing is restored by this plan. */
+  obstacles: z.array(Obstacle).default([]),
   seconds: DurationSeconds,
   basis: z.string(),
 });
 export type RestorePlan = z.infer<typeof RestorePlan>;
 
-/** The words that confirm a plan. */
-export const confirmationOf = (bucket: BucketRef, plan: PlanHash): string => `overwrite ${bucket} ${plan.slice(0, 12)}`;
+/**
+ * The words that confirm a plan: of one that overwrites, deletes or writes where people work they name the target and
+ * the plan, so that nobody types them unseen; of one that only adds a word is enough.
+ */
+export const confirmationOf = (
+  { target, deleteExtra, replaced, deleted }: Pick<RestorePlan, 'target' | 'deleteExtra' | 'replaced' | 'deleted'>,
+  plan: PlanHash,
+): string =>
+  target.kind === 'in-place' || deleteExtra || replaced + deleted > 0
+    ? `overwrite ${target.bucket} ${plan.slice(0, 12)}`
+    : 'restore';
 
-/** A restore that has to be confirmed first. `again` is the input that does it, but for the words, which a person types. */
+/** A restore that only looked. `confirmation`: the words with which it is started again; null when it cannot be done as planned. */
 export const RestorePlanned = z.object({
   kind: z.literal('restore-planned'),
   plan: PlanHash,
-  confirmation: z.string(),
+  confirmation: z.string().nullable(),
   expires: EpochMs,
   summary: z.string(),
 });

@@ -143,6 +143,10 @@ export type PolicyVersion = z.infer<typeof PolicyVersion>;
 export const DrillTurn = z.object({ bucket: BucketRef, since: EpochMs, asked: EpochMs.nullable() });
 export type DrillTurn = z.infer<typeof DrillTurn>;
 
+/** Who stopped the schedules of a policy, and why: nothing of it is started until somebody resumes it. */
+export const Pause = z.object({ by: Who, reason: Told, at: EpochMs });
+export type Pause = z.infer<typeof Pause>;
+
 /** The versions of a policy, oldest first; those that cannot count any more are left out. */
 export const PolicyState = z.object({
   policy: PolicyName,
@@ -150,6 +154,8 @@ export const PolicyState = z.object({
   versions: z.array(PolicyVersion),
   /** Absent until the first slot of drills. */
   turns: z.array(DrillTurn).optional(),
+  /** Null and absent: its schedules start what they say. */
+  paused: Pause.nullable().optional(),
 });
 export type PolicyState = z.infer<typeof PolicyState>;
 

@@ -1,16 +1,26 @@
 import type { BackupStep, BackupStepKind } from '../domain/backup-step.ts';
 import type { CompareData, ExamineData, SeenTarget } from '../domain/edge-reply.ts';
 import type { Observation, RunStep } from '../domain/ledger.ts';
-import type { RestorePlan, RestoreTask } from '../domain/restore.ts';
+import type { Obstacle, RestorePlan, RestoreTask } from '../domain/restore.ts';
 import { Side } from '../domain/retention.ts';
 import { Bytes, type DurationSeconds, type EpochMs, epochMs, later, seconds, secondsBetween } from '../domain/units.ts';
 import { afterFailure } from './failures.ts';
 import { currentSteps, isFailure, type RunHistory } from './history.ts';
 import { reattach } from './reattach.ts';
-import { effectOn, isLossy, needsConfirmation, restorePlan, safetySnapshotOf, type Target } from './restore-plan.ts';
+import {
+  effectOn,
+  growthOf,
+  hasQuota,
+  isLossy,
+  needsConfirmation,
+  restorePlan,
+  safetySnapshotOf,
+  type Target,
+  type TargetToPlan,
+} from './restore-plan.ts';
 import { backoff, fail, operation, SHORT_LIFETIME, wait } from './steps.ts';
 
-/** A restore that a person has to confirm first. */
+/** A restore that a person has to confirm first, or that was only to be planned. */
 export interface PlanToConfirm {
   readonly kind: 'plan';
   readonly plan: RestorePlan;
@@ -94,8 +104,9 @@ const judge = (all: RunHistory, task: RestoreTask, now: EpochMs): Verdict => {
   const unread = made ? undefined : unreadTarget(history, task, seen, steps.at(-1) === seen);
   if (unread) return unread;
   const obstacle = notRestorable(history, task, from, data);
-  if (obstacle) return obstacle;
+  if (obstacle && !(task.planOnly && isObstacle(obstacle))) return obstacle;
   const target = targetOf(data, made);
+  if (task.planOnly) return planOnly(history, task, from, data, target, obstacle, now);
   if (!target) return createTarget(history, task, data);
   const inTheWay = conflicts(history, task, data, target);
   if (inTheWay) return inTheWay;
@@ -123,6 +134,18 @@ const examine = (history: RunHistory, task: RestoreTask): BackupStep => {
   const [from] = readable(history, task).toSorted((one, other) => refusals(history, one) - refusals(history, other));
   if (!from) return pointGone(history, task);
   return look(history, task, from, `see what ${task.scope} of ${task.point.name} is there, and what is at the target`);
+};
+
+/** Why this copy is read, for a person who wonders how long it will take. */
+const whyFrom = (history: RunHistory, task: RestoreTask, from: Side): string => {
+  const there = task.target.cluster.name;
+  const [nearest] = sidesToRead(task);
+  const here = task.point[from]?.cluster.name;
+  if (nearest !== undefined && nearest !== from)
+    return `the nearer copy, on ${task.point[nearest]?.cluster.name}, could not be used: ${refusalsOf(history, nearest).at(-1)?.message ?? 'it is not what was verified'}`;
+  return here === there
+    ? `it is on ${there} itself, where the target is: nothing goes from cluster to cluster`
+    : `no copy is left on ${there}, where the target is`;
 };
 
 const look = (history: RunHistory, task: RestoreTask, from: Side, reason: string): BackupStep =>
@@ -248,21 +271,14 @@ const createTarget = (history: RunHistory, task: RestoreTask, { source }: Examin
   });
 };
 
-/** What one byte of content takes of a quota. */
-const copies = (replication: string): number => {
-  const ec = /^EC\/[a-z]+-(\d+)-(\d+)-/.exec(replication);
-  if (ec) return (Number(ec[1]) + Number(ec[2])) / Number(ec[1]);
-  return replication.endsWith('/THREE') ? 3 : 1;
-};
-
 const conflicts = (
   history: RunHistory,
   task: RestoreTask,
-  { source, point }: ExamineData,
+  data: ExamineData,
   target: Target,
 ): BackupStep | undefined => {
   if (target.isNew) return undefined;
-  const { bucket, absent, clash, replacedBytes, first } = target.seen;
+  const { bucket, absent, clash, first } = target.seen;
   const where = `${task.target.bucket} on ${task.target.cluster.name}`;
   if (bucket.layout === 'OBJECT_STORE')
     return fail(
@@ -270,10 +286,7 @@ const conflicts = (
       `${where} has the layout OBJECT_STORE, which distcp cannot write`,
       'Restore to a side bucket.',
     );
-  const isMade = history.steps.some(
-    ({ decision }) => decision.kind === 'create-target' && decision.bucket === task.target.bucket,
-  );
-  if (task.target.kind === 'scratch' && !isMade)
+  if (task.target.kind === 'scratch' && !hasMade(history, task))
     return fail('TargetNotOurs', `${where} is there already and is none of ours`, 'Remove it, or start another drill.');
   if (clash > 0 && task.overwrite !== 'never')
     return fail(
@@ -281,12 +294,11 @@ const conflicts = (
       `${clash} paths are a file in the point and a directory at ${where}, or the other way round: ${first.map(({ path }) => path).join(', ')}`,
       'Move them away, or restore to a side bucket. Nothing was copied.',
     );
-  const larger = task.overwrite === 'never' ? 0 : Math.max(0, point.bytes - absent.bytes - replacedBytes);
-  const growth = (absent.bytes + larger) * copies(bucket.replication || source.replication);
-  if (bucket.quotaInBytes > 0 && bucket.usedBytes + growth > bucket.quotaInBytes)
+  const growth = growthOf(task, data, target.seen);
+  if (hasQuota(bucket) && bucket.usedBytes + growth > bucket.quotaInBytes)
     return fail(
       'QuotaExceeded',
-      `${where} has a quota of ${bucket.quotaInBytes} bytes, ${bucket.usedBytes} are used and ${Math.ceil(growth)} more are needed`,
+      `${where} has a quota of ${bucket.quotaInBytes} bytes, ${bucket.usedBytes} are used and ${growth} more are needed`,
       'Raise the quota, or restore to a side bucket. Nothing was copied.',
     );
   if (bucket.quotaInNamespace > 0 && bucket.usedNamespace + absent.files > bucket.quotaInNamespace)
@@ -298,6 +310,39 @@ const conflicts = (
   return undefined;
 };
 
+/** What another plan, or room at the target, would make good: it belongs into the plan. All else fails also when planning. */
+const isObstacle = (verdict: Verdict): verdict is Extract<BackupStep, { kind: 'fail' }> =>
+  verdict.kind === 'fail' && OBSTACLES.has(verdict.error);
+const OBSTACLES: ReadonlySet<string> = new Set([
+  'LayoutUnsupported',
+  'PathsNotFound',
+  'QuotaExceeded',
+  'RestoreConflicts',
+]);
+
+/** The whole answer of a run that only looks: what it would do, and what keeps it from it. */
+const planOnly = (
+  history: RunHistory,
+  task: RestoreTask,
+  from: Side,
+  data: ExamineData,
+  target: Target | undefined,
+  notRestored: BackupStep | undefined,
+  now: EpochMs,
+): Verdict => {
+  const inTheWay = target && conflicts(history, task, data, target);
+  if (inTheWay && !isObstacle(inTheWay)) return inTheWay;
+  const obstacles = [notRestored, inTheWay].flatMap((verdict): readonly Obstacle[] =>
+    verdict && isObstacle(verdict) ? [{ error: verdict.error, reason: verdict.reason, remedy: verdict.remedy }] : [],
+  );
+  const planned: TargetToPlan = target ?? { created: null, isNew: true };
+  return {
+    kind: 'plan',
+    plan: restorePlan(history.run, task, from, whyFrom(history, task, from), data, planned, obstacles, now),
+    reason: 'only a plan was asked for',
+  };
+};
+
 const confirm = (
   history: RunHistory,
   task: RestoreTask,
@@ -306,26 +351,33 @@ const confirm = (
   target: Target,
   now: EpochMs,
 ): Verdict | undefined => {
-  if (!needsConfirmation(task, target)) return undefined;
   const allowed = task.confirmed;
+  if (!allowed && !needsConfirmation(task, target)) return undefined;
   // What this run has copied already is there now, and would be replaced; of it nobody is asked.
   const isContinued = currentSteps(history).some(isCopy);
   if (!allowed && isContinued) return undefined;
   if (!allowed)
     return {
       kind: 'plan',
-      plan: restorePlan(history.run, task, from, data, target, now),
+      plan: restorePlan(history.run, task, from, whyFrom(history, task, from), data, target, [], now),
       reason: 'it overwrites or deletes, or writes where people work: a person has to confirm it',
     };
   const { replaced, deleted } = effectOn(task, target);
   const isWithin = isContinued || replaced <= allowed.replaced;
-  if (allowed.targetCreated === target.created && isWithin && deleted <= allowed.deleted) return undefined;
+  // A bucket that was still to be made when it was planned is one that this run has made.
+  const isSameBucket =
+    allowed.targetCreated === null ? target.isNew || hasMade(history, task) : allowed.targetCreated === target.created;
+  if (isSameBucket && isWithin && deleted <= allowed.deleted) return undefined;
   return fail(
     'ChangedMeanwhile',
-    `the plan was to replace ${allowed.replaced} and to delete ${allowed.deleted} files of the bucket created at ${allowed.targetCreated}; now it would be ${replaced} and ${deleted} of the one created at ${target.created}`,
+    `the plan was to replace ${allowed.replaced} and to delete ${allowed.deleted} files of the bucket ${allowed.targetCreated === null ? 'that was not there' : `created at ${allowed.targetCreated}`}; now it would be ${replaced} and ${deleted} of the one created at ${target.created}`,
     'Stop what writes there, then plan again. Nothing was changed.',
   );
 };
+
+/** Also when an earlier attempt of the run did, which then failed. */
+const hasMade = (history: RunHistory, { target }: RestoreTask): boolean =>
+  history.steps.some(({ decision }) => decision.kind === 'create-target' && decision.bucket === target.bucket);
 
 const isCopy = ({ decision }: RunStep): boolean => decision.kind === 'restore';
 
@@ -501,15 +553,18 @@ const outcome = (
       against: `${task.point.name} on ${task.point[decision.against]?.cluster.name}`,
       copySeconds: totals.seconds,
       rto,
-      notes:
-        decision.against === from
-          ? [
-              'only the copy itself was there to compare with: damage that it had before its listing was verified is not found',
-            ]
-          : [],
+      notes: decision.against === from ? [onlyItself(history, task, from)] : [],
     },
     reason: `restored, equal, in ${took} s`,
   };
+};
+
+/** What a drill that could not ask the other side does not prove, and why it could not. */
+const onlyItself = (history: RunHistory, task: RestoreTask, from: Side): string => {
+  const other = Side.options.find((side) => side !== from && task.point[side]);
+  const asked = other && comparisonsWith(history, other).at(-1);
+  const why = asked ? `: ${other && task.point[other]?.cluster.name} could not be asked (${messageOf(asked)})` : '';
+  return `only the copy itself was there to compare with, and damage that it had before its listing was verified is not found${why}`;
 };
 
 const copiedBy = (history: RunHistory) => {

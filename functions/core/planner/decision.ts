@@ -1,8 +1,16 @@
 import * as z from 'zod';
 import { DecisionWord, type PairPatch, type PairState, type RecoveryPoint } from '../domain/ledger.ts';
-import type { BucketRef } from '../domain/names.ts';
+import type { BucketRef, PolicyName } from '../domain/names.ts';
 import type { Policy } from '../domain/policy.ts';
-import { isInForce, type LegalHold, type Pin, type Removal, Side } from '../domain/retention.ts';
+import {
+  isInForce,
+  type LegalHold,
+  type Pause,
+  type Pin,
+  type PolicyState,
+  type Removal,
+  Side,
+} from '../domain/retention.ts';
 import { type EpochMs, epochMs } from '../domain/units.ts';
 import { DrError } from '../errors.ts';
 import { nearestNames } from './nearest-names.ts';
@@ -17,6 +25,11 @@ export type PointWords =
   | { readonly kind: 'pin'; readonly point: string }
   | { readonly kind: 'hold'; readonly point: string; readonly until: EpochMs | null }
   | { readonly kind: 'unpin' | 'release'; readonly point: string; readonly of: string | null };
+
+/** The words of a decision about a policy as a whole. */
+export interface PolicyWords {
+  readonly kind: 'pause' | 'resume';
+}
 
 export type Words = PairWords | PointWords;
 
@@ -95,7 +108,7 @@ export const readWords = (typed: string, bucket: BucketRef): Words => {
   const kind = DecisionWord.safeParse(first);
   if (!kind.success)
     throw notConfirmed(
-      `write the words of the refusal: adopt ..., accept ... or reject ...; or about a point: ${(['pin', 'unpin', 'hold', 'release'] as const).map((it) => `${it} ${bucket} <point>`).join(', ')}`,
+      `write the words of the refusal: adopt ..., accept ... or reject ...; about a policy: pause <policy> or resume <policy>; or about a point: ${(['pin', 'unpin', 'hold', 'release'] as const).map((it) => `${it} ${bucket} <point>`).join(', ')}`,
     );
   const words = readRest(kind.data, named, rest);
   // What is held back is known later: the refusal then names it.
@@ -103,6 +116,45 @@ export const readWords = (typed: string, bucket: BucketRef): Words => {
   if (!words || isOther)
     throw notConfirmed(`write: ${kind.data} ${bucket} ${FORMS[kind.data].replaceAll('<bucket>', bucket)}`);
   return words;
+};
+
+/**
+ * Reads words about a policy; undefined when they are about something else. They name the policy, so that a decision
+ * cannot hit another one.
+ * @throws NotConfirmed with the words to write
+ */
+export const readPolicyWords = (typed: string, policy: PolicyName): PolicyWords | undefined => {
+  const [, kind, named] = /^(pause|resume)(?: (.*))?$/s.exec(typed.trim()) ?? [];
+  if (kind !== 'pause' && kind !== 'resume') return undefined;
+  if (named !== policy) throw notConfirmed(`write: ${kind} ${policy}`);
+  return { kind };
+};
+
+export const describePause = (policy: PolicyName, { by, reason, at }: Pause): string =>
+  `${policy} is paused since ${iso(at)} by ${by} (${reason}): no schedule starts a backup, a prune or a drill of it until somebody decides "resume ${policy}"`;
+
+/**
+ * What the words mean for a policy as it is now. A second pause leaves the first as it is: who paused it first is asked.
+ * `paused` is undefined when nothing changes.
+ */
+export const meaningForPolicy = (
+  { kind }: PolicyWords,
+  { by, reason, at }: Said,
+  { policy, paused }: Pick<PolicyState, 'policy' | 'paused'>,
+): { readonly paused: Pause | null | undefined; readonly effect: string } => {
+  if (kind === 'resume')
+    return paused
+      ? {
+          paused: null,
+          effect: `${policy} goes on with its next slots, what was left out is not made up for; it was paused since ${iso(paused.at)} by ${paused.by} (${paused.reason})`,
+        }
+      : { paused: undefined, effect: `${policy} is not paused: its schedules start what they say` };
+  if (paused) return { paused: undefined, effect: `nothing changed: ${describePause(policy, paused)}` };
+  const pause = { by, reason, at };
+  return {
+    paused: pause,
+    effect: `${describePause(policy, pause)}. What runs goes on; a run that a person starts still runs; alarms about old points go on`,
+  };
 };
 
 /** What the words mean for the pair as it is now. @throws NotConfirmed when they fit nothing */

@@ -4,10 +4,11 @@ import type { BackupRun, PairState, RecoveryPoint } from '../domain/ledger.ts';
 import type { BucketRef, SnapshotId } from '../domain/names.ts';
 import type { Policy } from '../domain/policy.ts';
 import type { Happening } from '../domain/record.ts';
-import { type DrillTurn, isInForce, Side } from '../domain/retention.ts';
+import { type DrillTurn, isInForce, type Pause, Side } from '../domain/retention.ts';
 import { type EpochMs, later, secondsBetween } from '../domain/units.ts';
 import { bucketToPrune, condemnedByLedger, inUseByCopies, isOn, listingsByLedger } from './bucket-to-prune.ts';
 import { consequencesOf, instantText, isGoodPoint, spanText } from './consequences.ts';
+import { describePause } from './decision.ts';
 import { lastDrillOf } from './drill-rota.ts';
 import { type PrunePlan, type PruneSettings, planPrune } from './plan-prune.ts';
 import { restoreRate, restoreTime } from './restore-rate.ts';
@@ -30,6 +31,8 @@ export interface LedgerFacts {
   readonly lastRun: BackupRun | null;
   /** What the drills of the bucket hold and remember. */
   readonly drills: Pick<PairState, 'lease' | 'scratch' | 'lastDrill'>;
+  /** Who stopped the schedules of the policy. */
+  readonly paused?: Pause | null | undefined;
   /** Null before the first slot of drills. */
   readonly turn: DrillTurn | null;
   /** What a restore into the bucket itself holds. */
@@ -93,6 +96,15 @@ const viewOf = (point: RecoveryPoint, outlook: Outlook): PointView => ({
   at: point.source.created,
   policy: point.policy,
   state: point.state,
+  mode: point.mode,
+  base: point.base,
+  verification: point.verification && {
+    level: point.verification.level,
+    at: point.verification.at,
+    files: point.verification.files,
+    bytes: point.verification.bytes,
+    differences: point.verification.differences,
+  },
   source: sideView(point, 'source', point.source, outlook),
   replica: point.replica && sideView(point, 'replica', point.replica, outlook),
   pinned: point.pinned,
@@ -195,6 +207,9 @@ const drillTroubles = (facts: LedgerFacts, now: EpochMs): readonly Trouble[] => 
     });
   return found;
 };
+
+const pauseTroubles = ({ policy, paused }: LedgerFacts): readonly Trouble[] =>
+  paused ? [{ kind: 'policy-paused', text: describePause(policy.name, paused) }] : [];
 
 const restoreTroubles = ({ bucket, policy, restore }: LedgerFacts, now: EpochMs): readonly Trouble[] => {
   const { dirtySince, lease } = restore;
@@ -322,6 +337,7 @@ export const explainBucket = (facts: LedgerFacts, most: number, now: EpochMs): B
       ...unreplicated(facts, newestGood, now),
       ...restoreTroubles(facts, now),
       ...drillTroubles(facts, now),
+      ...pauseTroubles(facts),
       ...unjudged(points, facts.policies).map((text): Trouble => ({ kind: 'policy-gone', text })),
     ],
     lastRun: lastRun && {

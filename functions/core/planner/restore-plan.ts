@@ -1,7 +1,7 @@
-import type { ExamineData, SeenTarget } from '../domain/edge-reply.ts';
+import type { ExamineData, SeenBucket, SeenTarget } from '../domain/edge-reply.ts';
 import type { BackupRun } from '../domain/ledger.ts';
 import { compactTime, SnapshotName } from '../domain/names.ts';
-import type { RestorePlan, RestoreTask } from '../domain/restore.ts';
+import type { Obstacle, RestorePlan, RestoreTask } from '../domain/restore.ts';
 import type { Side } from '../domain/retention.ts';
 import { Bytes, type EpochMs, later, seconds } from '../domain/units.ts';
 import { restoreTime } from './restore-rate.ts';
@@ -10,12 +10,18 @@ import { restoreTime } from './restore-rate.ts';
 const VALID = seconds(3600);
 
 /** The target as it is before the copy: what was looked at, or a bucket that was made for it and is empty. */
-export type Target =
-  | { readonly created: string; readonly isNew: true }
-  | { readonly created: string; readonly isNew: false; readonly seen: Extract<SeenTarget, { state: 'read' }> };
+export type Target = TargetThere | { readonly created: string; readonly isNew: true };
+/** Of a plan; `created` is null when the bucket has still to be made. */
+export type TargetToPlan = TargetThere | { readonly created: string | null; readonly isNew: true };
+
+type TargetThere = {
+  readonly created: string;
+  readonly isNew: false;
+  readonly seen: Extract<SeenTarget, { state: 'read' }>;
+};
 
 /** What becomes of the files that are at the target. */
-export const effectOn = ({ overwrite, deleteExtra }: RestoreTask, target: Target) => {
+export const effectOn = ({ overwrite, deleteExtra }: RestoreTask, target: TargetToPlan) => {
   if (target.isNew) return { replaced: 0, deleted: 0, leftAlone: 0 };
   const { sameLength, otherLength, clash, extra } = target.seen;
   const there = sameLength + otherLength + clash;
@@ -27,7 +33,7 @@ export const effectOn = ({ overwrite, deleteExtra }: RestoreTask, target: Target
 };
 
 /** Whether something that is there may be lost. What is in a scratch bucket a drill has put there. */
-export const isLossy = (task: RestoreTask, target: Target): boolean => {
+export const isLossy = (task: RestoreTask, target: TargetToPlan): boolean => {
   const { replaced, deleted } = effectOn(task, target);
   return task.target.kind !== 'scratch' && replaced + deleted > 0;
 };
@@ -35,6 +41,35 @@ export const isLossy = (task: RestoreTask, target: Target): boolean => {
 /** Of a restore in place, of one that deletes, and of one that overwrites something a person has to say that it is meant. */
 export const needsConfirmation = (task: RestoreTask, target: Target): boolean =>
   task.target.kind === 'in-place' || task.deleteExtra || isLossy(task, target);
+
+/** What one byte of content takes of a quota. */
+const copies = (replication: string): number => {
+  const ec = /^EC\/[a-z]+-(\d+)-(\d+)-/.exec(replication);
+  if (ec) return (Number(ec[1]) + Number(ec[2])) / Number(ec[1]);
+  return replication.endsWith('/THREE') ? 3 : 1;
+};
+
+/** Bytes that a restore adds to what the quota of its target counts. */
+export const growthOf = (
+  { overwrite }: RestoreTask,
+  { point, source }: ExamineData,
+  { bucket, absent, replacedBytes }: Extract<SeenTarget, { state: 'read' }>,
+): Bytes => {
+  const larger = overwrite === 'never' ? 0 : Math.max(0, point.bytes - absent.bytes - replacedBytes);
+  return Bytes.parse(Math.ceil((absent.bytes + larger) * copies(bucket.replication || source.replication)));
+};
+
+/** Whether a bucket has a quota of bytes: 0 and less mean that it has none. */
+export const hasQuota = ({ quotaInBytes }: SeenBucket): boolean => quotaInBytes > 0;
+
+const roomOf = (task: RestoreTask, data: ExamineData, target: TargetToPlan): RestorePlan['room'] =>
+  target.isNew || !hasQuota(target.seen.bucket)
+    ? null
+    : {
+        quota: Bytes.parse(target.seen.bucket.quotaInBytes),
+        used: Bytes.parse(target.seen.bucket.usedBytes),
+        needed: growthOf(task, data, target.seen),
+      };
 
 /**
  * The snapshot that keeps what is overwritten or deleted, of each execution its own: what an earlier one kept may be from
@@ -47,10 +82,13 @@ export const restorePlan = (
   run: BackupRun,
   task: RestoreTask,
   from: Side,
-  { point: selected, source: _, target: seen }: ExamineData,
-  target: Target,
+  why: string,
+  data: ExamineData,
+  target: TargetToPlan,
+  obstacles: readonly Obstacle[],
   now: EpochMs,
 ): RestorePlan => {
+  const { point: selected, target: seen } = data;
   const copy = task.point[from];
   if (!copy) throw new Error(`${task.point.name} was read where it has no copy`);
   const { replaced, deleted, leftAlone } = effectOn(task, target);
@@ -68,8 +106,10 @@ export const restorePlan = (
     point: task.point.name,
     pointId: copy.id,
     from: copy.cluster.name,
+    why,
     scope: task.scope,
     selection: task.selection,
+    slot: run.slot,
     target: {
       kind: task.target.kind,
       cluster: task.target.cluster.name,
@@ -92,6 +132,8 @@ export const restorePlan = (
           )
         : [],
     isKept: isLossy(task, target),
+    room: roomOf(task, data, target),
+    obstacles: [...obstacles],
     seconds: restoreTime(task.rate, toCopy),
     basis: task.rate.basis,
   };
@@ -101,6 +143,7 @@ export const restorePlan = (
 export const describePlan = (plan: RestorePlan): string => {
   const { files, bytes, point, from, target, absent, replaced, leftAlone, deleted, isKept, seconds: time } = plan;
   return [
+    ...plan.obstacles.map(({ error, reason, remedy }) => `cannot be done: ${error}: ${reason}. ${remedy}`),
     `${plan.scope} of ${point} on ${from} (${files} files, ${bytes} bytes) into ${target.bucket} on ${target.cluster}: ${absent} files are not there, ${replaced} are there and are replaced where they differ, ${leftAlone} are left alone, ${deleted} that the point has not are deleted`,
     isKept ? 'what is there now is kept in a snapshot restore-safety-…' : 'nothing that is there now is lost',
     `about ${time} s (${plan.basis})`,

@@ -1,10 +1,12 @@
 import * as z from 'zod';
 import type { BackupOutcome } from '../domain/backup-step.ts';
-import type { BackupRun } from '../domain/ledger.ts';
+import type { LastRun } from '../domain/clocks.ts';
+import type { BackupRun, RunStep } from '../domain/ledger.ts';
 import { RunId } from '../domain/names.ts';
 import type { Drilled, PassedDrill } from '../domain/restore.ts';
 import type { EpochMs } from '../domain/units.ts';
-import { DrError } from '../errors.ts';
+import { DrError, isDrError } from '../errors.ts';
+import { lastRunOf } from '../planner/failure-kind.ts';
 import type { Clock, Ledger, Records } from '../ports.ts';
 import { TaskFailure } from './answers.ts';
 import { parseEvent } from './parse-event.ts';
@@ -13,10 +15,19 @@ import { recordRunEnd, summaryOf } from './recording.ts';
 export interface CloseDependencies {
   readonly ledger: Pick<
     Ledger,
-    'loadRun' | 'closeRun' | 'releaseLease' | 'releaseDiffSlot' | 'livingPoints' | 'changePoint' | 'changePair'
+    | 'loadRun'
+    | 'loadPair'
+    | 'closeRun'
+    | 'releaseLease'
+    | 'releaseDiffSlot'
+    | 'livingPoints'
+    | 'changePoint'
+    | 'changePair'
   >;
   readonly records: Pick<Records, 'append'>;
   readonly clock: Clock;
+  /** Hears of a failed run at once; the next assessment finds it in the ledger anyway. */
+  readonly onFailure?: (run: BackupRun, last: LastRun) => void;
 }
 
 const OutcomeEvent = z.strictObject({
@@ -44,10 +55,35 @@ export const recordOutcome =
     // The drills remember it too: the point may be deleted long before the next one.
     if (drill && known.run.lease === lease && known.run.status === 'open')
       await deps.ledger.changePair(known.run.pair, lease, { lastDrill: drill });
+    await remember(deps, known, lease, end);
     await deps.ledger.closeRun(known.run, lease, end);
     await giveBack(deps, known.run, lease);
     return { ...outcome, runId };
   };
+
+type Ended = Pick<BackupRun, 'outcome' | 'failure'> & { readonly endedAt: EpochMs };
+
+/** The pair remembers how its last run of each workflow ended, so that nobody has to look for it among all runs. */
+const remember = async (
+  { ledger, onFailure }: CloseDependencies,
+  { run, steps }: { readonly run: BackupRun; readonly steps: readonly RunStep[] },
+  lease: number,
+  end: Ended,
+): Promise<void> => {
+  const { pair, policy, workflow } = run;
+  if (workflow === 'look' || run.lease !== lease || run.status !== 'open') return;
+  const last = lastRunOf(run, steps, end);
+  try {
+    const { newest } = await ledger.loadPair(pair);
+    const known = newest?.[policy.name] ?? { taken: null, verified: {}, runs: {} };
+    const runs = { ...known.runs, [workflow]: last };
+    await ledger.changePair(pair, lease, { newest: { ...newest, [policy.name]: { ...known, runs } } });
+  } catch (error) {
+    // Somebody else has the bucket by now, and will have a last run of its own.
+    if (!isDrError(error, 'LeaseLost')) throw error;
+  }
+  if (end.failure) onFailure?.(run, last);
+};
 
 /** Says it in the record while the run is still this attempt's and not closed like that already. */
 const recordOnce = async (
@@ -141,6 +177,7 @@ export const recordFailure =
       } as const;
       await recordOnce(deps, known, lease, end, `${why.error}: ${why.cause}`);
       await letGo(deps, known.run, lease, null);
+      await remember(deps, known, lease, end);
       await deps.ledger.closeRun(known.run, lease, end);
       await giveBack(deps, known.run, lease);
     }

@@ -3,6 +3,7 @@ import type { SeenSide } from '../domain/edge-reply.ts';
 import { snapshotName } from '../domain/names.ts';
 import { type EpochMs, later } from '../domain/units.ts';
 import { absorb } from '../planner/absorb.ts';
+import { withNewest } from '../planner/clocks.ts';
 import { decideBackup } from '../planner/decide-backup.ts';
 import { diffSlotOf, withoutDiffSlot } from '../planner/diff-slots.ts';
 import type { RunHistory } from '../planner/history.ts';
@@ -78,11 +79,13 @@ const noteAnswers = async (
   }
   const { points, pair } = absorb(history, last, answer.observed, id, now);
   await Promise.all(points.map((point) => deps.ledger.putPoint(history.run.pair, point)));
-  const changed =
-    Object.keys(pair).length > 0 ? await deps.ledger.changePair(history.run.pair, lease, pair) : history.pair;
-  const steps = await noteAnswer(deps.ledger, history.run.runId, history.steps, answer, now);
   const merged = new Map(history.points.map((point) => [point.name, point]));
   for (const point of points) merged.set(point.name, point);
+  // From all points that are known now: what a crash left out here is made up for by the next answer.
+  const patch = { ...pair, ...withNewest(history.pair, [...merged.values()], history.run.policy.name) };
+  const changed =
+    Object.keys(patch).length > 0 ? await deps.ledger.changePair(history.run.pair, lease, patch) : history.pair;
+  const steps = await noteAnswer(deps.ledger, history.run.runId, history.steps, answer, now);
   return {
     run: history.run,
     steps,

@@ -11,6 +11,7 @@ import type { Happening } from '../domain/record.ts';
 import { type PlanHash, Side } from '../domain/retention.ts';
 import { type EpochMs, seconds } from '../domain/units.ts';
 import { bucketToPrune, inUseByCopies } from '../planner/bucket-to-prune.ts';
+import { withNewestOfAll } from '../planner/clocks.ts';
 import { type Condemned, decidePrune, deletedBy, isAnother, type PruneView } from '../planner/decide-prune.ts';
 import { deletionPlan } from '../planner/deletion-plan.ts';
 import type { RunHistory } from '../planner/history.ts';
@@ -74,7 +75,11 @@ export const decidePruneNext = (deps: DecidePruneDependencies): ((event: unknown
       const isOurs = listings && !isAnother({ run, pair }, listings);
       const released = last && answer ? await release(deps, run, points, last, answer.observed) : points;
       const changed = isOurs ? await settle(deps, run, released, listings, now) : released;
-      if (isOurs) await deps.ledger.changePair(run.pair, lease, { counted: countOf(listings, now) });
+      if (isOurs)
+        await deps.ledger.changePair(run.pair, lease, {
+          counted: countOf(listings, now),
+          ...withNewestOfAll(pair, changed),
+        });
       const steps = answer ? await noteAnswer(deps.ledger, run.runId, before, answer, now) : before;
       const history: RunHistory = { run, pair, points: changed, steps };
       const view = listings && (await viewOf(deps, history, listings, now));

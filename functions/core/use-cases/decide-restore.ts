@@ -45,7 +45,7 @@ export const decideRestoreNext = (deps: DecideRestoreDependencies): ((event: unk
       const noted = await changed(deps, seen, lease, known);
       const steps = answer ? await noteAnswer(deps.ledger, run.runId, before, answer, now) : before;
       const decided = decideRestore({ run, steps, pair: noted, points }, task, now);
-      if (decided.kind === 'plan') return { steps, decision: await planned(deps, task, decided) };
+      if (decided.kind === 'plan') return { steps, decision: await planned(deps, decided) };
       await changed(deps, noted, lease, patchBefore(noted, run, task, decided, now));
       return { steps, decision: decided };
     },
@@ -142,11 +142,7 @@ const isWhole = (
 };
 
 /** The run ends here; another one, with the words, does what the plan says. */
-const planned = async (
-  { plans }: DecideRestoreDependencies,
-  { target }: RestoreTask,
-  { plan, reason }: PlanToConfirm,
-): Promise<BackupStep> => {
+const planned = async ({ plans }: DecideRestoreDependencies, { plan, reason }: PlanToConfirm): Promise<BackupStep> => {
   const { hash, text } = asText(RestorePlan, plan);
   await plans.put(hash, text);
   return {
@@ -154,7 +150,7 @@ const planned = async (
     outcome: {
       kind: 'restore-planned',
       plan: hash,
-      confirmation: confirmationOf(target.bucket, hash),
+      confirmation: plan.obstacles.length > 0 ? null : confirmationOf(plan, hash),
       expires: plan.expires,
       summary: describePlan(plan),
     },

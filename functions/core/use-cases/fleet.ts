@@ -5,13 +5,14 @@ import type { Policy } from '../domain/policy.ts';
 import type { DrillTurn, PolicyState, PolicyVersion } from '../domain/retention.ts';
 import type { EpochMs } from '../domain/units.ts';
 import { DrError } from '../errors.ts';
-import { budgetsOf, forecastExhaustion } from '../planner/budget.ts';
+import { describePause } from '../planner/decision.ts';
 import { type BucketToDrill, dueForDrill, lastDrillOf } from '../planner/drill-rota.ts';
 import { bucketsInForce, versionsInForce, weakened, withVersion } from '../planner/in-force.ts';
 import { pickForDrill } from '../planner/pick-point.ts';
 import type { Clock, Ledger, Metrics, Records } from '../ports.ts';
 import { inParallel } from './in-parallel.ts';
 import { parseEvent } from './parse-event.ts';
+import { lineageOf, publishBudget, type SnapshotBudget } from './snapshot-budget.ts';
 
 const Work = z.enum(['backup', 'prune', 'drill']);
 
@@ -39,7 +40,7 @@ export interface ExpandDependencies {
 
 /**
  * The runs of one slot of one policy, one per bucket; also of a bucket that was taken out of the policy and is still
- * cooling off. Of drills those whose turn it is, which is noted: the same slot has the same ones again. Notes the version of the policy when it is new, and puts on record what it asks less of than before.
+ * cooling off. Of drills those whose turn it is, which is noted: the same slot has the same ones again. None of a policy that is paused, which is said. Notes the version of the policy when it is new, and puts on record what it asks less of than before.
  * @throws EventInvalid, PolicyInvalid; StoreThrottled when others were faster too often to note whose turn it is
  */
 export const expandPolicy =
@@ -52,6 +53,8 @@ export const expandPolicy =
     const state = await noteVersion(deps, policy, now);
     const slot = request.slot ?? startedAt;
     const prefix = request.work === 'backup' ? '' : `${request.work}-`;
+    const announced = announcements(policy, state, now);
+    if (state.paused) return { runs: [], announcements: [describePause(policy.name, state.paused), ...announced] };
     const inForce = bucketsInForce(policy, state, now);
     const buckets = request.work === 'drill' ? await takeTurns(deps, policy, inForce, slot) : inForce;
     return {
@@ -62,7 +65,7 @@ export const expandPolicy =
         slot: new Date(slot).toISOString().replace('.000Z', 'Z'),
         name: `${prefix}${policy.name}-${compactTime(slot)}-${createHash('sha256').update(bucket).digest('hex').slice(0, 12)}`,
       })),
-      announcements: announcements(policy, state, now),
+      announcements: announced,
     };
   };
 
@@ -182,15 +185,6 @@ export interface SummarizeDependencies {
   readonly report: (problem: string, error: unknown) => void;
 }
 
-/** How full the Ozone Manager of a cluster is, and when its limit is passed if nothing changes. */
-export interface SnapshotBudget {
-  readonly cluster: string;
-  readonly snapshots: number;
-  readonly limit: number;
-  /** ISO 8601; null: not at the rate of these policies. */
-  readonly full: string | null;
-}
-
 /**
  * How a slot went, and how full the clusters are, which is also published. How the slot went is told whatever keeps the
  * budget from being known (null): a cluster that is full is not the only reason for buckets to fail.
@@ -223,60 +217,13 @@ export const summarizeFleet =
     return { buckets: results.length, announcements: announced, budget };
   };
 
-/** By what the last look at each bucket counted; buckets of others on the same cluster are not seen. */
 const budgetNow = async ({
   policies,
   ledger,
   metrics,
   clock,
 }: SummarizeDependencies): Promise<readonly SnapshotBudget[]> => {
-  const now = clock.now();
-  const counts = await snapshotsByCluster(policies, ledger);
-  const budgets = budgetsOf(policies).map((expected) => {
-    const { cluster, limit } = expected;
-    const snapshots = counts.get(cluster) ?? 0;
-    const full = forecastExhaustion(expected, snapshots, now);
-    const percent = Math.round((1000 * snapshots) / limit) / 10;
-    metrics.gauge('SnapshotsOfLimit', 'Percent', percent, { cluster });
-    // A cluster that never gets full is as far away as the forecast looks.
-    const days = full === null ? FORECAST_DAYS : Math.min(FORECAST_DAYS, Math.floor((full - now) / 86_400_000));
-    metrics.gauge('DaysUntilSnapshotLimit', 'Count', days, { cluster });
-    return { days, percent, cluster, snapshots, limit, full: full === null ? null : new Date(full).toISOString() };
-  });
-  // Without a cluster: of the one that gets full first and of the fullest one, for the alarms.
-  metrics.gauge('DaysUntilSnapshotLimit', 'Count', Math.min(...budgets.map(({ days }) => days)), {});
-  metrics.gauge('SnapshotsOfLimit', 'Percent', Math.max(...budgets.map(({ percent }) => percent)), {});
-  return budgets.map(({ days: _, percent: _percent, ...budget }) => budget);
-};
-
-const FORECAST_DAYS = 3650;
-
-/** A bucket that several policies back up is listed for each of them, and counted once per side: the last count. */
-const snapshotsByCluster = async (
-  policies: readonly Policy[],
-  ledger: Pick<Ledger, 'loadPair'>,
-): Promise<ReadonlyMap<string, number>> => {
-  const pairs = policies.flatMap(({ source, replica, buckets }) =>
-    buckets.map((bucket) => ({ source, replica, bucket })),
-  );
-  const looked = await inParallel(pairs, AT_ONCE, async ({ source, replica, bucket }) => {
-    const { counted } = await ledger.loadPair(pairId(source.name, bucket, replica?.name ?? null));
-    return { source, replica, bucket, counted };
-  });
-  const last = new Map<string, { readonly cluster: string; readonly count: number; readonly at: EpochMs }>();
-  for (const { source, replica, bucket, counted } of looked) {
-    if (!counted) continue;
-    const sides = [
-      { cluster: source.name, count: counted.source },
-      ...(replica ? [{ cluster: replica.name, count: counted.replica }] : []),
-    ];
-    for (const { cluster, count } of sides) {
-      const known = last.get(`${cluster} ${bucket}`);
-      if (count !== null && (!known || known.at < counted.at))
-        last.set(`${cluster} ${bucket}`, { cluster, count, at: counted.at });
-    }
-  }
-  const sums = new Map<string, number>();
-  for (const { cluster, count } of last.values()) sums.set(cluster, (sums.get(cluster) ?? 0) + count);
-  return sums;
+  const pairs = [...new Set(policies.flatMap((policy) => policy.buckets.map((bucket) => lineageOf(policy, bucket))))];
+  const states = await inParallel(pairs, AT_ONCE, (pair) => ledger.loadPair(pair));
+  return publishBudget(metrics, policies, new Map(states.map((state) => [state.pair, state])), clock.now());
 };

@@ -18,8 +18,9 @@ import { confirmationOf, DrillRequest, RestorePlan, RestoreRequest, type Restore
 import type { Pin } from '../domain/retention.ts';
 import { type EpochMs, later, seconds } from '../domain/units.ts';
 import { DrError } from '../errors.ts';
+import { bucketsInForce } from '../planner/in-force.ts';
 import { nearestNames } from '../planner/nearest-names.ts';
-import { isReadable, nearestPoint, pickForDrill } from '../planner/pick-point.ts';
+import { drillable, isReadable, nearestPoint, pickForDrill } from '../planner/pick-point.ts';
 import { restoreRate } from '../planner/restore-rate.ts';
 import { describeScope, selectionOf } from '../planner/selection.ts';
 import type { Clock, Ledger, PlanStore, Selections, Workflow } from '../ports.ts';
@@ -170,8 +171,8 @@ const assertSame = ({ restore, runId: id, slot, status }: BackupRun, { task, isP
     restore !== null &&
     askedBy(restore) === askedBy(task) &&
     (!isPointNamed || restore.point.name === task.point.name) &&
-    // What was confirmed goes on only for who confirms it too.
-    (status !== 'open' || restore.confirmed?.plan === task.confirmed?.plan);
+    // What was confirmed goes on only for who confirms it too, and who asked for a plan gets no restore.
+    (status !== 'open' || (restore.confirmed?.plan === task.confirmed?.plan && restore.planOnly === task.planOnly));
   if (!isSame)
     throw new DrError(
       'EventInvalid',
@@ -253,8 +254,10 @@ const wantedRestore = async (
       ? nearestPoint(points, request.asOf ?? now)
       : points.find(({ name }) => name === request.point);
   if (!point) throw noPoint(bucket, points, request);
-  const slot = request.slot ?? startedAt;
-  const target = targetOf(deps.policies, policy, request, slot);
+  const plan = request.plan && readPlan(RestorePlan, request.plan, await deps.plans.load(request.plan));
+  // The side bucket of a plan has the time of the planning in its name: whoever confirms the plan means that one.
+  const slot = request.slot ?? (plan?.target.kind === 'side' ? plan.slot : null) ?? startedAt;
+  const target = await targetOf(deps, policy, request, slot, now);
   const pair = targetPair(target.cluster.name, target.bucket);
   const selection = selectionOf(scope);
   const task: RestoreTask = {
@@ -270,6 +273,7 @@ const wantedRestore = async (
     by: request.by,
     reason: request.reason,
     rate: restoreRate(points, policy.limits, lastDrill),
+    planOnly: request.planOnly,
     confirmed: null,
   };
   return {
@@ -278,7 +282,7 @@ const wantedRestore = async (
     policy,
     bucket,
     slot,
-    task: { ...task, confirmed: await confirmationFor(deps, request, task, now) },
+    task: { ...task, confirmed: confirmationFor(request, task, plan, now) },
     isPointNamed: request.point !== undefined,
     selection,
   };
@@ -298,7 +302,13 @@ const wantedDrill = async (
   const pair = drillPair(policy.source.name, bucket);
   const [points, { lastDrill }] = await Promise.all([deps.ledger.livingPoints(lineage), deps.ledger.loadPair(pair)]);
   const slot = request.slot ?? startedAt;
-  const point = request.point ? points.find(({ name }) => name === request.point) : pickForDrill(points, drills, slot);
+  const drilled = drillable(points, drills);
+  if (points.some(({ name }) => name === request.point) && !drilled.some(({ name }) => name === request.point))
+    throw new DrError(
+      'PointGone',
+      `${request.point} of ${bucket} was not verified, or is being deleted: a drill of it would prove nothing; ${thereAre(drilled.map(({ name }) => name).slice(0, 3))}`,
+    );
+  const point = request.point ? drilled.find(({ name }) => name === request.point) : pickForDrill(points, drills, slot);
   if (!point) throw noPoint(bucket, points, request);
   const id = runId(pair, policy.name, slot, 'drill');
   const cluster = drills.on === 'replica' && policy.replica ? policy.replica : policy.source;
@@ -326,10 +336,14 @@ const wantedDrill = async (
       by: `the policy ${policy.name}`,
       reason: 'drill',
       rate: restoreRate(points, policy.limits, lastDrill),
+      planOnly: false,
       confirmed: null,
     },
   };
 };
+
+const thereAre = (names: readonly SnapshotName[]): string =>
+  names.length > 0 ? `there are ${names.join(', ')}` : 'there is none that can be';
 
 const noPoint = (
   bucket: BucketRef,
@@ -391,37 +405,41 @@ const sideBucket = (bucket: BucketRef, slot: EpochMs): BucketRef => {
   return BucketRef.parse(`${volume}/${short}-restore-${compactTime(slot)}`);
 };
 
-const targetOf = (
-  policies: readonly Policy[],
+const targetOf = async (
+  { policies, ledger }: Pick<OpenRestoreDependencies, 'policies' | 'ledger'>,
   policy: Policy,
   { bucket, target }: RestoreRequest,
   slot: EpochMs,
-): RestoreTask['target'] => {
+  now: EpochMs,
+): Promise<RestoreTask['target']> => {
   if (target === 'side') return { kind: 'side', cluster: policy.source, bucket: sideBucket(bucket, slot) };
   const named =
     target === 'in-place'
       ? { cluster: policy.source, bucket }
       : { cluster: clusterNamed(policies, target.cluster), bucket: target.bucket };
-  const isIn = (cluster: Cluster | null, buckets: readonly BucketRef[]) =>
-    cluster?.name === named.cluster.name && buckets.includes(named.bucket);
-  const owner = policies.find(({ replica, buckets }) => isIn(replica, buckets));
-  if (owner)
-    throw new DrError(
-      'TargetNotOurs',
-      `${named.bucket} on ${named.cluster.name} is the replica of policy ${owner.name}: a restore into it would end its lineage. Restore to a side bucket, or to a bucket of another name`,
-    );
+  for (const owner of policies.filter(({ replica }) => replica?.name === named.cluster.name)) {
+    // Of a bucket that was taken out of its policy lately the replica is still looked after.
+    const isReplica =
+      owner.buckets.includes(named.bucket) ||
+      bucketsInForce(owner, await ledger.loadPolicyState(owner.name), now).includes(named.bucket);
+    if (isReplica)
+      throw new DrError(
+        'TargetNotOurs',
+        `${named.bucket} on ${named.cluster.name} is the replica of policy ${owner.name}: a restore into it would end its lineage. Restore to a side bucket, or to a bucket of another name`,
+      );
+  }
   const isInPlace = named.cluster.name === policy.source.name && named.bucket === bucket;
   return { kind: isInPlace ? 'in-place' : 'other', ...named };
 };
 
 // ---------------------------------------------------------------- the confirmation
 
-const confirmationFor = async (
-  { plans }: OpenRestoreDependencies,
+const confirmationFor = (
   request: RestoreRequest,
   task: RestoreTask,
+  stored: RestorePlan | undefined,
   now: EpochMs,
-): Promise<RestoreTask['confirmed']> => {
+): RestoreTask['confirmed'] => {
   const hash = request.plan;
   if (!hash) return null;
   const refuse = (why: string): never => {
@@ -430,8 +448,10 @@ const confirmationFor = async (
       `${why}. Nothing was changed: start the restore without plan and confirmation to plan anew`,
     );
   };
-  const plan = readPlan(RestorePlan, hash, await plans.load(hash)) ?? refuse(`there is no plan ${hash}`);
-  const words = confirmationOf(task.target.bucket, hash);
+  const plan = stored ?? refuse(`there is no plan ${hash}`);
+  const [obstacle] = plan.obstacles;
+  if (obstacle) refuse(`the plan cannot be done: ${obstacle.reason}. ${obstacle.remedy}`);
+  const words = confirmationOf(plan, hash);
   if (request.confirmation?.trim() !== words)
     refuse(`the words that confirm this plan are "${words}", not "${request.confirmation}"`);
   if (plan.expires <= now) refuse(`the plan of ${new Date(plan.madeAt).toISOString()} is no longer valid`);

@@ -2,20 +2,25 @@ import * as z from 'zod';
 import type { Decision } from '../domain/ledger.ts';
 import { BucketRef, type OperationId, type PairId, PolicyName, pairId, runId } from '../domain/names.ts';
 import type { Policy } from '../domain/policy.ts';
-import { type Removals, Side } from '../domain/retention.ts';
+import { type PolicyState, type Removals, Side } from '../domain/retention.ts';
 import { type EpochMs, epochMs, later, seconds } from '../domain/units.ts';
 import { DrError } from '../errors.ts';
 import {
   meaningForPair,
   meaningForPoint,
+  meaningForPolicy,
   type PairWords,
   type PointPatch,
   type PointWords,
+  type PolicyWords,
+  readPolicyWords,
   readWords,
   type Said,
   unknownPoint,
 } from '../planner/decision.ts';
+import { bucketsInForce } from '../planner/in-force.ts';
 import type { Clock, Ledger, OperationStore, Records, Workflow } from '../ports.ts';
+import { inParallel } from './in-parallel.ts';
 import { policyOf, takeLease } from './open-run.ts';
 import { parseEvent } from './parse-event.ts';
 import { deletionsOver } from './under-way.ts';
@@ -23,10 +28,15 @@ import { deletionsOver } from './under-way.ts';
 const SHORT_LEASE = seconds(120);
 /** Others may be changing the same point: a prune, or another person. */
 const POINT_ATTEMPTS = 8;
+/** Backups, prunes and drills note the versions and turns of the policy. */
+const POLICY_ATTEMPTS = 8;
+/** Records written at a time. */
+const AT_ONCE = 20;
 
 const DecisionRequest = z.strictObject({
   policy: PolicyName,
-  bucket: BucketRef,
+  /** Left out where the decision is about the policy: `pause nightly`. */
+  bucket: BucketRef.optional(),
   /** `accept sales/orders odr-nightly-20261120t020000z-1`: what a refusal asks for, or about a point (planner/decision.ts). */
   decision: z.string().min(1).max(500),
   /** Who decided. */
@@ -52,15 +62,16 @@ export interface RecordDecisionDependencies {
 }
 
 interface Recorded {
-  readonly decision: Decision['decision'];
-  readonly bucket: BucketRef;
+  readonly decision: Decision['decision'] | PolicyWords['kind'];
+  /** Null of a decision about a policy. */
+  readonly bucket: BucketRef | null;
   /** What follows from it. */
   readonly effect: string;
 }
 
 /** One delivery of a decision. */
 interface Delivery {
-  readonly request: DecisionRequest;
+  readonly request: DecisionRequest & { readonly bucket: BucketRef };
   readonly policy: Policy;
   readonly pair: PairId;
   readonly execution: string;
@@ -71,7 +82,8 @@ interface Delivery {
 /**
  * Records what a person decided about one bucket: that a bucket which this product did not fill is its own from now on
  * (`adopt`), that a change which was held back may follow into the replica (`accept`) or must not (`reject`); or that a
- * point stays (`pin`, `hold`) or may go (`unpin`, `release`). The words name what was seen, so that a decision cannot
+ * point stays (`pin`, `hold`) or may go (`unpin`, `release`); or about a policy, that its schedules start nothing for now
+ * (`pause`, `resume`). The words name what was seen, so that a decision cannot
  * hit something else. Safe to repeat.
  *
  * A decision about the bucket takes its lease. One about a point does not: a point can be kept at any time, also while
@@ -84,10 +96,14 @@ export const recordDecision =
     const { request, execution, startedAt } = parseEvent(DecisionEvent, event);
     const { bucket, by, reason } = request;
     const said = { by, reason, at: deps.clock.now() };
-    const policy = await policyOf(deps, request, said.at);
+    const policyWords = readPolicyWords(request.decision, request.policy);
+    if (policyWords) return onPolicy(deps, request, policyWords, said, execution);
+    if (bucket === undefined)
+      throw new DrError('EventInvalid', 'say which bucket it is about; only pause and resume are about a whole policy');
+    const policy = await policyOf(deps, { policy: request.policy, bucket }, said.at);
     const pair = pairId(policy.source.name, bucket, policy.replica?.name ?? null);
     const words = readWords(request.decision, bucket);
-    const delivery = { request, policy, pair, execution, startedAt, said };
+    const delivery = { request: { ...request, bucket }, policy, pair, execution, startedAt, said };
     const effect = 'point' in words ? await onPoint(deps, delivery, words) : await onPair(deps, delivery, words);
     // The decision itself was written before anything changed; this says what came of it.
     await deps.records.append(
@@ -98,6 +114,52 @@ export const recordDecision =
     );
     return { decision: words.kind, bucket, effect };
   };
+
+/** On the record of every bucket before it counts: a crash in between only says it twice. */
+const onPolicy = async (
+  deps: RecordDecisionDependencies,
+  { policy: name, bucket, decision }: DecisionRequest,
+  words: PolicyWords,
+  said: Said,
+  execution: string,
+): Promise<Recorded> => {
+  const policy = deps.policies.find((it) => it.name === name);
+  if (!policy) throw new DrError('PolicyInvalid', `there is no policy ${name}`);
+  if (bucket !== undefined)
+    throw new DrError('EventInvalid', `${decision} is about the whole policy: leave the bucket out`);
+  for (let attempt = 0; attempt < POLICY_ATTEMPTS; attempt++) {
+    const state = await deps.ledger.loadPolicyState(name);
+    const { paused, effect } = meaningForPolicy(words, said, state);
+    if (paused === undefined) return { decision: words.kind, bucket: null, effect };
+    if (attempt === 0) await tellAll(deps, policy, state, said, { kind: words.kind, decision, execution, effect });
+    if (await deps.ledger.putPolicyState({ ...state, paused })) return { decision: words.kind, bucket: null, effect };
+  }
+  throw new DrError(
+    'StoreThrottled',
+    `others wrote the state of ${name} ${POLICY_ATTEMPTS} times at this moment: nothing was done, decide again`,
+  );
+};
+
+const tellAll = (
+  { records }: RecordDecisionDependencies,
+  policy: Policy,
+  state: PolicyState,
+  { by, reason, at }: Said,
+  {
+    kind,
+    decision,
+    execution,
+    effect,
+  }: { readonly kind: string; readonly decision: string; readonly execution: string; readonly effect: string },
+): Promise<unknown> =>
+  inParallel(bucketsInForce(policy, state, at), AT_ONCE, (bucket) =>
+    records.append(
+      pairId(policy.source.name, bucket, policy.replica?.name ?? null),
+      `decision ${execution}`,
+      { kind: 'decision', decision: kind, words: decision, by, reason, execution, effect },
+      at,
+    ),
+  );
 
 const write = (
   deps: RecordDecisionDependencies,

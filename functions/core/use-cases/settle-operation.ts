@@ -8,6 +8,8 @@ export interface SettleDependencies {
   readonly operations: OperationStore;
   readonly edge: Pick<EdgeHost, 'state'>;
   readonly callbacks: TaskCallbacks;
+  /** Hears when a host refused an operation because of its fencing token. Perhaps more than once for one operation. */
+  readonly onFenced?: (operation: Operation, code: string) => void;
 }
 
 /** Names under which a step fails in the state machine's history, by what the host answered. */
@@ -43,7 +45,7 @@ export const outcomeOf = (state: Extract<CommandState, { kind: 'ended' }>, id: O
 
 /** Tells the state machine how an operation ended, then closes it. Safe to repeat. */
 export const notify = async (
-  deps: Pick<SettleDependencies, 'operations' | 'callbacks'>,
+  deps: Pick<SettleDependencies, 'operations' | 'callbacks' | 'onFenced'>,
   operation: Operation,
 ): Promise<void> => {
   const { id, token, outcome } = operation;
@@ -53,12 +55,14 @@ export const notify = async (
     const parsed = parseEdgeReply(outcome.reply, id);
     if ('problem' in parsed) await deps.callbacks.fail(token, 'EdgeReplyInvalid', parsed.problem);
     else if (parsed.reply.outcome === 'ok') await deps.callbacks.succeed(token, { operation: id });
-    else
+    else {
+      if (parsed.reply.code.startsWith('fence-')) deps.onFenced?.(operation, parsed.reply.code);
       await deps.callbacks.fail(
         token,
         EDGE_ERRORS[parsed.reply.outcome],
         `${parsed.reply.code} on ${parsed.reply.host}: ${parsed.reply.message}`,
       );
+    }
   }
   await deps.operations.notified(id, token);
 };

@@ -3,7 +3,7 @@ import { type EpochMs, later, seconds, secondsBetween } from '../domain/units.ts
 import { isDrError } from '../errors.ts';
 import type { Clock, CommandCanceller, EdgeHost, Ledger, OperationStore, TaskCallbacks, Workflow } from '../ports.ts';
 import { LEASE } from './open-run.ts';
-import { notify, settle } from './settle-operation.ts';
+import { notify, type SettleDependencies, settle } from './settle-operation.ts';
 
 export interface SweepDependencies {
   readonly operations: OperationStore;
@@ -12,6 +12,7 @@ export interface SweepDependencies {
   readonly callbacks: TaskCallbacks;
   readonly workflow: Workflow;
   readonly clock: Clock;
+  readonly onFenced?: NonNullable<SettleDependencies['onFenced']>;
   readonly report: (problem: string, error: unknown) => void;
 }
 

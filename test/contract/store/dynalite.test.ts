@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { dynamoNonces } from '../../../functions/adapters/dynamodb/nonces.ts';
 import { dynamoRecords } from '../../../functions/adapters/dynamodb/records.ts';
 import {
   countedRecords,
@@ -9,6 +10,7 @@ import {
   startDynalite,
 } from '../../fixtures/table.ts';
 import { describeInterleavedWrites, describeStores } from './contract.ts';
+import { describeNonces } from './nonces-contract.ts';
 import { aRecord, describeInterleavedRecords, describeRecords } from './records-contract.ts';
 
 let engine: Awaited<ReturnType<typeof startDynalite>>;
@@ -20,6 +22,7 @@ afterAll(() => engine.stop());
 describeStores('dynalite', () => dynamoStores(engine.endpoint));
 describeInterleavedWrites('dynalite', () => interleavedLedger(engine.endpoint));
 describeRecords('dynalite', async () => dynamoRecords(await createTable(engine.endpoint, 'records')));
+describeNonces('dynalite', async () => dynamoNonces(await createTable(engine.endpoint, 'nonces')));
 describeInterleavedRecords('dynalite', () => interleavedRecords(engine.endpoint));
 
 it('recording costs a look at the newest entry and a write', async () => {

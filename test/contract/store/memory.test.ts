@@ -1,6 +1,7 @@
 import { memoryRecords } from '../../fixtures/memory-records.ts';
-import { memoryLedger, memoryOperations } from '../../fixtures/memory-store.ts';
+import { memoryLedger, memoryNonces, memoryOperations } from '../../fixtures/memory-store.ts';
 import { describeStores } from './contract.ts';
+import { describeNonces } from './nonces-contract.ts';
 import { describeRecords } from './records-contract.ts';
 
 describeStores('memory', async () => {
@@ -9,3 +10,4 @@ describeStores('memory', async () => {
 });
 
 describeRecords('memory', async () => memoryRecords());
+describeNonces('memory', async () => memoryNonces());

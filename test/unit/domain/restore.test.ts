@@ -31,6 +31,7 @@ describe('a request of a restore', () => {
       { target: 'in-place', overwrite: 'if-different', deleteExtra: true, scope: { prefix: 'a' } },
     ],
     ['a plan with its confirmation', { plan, confirmation: 'overwrite sales/orders eeeeeeeeeeee' }],
+    ['that it only wants a plan', { planOnly: true }],
     ['who started it', { AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID: 'arn' }],
   ])('takes %s', (_sentence, change) => {
     expect(RestoreRequest.safeParse({ ...asked, ...change }).error).toBeUndefined();
@@ -51,6 +52,7 @@ describe('a request of a restore', () => {
     ['a bucket that is none', { bucket: 'sales' }, /write volume\/bucket/],
     ['a scope that is none', { scope: 'all' }, /write "bucket", {"prefix": "…"}/],
     ['two scopes', { scope: { prefix: 'a', glob: 'b' } }, /write "bucket", {"prefix": "…"}/],
+    ['only a plan, and a plan to do', { planOnly: true, plan, confirmation: 'restore' }, /would plan anew/],
     ['no paths', { scope: { paths: [] } }, /name at least one path/],
     [
       'a path that goes up, and which',

@@ -514,6 +514,135 @@ describe('who has to confirm', () => {
   });
 });
 
+describe('when only a plan is asked for', () => {
+  const only = (at: ReturnType<typeof looked>, more: RestoreWorld = {}): RestoreWorld => ({
+    planOnly: true,
+    did: [[examine(), at]],
+    ...more,
+  });
+  const planned = (plan: object) => ({ kind: 'plan', plan });
+  decides([
+    ['it looks first', { planOnly: true }, examine()],
+    [
+      'a side bucket is not made, and the plan says so',
+      only(looked('missing')),
+      planned({
+        target: { kind: 'side', created: null },
+        absent: 10,
+        replaced: 0,
+        isKept: false,
+        obstacles: [],
+        room: null,
+        slot,
+      }),
+    ],
+    [
+      'the plan says which copy is read, and why: the one where the target is',
+      only(looked('missing')),
+      planned({ from: 'prod', why: expect.stringMatching(/on prod itself/) }),
+    ],
+    [
+      '… the only one that is left',
+      only(looked('missing'), { sides: 'replica', did: [[examine('replica'), looked('missing')]] }),
+      planned({ from: 'dr', why: expect.stringMatching(/no copy is left on prod/) }),
+    ],
+    [
+      '… the other one, as the nearest could not be read',
+      only(looked('missing'), {
+        did: [
+          [examine(), away],
+          [examine('replica'), looked('missing')],
+        ],
+      }),
+      planned({ from: 'dr', why: expect.stringMatching(/nearer copy, on prod, could not be used: as the host says/) }),
+    ],
+    [
+      'a bucket in place is counted as with any plan',
+      only(half, { target: 'in-place', overwrite: 'if-different' }),
+      planned({ replaced: 6, absent: 4, isKept: true }),
+    ],
+    [
+      'paths that are not there are an obstacle, no failure',
+      only(looked('missing', { unmatched: 2 })),
+      planned({ obstacles: [{ error: 'PathsNotFound', reason: expect.stringContaining('no/such') }] }),
+    ],
+    [
+      'so is a layout that cannot be read',
+      only(looked('missing', { source: { layout: 'OBJECT_STORE' } })),
+      planned({ obstacles: [{ error: 'LayoutUnsupported' }] }),
+    ],
+    [
+      'so is a quota that is too small, and the plan has its figures',
+      only(looked({ absent: 10, bucket: { quotaInBytes: 200, usedBytes: 50 } }), { target: 'other' }),
+      planned({ room: { quota: 200, used: 50, needed: 300 }, obstacles: [{ error: 'QuotaExceeded' }] }),
+    ],
+    [
+      'a quota that is large enough is only told',
+      only(looked({ absent: 10, bucket: { quotaInBytes: 2000, usedBytes: 50 } }), { target: 'other' }),
+      planned({ room: { quota: 2000, used: 50, needed: 300 }, obstacles: [] }),
+    ],
+    [
+      'so is what is in the way',
+      only(looked({ absent: 9, clash: 1 }), { target: 'other', overwrite: 'always' }),
+      planned({ obstacles: [{ error: 'RestoreConflicts' }] }),
+    ],
+    [
+      'a copy that is not what was verified still fails: no other plan makes that good',
+      only(looked('missing', { digest: 'a' }), { sides: 'source' }),
+      fails('RestoreDiffers'),
+    ],
+    [
+      'a point that is gone still fails',
+      {
+        planOnly: true,
+        did: [
+          [examine(), gone],
+          [examine('replica'), gone],
+        ],
+      },
+      fails('PointGone'),
+    ],
+    ['a target that may not be read still fails', only(looked('denied')), fails('AccessDenied')],
+  ]);
+});
+
+describe('a plan that loses nothing is held to as well', () => {
+  const side = (did: RestoreWorld['did'], more: RestoreWorld = {}): RestoreWorld => ({
+    confirmed: { targetCreated: null },
+    did,
+    ...more,
+  });
+  decides([
+    ['a bucket that was to be made is made', side([[examine(), looked('missing')]]), create],
+    [
+      'and written into',
+      side([
+        [examine(), looked('missing')],
+        [create, bucketMade()],
+      ]),
+      copy,
+    ],
+    [
+      'also by an execution that goes on after it was made',
+      side(
+        [
+          [examine(), looked('missing')],
+          [create, bucketMade()],
+          [examine(), empty],
+        ],
+        { run: { factsFrom: 2 } },
+      ),
+      copy,
+    ],
+    ['one that somebody else made meanwhile is not touched', side([[examine(), empty]]), fails('ChangedMeanwhile')],
+    [
+      'files that came since are not replaced',
+      { target: 'other', overwrite: 'always', confirmed: {}, did: [[examine(), half]] },
+      fails('ChangedMeanwhile'),
+    ],
+  ]);
+});
+
 describe('a plan that was confirmed is held to', () => {
   const with6 = (confirmed: RestoreWorld['confirmed'], at = half, more: RestoreWorld = {}): RestoreWorld => ({
     target: 'in-place',
@@ -922,6 +1051,36 @@ describe('comparing', () => {
   ]);
 });
 
+describe('what is said that would help', () => {
+  const failing = (observed: ReturnType<typeof notDone>, more: RestoreWorld = {}): RestoreWorld => ({
+    target: 'other',
+    ...more,
+    did: [
+      [examine(more.purpose ? 'replica' : 'source'), observed],
+      [examine(more.purpose ? 'replica' : 'source'), observed],
+      [examine(more.purpose ? 'replica' : 'source'), observed],
+    ],
+  });
+  const oneSide = { sides: 'source' } as const;
+  decides([
+    [
+      'a redrive enters the Fail state again: the same slot is started anew',
+      failing(notDone('permission-denied'), oneSide),
+      fails('AccessDenied', 'same slot'),
+    ],
+    [
+      'of a restore there is no next run but the one that a person starts',
+      failing(notDone('unreadable'), oneSide),
+      fails('EdgeFailed', 'Start the same input'),
+    ],
+    [
+      'of a drill there is one',
+      failing(notDone('unreadable'), { purpose: 'drill', sides: 'replica', target: 'scratch' }),
+      fails('EdgeFailed', 'The next run'),
+    ],
+  ]);
+});
+
 describe('a drill', () => {
   const drill = (...did: NonNullable<RestoreWorld['did']>): RestoreWorld => ({ purpose: 'drill', scratch: {}, did });
   const begun = [
@@ -1026,6 +1185,21 @@ describe('a drill', () => {
       'equal to itself only, which it says',
       over(compared(), 'replica'),
       { kind: 'done', outcome: { against: `${nameOf('a')} on dr`, notes: [expect.stringContaining('only the copy')] } },
+    ],
+    [
+      'equal to itself only, and it says why the other copy was not asked',
+      over(compared(), 'replica', {
+        did: [
+          ...whole,
+          [against('source'), notDone('permission-denied')],
+          [against('replica'), compared()],
+          [remove, removed],
+        ],
+      }),
+      {
+        kind: 'done',
+        outcome: { notes: [expect.stringMatching(/only the copy.*prod.*permission-denied as the host says/)] },
+      },
     ],
     ['one byte differs', over(compared({ changed: 1 })), fails('RestoreDiffers', 'backup')],
     ['one file is missing', over(compared({ missing: 1 })), fails('RestoreDiffers')],

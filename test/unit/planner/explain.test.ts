@@ -163,6 +163,12 @@ describe('what is late or wrong', () => {
       `a restore into ${BUCKET} on prod that began 1 h ago was never proved equal: what is there may be half restored`,
     ],
     [
+      'somebody paused the policy',
+      { paused: { ...said, at: epochMs(now - HOUR) } },
+      'policy-paused',
+      'nightly is paused since 2026-11-30T11:00:00.000Z by Ada (a script ran wild): no schedule starts a backup, a prune or a drill of it until somebody decides "resume nightly"',
+    ],
+    [
       'a restore is at work',
       {
         restore: {

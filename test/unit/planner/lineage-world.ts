@@ -63,6 +63,7 @@ export interface World {
   /** Hours before now: when drills first saw the bucket, and the last slot that had it drilled. */
   readonly turn?: { readonly since: number; readonly asked: number | null };
   readonly restore?: Partial<LedgerFacts['restore']>;
+  readonly paused?: LedgerFacts['paused'];
   readonly pair?: Partial<PairState>;
   readonly run?: Partial<BackupRun> | null;
   /** Hours of the policy's objective. */
@@ -260,6 +261,7 @@ export const lineageOf = (world: World): LedgerFacts => {
           asked: world.turn.asked === null ? null : epochMs(now - world.turn.asked * HOUR),
         }
       : null,
+    paused: world.paused,
     restore: { ...emptyPair(targetPair(policy.source.name, BUCKET)), ...world.restore },
   };
 };

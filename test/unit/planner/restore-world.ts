@@ -154,6 +154,7 @@ export interface RestoreWorld {
   readonly verification?: RestoreTask['verification'] | undefined;
   readonly envelope?: Partial<NonNullable<RestoreTask['point']['envelope']>> | null | undefined;
   readonly confirmed?: Partial<NonNullable<RestoreTask['confirmed']>> | undefined;
+  readonly planOnly?: boolean | undefined;
   readonly did?: readonly Did[] | undefined;
   readonly scratch?: Partial<NonNullable<PairState['scratch']>> | undefined;
   readonly copies?: readonly Partial<PairState['copies'][number]>[] | undefined;
@@ -235,6 +236,7 @@ export const restoreHistory = (world: RestoreWorld): { readonly history: RunHist
     by: 'ann',
     reason: 'lost a file',
     rate: { bytesPerSecond: 10, secondsPerFile: 1, startSeconds: 60, basis: 'measured' },
+    planOnly: world.planOnly ?? false,
     confirmed: world.confirmed ? { plan: planHash, targetCreated, replaced: 0, deleted: 0, ...world.confirmed } : null,
   };
   const id = runId(pair, policy.name, slot, isDrill ? 'drill' : 'restore');

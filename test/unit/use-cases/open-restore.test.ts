@@ -4,7 +4,8 @@ import { ClusterName, drillPair, pairId, targetPair } from '../../../functions/c
 import { PolicyFile, resolvePolicies } from '../../../functions/core/domain/policy.ts';
 import { confirmationOf, RestorePlan, type RestoreTask } from '../../../functions/core/domain/restore.ts';
 import type { PlanHash, Removal } from '../../../functions/core/domain/retention.ts';
-import { later, seconds } from '../../../functions/core/domain/units.ts';
+import { epochMs, later, seconds } from '../../../functions/core/domain/units.ts';
+import { withVersion } from '../../../functions/core/planner/in-force.ts';
 import type { Ledger } from '../../../functions/core/ports.ts';
 import { recordFailure, recordOutcome } from '../../../functions/core/use-cases/close-run.ts';
 import type { Opened } from '../../../functions/core/use-cases/open-run.ts';
@@ -194,6 +195,23 @@ describe('the target of a restore', () => {
         message: expect.stringContaining('Restore to a side bucket'),
       });
     expect(await stage.pins()).toEqual([]);
+  });
+
+  it('is no replica that is still looked after, though its bucket was taken out of the policy', async () => {
+    const before = restorePolicy();
+    const after = restorePolicy({ buckets: ['sales/other' as never] });
+    const stage = await restoreStage(undefined, [after]);
+    const state = await stage.ledger.loadPolicyState(before.name);
+    const noted = withVersion(state, before, epochMs(noon - 7_200_000)) ?? state;
+    await stage.ledger.putPolicyState(withVersion(noted, after, epochMs(noon - 3_600_000)) ?? noted);
+    const target = { cluster: 'dr', bucket: 'sales/orders' };
+    // Whoever asks: the bucket itself, or another one of the policy.
+    await expect(stage.restore({ point: nameOf('a'), target })).rejects.toMatchObject({ name: 'TargetNotOurs' });
+    const others = pairId(after.source.name, 'sales/other' as never, after.replica?.name ?? null);
+    for (const point of await stage.ledger.livingPoints(lineage)) await stage.ledger.putPoint(others, point);
+    await expect(stage.restore({ bucket: 'sales/other', point: nameOf('a'), target })).rejects.toMatchObject({
+      name: 'TargetNotOurs',
+    });
   });
 
   it('is on a cluster of the policies', async () => {
@@ -504,7 +522,7 @@ describe('a confirmation', () => {
     await stage.plans.put(hash, text);
     const outcome = { kind: 'restore-planned', plan: hash, confirmation: '', expires: noon, summary: '' } as const;
     await close(stage, opened, { outcome });
-    return { stage, plan: hash, confirmation: confirmationOf('sales/orders' as never, hash), opened };
+    return { stage, plan: hash, confirmation: confirmationOf(RestorePlan.parse(JSON.parse(text)), hash), opened };
   };
   const refused = (message: RegExp) => ({ name: 'NotConfirmed', message: expect.stringMatching(message) });
 
@@ -584,12 +602,35 @@ describe('a confirmation', () => {
     ['way of overwriting', { overwrite: 'always' }],
     ['way of deleting', { deleteExtra: true }],
   ])('does not serve another %s', async (_sentence, change) => {
-    const { stage, plan } = await planned();
-    const target = 'target' in change ? 'sales/xyz' : 'sales/orders';
-    const confirmation = confirmationOf(target as never, plan);
+    const { stage, plan, confirmation } = await planned();
     await expect(stage.restore({ ...request, ...change, plan, confirmation })).rejects.toMatchObject(
       refused(/another restore/),
     );
+  });
+
+  it('of a plan with an obstacle is none, and what would help is said', async () => {
+    const { stage, plan, confirmation } = await planned({
+      obstacles: [{ error: 'QuotaExceeded', reason: 'no room', remedy: 'Raise the quota.' }],
+    });
+    await expect(stage.restore({ ...request, plan, confirmation })).rejects.toMatchObject(
+      refused(/cannot be done: no room. Raise the quota./),
+    );
+  });
+
+  it('of a plan that loses nothing is one word, and means the side bucket that was planned', async () => {
+    const stage = await restoreStage();
+    const { restore } = await runOf(stage, await stage.restore({ point: nameOf('a'), planOnly: true }));
+    const side = { ...restore.target, cluster: 'prod', created: null } as never;
+    const first = await planned({ target: side, replaced: 0, absent: 10, overwrite: 'never', slot: noon });
+    expect(first.confirmation).toBe('restore');
+    // An hour later, by another name of the execution and without a slot.
+    first.stage.pass(30);
+    const again = await first.stage.restore(
+      { point: nameOf('a'), plan: first.plan, confirmation: 'restore' },
+      { execution: 'two', at: '2026-11-20T12:30:00.000Z' },
+    );
+    const { restore: task } = await runOf(first.stage, again);
+    expect(task).toMatchObject({ target: { bucket: restore.target.bucket }, confirmed: { targetCreated: null } });
   });
 
   it('is not taken over by a request without it, or with another, under the same slot', async () => {
@@ -597,6 +638,26 @@ describe('a confirmation', () => {
     await stage.restore({ ...request, plan, confirmation });
     stage.running.delete('one');
     await expect(stage.restore(request, { execution: 'two' })).rejects.toMatchObject({ name: 'EventInvalid' });
+  });
+});
+
+describe('a plan alone', () => {
+  const request = { point: nameOf('a'), slot: ofSlot };
+
+  it('is opened as what it is', async () => {
+    expect(await taskOf(await restoreStage(), { ...request, planOnly: true })).toMatchObject({ planOnly: true });
+    expect(await taskOf(await restoreStage(), request)).toMatchObject({ planOnly: false });
+  });
+
+  it('that was cut off does not become a restore, nor a restore a plan', async () => {
+    for (const planOnly of [true, false]) {
+      const stage = await restoreStage();
+      await stage.restore({ ...request, planOnly });
+      stage.running.delete('one');
+      await expect(stage.restore({ ...request, planOnly: !planOnly }, { execution: 'two' })).rejects.toMatchObject({
+        name: 'EventInvalid',
+      });
+    }
   });
 });
 
@@ -751,6 +812,15 @@ describe('a drill', () => {
   it('may be of a point that is named', async () => {
     const stage = await restoreStage();
     expect((await runOf(stage, await stage.drill({ point: nameOf('a') }))).restore.point.name).toBe(nameOf('a'));
+  });
+
+  it('is not of a named point that was never verified: restoring what nobody replicated proves nothing', async () => {
+    const stage = await restoreStage({ source: 'a* t1', replica: 'a* t1', run: 't1:differs' });
+    await expect(stage.drill({ point: nameOf('t1') })).rejects.toMatchObject({
+      name: 'PointGone',
+      message: expect.stringMatching(/not verified.*there are odr-nightly/),
+    });
+    expect(await stage.pins()).toEqual([]);
   });
 
   it('is on the source where the policy says so', async () => {

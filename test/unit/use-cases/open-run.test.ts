@@ -151,6 +151,32 @@ describe('the fleet', () => {
     expect(first.runs[0]?.name).toMatch(/^[0-9A-Za-z_-]{1,80}$/);
   });
 
+  it.each(['backup', 'prune', 'drill'])(
+    'starts no %s of a policy that is paused, and says who paused it',
+    async (work) => {
+      const ledger = memoryLedger();
+      const paused = { by: 'Ada', reason: 'the cluster moves', at: slot };
+      const nightly = policyOf('incremental');
+      const expandNow = expandPolicy({
+        policies: [nightly],
+        ledger,
+        records: memoryRecords(),
+        clock: { now: () => slot },
+      });
+      const event = (at: string) => ({ request: { policy: 'nightly', slot: at, work }, startedAt: at });
+      await ledger.putPolicyState({ ...(await ledger.loadPolicyState(nightly.name)), paused });
+      expect(await expandNow(event('2026-11-20T02:00:00Z'))).toEqual({
+        runs: [],
+        announcements: [expect.stringMatching(/^nightly is paused since .* by Ada \(the cluster moves\)/)],
+      });
+      // It is seen all the same, and nobody's turn is used up.
+      expect(await ledger.loadPolicyState(nightly.name)).toMatchObject({ versions: [{ since: slot }], paused });
+      expect((await ledger.loadPolicyState(nightly.name)).turns).toBeUndefined();
+      await ledger.putPolicyState({ ...(await ledger.loadPolicyState(nightly.name)), paused: null });
+      if (work !== 'drill') expect((await expandNow(event('2026-11-20T03:00:00Z'))).runs).toHaveLength(1);
+    },
+  );
+
   describe('under a policy that asks for less than before', () => {
     const bucket = (n: number) => BucketRef.parse(`sales/orders-${n}`);
     const hundred = Array.from({ length: 100 }, (_, n) => bucket(n));

@@ -1,6 +1,13 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Hold, PairPatch } from '../../../functions/core/domain/ledger.ts';
-import { BucketRef, ClusterName, pairId, RunId, type SnapshotName } from '../../../functions/core/domain/names.ts';
+import {
+  BucketRef,
+  ClusterName,
+  PolicyName,
+  pairId,
+  RunId,
+  type SnapshotName,
+} from '../../../functions/core/domain/names.ts';
 import { epochMs } from '../../../functions/core/domain/units.ts';
 import { recordDecision } from '../../../functions/core/use-cases/record-decision.ts';
 import { memoryRecords } from '../../fixtures/memory-records.ts';
@@ -24,7 +31,7 @@ const hold: Hold = {
 };
 const said = { by: 'Ada', reason: 'quarterly clean-up', at: slot };
 
-let ledger: ReturnType<typeof memoryLedger>;
+let ledger: { -readonly [M in keyof ReturnType<typeof memoryLedger>]: ReturnType<typeof memoryLedger>[M] };
 let records: ReturnType<typeof memoryRecords>;
 let running: string[];
 let operations: ReturnType<typeof memoryOperations>;
@@ -348,5 +355,77 @@ describe('a point', () => {
       name: 'RunAlreadyOpen',
       message: expect.stringContaining('nothing was done, decide again'),
     });
+  });
+});
+
+describe('a policy as a whole', () => {
+  const nightly = PolicyName.parse('nightly');
+  const decideOnPolicy = (decision: string, more: object = {}, execution = 'arn:decision') =>
+    decide(decision, { bucket: undefined, ...more }, execution);
+
+  it('is paused with who, why and since when, on the record of its buckets', async () => {
+    const { effect } = await decideOnPolicy('pause nightly');
+    expect(effect).toMatch(
+      /paused since 2026-.* by Ada \(quarterly clean-up\).*What runs goes on; a run that a person starts still runs/,
+    );
+    expect(await ledger.loadPolicyState(nightly)).toMatchObject({ paused: said });
+    expect(await records.read(pair)).toMatchObject([
+      { happening: { kind: 'decision', decision: 'pause', words: 'pause nightly', by: 'Ada' } },
+    ]);
+  });
+
+  it('is resumed, and the pause is over for good', async () => {
+    await decideOnPolicy('pause nightly');
+    const { effect } = await decideOnPolicy('resume nightly', { by: 'Bob' }, 'arn:resume');
+    expect(effect).toContain('goes on with its next slots');
+    expect(await ledger.loadPolicyState(nightly)).toMatchObject({ paused: null });
+    expect(await records.read(pair)).toHaveLength(2);
+  });
+
+  it('keeps the name of the first who paused it, and a call that is repeated changes nothing', async () => {
+    await decideOnPolicy('pause nightly');
+    const { effect } = await decideOnPolicy('pause nightly', { by: 'Bob', reason: 'too' }, 'arn:bob');
+    expect(effect).toMatch(/^nothing changed: .* by Ada/);
+    expect(await ledger.loadPolicyState(nightly)).toMatchObject({ revision: 1, paused: { by: 'Ada' } });
+    await decideOnPolicy('resume nightly', {}, 'arn:resume');
+    expect((await decideOnPolicy('resume nightly', {}, 'arn:resume')).effect).toContain('is not paused');
+  });
+
+  it('is paused under a lease of its buckets: a run in flight is no obstacle', async () => {
+    await ledger.takeLease(
+      await ledger.loadPair(pair),
+      { runId: anotherRun, execution: 'arn:run' },
+      epochMs(slot + 9e5),
+    );
+    running = ['arn:run'];
+    await decideOnPolicy('pause nightly');
+    expect((await ledger.loadPolicyState(nightly)).paused).toEqual(said);
+  });
+
+  it('is paused although others write its state at the same moment', async () => {
+    const { putPolicyState } = ledger;
+    let lost = 0;
+    ledger.putPolicyState = async (state) => {
+      if (lost++ < 2) {
+        await putPolicyState({ ...(await ledger.loadPolicyState(nightly)), turns: [] });
+        return false;
+      }
+      return putPolicyState(state);
+    };
+    await decideOnPolicy('pause nightly');
+    expect(await ledger.loadPolicyState(nightly)).toMatchObject({ turns: [], paused: said });
+    ledger.putPolicyState = async () => false;
+    await expect(decideOnPolicy('resume nightly')).rejects.toMatchObject({ name: 'StoreThrottled' });
+  });
+
+  it.each<readonly [string, string, object, string, string]>([
+    ['the name of another policy', 'pause weekly', {}, 'NotConfirmed', 'write: pause nightly'],
+    ['no name', 'resume', {}, 'NotConfirmed', 'write: resume nightly'],
+    ['a bucket as well', 'pause nightly', { bucket: BUCKET }, 'EventInvalid', 'leave the bucket out'],
+    ['a policy that is none', 'pause weekly', { policy: 'weekly' }, 'PolicyInvalid', 'there is no policy weekly'],
+    ['words about a bucket, and no bucket', `pin ${BUCKET} x`, {}, 'EventInvalid', 'say which bucket'],
+  ])('is left alone by %s', async (_sentence, words, more, name, message) => {
+    await refusedWith(decideOnPolicy(words, more), name, message);
+    expect((await ledger.loadPolicyState(nightly)).revision).toBe(0);
   });
 });

@@ -66,6 +66,15 @@ const scenarios: Readonly<Record<string, Scenario>> = {
     side,
     new Map([...pointFiles].filter(([it]) => it !== 'q/4')),
   ),
+  'a bucket to the side, planned first': restore({ planOnly: true }, side, pointFiles),
+  'a bucket that was lost, planned before anything is made': restore(
+    { target: 'in-place', planOnly: true },
+    'prod/sales/orders',
+    pointFiles,
+    ({ buckets }) => {
+      buckets.delete('prod/sales/orders');
+    },
+  ),
   'a bucket in place': restore(
     { target: 'in-place', overwrite: 'if-different' },
     'prod/sales/orders',
@@ -143,7 +152,8 @@ const pursue = async (
     expect(clusters.losses).toEqual([]);
     expect(machine.unmarked).toEqual([]);
     expect(machine.overlaps).toEqual([]);
-    if (end.kind === 'restore-planned') more = { ...more, plan: end.plan, confirmation: end.confirmation };
+    if (end.kind === 'restore-planned')
+      more = { ...more, planOnly: false, plan: end.plan, confirmation: end.confirmation };
     else if (end.kind === 'failed') {
       if (end.error === 'ChangedMeanwhile') more = { slot: new Date(stage.clock.now()).toISOString() };
       stage.pass(1);
@@ -173,6 +183,22 @@ describe.each(Object.entries(scenarios))('%s', { timeout: 120_000 }, (_name, sce
     await expectDone(of, scenario);
     // Once more is nothing more.
     expect(await of.machine.start(scenario.workflow, scenario.request, 'again')).toMatchObject({ kind: 'skipped' });
+  });
+
+  it('changes nothing while it only plans', async () => {
+    const of = await stageOf(scenario);
+    if (scenario.workflow === 'drill') return;
+    const state = () =>
+      JSON.stringify(
+        [...of.clusters.buckets].map(([at, { files, snapshots }]) => [at, [...files], [...snapshots.keys()]]),
+      );
+    const untouched = state();
+    expect(await of.machine.start('restore', { ...scenario.request, planOnly: true }, 'only')).toMatchObject({
+      kind: 'restore-planned',
+    });
+    expect(state()).toBe(untouched);
+    expect(await of.stage.pins()).toEqual([]);
+    expect(await of.stage.ledger.loadPair(pairOf(scenario))).toMatchObject({ lease: null, dirtySince: null });
   });
 
   it.each(['before', 'after'] as const)(

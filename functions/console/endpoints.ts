@@ -1,0 +1,38 @@
+import type { Call } from './action.ts';
+
+/** The functions that pages call: one that looks, and one that acts, which not everybody may call. */
+export interface Endpoints {
+  /** ARN. */
+  readonly view: string;
+  readonly act: string;
+}
+
+type Fields = Readonly<Record<string, string>>;
+
+/** The pages that lead from one to the other, and what they are told. All are shown in place of the widget. */
+export const links = ({ view, act }: Endpoints) => {
+  const to =
+    (endpoint: string, page: string) =>
+    (fields: Fields = {}): Call => ({ endpoint, page, fields });
+  return {
+    overview: to(view, 'overview'),
+    /** `policy` */
+    policy: to(view, 'policy'),
+    /** `policy`, `bucket` */
+    bucket: to(view, 'bucket'),
+    operations: to(view, 'operations'),
+    /** `policy`, `bucket`; `point` is the one that is chosen at first. */
+    restore: to(act, 'restore'),
+    /** `policy`, `bucket` */
+    approvals: to(act, 'approvals'),
+    /** `policy`, `bucket`, `point` */
+    pin: to(act, 'pin'),
+    /** `policy` */
+    pause: to(act, 'pause'),
+    /** `policy`, `bucket` */
+    backUp: to(act, 'back-up'),
+    /** `execution`: ARN of a restore or a drill. */
+    cancel: to(act, 'cancel'),
+  } as const;
+};
+export type Links = ReturnType<typeof links>;
