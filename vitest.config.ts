@@ -29,6 +29,8 @@ export default defineConfig({
       kind('infra', ['test/infra/**/*.test.ts'], 60_000),
       kind('e2e', ['test/e2e/**/*.test.ts'], 120_000),
       kind('console', ['test/console/**/*.test.ts'], 120_000),
+      kind('alarms', ['test/alarms/*.test.ts'], 600_000),
+      kind('alarms-week', ['test/alarms/week/*.test.ts'], 3_600_000),
       kind('aws-cli', ['test/aws-cli/**/*.test.ts'], 600_000),
       onClusters('ozone', 'test/ozone/*.test.ts'),
       onClusters('ozone-full', 'test/ozone/full/*.test.ts'),
