@@ -28,10 +28,10 @@ const REMOVABLE = `(temp${ID}s[0-9]{8}-[0-9]{6}\\.[0-9]{3}|odr-tmp-[a-z0-9.-]{1,
 const POINT = `odr-[a-z0-9.-]{1,59}=${ID}`;
 
 const VERBS = {
-  observe: '^(survey|diff|verify|probe|examine|compare|versions|changes)$',
-  protect: '^(snapshot|replicate|create-bucket)$',
-  destroy: '^(tidy|delete)$',
-  restore: '^(create-bucket|snapshot|restore|remove-scratch)$',
+  observe: '^(survey|diff|verify|probe|examine|compare|versions|changes|doctor)$',
+  protect: '^(snapshot|replicate|create-bucket|doctor)$',
+  destroy: '^(tidy|delete|doctor)$',
+  restore: '^(create-bucket|snapshot|restore|remove-scratch|doctor)$',
 } as const;
 
 export type EdgeParameter = { readonly description: string; readonly pattern: string; readonly fallback?: string };
@@ -128,6 +128,11 @@ export const edgeParameters = (radius: BlastRadius): Readonly<Record<string, Edg
   },
   token: { description: 'page of the changes, as the one before named it', pattern: '^[0-9]{0,40}$', fallback: '' },
   limit: { description: 'most changes on a page', pattern: '^[0-9]{1,4}$', fallback: '0' },
+  buckets: {
+    description: 'what doctor looks at: volume/bucket, commas between',
+    pattern: `^$|^${RESOURCE}/${RESOURCE}(,${RESOURCE}/${RESOURCE})*$`,
+    fallback: '',
+  },
   executionTimeout: { description: 'time limit that the script keeps, seconds', pattern: '^[0-9]{1,6}$' },
   commandTimeout: {
     description: 'time limit that the agent keeps, seconds; at most 48 hours',

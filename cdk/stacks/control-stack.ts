@@ -4,7 +4,7 @@ import { ArnFormat, CfnOutput, Duration, Stack, type StackProps, Validations } f
 import { Rule } from 'aws-cdk-lib/aws-events';
 import { LambdaFunction as LambdaTarget } from 'aws-cdk-lib/aws-events-targets';
 import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
-import type { IFunction } from 'aws-cdk-lib/aws-lambda';
+import type { IFunction, Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
 import { CfnSchedule, CfnScheduleGroup } from 'aws-cdk-lib/aws-scheduler';
 import { Topic } from 'aws-cdk-lib/aws-sns';
 import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
@@ -16,6 +16,7 @@ import { BlastRadius } from '../../functions/core/domain/operation.ts';
 import type { Policy } from '../../functions/core/domain/policy.ts';
 import type { Side } from '../../functions/core/domain/retention.ts';
 import {
+  ActConsoleEnv,
   AnnounceAlarmEnv,
   MeasuringEnv,
   PlanRecordEnv,
@@ -23,13 +24,16 @@ import {
   SettleOperationEnv,
   StartOperationEnv,
   StoreEnv,
+  ViewConsoleEnv,
 } from '../../functions/handlers/environments.ts';
+
 import { acknowledge, iam5Finding } from '../constructs/acknowledge.ts';
 import { documentPrefix, EdgeDocument } from '../constructs/edge-document.ts';
 import { allow, allowAs, HandlerFunction, type HandlerFunctionProps } from '../constructs/handler-function.ts';
 import { executionsArn, machineArn, Workflow } from '../constructs/workflow.ts';
 import { addAlarms } from '../monitoring/alarms.ts';
-import { stateNames } from './names.ts';
+import { addDashboard } from '../monitoring/dashboard.ts';
+import { stateNames, widgetName } from './names.ts';
 
 const project = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 
@@ -96,6 +100,14 @@ export class ControlStack extends Stack {
       functions: [...this.#functions].flatMap(([id, it]) => (ERRS_FOR_OTHERS.has(id) ? [] : [it])),
       undelivered,
       unheard,
+    });
+    const view = this.#viewConsole();
+    this.#actConsole();
+    addDashboard(this, {
+      prefix: props.prefix,
+      policies: props.policies,
+      view,
+      machines: { backup, fleet, prune, restore, drill },
     });
     this.#outputs({ backup, prune, restore, drill, decision, look }, topics);
   }
@@ -396,6 +408,90 @@ export class ControlStack extends Stack {
     };
   }
 
+  /** What the widgets of the dashboard show. It may read, and nothing else. */
+  #viewConsole(): LambdaFunction {
+    const { table, openIndex } = stateNames(this, this.#prefix);
+    const machines = [...FLEET, 'restore', 'look', 'decision', 'backup-fleet'].map((it) =>
+      machineArn(this, `${this.#prefix}-${it}`),
+    );
+    return this.#handler('ViewConsole', {
+      functionName: widgetName(this.#prefix, 'View'),
+      handler: 'view-console',
+      description: 'Shows on the dashboard what there is',
+      environment: {
+        schema: ViewConsoleEnv,
+        values: { TABLE_NAME: table, ...this.#widgets() },
+      },
+      permissions: [
+        this.#ledger('GetItem', 'Query'),
+        allow(['dynamodb:Query'], [`${this.#tableArn()}/index/${openIndex}`]),
+        allow(['states:ListExecutions'], machines),
+      ],
+      files: { 'policies.json': JSON.stringify(this.#policies) },
+    }).function;
+  }
+
+  /**
+   * What people do from the dashboard: it starts the machines that are there for people, and stops restores and drills.
+   * Of the table it writes only the forms that it shows. Who may call it is up to the permissions of whoever looks.
+   */
+  #actConsole(): void {
+    const { table, recordsBucket } = stateNames(this, this.#prefix);
+    const machine = (name: string): string => machineArn(this, `${this.#prefix}-${name}`);
+    const executions = (name: string): string => executionsArn(this, `${this.#prefix}-${name}`);
+    const forms = allowAs('Forms', ['dynamodb:PutItem', 'dynamodb:UpdateItem'], [this.#tableArn()]);
+    forms.addCondition('ForAllValues:StringLike', { 'dynamodb:LeadingKeys': ['NONCE#*'] });
+    const records = `arn:${this.partition}:s3:::${recordsBucket}`;
+    const started = ['restore', 'backup', 'decision'] as const;
+    const stopped = ['restore', 'drill'] as const;
+    const looked = [...new Set([...started, ...stopped])];
+    const handler = this.#handler('ActConsole', {
+      functionName: widgetName(this.#prefix, 'Act'),
+      handler: 'act-console',
+      description: 'Restores, decides, backs up and cancels from the dashboard',
+      environment: {
+        schema: ActConsoleEnv,
+        values: { TABLE_NAME: table, RECORDS_BUCKET: recordsBucket, ...this.#widgets() },
+      },
+      permissions: [
+        this.#ledger('GetItem', 'Query'),
+        forms,
+        allow(['s3:GetObject'], [`${records}/plans/*`]),
+        allow(['s3:ListBucket'], [records]),
+        allow(['states:StartExecution'], started.map(machine)),
+        allow(['states:DescribeExecution'], looked.map(executions)),
+        allow(['states:StopExecution'], stopped.map(executions)),
+      ],
+      files: { 'policies.json': JSON.stringify(this.#policies) },
+    });
+    acknowledge(handler, {
+      [recordsFinding(this.#prefix, 'plans/*')]:
+        'Shows the plan of any restore; their hashes are not known at deployment.',
+      ...Object.fromEntries(
+        looked.map((it) => [
+          iam5Finding('states', `execution:${this.#prefix}-${it}:*`),
+          'Shows and stops what people started; the names of executions are not known at deployment.',
+        ]),
+      ),
+    });
+  }
+
+  /** What both functions of the dashboard know of each other and of the machines. */
+  #widgets() {
+    const endpoint = (what: 'View' | 'Act'): string =>
+      this.formatArn({
+        service: 'lambda',
+        resource: 'function',
+        resourceName: widgetName(this.#prefix, what),
+        arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+      });
+    return {
+      VIEW_ENDPOINT: endpoint('View'),
+      ACT_ENDPOINT: endpoint('Act'),
+      MACHINES: machineArn(this, `${this.#prefix}-`),
+    };
+  }
+
   #tableArn(): string {
     return this.formatArn({
       service: 'dynamodb',
@@ -415,6 +511,7 @@ export class ControlStack extends Stack {
     id: string,
     props: Omit<HandlerFunctionProps<Environment>, 'functionName' | 'bundles' | 'timeout' | 'memoryMB'> & {
       readonly timeout?: Duration;
+      readonly functionName?: string;
     },
   ): HandlerFunction<Environment> {
     const handler = new HandlerFunction(this, id, {

@@ -4,7 +4,7 @@
  */
 export const ERROR_FAMILIES = {
   /** The deployment is wrong: fix it. */
-  config: ['PolicyInvalid', 'EnvMissing', 'RecordingFailed'],
+  config: ['PolicyInvalid', 'EnvMissing', 'RecordingFailed', 'DeploymentUnhealthy'],
   /** Somebody broke an agreement: a person's input, or a bug. */
   contract: ['EventInvalid', 'EdgeReplyInvalid', 'ItemInvalid'],
   /** May pass by itself. */

@@ -1,6 +1,7 @@
 import type { Severity } from './domain/alarms.ts';
 import type { Entry, Link, Occurrence } from './domain/chain.ts';
 import type { FleetAssessment, PolicyAssessment } from './domain/clocks.ts';
+import type { HostSeen } from './domain/doctor.ts';
 import type {
   BackupRun,
   Decision,
@@ -123,6 +124,30 @@ export interface Selections {
   readonly urlOf: (hash: PlanHash) => Promise<string>;
 }
 
+/** What is known of an execution that a person started or looks at. */
+export interface ExecutionState {
+  readonly status: 'running' | 'succeeded' | 'failed' | 'cancelled' | 'timed-out';
+  readonly startedAt: EpochMs;
+  /** JSON as it was given. */
+  readonly input: unknown;
+  /** JSON; undefined unless it succeeded. */
+  readonly output: unknown;
+  readonly error: string | null;
+  readonly cause: string | null;
+}
+
+/** The workflows that a person may start. */
+export type StartedByHand = 'restore' | 'backup' | 'decision';
+
+/** Executions, for a person who starts, watches and cancels them. */
+export interface Machines {
+  /** @returns its id. The same name with the same input again is the same execution. */
+  readonly start: (workflow: StartedByHand, name: string, input: object) => Promise<string>;
+  /** Undefined when there is none of this id (any more). */
+  readonly look: (execution: string) => Promise<ExecutionState | undefined>;
+  readonly stop: (execution: string, cause: string) => Promise<void>;
+}
+
 /** Why a nonce does not count. `other`: it was made for another act. */
 export type NonceRefusal = 'unknown' | 'used' | 'expired' | 'other';
 
@@ -146,6 +171,27 @@ export interface OperationStore {
   /** Takes the operation out of the open index, unless its token was replaced meanwhile. */
   readonly notified: (id: OperationId, token: string) => Promise<void>;
   readonly open: () => Promise<readonly Operation[]>;
+}
+
+/** Operations that are not over, for those who only look. */
+export interface OpenOperations {
+  /** The newest of one host. */
+  readonly on: (host: HostId, atMost: number) => Promise<readonly Operation[]>;
+}
+
+export interface RunningExecution {
+  readonly arn: string;
+  readonly name: string;
+  readonly startedAt: EpochMs;
+}
+
+/** Executions that are not over, for those who only look. */
+export interface RunningExecutions {
+  /** The newest of one workflow, by the last part of its machine's name; `isCut`: there are more. */
+  readonly running: (
+    workflow: string,
+    atMost: number,
+  ) => Promise<{ readonly newest: readonly RunningExecution[]; readonly isCut: boolean }>;
 }
 
 export interface SentCommand {
@@ -172,6 +218,23 @@ export interface EdgeHost {
   /** The command that was sent for an operation, if there is one. */
   readonly find: (document: string, operation: OperationId, since: EpochMs) => Promise<SentCommand | undefined>;
   readonly state: (commandId: string, host: string) => Promise<CommandState>;
+}
+
+/** The hosts that Systems Manager knows. */
+export interface HostDirectory {
+  /** Those of `hosts` that are registered, whether they answer or not. */
+  readonly describe: (hosts: readonly HostId[]) => Promise<readonly HostSeen[]>;
+}
+
+/** What commands left in the output bucket, which only their hosts write. */
+export interface StoredOutputs {
+  readonly isThere: (operation: OperationId) => Promise<boolean>;
+}
+
+/** Reports of the doctor, for good. */
+export interface DoctorReports {
+  /** @returns where it is kept */
+  readonly put: (at: EpochMs, text: string) => Promise<string>;
 }
 
 export interface CommandCanceller {
@@ -223,12 +286,6 @@ export interface Assessments {
   readonly put: (assessment: PolicyAssessment) => Promise<void>;
   readonly loadFleet: () => Promise<FleetAssessment | null>;
   readonly putFleet: (assessment: FleetAssessment) => Promise<void>;
-}
-
-/** What Systems Manager says of hosts. */
-export interface HostWatch {
-  /** Those that answer; what is not registered at all is not among them. */
-  readonly online: (hosts: readonly HostId[]) => Promise<ReadonlySet<HostId>>;
 }
 
 /** Alarms of CloudWatch. */

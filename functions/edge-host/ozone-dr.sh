@@ -19,13 +19,15 @@ readonly KEEP_DAYS=14 # how long the record of an operation answers a second del
 # verb -> documents that may run it, and the parameters that it cannot do without
 declare -rA DOCUMENT_OF=([survey]=observe [diff]=observe [verify]=observe [probe]=observe [examine]=observe
   [compare]=observe [versions]=observe [changes]=observe [snapshot]='protect restore' [create-bucket]='protect restore'
-  [replicate]=protect [restore]=restore [remove-scratch]=restore [tidy]=destroy [delete]=destroy)
+  [replicate]=protect [restore]=restore [remove-scratch]=restore [tidy]=destroy [delete]=destroy
+  [doctor]='observe protect destroy restore')
 declare -rA NEEDS=([survey]='source' [diff]='source base target' [snapshot]='source target'
   [verify]='source replica target targetId sealId level' [replicate]='source replica target targetId mode'
   [probe]='probed' [tidy]='replica remove' [delete]='source remove' [create-bucket]='replica layout'
   [examine]='source replica target targetId' [compare]='source replica target targetId level'
   [versions]='source points path64' [changes]='source base target baseSourceId targetId'
-  [restore]='source replica target targetId overwrite targetCreated' [remove-scratch]='replica targetCreated')
+  [restore]='source replica target targetId overwrite targetCreated' [remove-scratch]='replica targetCreated'
+  [doctor]='source buckets')
 declare -rA PATTERN=(
   [operation]='^op-[0-9a-f]{24}-[0-9]{3}$' [verb]='^[a-z-]{1,20}$' [source]=$BUCKET [replica]=$BUCKET
   [target]=$SNAPSHOT [base]=$SNAPSHOT [targetId]="^$|^$UUID\$" [baseSourceId]="^$|^$UUID\$"
@@ -42,12 +44,12 @@ declare -rA PATTERN=(
   [selectionUrl]='^$|^https?://[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]{1,5})?/[A-Za-z0-9/?&=%._~+:@-]+$'
   [overwrite]='^(|never|if-different|always)$' [deleteExtra]='^(yes|no)$' [exact]='^(yes|no)$' [targetCreated]=$CREATED
   [points]="^$|^$POINT(,$POINT)*\$" [path64]='^[A-Za-z0-9+/]{0,700}[A-Za-z0-9+/]{0,668}={0,2}$'
-  [token]='^[0-9]{0,40}$' [limit]='^[0-9]{1,4}$')
+  [token]='^[0-9]{0,40}$' [limit]='^[0-9]{1,4}$' [buckets]="^$|^$NAME/$NAME(,$NAME/$NAME)*\$")
 
 declare -A P=()    # checked parameters
 declare -A CONF=([path]='' [java_home]='' [state]=/var/lib/ozone-dr [client_attempts]=10 [client_wait_ms]=1000)
 declare -i JVM_STARTS=0
-CLIENT=() WORK='' RECORD=result JAVA_LOCALE='' DISTCP_GROUP='' FINISHED=''
+CLIENT=() WORK='' RECORD=result JAVA_LOCALE='' DISTCP_GROUP='' FINISHED='' LOOSE=''
 STARTED_AT=$(date +%s%3N) SELF=$(readlink -f "$0")
 
 # ---------------------------------------------------------------- reply
@@ -92,7 +94,10 @@ print_reply() {
 
 refuse() { finish refused "$@"; }
 
-on_exit() { [[ -n $FINISHED ]] || finish failed internal "the script ended without an answer"; }
+on_exit() {
+  [[ -z $LOOSE ]] || rm -rf "${LOOSE:?}"
+  [[ -n $FINISHED ]] || finish failed internal "the script ended without an answer"
+}
 
 # A cancelled command must not leave a copy behind; what the copy had done by then is not known.
 on_signal() {
@@ -108,7 +113,7 @@ clean_environment() {
   IFS=$' \t\n'
   for name in $(compgen -e); do
     case $name in
-      PATH | HOME | USER | LOGNAME | TZ | KRB5CCNAME | KRB5_CONFIG | OZONE_CONF_DIR | HADOOP_CONF_DIR | SSM_* | OZONE_DR_HOST_CONFIG) ;;
+      PATH | HOME | USER | LOGNAME | TZ | KRB5CCNAME | KRB5_CONFIG | OZONE_CONF_DIR | HADOOP_CONF_DIR | SSM_* | OZONE_DR_HOST_CONFIG | AWS_SSM_REGION_NAME) ;;
       *) unset "$name" 2>/dev/null ;;
     esac
   done
@@ -150,7 +155,7 @@ read_host_config() {
     [[ -z $line || $line == '#'* ]] && continue
     key=${line%%=*} value=${line#*=}
     case $key in
-      path | java_home | state) [[ $value =~ ^/[A-Za-z0-9._+:/-]*$ ]] ;;
+      path | java_home | state | aws | ticket_observe | ticket_protect | ticket_destroy | ticket_restore) [[ $value =~ ^/[A-Za-z0-9._+:/-]*$ ]] ;;
       client_attempts | client_wait_ms) [[ $value =~ ^[1-9][0-9]{0,5}$ ]] ;;
       *) refuse environment "unknown key in $file: $key" ;;
     esac || refuse environment "the value of $key in $file is not usable: $value"
@@ -158,9 +163,12 @@ read_host_config() {
   done <"$file"
   [[ -z ${CONF[path]} ]] || PATH=${CONF[path]}:$PATH
   [[ -z ${CONF[java_home]} ]] || export JAVA_HOME=${CONF[java_home]}
-  [[ -n $JAVA_LOCALE ]] || refuse environment 'this host has no UTF-8 locale (C.UTF-8 or en_US.UTF-8), which Java needs to read names'
+  # Whose Kerberos ticket this document works with.
+  [[ -z ${CONF[ticket_$OZONE_DR_DOCUMENT]:-} ]] || export KRB5CCNAME=FILE:${CONF[ticket_$OZONE_DR_DOCUMENT]}
   # Ozone 2.2: without these a dead manager costs minutes of silence.
   CLIENT=(-D "ozone.client.failover.max.attempts=${CONF[client_attempts]}" -D "ozone.client.wait.between.retries.millis=${CONF[client_wait_ms]}")
+  [[ ${P[verb]} != doctor ]] || return 0 # it says what is missing
+  [[ -n $JAVA_LOCALE ]] || refuse environment 'this host has no UTF-8 locale (C.UTF-8 or en_US.UTF-8), which Java needs to read names'
   for key in ozone $(needs_hadoop && echo hadoop) ${P[selection]:+curl} flock timeout setsid awk sort comm join sha256sum; do
     command -v "$key" >/dev/null || refuse environment "$key is not on PATH ($PATH)"
   done
@@ -222,7 +230,7 @@ ozone_batch() {
   rm -f section.* batch.err
   for command in "$@"; do arguments+=(--execute "$command"); done
   JVM_STARTS+=1
-  LC_ALL=$JAVA_LOCALE timeout -k 10 "$(seconds_left)" ozone sh "${CLIENT[@]}" "${arguments[@]}" 2>batch.err 8>&- 9>&- </dev/null | split_sections "$@"
+  LC_ALL=$JAVA_LOCALE timeout -k 10 "${BATCH_SECONDS:-$(seconds_left)}" ozone sh "${CLIENT[@]}" "${arguments[@]}" 2>batch.err 8>&- 9>&- </dev/null | split_sections "$@"
   exit_code=${PIPESTATUS[0]}
   read -r FAILED_AT <sections
   if ((exit_code == 0 && FAILED_AT == $#)); then
@@ -2034,6 +2042,205 @@ page_entries() {
     END { if (!bad) entry(); exit bad }' "$1"
 }
 
+# ---------------------------------------------------------------- doctor
+
+readonly MOST_BUCKETS=20 CLUSTER_SECONDS=60
+readonly TOOLS=(ozone hadoop curl flock timeout setsid awk sort comm join sha256sum base64 find xargs)
+
+check_doctor() {
+  local commas=${P[buckets]//[^,]/}
+  ((${#commas} < MOST_BUCKETS)) || refuse bad-parameter "doctor looks at no more than $MOST_BUCKETS buckets"
+}
+
+# Facts, no opinions: how this host is for the verbs of this document. It must answer on a host that can do nothing else, so it
+# takes no lock and keeps no record; all it writes is a file of its own below the state folder, which it removes at once.
+doctor() {
+  local tools='' name json buckets=() source replica=null ozone=null hadoop=null java=null ofs=null
+  if ! LOOSE=$(mktemp -d /tmp/ozone-dr-doctor.XXXXXXXX) || ! cd "$LOOSE"; then refuse environment 'cannot make a folder in /tmp'; fi
+  for name in "${TOOLS[@]}"; do command -v "$name" >/dev/null || tools+=",\"$name\""; done
+  json="\"document\":\"$OZONE_DR_DOCUMENT\",\"missing\":[${tools#,}]"
+  json_string "$(id -un 2>/dev/null || id -u)"
+  json+=",\"user\":$REPLY,\"ticket\":$(ticket),\"locale\":${JAVA_LOCALE:+\"$JAVA_LOCALE\"}"
+  [[ -n $JAVA_LOCALE ]] || json+=null
+  json+=",\"config\":$(owner_and_mode "$HOST_CONFIG"),\"state\":$(state_facts)"
+  IFS=, read -r -a buckets <<<"${P[buckets]}"
+  cluster "${P[source]%%/*}" "${buckets[@]}"
+  source=$CLUSTER
+  if [[ -n ${P[replica]} ]]; then
+    cluster "${P[replica]%%/*}" "${buckets[@]}"
+    replica=$CLUSTER
+  fi
+  if [[ $OZONE_DR_DOCUMENT == observe ]]; then
+    version_of ozone
+    ozone=$REPLY
+    JVM_STARTS+=1
+    java=$(java_version)
+    version_of hadoop
+    hadoop=$REPLY
+    if [[ $hadoop != null && $source == *'"state":"read","layout"'* ]]; then
+      JVM_STARTS+=1
+      ofs=$(reads_ofs "ofs://${P[source]%/*}")
+    fi
+  fi
+  json+=",\"versions\":{\"ozone\":$ozone,\"hadoop\":$hadoop,\"java\":$java},\"readsOfs\":$ofs,\"may\":$(may_do)"
+  finish ok '' '' "{$json,\"source\":$source,\"replica\":$replica}"
+}
+
+# seconds command…: nothing where there is no `timeout` to end it
+bounded() { command -v timeout >/dev/null && timeout -k 5 "$@" </dev/null; }
+
+# program: sets REPLY to the first version number that it prints (Ozone draws a picture around its own), or null
+version_of() {
+  REPLY=null
+  if command -v "$1" >/dev/null; then
+    JVM_STARTS+=1
+    REPLY=$(LC_ALL=$JAVA_LOCALE bounded 30 "$1" version 2>/dev/null | grep -aoE '[0-9]+\.[0-9]+\.[0-9]+[0-9A-Za-z.-]*' | head -n 1)
+    [[ -n $REPLY ]] && REPLY="\"${REPLY:0:60}\"" || REPLY=null
+  fi
+}
+
+java_version() {
+  local said
+  said=$(bounded 20 "${JAVA_HOME:+$JAVA_HOME/bin/}java" -version 2>&1 | grep -aoE 'version "[0-9][0-9A-Za-z._+-]{0,40}"' | head -n 1)
+  echo "${said:+${said#version }}" | grep . || echo null
+}
+
+# The Kerberos ticket of this document, as MIT's klist shows it; null without one.
+ticket() {
+  local said principal until
+  said=$(bounded 10 klist 2>/dev/null)
+  principal=$(sed -n 's/^Default principal: //p' <<<"$said" | head -n 1)
+  [[ -n $principal ]] || { echo null; return; }
+  until=$(awk '$5 ~ /^krbtgt\// { print $3, $4; exit }' <<<"$said")
+  until=$(date -d "${until:-none}" +%s%3N 2>/dev/null) || until=null
+  json_string "$principal"
+  echo "{\"principal\":$REPLY,\"expires\":$until}"
+}
+
+# path
+owner_and_mode() {
+  local found
+  found=$(stat -L -c '%U %a' "$1" 2>/dev/null) || { echo null; return; }
+  json_string "$1"
+  echo "{\"path\":$REPLY,\"owner\":\"${found% *}\",\"mode\":\"${found#* }\"}"
+}
+
+state_facts() {
+  local probe=${CONF[state]}/operations/doctor.$$ writable=false facts free inodes
+  mkdir -p "${CONF[state]}/operations" 2>/dev/null
+  if echo doctor 2>/dev/null >"$probe" && [[ -s $probe ]]; then writable=true; fi
+  rm -f "$probe" 2>/dev/null
+  facts=$(owner_and_mode "${CONF[state]}")
+  free=$(df -Pk "${CONF[state]}" 2>/dev/null | awk 'NR == 2 && $4 ~ /^[0-9]+$/ { print $4 }')
+  inodes=$(df -Pi "${CONF[state]}" 2>/dev/null | awk 'NR == 2 && $4 ~ /^[0-9]+$/ && $2 > 0 { print $4 }')
+  echo "{\"folder\":$facts,\"writable\":$writable,\"freeKB\":${free:-null},\"freeInodes\":${inodes:-null}}"
+}
+
+# What the role of this host may do of what no host needs, asked by reading at most one item each; null where nothing was asked:
+# only with the AWS CLI that the host's configuration names.
+may_do() {
+  local may='' words
+  if [[ $OZONE_DR_DOCUMENT != observe || -z ${AWS_SSM_REGION_NAME:-} || ! -x ${CONF[aws]:-} ]]; then
+    echo null
+    return
+  fi
+  for words in 'ssm list-commands --max-items 1' 'dynamodb list-tables --max-items 1' 'stepfunctions list-state-machines --max-items 1' \
+    'lambda list-functions --max-items 1' 's3api list-buckets'; do
+    # shellcheck disable=SC2086 # our own words
+    ! bounded 15 "${CONF[aws]}" --region "$AWS_SSM_REGION_NAME" --no-cli-pager $words >/dev/null 2>&1 || may+=",\"${words%% --*}\""
+  done
+  echo "[${may#,}]"
+}
+
+# url: whether Hadoop knows Ozone's file system; null when something else was in the way
+reads_ofs() {
+  if LC_ALL=$JAVA_LOCALE bounded "$CLUSTER_SECONDS" hadoop fs "${CLIENT[@]}" -stat %F "$1" >/dev/null 2>ofs.err; then
+    echo true
+  elif grep -qE 'No FileSystem for scheme|ClassNotFoundException|NoClassDefFoundError' ofs.err; then
+    echo false
+  else
+    echo null
+  fi
+}
+
+# service bucket…: sets CLUSTER to what this identity finds there. Each bucket that cannot be read costs one more JVM, six at
+# most; a cluster that does not answer is asked once.
+cluster() {
+  local service=$1 at=0 tries=0 n info bucket found='' acls=null wait=null commands
+  local -r asked=("${@:2}")
+  local BATCH_SECONDS
+  BETWEEN=''
+  if [[ -z $(command -v ozone) || -z $(command -v timeout) || -z $(command -v awk) ]]; then
+    ERROR_CODE=environment ERROR='ozone, timeout or awk is not on PATH'
+    not_answered "$service"
+    return
+  fi
+  while ((at < ${#asked[@]} && tries++ < 6)); do
+    commands=()
+    for bucket in "${asked[@]:at}"; do commands+=("bucket info o3://$service/$bucket" "snapshot list --all o3://$service/$bucket"); done
+    [[ $OZONE_DR_DOCUMENT != observe ]] || commands+=("bucket getacl o3://$service/${asked[0]}")
+    BATCH_SECONDS=$(seconds_left)
+    ((BATCH_SECONDS < CLUSTER_SECONDS)) || BATCH_SECONDS=$CLUSTER_SECONDS
+    ozone_batch "${commands[@]}"
+    for ((n = 0; at < ${#asked[@]}; n++, at++)); do
+      info=$((2 * n + 1))
+      if ((FAILED_AT == info)); then
+        case $ERROR_CODE in timeout | unknown-host | connection)
+          not_answered "$service"
+          return
+          ;;
+        esac
+        json_string "${ERROR:0:300}"
+        found+=",{\"bucket\":\"${asked[at]}\",\"state\":\"not-read\",\"code\":\"$ERROR_CODE\",\"message\":$REPLY}"
+      else
+        seen_bucket "${asked[at]}" "$info" "$((FAILED_AT == info + 1))"
+        found+=,$REPLY
+      fi
+      if ((FAILED_AT == info || FAILED_AT == info + 1)); then
+        ((at++))
+        break
+      fi
+    done
+    if [[ $OZONE_DR_DOCUMENT == observe ]] && ((FAILED_AT == 0)); then acls=$(acl_list "section.${#commands[@]}") && acls="[$acls]" || acls=null; fi
+  done
+  if [[ $OZONE_DR_DOCUMENT == observe && -n $BETWEEN ]]; then diff_wait "$service" && wait=$REPLY; fi
+  CLUSTER="{\"service\":\"$service\",\"state\":\"read\",\"buckets\":[${found#,}],\"acls\":$acls,\"diffWaitMs\":$wait}"
+}
+
+# service
+not_answered() {
+  json_string "${ERROR:0:500}"
+  CLUSTER="{\"service\":\"$1\",\"state\":\"not-answered\",\"code\":\"$ERROR_CODE\",\"message\":$REPLY}"
+}
+
+# bucket section whether-the-list-failed: sets REPLY; BETWEEN to a bucket and two of its snapshots, newer first
+seen_bucket() {
+  local row layout link owner created listed snapshots=null temporary=null active
+  if ! row=$(records object "section.$2" bucketLayout link owner creationTime); then
+    REPLY="{\"bucket\":\"$1\",\"state\":\"not-read\",\"code\":\"unreadable\",\"message\":\"the output of ozone sh was not understood\"}"
+    return
+  fi
+  IFS=$'\t' read -r layout link owner created <<<"$row"
+  if (($3 == 0)) && listed=$(snapshot_objects "section.$(($2 + 1))" array); then
+    snapshots=$(grep -c . <<<"$listed")
+    temporary=$(grep -cE '^\{"name":"(temp[0-9a-f]{8}-|odr-tmp-)' <<<"$listed")
+    active=$(sed -nE 's/^\{"name":"([a-z0-9.-]{3,63})",.*"created":([0-9]+),"status":"ACTIVE".*/\2 \1/p' <<<"$listed" | sort -rn | awk '{ print $2 }')
+    [[ -n $BETWEEN || $active != *$'\n'* ]] || BETWEEN="$1 ${active%%$'\n'*} ${active##*$'\n'}"
+  fi
+  REPLY="{\"bucket\":\"$1\",\"state\":\"read\",\"layout\":$layout,\"link\":$link,\"owner\":$owner,\"created\":$created"
+  REPLY+=",\"snapshots\":$snapshots,\"temporary\":$temporary}"
+}
+
+# service: sets REPLY to the wait, in ms, that its manager asks of whoever waits for a difference. Asked backwards: nobody
+# submits that one, and asking for a report submits nothing.
+diff_wait() {
+  local bucket newer older
+  read -r bucket newer older <<<"$BETWEEN"
+  ozone_batch "snapshot diff --get-report --json -p 1 o3://$1/$bucket $newer $older"
+  ((FAILED_AT == 0)) && [[ $(records object section.1 jobStatus) == '"NOT_FOUND"' ]] &&
+    REPLY=$(records object section.1 waitTimeInMs) && [[ $REPLY =~ ^[0-9]+$ ]]
+}
+
 # ---------------------------------------------------------------- main
 
 main() {
@@ -2043,7 +2250,7 @@ main() {
   read_parameters
   read_host_config
   if [[ ${1:-} == --detached ]]; then if_defined "go_on_${P[verb]//-/_}"; fi
-  open_operation
+  [[ ${P[verb]} == doctor ]] || open_operation
   "${P[verb]//-/_}"
 }
 

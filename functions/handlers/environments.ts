@@ -8,6 +8,12 @@ export const StoreEnv = z.object({ TABLE_NAME: Name });
 /** Where plans of deletions are kept. */
 export const PlanStoreEnv = StoreEnv.extend({ RECORDS_BUCKET: Name });
 
+/** What shows the console. ARNs of its two functions, and what the ARNs of all machines of the deployment begin with. */
+export const ViewConsoleEnv = StoreEnv.extend({ VIEW_ENDPOINT: Name, ACT_ENDPOINT: Name, MACHINES: Name });
+
+/** What acts for the console. */
+export const ActConsoleEnv = ViewConsoleEnv.extend({ RECORDS_BUCKET: Name });
+
 /** Namespace of all metrics; the dimension `service` is the prefix of the deployment. */
 export const METRICS = 'OzoneDr';
 
@@ -32,3 +38,6 @@ export type StartOperationEnv = z.infer<typeof StartOperationEnv>;
 
 export const SettleOperationEnv = MeasuringEnv.extend({ OUTPUT_BUCKET: Name });
 export type SettleOperationEnv = z.infer<typeof SettleOperationEnv>;
+
+/** Where the doctor looks for outputs, and where it keeps its reports. */
+export const JudgeDoctorEnv = StoreEnv.extend({ OUTPUT_BUCKET: Name, RECORDS_BUCKET: Name });

@@ -89,6 +89,7 @@ const defaults: Readonly<Record<string, string>> = {
   path64: '',
   token: '',
   limit: '0',
+  buckets: '',
   executionTimeout: '120',
 };
 
@@ -109,6 +110,7 @@ export const documentOf: Readonly<Record<string, BlastRadius>> = {
   compare: 'observe',
   restore: 'restore',
   'remove-scratch': 'restore',
+  doctor: 'observe',
 };
 
 const quote = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;

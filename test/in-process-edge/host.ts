@@ -60,6 +60,8 @@ export interface HostOptions {
   readonly now: () => number;
   /** Called before and after each program that the host starts; what it throws (HostDied) ends the host's work. */
   readonly around?: (moment: 'before' | 'after', program: 'ozone' | 'hadoop') => void;
+  /** What `doctor` says of the host itself where it is not that of a healthy one. */
+  readonly doctor?: Readonly<Record<string, unknown>>;
   /** What `curl` gets from the address of a selection. */
   readonly selectionAt?: (url: string) => string | undefined;
 }
@@ -90,7 +92,7 @@ export class InProcessHost {
     const id = checked.operation ?? '';
     const locked = (checked.verb === 'delete' ? checked.source : checked.replica) ?? '';
     const bucket = this.#bucket(locked);
-    const work = new Work(this.#options, checked, bucket, (probed) => this.#stateOf(probed));
+    const work = new Work({ ...this.#options, document }, checked, bucket, (probed) => this.#stateOf(probed));
     const known = 'verb' in read ? (this.#detached.get(id)?.answer ?? this.#results.get(id)) : undefined;
     if (known && known !== 'started') return print(known);
     const finished = end(() => {
@@ -101,7 +103,7 @@ export class InProcessHost {
           'delivery-died',
           'an earlier delivery of this operation died half way; what it had done by then is not known',
         );
-      this.#results.set(id, 'started');
+      if (read.verb !== 'doctor') this.#results.set(id, 'started');
       work.do(read.verb);
     });
     const record = (finished: Finish): Recorded => ({
@@ -131,7 +133,7 @@ export class InProcessHost {
       };
       bucket.holder = { operation: id, answer, bucket, goOn, end: ended };
       this.#detached.set(id, bucket.holder);
-    } else if ('verb' in read) this.#results.set(id, answer);
+    } else if ('verb' in read && read.verb !== 'doctor') this.#results.set(id, answer);
     return print(answer);
   }
 
@@ -346,7 +348,7 @@ const submission = (text: string): string => {
 /** The work of one operation. */
 class Work {
   jvmStarts = 0;
-  readonly #options: HostOptions;
+  readonly #options: HostOptions & { readonly document: BlastRadius };
   readonly #p: Parameters;
   readonly #bucket: BucketRecord;
   #batch: Batch = { sections: [], failedAt: 0, error: '', code: '' };
@@ -364,7 +366,7 @@ class Work {
   #removals: object | null = null;
 
   constructor(
-    options: HostOptions,
+    options: HostOptions & { readonly document: BlastRadius },
     parameters: Parameters,
     bucket: BucketRecord,
     stateOf: (operation: string) => object,
@@ -407,6 +409,8 @@ class Work {
         return this.#restore();
       case 'remove-scratch':
         return this.#removeScratch();
+      case 'doctor':
+        return this.#doctor();
     }
   }
 
@@ -1396,6 +1400,99 @@ class Work {
     if (!bucket)
       throw new Finish('failed', 'unreadable', 'the bucket could not be read back: the output was not understood');
     throw new Finish('ok', '', '', { created: !isThere, bucket: { ...bucket, acls: null } });
+  }
+
+  // ---------------------------------------------------------------- doctor
+
+  #doctor(): never {
+    const observes = this.#options.document === 'observe';
+    const serviceOf = (side: string | undefined) => side?.split('/')[0] ?? '';
+    const { source, replica, buckets = '' } = this.#p;
+    const asked = buckets.split(',');
+    const left = this.#doctorCluster(serviceOf(source), asked, observes);
+    const right = replica ? this.#doctorCluster(serviceOf(replica), asked, observes) : null;
+    if (observes) this.jvmStarts += left.isAnySeen ? 4 : 3;
+    throw new Finish('ok', '', '', {
+      document: this.#options.document,
+      missing: [],
+      user: 'root',
+      ticket: null,
+      locale: 'C.utf8',
+      config: { path: '/etc/ozone-dr/host.conf', owner: 'root', mode: '644' },
+      state: {
+        folder: { path: '/var/lib/ozone-dr', owner: 'root', mode: '700' },
+        writable: true,
+        freeKB: 50_000_000,
+        freeInodes: 1_000_000,
+      },
+      versions: observes
+        ? { ozone: '2.2.0', hadoop: '3.4.3', java: '17.0.15' }
+        : { ozone: null, hadoop: null, java: null },
+      readsOfs: left.isAnySeen && observes ? true : null,
+      may: null,
+      ...this.#options.doctor,
+      source: left.seen,
+      replica: right?.seen ?? null,
+    });
+  }
+
+  /** `cluster` of the script: each bucket that cannot be read costs one more JVM. */
+  #doctorCluster(service: string, asked: readonly string[], observes: boolean) {
+    const seen: object[] = [];
+    let acls: readonly string[] | null = null;
+    let between = '';
+    let isAnySeen = false;
+    for (let tries = 0; seen.length < asked.length && tries < 6; tries++) {
+      const rest = asked.slice(seen.length);
+      const commands = rest.flatMap((bucket) => [
+        `bucket info o3://${service}/${bucket}`,
+        `snapshot list --all o3://${service}/${bucket}`,
+      ]);
+      const acl = observes ? [`bucket getacl o3://${service}/${asked[0]}`] : [];
+      const { failedAt, sections, code, error } = this.#run(...commands, ...acl);
+      for (const [n, bucket] of rest.entries()) {
+        if (failedAt === 2 * n + 1) {
+          if (STATES[code] === 'unreachable')
+            return {
+              isAnySeen: false,
+              seen: { service, state: 'not-answered', code, message: printable(error, 500) },
+            };
+          seen.push({ bucket, state: 'not-read', code, message: printable(error, 300) });
+          break;
+        }
+        const { layout, link, owner, created } = bucketOf(sections[2 * n]) ?? unreadable('bucket info');
+        const listed = failedAt === 2 * n + 2 ? undefined : snapshotsOf(sections[2 * n + 1]);
+        const active = (listed ?? [])
+          .filter((it) => it.status === 'ACTIVE')
+          .sort((a, b) => b.created - a.created || (a.name < b.name ? 1 : -1));
+        if (between === '' && active.length > 1) between = `${bucket} ${active[0]?.name} ${active.at(-1)?.name}`;
+        const temporary = listed?.filter((it) => /^(temp[0-9a-f]{8}-|odr-tmp-)/.test(it.name)).length ?? null;
+        isAnySeen = true;
+        seen.push({
+          bucket,
+          state: 'read',
+          layout,
+          link,
+          owner,
+          created,
+          snapshots: listed?.length ?? null,
+          temporary,
+        });
+        if (failedAt === 2 * n + 2) break;
+      }
+      if (observes && failedAt === 0) acls = aclsOf(sections[commands.length]);
+    }
+    const diffWaitMs = observes && between !== '' ? this.#diffWait(service, between) : null;
+    return { isAnySeen, seen: { service, state: 'read', buckets: seen, acls, diffWaitMs } };
+  }
+
+  #diffWait(service: string, between: string): number | null {
+    const [bucket, newer, older] = between.split(' ');
+    const { failedAt, sections } = this.#run(
+      `snapshot diff --get-report --json -p 1 o3://${service}/${bucket} ${newer} ${older}`,
+    );
+    const report = z.object({ jobStatus: z.literal('NOT_FOUND'), waitTimeInMs: z.number() });
+    return (failedAt === 0 ? report.safeParse(jsonOf(sections[0])).data?.waitTimeInMs : undefined) ?? null;
   }
 
   // ---------------------------------------------------------------- tidy and delete

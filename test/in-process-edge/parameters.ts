@@ -52,6 +52,7 @@ const PATTERNS: Readonly<Record<string, string>> = {
   path64: '^[A-Za-z0-9+/]{0,700}[A-Za-z0-9+/]{0,668}={0,2}$',
   token: '^[0-9]{0,40}$',
   limit: '^[0-9]{1,4}$',
+  buckets: `^$|^${name}/${name}(,${name}/${name})*$`,
   selection: '^$|^[0-9a-f]{64}$',
   selectionUrl: '^$|^https?://[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]{1,5})?/[A-Za-z0-9/?&=%._~+:@-]+$',
   overwrite: '^(|never|if-different|always)$',
@@ -60,8 +61,10 @@ const PATTERNS: Readonly<Record<string, string>> = {
   targetCreated: created,
 };
 
-/** What the documents protect and restore run is of both. */
-const VERBS: Readonly<Record<Verb, { readonly document: BlastRadius | 'both'; readonly needs: readonly string[] }>> = {
+/** What the documents protect and restore run is of both; what every document runs is of all. */
+const VERBS: Readonly<
+  Record<Verb, { readonly document: BlastRadius | 'both' | 'all'; readonly needs: readonly string[] }>
+> = {
   survey: { document: 'observe', needs: ['source'] },
   diff: { document: 'observe', needs: ['source', 'base', 'target'] },
   verify: { document: 'observe', needs: ['source', 'replica', 'target', 'targetId', 'sealId', 'level'] },
@@ -77,6 +80,7 @@ const VERBS: Readonly<Record<Verb, { readonly document: BlastRadius | 'both'; re
   'remove-scratch': { document: 'restore', needs: ['replica', 'targetCreated'] },
   versions: { document: 'observe', needs: ['source', 'points', 'path64'] },
   changes: { document: 'observe', needs: ['source', 'base', 'target', 'baseSourceId', 'targetId'] },
+  doctor: { document: 'all', needs: ['source', 'buckets'] },
 };
 
 /** What each verb deletes, and how many at once. */
@@ -143,6 +147,7 @@ export const readParameters = (document: BlastRadius, given: Parameters): Read =
   const { verb = '', mode, base, target, replicaCreated, empty } = checked;
   const isOfDocument = (known: Verb): boolean =>
     VERBS[known].document === document ||
+    VERBS[known].document === 'all' ||
     (VERBS[known].document === 'both' && (document === 'protect' || document === 'restore'));
   if (!isVerb(verb) || !isOfDocument(verb))
     return { code: 'verb-not-allowed', message: `the document ${document} does not run the verb ${verb}`, checked };
@@ -187,6 +192,8 @@ export const readParameters = (document: BlastRadius, given: Parameters): Read =
   if (notLookedFor) return bad(notLookedFor);
   if (verb === 'changes' && !(Number(checked.limit) >= 1 && Number(checked.limit) <= 100))
     return bad('limit must be from 1 to 100');
+  if (verb === 'doctor' && (checked.buckets ?? '').split(',').length > 20)
+    return bad('doctor looks at no more than 20 buckets');
   if (base !== '' && base === target) return bad('base and target are the same snapshot');
   return { verb, checked };
 };

@@ -108,6 +108,30 @@ const FUNCTIONS: Readonly<Record<string, Readonly<Record<string, readonly string
   },
   'ozone-dr-open-look': { '*': XRAY, [TABLE]: ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:Query'] },
   'ozone-dr-read-look': { '*': XRAY, [TABLE]: LEDGER },
+  customWidgetOzoneDrAct: {
+    '*': XRAY,
+    // Written are only the forms that it shows: see below.
+    [TABLE]: LEDGER,
+    [`${PLANS}/plans/*`]: ['s3:GetObject'],
+    [PLANS]: ['s3:ListBucket'],
+    [RESTORE]: ['states:StartExecution'],
+    [BACKUP]: ['states:StartExecution'],
+    'states:stateMachine:ozone-dr-decision': ['states:StartExecution'],
+    [RUNS]: ['states:DescribeExecution'],
+    [DECISIONS]: ['states:DescribeExecution'],
+    [RESTORES]: ['states:DescribeExecution', 'states:StopExecution'],
+    [DRILLS]: ['states:DescribeExecution', 'states:StopExecution'],
+  },
+  customWidgetOzoneDrView: {
+    '*': XRAY,
+    [TABLE]: ['dynamodb:GetItem', 'dynamodb:Query'],
+    [`${TABLE}/index/open`]: ['dynamodb:Query'],
+    ...Object.fromEntries(
+      [BACKUP, PRUNE, DRILL, RESTORE, LOOK, 'states:stateMachine:ozone-dr-decision', `${BACKUP}-fleet`].map(
+        (machine) => [machine, ['states:ListExecutions']],
+      ),
+    ),
+  },
   'ozone-dr-settle-operation': {
     '*': ['ssm:GetCommandInvocation', 'ssm:ListCommandInvocations', ...XRAY],
     [TABLE]: ['dynamodb:GetItem', 'dynamodb:UpdateItem'],
@@ -387,6 +411,16 @@ describe('policies of the whole template', () => {
       'arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:ozone-dr-look:*',
       'arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:ozone-dr-prune:*',
       'arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:ozone-dr-restore:*',
+    ]);
+  });
+
+  it('let the function that acts for the dashboard write forms, and nothing else of the table', () => {
+    const forms = statements.filter(({ Sid }) => Sid === 'Forms');
+    expect(forms).toEqual([
+      expect.objectContaining({
+        Action: ['dynamodb:PutItem', 'dynamodb:UpdateItem'],
+        Condition: { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': ['NONCE#*'] } },
+      }),
     ]);
   });
 

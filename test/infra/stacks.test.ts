@@ -124,6 +124,7 @@ describe('functions', () => {
     const versions = (template: typeof control) => new Set(ofType(template, 'AWS::Lambda::Version').map(([id]) => id));
     const changed = [...versions(other)].filter((id) => !versions(control).has(id));
     expect(changed.map((id) => id.replace(/Function.*/, '')).sort()).toEqual([
+      'ActConsole',
       'AnnounceAlarm',
       'AssessObjectives',
       'DecidePrune',
@@ -133,6 +134,7 @@ describe('functions', () => {
       'OpenRun',
       'RecordDecision',
       'SummarizeFleet',
+      'ViewConsole',
     ]);
   });
 });

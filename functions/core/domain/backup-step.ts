@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { ERROR_NAMES } from '../errors.ts';
-import { BucketRef, HostId, OperationId, SnapshotId, SnapshotName } from './names.ts';
+import { BucketRef, HostId, OperationId, OzoneService, SnapshotId, SnapshotName } from './names.ts';
+import { BlastRadius } from './operation.ts';
 import { VerificationLevel } from './policy.ts';
 import { Drilled, Overwrite, RelativePath, Restored, RestorePlanned, RestoreVerification } from './restore.ts';
 import { PlanHash, Side } from './retention.ts';
@@ -253,6 +254,18 @@ export const BackupStep = z.discriminatedUnion('kind', [
     /** The page, as the cluster names it; null: the first, which either side may give. */
     token: z.string().nullable(),
     limit: z.number().int().min(1).max(100),
+    ...operation,
+  }),
+  /** Asks a host how it is for the verbs of one document. Of the doctor, which has no planner of runs. */
+  z.object({
+    kind: z.literal('check-host'),
+    execution: z.string(),
+    radius: BlastRadius,
+    /** Whose deletions the document does there. */
+    side: Side,
+    source: OzoneService,
+    replica: OzoneService.nullable(),
+    buckets: z.array(BucketRef).min(1).max(20),
     ...operation,
   }),
   z.object({ kind: z.literal('wait'), seconds: DurationSeconds, reason }),

@@ -209,6 +209,68 @@ export const ChangesData = z.object({
 });
 export type ChangesData = z.infer<typeof ChangesData>;
 
+const Short = z.string().max(300);
+
+/** What the identity of a document finds on one cluster. */
+const DoctorCluster = z.discriminatedUnion('state', [
+  z.object({
+    service: Short,
+    state: z.literal('read'),
+    buckets: z
+      .array(
+        z.discriminatedUnion('state', [
+          z.object({
+            bucket: Short,
+            state: z.literal('read'),
+            layout: z.enum(['FILE_SYSTEM_OPTIMIZED', 'LEGACY', 'OBJECT_STORE']),
+            link: z.boolean(),
+            owner: z.string(),
+            created: z.string(),
+            /** Deleted ones too; null when they cannot be listed: no snapshots on this cluster, or not for this identity. */
+            snapshots: Count.nullable(),
+            /** Of those, what copies leave behind when they are killed. */
+            temporary: Count.nullable(),
+          }),
+          z.object({ bucket: Short, state: z.literal('not-read'), code: Short, message: Short }),
+        ]),
+      )
+      .max(20),
+    /** Of the first bucket; null when not asked for or not readable. */
+    acls: z.array(z.string().max(300)).max(100).nullable(),
+    /** What its manager lets a client wait for a difference that is not ready; null without two snapshots to ask with. */
+    diffWaitMs: Count.nullable(),
+  }),
+  z.object({ service: Short, state: z.literal('not-answered'), code: Short, message: z.string().max(1000) }),
+]);
+export type DoctorCluster = z.infer<typeof DoctorCluster>;
+
+const OwnedPath = z.object({ path: z.string(), owner: z.string(), mode: z.string().regex(/^[0-7]{1,5}$/) });
+
+/** How a host is for the verbs of one document. Null: not asked, or there is no telling. */
+export const DoctorData = z.object({
+  document: z.enum(['observe', 'protect', 'destroy', 'restore']),
+  /** Programs that are not on PATH. */
+  missing: z.array(Short),
+  user: z.string(),
+  ticket: z.object({ principal: z.string(), expires: EpochMs.nullable() }).nullable(),
+  locale: z.string().nullable(),
+  config: OwnedPath.nullable(),
+  state: z.object({
+    folder: OwnedPath.nullable(),
+    writable: z.boolean(),
+    freeKB: Count.nullable(),
+    freeInodes: Count.nullable(),
+  }),
+  versions: z.object({ ozone: Short.nullable(), hadoop: Short.nullable(), java: Short.nullable() }),
+  /** Whether Hadoop knows Ozone's file system. */
+  readsOfs: z.boolean().nullable(),
+  /** What the role of the host may do of what no host needs. */
+  may: z.array(Short).nullable(),
+  source: DoctorCluster,
+  replica: DoctorCluster.nullable(),
+});
+export type DoctorData = z.infer<typeof DoctorData>;
+
 /** Of `tidy` and of `delete`. */
 export const RemovedData = z.object({
   removed: z.array(z.object({ name: SeenName, id: SnapshotId })),
@@ -259,6 +321,7 @@ export const EdgeReply = z.discriminatedUnion('verb', [
   reply('remove-scratch', RemoveScratchData),
   reply('versions', VersionsData),
   reply('changes', ChangesData),
+  reply('doctor', DoctorData),
 ]);
 export type EdgeReply = z.infer<typeof EdgeReply>;
 export type EdgeVerb = EdgeReply['verb'];

@@ -305,7 +305,7 @@ export const RunStatus = z.enum(['open', 'succeeded', 'failed']);
 /** One execution of the backup workflow for one bucket and slot. */
 export const BackupRun = z.object({
   schema: z.literal(1),
-  workflow: z.enum(['backup', 'prune', 'restore', 'drill', 'look']).default('backup'),
+  workflow: z.enum(['backup', 'prune', 'restore', 'drill', 'look', 'doctor']).default('backup'),
   /** Of a restore or a drill. */
   restore: RestoreTask.nullable().default(null),
   runId: RunId,

@@ -19,8 +19,8 @@ export const ClusterName = z
   .string()
   .regex(/^[a-z][a-z0-9-]{0,30}[a-z0-9]$/, 'write 2 to 32 of a-z, 0-9 and -, a letter first')
   .refine(
-    (name) => !['local', 'restore', 'drill', 'look'].includes(name),
-    'local, restore, drill and look are reserved',
+    (name) => !['local', 'restore', 'drill', 'look', 'doctor'].includes(name),
+    'local, restore, drill, look and doctor are reserved',
   )
   .brand<'ClusterName'>();
 export type ClusterName = z.infer<typeof ClusterName>;
@@ -82,10 +82,14 @@ export const drillPair = (source: ClusterName, bucket: BucketRef): PairId => Pai
 /** What the looks into a bucket are kept under; nobody holds it. */
 export const lookPair = (source: ClusterName, bucket: BucketRef): PairId => PairId.parse(`${source}/${bucket}#look`);
 
-/** Whether it is the pair of a bucket and its replica, which has points and a record: others are for a lease alone. */
-export const isLineage = (pair: PairId): boolean => !/#(restore|drill|look)$/.test(pair);
+/** What the runs of the doctor are kept under: those of its first policy's first bucket; nobody holds it. */
+export const doctorPair = (source: ClusterName, bucket: BucketRef): PairId =>
+  PairId.parse(`${source}/${bucket}#doctor`);
 
-export const WORKFLOWS = ['backup', 'prune', 'decision', 'restore', 'drill', 'look'] as const;
+/** Whether it is the pair of a bucket and its replica, which has points and a record: others are for a lease alone. */
+export const isLineage = (pair: PairId): boolean => !/#(restore|drill|look|doctor)$/.test(pair);
+
+export const WORKFLOWS = ['backup', 'prune', 'decision', 'restore', 'drill', 'look', 'doctor'] as const;
 export type WorkflowName = (typeof WORKFLOWS)[number];
 
 /**
@@ -96,7 +100,7 @@ export const RunId = z
   .string()
   .regex(
     new RegExp(
-      `^[a-z][a-z0-9-]*/${RESOURCE}/${RESOURCE}#[a-z][a-z0-9-]*#((prune|decision|restore|drill|look)\\.)?[a-z][a-z0-9-]*#[0-9]{8}t[0-9]{6}z$`,
+      `^[a-z][a-z0-9-]*/${RESOURCE}/${RESOURCE}#[a-z][a-z0-9-]*#((prune|decision|restore|drill|look|doctor)\\.)?[a-z][a-z0-9-]*#[0-9]{8}t[0-9]{6}z$`,
     ),
   )
   .brand<'RunId'>();

@@ -30,6 +30,7 @@ export const EdgeParameters = z.strictObject({
     'remove-scratch',
     'versions',
     'changes',
+    'doctor',
   ]),
   source: z.string(),
   replica: z.string(),
@@ -84,6 +85,8 @@ export const EdgeParameters = z.strictObject({
   /** The page of `changes`, and how many entries it has at most; an empty token: the first. */
   token: z.string().default(''),
   limit: z.string().default('0'),
+  /** What `doctor` looks at on both sides: `volume/bucket`, with commas between. */
+  buckets: z.string().default(''),
   /** Seconds that the script keeps to, and the longer time after which the agent ends it. */
   executionTimeout: z.string(),
   commandTimeout: z.string(),

@@ -48,7 +48,7 @@ export const eventTypeOf = (happening: Happening): EventType | null => {
     case 'verified':
       return happening.equal ? 'Recovery Point Verified' : 'Recovery Point Differs';
     case 'run-ended': {
-      if (happening.workflow === 'look') return null;
+      if (happening.workflow === 'look' || happening.workflow === 'doctor') return null;
       if (happening.status === 'succeeded' && happening.summary.startsWith(ONLY_PLANNED)) return 'Restore Planned';
       return `${WORKFLOWS[happening.workflow]} ${happening.status === 'succeeded' ? 'Succeeded' : 'Failed'}`;
     }

@@ -4,13 +4,15 @@ import { ERROR_NAMES, type ErrorName } from '../errors.ts';
 import { failuresOf, isFailure, type RunHistory } from './history.ts';
 import { backoff, conflict, fail, wait } from './steps.ts';
 
-const SEE_HOST = 'See the message; the edge host guide says what a host needs. Then redrive this run.';
+const SEE_HOST =
+  'See the message; the edge host guide says what a host needs. Then start the same input with the same slot again.';
 
 /** Answers after which trying again changes nothing. */
 const FINAL_CODES: Readonly<Record<string, { readonly error: ErrorName; readonly remedy: string }>> = {
   'permission-denied': {
     error: 'AccessDenied',
-    remedy: 'Grant the user of the edge host what the message names, then redrive this run.',
+    remedy:
+      'Grant the user of the edge host what the message names, then start the same input with the same slot again.',
   },
   'bad-parameter': { error: 'EdgeRefused', remedy: SEE_HOST },
   environment: { error: 'EdgeRefused', remedy: SEE_HOST },
@@ -46,10 +48,16 @@ const EXHAUSTED: Readonly<Record<OperationStep['kind'], ErrorName>> = {
   'remove-scratch': 'ScratchNotRemoved',
   'look-versions': 'EdgeFailed',
   'look-changes': 'DiffFailed',
+  'check-host': 'EdgeFailed',
 };
 
-const NEXT_RUN =
-  'The next run goes on from what it finds. If this repeats, look at the log of the operation on its host.';
+const LOG = 'If this repeats, look at the log of the operation on its host.';
+
+/** Nobody starts the next run of a restore but a person. */
+const goOn = ({ run }: RunHistory): string =>
+  run.restore?.purpose === 'restore'
+    ? `Start the same input with the same slot again: it goes on from what it finds. ${LOG}`
+    : `The next run goes on from what it finds. ${LOG}`;
 
 const asErrorName = (text: string, otherwise: ErrorName): ErrorName =>
   ERROR_NAMES.find((name) => name === text) ?? otherwise;
@@ -95,7 +103,8 @@ export const afterFailure = (history: RunHistory, last: RunStep | undefined): Ba
     const why = `${decision.kind} got no answer: ${observed.error} ${observed.cause}`.slice(0, 900);
     if (observed.error === 'EdgeReplyInvalid' || observed.error === 'EdgeRefused')
       return fail(observed.error, why, SEE_HOST);
-    if (isLastTry) return fail(asErrorName(observed.error, EXHAUSTED[decision.kind]), `${why} (${tried})`, NEXT_RUN);
+    if (isLastTry)
+      return fail(asErrorName(observed.error, EXHAUSTED[decision.kind]), `${why} (${tried})`, goOn(history));
     return wait(backoff(tries), why);
   }
   if (observed.kind !== 'not-done') return undefined;
@@ -106,7 +115,7 @@ export const afterFailure = (history: RunHistory, last: RunStep | undefined): Ba
     return fail(
       observed.outcome === 'unreachable' ? 'EdgeUnreachable' : EXHAUSTED[decision.kind],
       `${why} (${tried})`,
-      NEXT_RUN,
+      goOn(history),
     );
   const mayPass =
     observed.outcome === 'unreachable' || observed.code === 'bucket-busy' || observed.code === 'not-flushed';

@@ -27,7 +27,7 @@ export const nearestPoint = (points: readonly RecoveryPoint[], asOf: EpochMs): R
   newestOf(points.filter((point) => point.source.created <= asOf && isRestorable(point)));
 
 /** Of verified points; of a bucket without a replica, where nothing is ever verified, of what was taken. */
-const drillable = (points: readonly RecoveryPoint[], { on }: Pick<Drills, 'on'>): readonly RecoveryPoint[] => {
+export const drillable = (points: readonly RecoveryPoint[], { on }: Pick<Drills, 'on'>): readonly RecoveryPoint[] => {
   const isLocal = on === 'source' && points.every(({ replica }) => replica === null);
   return points.filter((point) => (isLocal || isVerified(point.state)) && isRestorable(point));
 };
@@ -57,18 +57,21 @@ const inTurn = (points: readonly RecoveryPoint[], slot: EpochMs): RecoveryPoint 
 };
 
 /**
- * The point that a slot drills: the newest verified one, of those whose copy is on the replica if there are any, for that
- * copy is what a lost source is restored from; or one of all in turn. The same slot picks the same until a drill passes.
+ * The point that a slot drills: the newest verified one, or one of all verified ones in turn; of those whose copy is on the
+ * replica if there are any, for that copy is what a lost source is restored from. The same slot picks the same until a drill
+ * passes.
  */
 export const pickForDrill = (
   points: readonly RecoveryPoint[],
   drills: Drills,
   slot: EpochMs,
 ): RecoveryPoint | undefined => {
-  const candidates = drillable(points, drills);
+  const all = drillable(points, drills);
+  const copied = all.filter((point) => isReadable(point, 'replica'));
+  const candidates = copied.length > 0 ? copied : all;
   switch (drills.pick) {
     case 'newest':
-      return newestOf(candidates.filter((point) => isReadable(point, 'replica'))) ?? newestOf(candidates);
+      return newestOf(candidates);
     case 'random':
       return inTurn(candidates, slot);
   }

@@ -19,7 +19,7 @@ const lookAgain = (history: RunHistory, error: ErrorName, why: string): BackupSt
     return fail(
       error,
       `${why} (${tries} surveys)`,
-      'The next run tries again. Bring the cluster back, then redrive this run.',
+      'The next run tries again. To have this slot after all, bring the cluster back and start the same input with the slot again.',
     );
   const last = currentSteps(history).at(-1);
   return last?.decision.kind === 'wait'

@@ -1,4 +1,5 @@
 import type { BackupStep, ConflictKind, OperationStep } from '../domain/backup-step.ts';
+import type { HostId } from '../domain/names.ts';
 import { DELIVERY } from '../domain/operation.ts';
 import type { Side } from '../domain/retention.ts';
 import { type DurationSeconds, seconds } from '../domain/units.ts';
@@ -41,6 +42,9 @@ type Plain<K extends OperationStep['kind']> = K extends OperationStep['kind']
 const sideOf = (step: Plain<OperationStep['kind']>): Side =>
   step.kind === 'delete' || step.kind === 'look-versions' || step.kind === 'look-changes' ? step.side : 'replica';
 
+/** Where and for how long, of a command of seconds on a host that is named. */
+export const shortCommand = (host: HostId) => ({ host, ...time(SHORT_COMMAND) });
+
 /** Adds where a step runs and for how long. */
 export const operation = (history: RunHistory, step: Plain<OperationStep['kind']>): BackupStep => {
   const host = chooseHost(history, step.kind, sideOf(step));
@@ -62,6 +66,7 @@ export const operation = (history: RunHistory, step: Plain<OperationStep['kind']
     case 'remove-scratch':
     case 'look-versions':
     case 'look-changes':
+    case 'check-host':
       return { ...step, host, ...time(SHORT_COMMAND) };
     case 'restore':
       return { ...step, host, ...time(seconds(step.copySeconds + AROUND_COPY)) };

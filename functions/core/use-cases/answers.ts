@@ -86,8 +86,9 @@ const observationOf = (reply: EdgeReply, bounded: (side: SeenSide) => SeenSide):
       return { kind: 'comparison', data: reply.data };
     case 'remove-scratch':
       return { kind: 'scratch', removed: reply.data.removed };
-    // What a look found may be long, and stays with its operation.
+    // What a look or a doctor found may be long, and stays with its operation.
     case 'versions':
+    case 'doctor':
       return { kind: 'looked' };
     case 'changes':
       return { kind: 'diff', status: reply.data.status, reason: reply.data.reason.slice(0, 1500) };

@@ -23,7 +23,7 @@ import {
 } from '../planner/clocks.ts';
 import { lastDrillOf } from '../planner/drill-rota.ts';
 import { unreachableCluster } from '../planner/failure-kind.ts';
-import type { Assessments, Clock, HostWatch, Ledger, Metrics, OperationStore, PairReader } from '../ports.ts';
+import type { Assessments, Clock, HostDirectory, Ledger, Metrics, OperationStore, PairReader } from '../ports.ts';
 import { inParallel } from './in-parallel.ts';
 import { lineageOf, publishBudget } from './snapshot-budget.ts';
 
@@ -33,7 +33,7 @@ export interface AssessDependencies {
   readonly ledger: Pick<Ledger, 'loadPolicyState' | 'recentPoints'>;
   readonly assessments: Assessments;
   readonly operations: Pick<OperationStore, 'open'>;
-  readonly hosts: HostWatch;
+  readonly hosts: HostDirectory;
   readonly metrics: Metrics;
   readonly clock: Clock;
   readonly report: (problem: string, error: unknown) => void;
@@ -272,8 +272,8 @@ const assessFleet = async (
   );
   const unreachable = unreachableNow(deps.policies, states);
   const asking = await deps.hosts
-    .online([...clustersOf.keys()])
-    .then((online) => ({ online }))
+    .describe([...clustersOf.keys()])
+    .then((seen) => ({ online: new Set(seen.flatMap(({ host, ping }) => (ping === 'Online' ? [host] : []))) }))
     .catch((error: unknown) => ({ error }));
   const online = 'online' in asking ? asking.online : null;
   const hosts = [...clustersOf].map(([host, clusters]) => ({

@@ -18,8 +18,9 @@ import { confirmationOf, DrillRequest, RestorePlan, RestoreRequest, type Restore
 import type { Pin } from '../domain/retention.ts';
 import { type EpochMs, later, seconds } from '../domain/units.ts';
 import { DrError } from '../errors.ts';
+import { bucketsInForce } from '../planner/in-force.ts';
 import { nearestNames } from '../planner/nearest-names.ts';
-import { isReadable, nearestPoint, pickForDrill } from '../planner/pick-point.ts';
+import { drillable, isReadable, nearestPoint, pickForDrill } from '../planner/pick-point.ts';
 import { restoreRate } from '../planner/restore-rate.ts';
 import { describeScope, selectionOf } from '../planner/selection.ts';
 import type { Clock, Ledger, PlanStore, Selections, Workflow } from '../ports.ts';
@@ -256,7 +257,7 @@ const wantedRestore = async (
   const plan = request.plan && readPlan(RestorePlan, request.plan, await deps.plans.load(request.plan));
   // The side bucket of a plan has the time of the planning in its name: whoever confirms the plan means that one.
   const slot = request.slot ?? (plan?.target.kind === 'side' ? plan.slot : null) ?? startedAt;
-  const target = targetOf(deps.policies, policy, request, slot);
+  const target = await targetOf(deps, policy, request, slot, now);
   const pair = targetPair(target.cluster.name, target.bucket);
   const selection = selectionOf(scope);
   const task: RestoreTask = {
@@ -301,7 +302,13 @@ const wantedDrill = async (
   const pair = drillPair(policy.source.name, bucket);
   const [points, { lastDrill }] = await Promise.all([deps.ledger.livingPoints(lineage), deps.ledger.loadPair(pair)]);
   const slot = request.slot ?? startedAt;
-  const point = request.point ? points.find(({ name }) => name === request.point) : pickForDrill(points, drills, slot);
+  const drilled = drillable(points, drills);
+  if (points.some(({ name }) => name === request.point) && !drilled.some(({ name }) => name === request.point))
+    throw new DrError(
+      'PointGone',
+      `${request.point} of ${bucket} was not verified, or is being deleted: a drill of it would prove nothing; ${thereAre(drilled.map(({ name }) => name).slice(0, 3))}`,
+    );
+  const point = request.point ? drilled.find(({ name }) => name === request.point) : pickForDrill(points, drills, slot);
   if (!point) throw noPoint(bucket, points, request);
   const id = runId(pair, policy.name, slot, 'drill');
   const cluster = drills.on === 'replica' && policy.replica ? policy.replica : policy.source;
@@ -334,6 +341,9 @@ const wantedDrill = async (
     },
   };
 };
+
+const thereAre = (names: readonly SnapshotName[]): string =>
+  names.length > 0 ? `there are ${names.join(', ')}` : 'there is none that can be';
 
 const noPoint = (
   bucket: BucketRef,
@@ -395,10 +405,11 @@ const sideBucket = (bucket: BucketRef, slot: EpochMs): BucketRef => {
   return BucketRef.parse(`${volume}/${short}-restore-${compactTime(slot)}`);
 };
 
-const targetOf = (
+/** Where a request restores to, whether it may or not. @throws EventInvalid */
+export const placeOf = (
   policies: readonly Policy[],
   policy: Policy,
-  { bucket, target }: RestoreRequest,
+  { bucket, target }: Pick<RestoreRequest, 'bucket' | 'target'>,
   slot: EpochMs,
 ): RestoreTask['target'] => {
   if (target === 'side') return { kind: 'side', cluster: policy.source, bucket: sideBucket(bucket, slot) };
@@ -406,16 +417,32 @@ const targetOf = (
     target === 'in-place'
       ? { cluster: policy.source, bucket }
       : { cluster: clusterNamed(policies, target.cluster), bucket: target.bucket };
-  const isIn = (cluster: Cluster | null, buckets: readonly BucketRef[]) =>
-    cluster?.name === named.cluster.name && buckets.includes(named.bucket);
-  const owner = policies.find(({ replica, buckets }) => isIn(replica, buckets));
-  if (owner)
-    throw new DrError(
-      'TargetNotOurs',
-      `${named.bucket} on ${named.cluster.name} is the replica of policy ${owner.name}: a restore into it would end its lineage. Restore to a side bucket, or to a bucket of another name`,
-    );
   const isInPlace = named.cluster.name === policy.source.name && named.bucket === bucket;
   return { kind: isInPlace ? 'in-place' : 'other', ...named };
+};
+
+/** Where a request may restore to. @throws EventInvalid, TargetNotOurs */
+const targetOf = async (
+  { policies, ledger }: Pick<OpenRestoreDependencies, 'policies' | 'ledger'>,
+  policy: Policy,
+  request: RestoreRequest,
+  slot: EpochMs,
+  now: EpochMs,
+): Promise<RestoreTask['target']> => {
+  const place = placeOf(policies, policy, request, slot);
+  if (place.kind === 'side') return place;
+  for (const owner of policies.filter(({ replica }) => replica?.name === place.cluster.name)) {
+    // Of a bucket that was taken out of its policy lately the replica is still looked after.
+    const isReplica =
+      owner.buckets.includes(place.bucket) ||
+      bucketsInForce(owner, await ledger.loadPolicyState(owner.name), now).includes(place.bucket);
+    if (isReplica)
+      throw new DrError(
+        'TargetNotOurs',
+        `${place.bucket} on ${place.cluster.name} is the replica of policy ${owner.name}: a restore into it would end its lineage. Restore to a side bucket, or to a bucket of another name`,
+      );
+  }
+  return place;
 };
 
 // ---------------------------------------------------------------- the confirmation

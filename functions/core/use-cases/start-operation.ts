@@ -52,10 +52,14 @@ const VERBS = {
   'remove-scratch': { verb: 'remove-scratch', blastRadius: 'restore' },
   'look-versions': { verb: 'versions', blastRadius: 'observe' },
   'look-changes': { verb: 'changes', blastRadius: 'observe' },
+  'check-host': { verb: 'doctor', blastRadius: 'any' },
 } as const satisfies Record<
   OperationStep['kind'],
-  { readonly verb: EdgeParameters['verb']; readonly blastRadius: BlastRadius }
+  { readonly verb: EdgeParameters['verb']; readonly blastRadius: BlastRadius | 'any' }
 >;
+
+const radiusOf = (step: OperationStep): BlastRadius | 'any' =>
+  step.kind === 'check-host' ? step.radius : VERBS[step.kind].blastRadius;
 
 const path = (cluster: Cluster | null, run: BackupRun): string => (cluster ? `${cluster.service}/${run.bucket}` : '');
 
@@ -255,6 +259,15 @@ export const edgeParameters = (
     case 'look-versions':
     case 'look-changes':
       return lookParameters(step, run, common);
+    case 'check-host': {
+      const [first = ''] = step.buckets;
+      return {
+        ...common,
+        source: `${step.source}/${first}`,
+        replica: step.replica === null ? '' : `${step.replica}/${first}`,
+        buckets: step.buckets.join(','),
+      };
+    }
   }
 };
 
@@ -360,7 +373,7 @@ const create = async (
   if (!known || !step || !isOperation(step))
     throw new DrError('EventInvalid', `step ${operationStep} of ${runId} is no operation`);
   const { document } = deps;
-  if (VERBS[step.kind].blastRadius !== document.blastRadius)
+  if (radiusOf(step) !== document.blastRadius)
     throw new DrError('EventInvalid', `${step.kind} is not for the ${document.blastRadius} document`);
   const now = deps.clock.now();
   // What a redriven run decided before others had the bucket is nothing to delete by, nor to make one by that they have removed.

@@ -31,6 +31,8 @@ const summaryOf = ({ verb, outcome, code, data }: Answer): string => {
     }
     case 'remove-scratch':
       return `${words} | ${data.removed}`;
+    case 'doctor':
+      return `${words} | ${[data.source, data.replica].map((it) => it?.buckets?.map((each: { readonly state: string; readonly snapshots?: number | null }) => `${each.state} ${each.snapshots ?? ''}`.trim()).join() ?? it?.state ?? 'none').join(' | ')}`;
     case 'tidy':
     case 'delete':
       return `${words} | removed ${data.removed.length} kept ${data.kept.length}`;

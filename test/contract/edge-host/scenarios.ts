@@ -1866,7 +1866,42 @@ const restoring: readonly Scenario[] = [
   }),
 ];
 
+const SEVERAL = { buckets: 'vol/bkt,vol/none,vol/two' };
+
+const doctors: readonly Scenario[] = [
+  scenario('a doctor of each document', 'doctor ok | read 0 | read 0', async (s) => {
+    s.bucket('prod');
+    s.bucket('dr', 'LEGACY');
+    for (const document of ['observe', 'protect', 'destroy', 'restore'] as const)
+      await s.run('doctor', { buckets: 'vol/bkt' }, document);
+  }),
+  scenario('a doctor of a bucket between others that is not there', 'doctor ok | read 2,not-read,read 1', async (s) => {
+    s.bucket('prod');
+    s.ozone('sh', 'bucket', 'create', '-l', 'OBJECT_STORE', 'o3://prod/vol/two');
+    s.snapshot(SOURCE, 's-1');
+    s.later(5000);
+    s.snapshot(SOURCE, 's-2');
+    s.snapshot('o3://prod/vol/two', 'odr-tmp-left');
+    await s.run('doctor', { ...SEVERAL, replica: '' });
+  }),
+  scenario('a doctor while one cluster is away', 'doctor ok | read 0 | not-answered', async (s) => {
+    s.bucket('prod');
+    s.fault({ kind: 'unreachable', service: 'dr' });
+    await s.run('doctor', { buckets: 'vol/bkt' });
+  }),
+  scenario('a doctor while the other is away', 'doctor ok | not-answered | read 0', async (s) => {
+    s.bucket('dr');
+    s.fault({ kind: 'unreachable', service: 'prod' });
+    await s.run('doctor', { buckets: 'vol/bkt' });
+  }),
+  scenario('a doctor of too much', 'doctor refused bad-parameter', (s) =>
+    s.run('doctor', { buckets: Array.from({ length: 21 }, (_, n) => `vol/b-${n}`).join(',') }),
+  ),
+  scenario('a doctor of nothing', 'doctor refused bad-parameter', (s) => s.run('doctor')),
+];
+
 export const scenarios: readonly Scenario[] = [
+  ...doctors,
   ...surveys,
   ...envelopes,
   ...snapshots,

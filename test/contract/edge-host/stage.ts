@@ -137,6 +137,11 @@ const normalizer = () => {
       // The usage text on stdout and the log on stderr: only processes know in what order they met in one file.
       if (answer.data.copy.exit === 255) answer.data.log = '';
     }
+    // What a doctor says of the host itself is of that host alone.
+    if (answer.verb === 'doctor' && answer.data) {
+      const { document, source, replica, readsOfs } = answer.data;
+      answer.data = { document, source, replica, readsOfs };
+    }
     if (ABOUT_FILES.has(answer.code)) answer.message = '';
     if (answer.verb === 'probe' && answer.data?.reply) answer.data.reply = normal(null, answer.data.reply);
     return answer;

@@ -4,7 +4,8 @@ import { ClusterName, drillPair, pairId, targetPair } from '../../../functions/c
 import { PolicyFile, resolvePolicies } from '../../../functions/core/domain/policy.ts';
 import { confirmationOf, RestorePlan, type RestoreTask } from '../../../functions/core/domain/restore.ts';
 import type { PlanHash, Removal } from '../../../functions/core/domain/retention.ts';
-import { later, seconds } from '../../../functions/core/domain/units.ts';
+import { epochMs, later, seconds } from '../../../functions/core/domain/units.ts';
+import { withVersion } from '../../../functions/core/planner/in-force.ts';
 import type { Ledger } from '../../../functions/core/ports.ts';
 import { recordFailure, recordOutcome } from '../../../functions/core/use-cases/close-run.ts';
 import type { Opened } from '../../../functions/core/use-cases/open-run.ts';
@@ -194,6 +195,23 @@ describe('the target of a restore', () => {
         message: expect.stringContaining('Restore to a side bucket'),
       });
     expect(await stage.pins()).toEqual([]);
+  });
+
+  it('is no replica that is still looked after, though its bucket was taken out of the policy', async () => {
+    const before = restorePolicy();
+    const after = restorePolicy({ buckets: ['sales/other' as never] });
+    const stage = await restoreStage(undefined, [after]);
+    const state = await stage.ledger.loadPolicyState(before.name);
+    const noted = withVersion(state, before, epochMs(noon - 7_200_000)) ?? state;
+    await stage.ledger.putPolicyState(withVersion(noted, after, epochMs(noon - 3_600_000)) ?? noted);
+    const target = { cluster: 'dr', bucket: 'sales/orders' };
+    // Whoever asks: the bucket itself, or another one of the policy.
+    await expect(stage.restore({ point: nameOf('a'), target })).rejects.toMatchObject({ name: 'TargetNotOurs' });
+    const others = pairId(after.source.name, 'sales/other' as never, after.replica?.name ?? null);
+    for (const point of await stage.ledger.livingPoints(lineage)) await stage.ledger.putPoint(others, point);
+    await expect(stage.restore({ bucket: 'sales/other', point: nameOf('a'), target })).rejects.toMatchObject({
+      name: 'TargetNotOurs',
+    });
   });
 
   it('is on a cluster of the policies', async () => {
@@ -794,6 +812,15 @@ describe('a drill', () => {
   it('may be of a point that is named', async () => {
     const stage = await restoreStage();
     expect((await runOf(stage, await stage.drill({ point: nameOf('a') }))).restore.point.name).toBe(nameOf('a'));
+  });
+
+  it('is not of a named point that was never verified: restoring what nobody replicated proves nothing', async () => {
+    const stage = await restoreStage({ source: 'a* t1', replica: 'a* t1', run: 't1:differs' });
+    await expect(stage.drill({ point: nameOf('t1') })).rejects.toMatchObject({
+      name: 'PointGone',
+      message: expect.stringMatching(/not verified.*there are odr-nightly/),
+    });
+    expect(await stage.pins()).toEqual([]);
   });
 
   it('is on the source where the policy says so', async () => {

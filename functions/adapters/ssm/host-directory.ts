@@ -1,16 +1,16 @@
 import { DescribeInstanceInformationCommand, type SSMClient } from '@aws-sdk/client-ssm';
+import type { HostSeen } from '../../core/domain/doctor.ts';
 import { HostId } from '../../core/domain/names.ts';
-import type { HostWatch } from '../../core/ports.ts';
+import type { HostDirectory } from '../../core/ports.ts';
 
-/** Values of one filter (API reference, InstanceInformationStringFilter). */
+/** Values of one filter, and nodes in one page (API reference, DescribeInstanceInformation). */
 const ASKED = 100;
-/** Nodes in one page. */
 const PAGE = 50;
 
-/** Hosts whose agent has lately reported to Systems Manager: `PingStatus` Online. */
-export const hostWatch = (ssm: SSMClient): HostWatch => ({
-  online: async (hosts) => {
-    const online = new Set<HostId>();
+/** What Systems Manager says of the hosts: whether they answer, and how old their agents are. */
+export const hostDirectory = (ssm: SSMClient): HostDirectory => ({
+  describe: async (hosts) => {
+    const seen: HostSeen[] = [];
     for (let from = 0; from < hosts.length; from += ASKED) {
       let next: string | undefined;
       do {
@@ -21,13 +21,14 @@ export const hostWatch = (ssm: SSMClient): HostWatch => ({
             ...(next ? { NextToken: next } : {}),
           }),
         );
-        for (const { InstanceId, PingStatus } of page.InstanceInformationList ?? []) {
+        for (const { InstanceId, PingStatus, AgentVersion } of page.InstanceInformationList ?? []) {
           const host = HostId.safeParse(InstanceId);
-          if (host.success && PingStatus === 'Online') online.add(host.data);
+          if (host.success)
+            seen.push({ host: host.data, ping: PingStatus ?? 'unknown', agentVersion: AgentVersion ?? '' });
         }
         next = page.NextToken;
       } while (next);
     }
-    return online;
+    return seen;
   },
 });
