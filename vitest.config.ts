@@ -4,7 +4,7 @@ import { defineConfig } from 'vitest/config';
 // On Node 20 every process that loads the AWS SDK prints a note about Node 22: once per test file is enough to hide failures.
 process.env.NODE_NO_WARNINGS = '1';
 
-/** One project per kind of test. `npm test` runs all but those on real clusters, which need a JDK and Maven, and `aws-cli`, which installs the AWS CLI. */
+/** One project per kind of test. `npm test` runs all but those on real clusters, which need a JDK and Maven, `aws-cli`, which installs the AWS CLI, and `alarms-week`, which plays weeks. */
 const kind = (name: string, include: readonly string[], testTimeout = 30_000) => ({
   test: { name, include: [...include], testTimeout, hookTimeout: testTimeout },
 });
