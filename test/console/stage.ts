@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { leaveOutIdleSweeps } from '../demo/play.ts';
-import { type Deployment, deploy, REPLICA_HOST, SOURCE_HOST } from '../fixtures/deployment.ts';
+import { type Clusters, type Deployment, deploy, REPLICA_HOST, SOURCE_HOST } from '../fixtures/deployment.ts';
 import type { LocalCloud } from '../local-cloud/index.ts';
 import type { Change } from '../ozone-cluster/ozone-clusters.ts';
 import { createSimulator } from '../ozone-simulator/simulator.ts';
@@ -65,6 +65,7 @@ policies:
 
 export interface ConsoleStage {
   readonly deployment: Deployment;
+  readonly clusters: Pick<Clusters, 'tree' | 'change'>;
   close(): Promise<void>;
 }
 
@@ -110,6 +111,7 @@ export const startStage = async ({ nights = 3 }: { readonly nights?: number } = 
   await cloud.advanceTo(new Date(now() + 45 * 60_000));
   return {
     deployment,
+    clusters,
     close: async () => {
       await deployment.close();
       await clusters.stop();

@@ -32,6 +32,8 @@ const HOLDERS = {
 const ANSWER = ['states:SendTaskFailure', 'states:SendTaskSuccess'];
 const SOURCE_HOST = 'ssm:managed-instance/mi-0a1b2c3d4e5f60001';
 const REPLICA_HOST = 'ssm:managed-instance/mi-0a1b2c3d4e5f60002';
+/** What is recorded is also put on the event bus. */
+const PUBLISH = { 'events:event-bus/default': ['events:PutEvents'] };
 /** Reads the list of paths of a restore, which is all that it signs an address for. */
 const SIGN = { [`${PLANS}/selections/*`]: ['s3:GetObject'] };
 /** Every machine whose Tasks wait for commands. */
@@ -45,18 +47,30 @@ const starts = (radius: string, hosts: readonly string[]) => ({
   ...answers(),
 });
 
+const id = (type: string, part: string) => ofType(control, type).find(([logicalId]) => logicalId.startsWith(part))?.[0];
+
 /** Every function and all that it may do, besides its own log. */
 const FUNCTIONS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
   'ozone-dr-open-run': { '*': XRAY, [TABLE]: LEDGER, ...HOLDERS },
-  'ozone-dr-decide-backup': { '*': XRAY, [TABLE]: LEDGER },
-  'ozone-dr-record-outcome': { '*': XRAY, [TABLE]: LEDGER },
-  'ozone-dr-record-failure': { '*': XRAY, [TABLE]: LEDGER },
+  'ozone-dr-decide-backup': { '*': XRAY, [TABLE]: LEDGER, ...PUBLISH },
+  'ozone-dr-record-outcome': { '*': XRAY, [TABLE]: LEDGER, ...PUBLISH },
+  'ozone-dr-record-failure': { '*': XRAY, [TABLE]: LEDGER, ...PUBLISH },
+  'ozone-dr-announce-alarm': {
+    '*': ['cloudwatch:DescribeAlarms', ...XRAY],
+    [TABLE]: ['dynamodb:BatchGetItem', 'dynamodb:GetItem'],
+    [`<${id('AWS::SNS::Topic', 'Pages')}>`]: ['sns:Publish'],
+    [`<${id('AWS::SNS::Topic', 'Tickets')}>`]: ['sns:Publish'],
+  },
   'ozone-dr-assess-objectives': {
     '*': ['ssm:DescribeInstanceInformation', ...XRAY],
     [TABLE]: ['dynamodb:BatchGetItem', 'dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:Query'],
     [`${TABLE}/index/open`]: ['dynamodb:Scan'],
   },
-  'ozone-dr-expand-policy': { '*': XRAY, [TABLE]: ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:Query'] },
+  'ozone-dr-expand-policy': {
+    '*': XRAY,
+    [TABLE]: ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:Query'],
+    ...PUBLISH,
+  },
   'ozone-dr-summarize-fleet': { '*': XRAY, [TABLE]: ['dynamodb:GetItem'] },
   'ozone-dr-start-observe': { ...starts('observe', [SOURCE_HOST, REPLICA_HOST]), ...SIGN },
   'ozone-dr-start-restore': { ...starts('restore', [SOURCE_HOST, REPLICA_HOST]), ...SIGN },
@@ -66,12 +80,14 @@ const FUNCTIONS: Readonly<Record<string, Readonly<Record<string, readonly string
   'ozone-dr-start-destroy-source': starts('destroy', []),
   'ozone-dr-decide-prune': {
     '*': XRAY,
+    ...PUBLISH,
     [TABLE]: LEDGER,
     [`${PLANS}/plans/*`]: ['s3:GetObject', 's3:PutObject'],
     [PLANS]: ['s3:ListBucket'],
   },
   'ozone-dr-condemn-points': {
     '*': XRAY,
+    ...PUBLISH,
     [TABLE]: ['dynamodb:PutItem', 'dynamodb:Query', 'dynamodb:UpdateItem'],
     [`${PLANS}/plans/*`]: ['s3:GetObject'],
   },
@@ -86,6 +102,7 @@ const FUNCTIONS: Readonly<Record<string, Readonly<Record<string, readonly string
   'ozone-dr-decide-restore': { '*': XRAY, [TABLE]: LEDGER, [`${PLANS}/plans/*`]: ['s3:PutObject'] },
   'ozone-dr-record-decision': {
     '*': XRAY,
+    ...PUBLISH,
     [TABLE]: LEDGER,
     ...HOLDERS,
   },
@@ -333,8 +350,6 @@ describe('roles of machines and schedules', () => {
   });
 
   it('a schedule starts the one thing that it is for', () => {
-    const id = (type: string, part: string) =>
-      ofType(control, type).find(([logicalId]) => logicalId.startsWith(part))?.[0];
     expect(permissionsOf(control, roleOf('scheduler', 'PolicySchedules'))).toEqual({
       [`<${id('AWS::StepFunctions::StateMachine', 'BackupFleet')}>`]: ['states:StartExecution'],
       [`<${id('AWS::SQS::Queue', 'SchedulesUndelivered')}.Arn>`]: ['sqs:SendMessage'],
@@ -414,7 +429,7 @@ describe('policies of the whole template', () => {
     expect(actions.filter((action) => /delete/i.test(action) && action !== 'logs:DeleteLogDelivery')).toEqual([]);
   });
 
-  it('let the alarms of this deployment publish to the topic, over TLS only', () => {
+  it('let one alarm publish to the topic of pages, and everything over TLS only', () => {
     const policies = ofType(control, 'AWS::SNS::TopicPolicy');
     const rendered = policies
       .flatMap(([, policy]) => statementsOf(policy))
@@ -422,6 +437,7 @@ describe('policies of the whole template', () => {
     expect(rendered).toEqual([
       ['Deny', '*', ['Bool']],
       ['Allow', { Service: 'cloudwatch.amazonaws.com' }, ['StringEquals', 'ArnLike']],
+      ['Deny', '*', ['Bool']],
     ]);
   });
 

@@ -11,7 +11,7 @@ import {
   effectOn,
   growthOf,
   hasQuota,
-  isLossy,
+  isKept,
   needsConfirmation,
   restorePlan,
   safetySnapshotOf,
@@ -389,11 +389,11 @@ const isCopy = ({ decision }: RunStep): boolean => decision.kind === 'restore';
 
 const keep = (history: RunHistory, task: RestoreTask, target: Target): BackupStep | undefined => {
   const { replaced, deleted } = effectOn(task, target);
-  if (!isLossy(task, target)) return undefined;
+  if (!isKept(task, target)) return undefined;
   return operation(history, {
     kind: 'safety-snapshot',
     name: safetySnapshotOf(history.run),
-    reason: `${replaced} files are there and may be replaced, ${deleted} are deleted: keep what is there`,
+    reason: `${replaced} files are there and may be replaced, ${deleted} are deleted, and others may come: keep what is there`,
   });
 };
 

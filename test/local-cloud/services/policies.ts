@@ -12,6 +12,7 @@ const operators = [
   'StringEquals',
   'StringNotEquals',
   'StringLike',
+  'ForAllValues:StringLike',
   'StringNotLike',
   'ArnEquals',
   'ArnLike',
