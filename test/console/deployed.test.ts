@@ -59,6 +59,17 @@ describe('the dashboard as it is deployed', () => {
     await section.getByText('Nothing is running.').waitFor();
   });
 
+  it('shows what the assessment found, which the deployed functions read and write by the same names', async () => {
+    await cloud.invoke('ozone-dr-assess-objectives', {});
+    const page = await browser.newPage({ viewport: { width: 1440, height: 1100 } });
+    await page.goto(`${host.url}?only=${encodeURIComponent('Is everything safe?')}`);
+    await page.getByRole('heading', { level: 2, name: 'Is everything safe?' }).waitFor();
+    await page.screenshot({ path: artefact('deployed-overview.png') });
+    const text = await page.locator('.content').innerText();
+    expect(text).not.toContain('not assessed');
+    expect(text).toMatch(/sales\/offers|sales\/orders/);
+  });
+
   it('documents its widgets as CloudWatch asks for it', async () => {
     for (const { endpoint } of widgetsOf(cloud).widgets)
       expect(await invoker(cloud)(endpoint, { describe: true })).toEqual({

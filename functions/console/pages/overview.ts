@@ -163,7 +163,7 @@ const headline = (policies: readonly AssessedPolicy[], now: EpochMs): Html => {
   if (unknown > 0)
     return notice(
       'warn',
-      html`${toned('warn', 'It is not known yet:')} ${unknown} of ${policies.length} policies were never assessed, which is done every five minutes. A bucket's own page tells what the ledger says of it now.`,
+      html`${toned('warn', 'It is not known yet:')} of ${policies.length} policies ${unknown} were never assessed, which is done every five minutes. A bucket's own page tells what the ledger says of it now.`,
     );
   if (warn > 0)
     return notice(
