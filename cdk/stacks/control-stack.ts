@@ -18,6 +18,7 @@ import type { Side } from '../../functions/core/domain/retention.ts';
 import {
   ActConsoleEnv,
   AnnounceAlarmEnv,
+  JudgeDoctorEnv,
   MeasuringEnv,
   PlanRecordEnv,
   PlanStoreEnv,
@@ -46,7 +47,7 @@ export type ControlStackProps = StackProps & {
  * Machines whose Tasks wait for commands on hosts. Whoever starts or settles a command may answer each of them, whoever sweeps keeps
  * its Task alive and asks whether it still runs: a machine is added to all of that here.
  */
-const OPERATING = ['backup', 'prune', 'restore', 'drill', 'look'] as const;
+const OPERATING = ['backup', 'prune', 'restore', 'drill', 'look', 'doctor'] as const;
 /** Those whose executions may hold a lease; whoever wants one asks whether its holder is still there. */
 const HOLDING = ['backup', 'prune', 'restore', 'drill', 'decision'] as const;
 /** What the fleet starts, follows and stops. */
@@ -65,7 +66,7 @@ const ERRS_FOR_OTHERS: ReadonlySet<string> = new Set([
 export class ControlStack extends Stack {
   readonly #prefix: string;
   readonly #policies: readonly Policy[];
-  readonly #documents = new Map<BlastRadius, EdgeDocument>();
+  readonly #documents = new Map<string, EdgeDocument>();
   /** By their ids. */
   readonly #functions = new Map<string, IFunction>();
 
@@ -75,11 +76,12 @@ export class ControlStack extends Stack {
     this.#policies = props.policies;
 
     this.#warnOfSharedHosts();
-    const { backup, fleet, prune, restore, drill, decision, look, settle, sweep, assess } = this.#workflows();
+    const { backup, fleet, prune, restore, drill, decision, look, doctor, settle, sweep, assess } = this.#workflows();
     const undelivered = this.#deadLetters('SchedulesUndelivered');
     const unheard = this.#deadLetters('EventsUndelivered');
     this.#policySchedules(fleet, undelivered);
     this.#systemSchedules(sweep, assess);
+    this.#doctorSchedule(doctor, undelivered);
     this.#commandEvents(settle, unheard);
     const topics = this.#alarmTopics();
     const announce = this.#announcer(topics);
@@ -109,7 +111,7 @@ export class ControlStack extends Stack {
       view,
       machines: { backup, fleet, prune, restore, drill },
     });
-    this.#outputs({ backup, prune, restore, drill, decision, look }, topics);
+    this.#outputs({ backup, prune, restore, drill, decision, look, doctor }, topics);
   }
 
   #workflows() {
@@ -312,6 +314,30 @@ export class ControlStack extends Stack {
       environment: { schema: StoreEnv, values: store },
       permissions: [ledger],
     });
+    // Systems Manager has no resources to name for it (Service Authorization Reference).
+    const describeHosts = allow(['ssm:DescribeInstanceInformation'], ['*']);
+    const openDoctor = this.#handler('OpenDoctor', {
+      handler: 'open-doctor',
+      description: 'Finds the hosts that the doctor visits and records what they are asked',
+      environment: { schema: StoreEnv, values: store },
+      permissions: [this.#ledger('GetItem', 'PutItem'), describeHosts],
+      files,
+    });
+    const judgeDoctor = this.#handler('JudgeDoctor', {
+      handler: 'judge-doctor',
+      description: 'Judges what the doctor found and keeps the report',
+      environment: { schema: JudgeDoctorEnv, values: { ...settling, RECORDS_BUCKET: names.recordsBucket } },
+      permissions: [
+        this.#ledger('GetItem', 'PutItem', 'Query'),
+        describeHosts,
+        allow(['s3:ListBucket'], [output]),
+        allow(['s3:PutObject'], [`${records}/doctor/*`]),
+      ],
+      files,
+    });
+    acknowledge(judgeDoctor, {
+      [recordsFinding(this.#prefix, 'doctor/*')]: 'Writes one report for each visit, named by its time.',
+    });
 
     const backup = new Workflow(this, 'Backup', {
       machineName: nameOf('backup'),
@@ -394,7 +420,21 @@ export class ControlStack extends Stack {
       definition: project('statemachine/look.asl.json'),
       handlers: { OpenLookFunction: openLook, StartObserveFunction: startObserve, ReadLookFunction: readLook },
     });
+    const doctor = new Workflow(this, 'Doctor', {
+      machineName: nameOf('doctor'),
+      definition: project('statemachine/doctor.asl.json'),
+      handlers: {
+        OpenDoctorFunction: openDoctor,
+        JudgeDoctorFunction: judgeDoctor,
+        StartObserveFunction: startObserve,
+        StartProtectFunction: startProtect,
+        StartDestroyFunction: startDestroy,
+        StartDestroySourceFunction: startDestroySource,
+        StartRestoreFunction: startRestore,
+      },
+    });
     return {
+      doctor: doctor.machine,
       backup: backup.machine,
       fleet: fleet.machine,
       prune: prune.machine,
@@ -543,6 +583,7 @@ export class ControlStack extends Stack {
         values: {
           TABLE_NAME: names.table,
           DOCUMENT_NAME: document.documentName,
+          DOCTOR_DOCUMENT_NAME: this.#document(radius, true).documentName,
           BLAST_RADIUS: radius,
           OUTPUT_BUCKET: names.outputBucket,
           RECORDS_BUCKET: names.recordsBucket,
@@ -570,15 +611,17 @@ export class ControlStack extends Stack {
   }
 
   /** The document of a blast radius, whoever sends it. */
-  #document(radius: BlastRadius): EdgeDocument {
-    const known = this.#documents.get(radius);
+  #document(radius: BlastRadius, isDoctor = false): EdgeDocument {
+    const id = `${radius}${isDoctor ? 'Doctor' : ''}Document`;
+    const known = this.#documents.get(id);
     if (known) return known;
-    const document = new EdgeDocument(this, `${radius}Document`, {
+    const document = new EdgeDocument(this, id, {
       radius,
+      isDoctor,
       prefix: this.#prefix,
       script: project('functions/edge-host/ozone-dr.sh'),
     });
-    this.#documents.set(radius, document);
+    this.#documents.set(id, document);
     return document;
   }
 
@@ -682,6 +725,31 @@ export class ControlStack extends Stack {
       schedule.addResourceDependency(group);
       schedule.node.addDependency(role);
     }
+  }
+
+  /** Hosts change between deployments too: tickets end, disks fill, clocks drift. */
+  #doctorSchedule(doctor: StateMachine, undelivered: Queue): void {
+    const name = `${this.#prefix}-doctor`;
+    const group = new CfnScheduleGroup(this, 'DoctorVisits', { name });
+    const role = this.#schedulerRole('DoctorSchedule', name, [
+      allow(['states:StartExecution'], [doctor.stateMachineArn]),
+      allow(['sqs:SendMessage'], [undelivered.queueArn]),
+    ]);
+    const schedule = new CfnSchedule(this, 'Schedule-doctor', {
+      name: 'doctor',
+      groupName: name,
+      description: 'Looks every week at each host and cluster for all that the product relies on',
+      scheduleExpression: 'cron(30 6 ? * MON *)',
+      flexibleTimeWindow: { mode: 'OFF' },
+      target: {
+        arn: doctor.stateMachineArn,
+        roleArn: role.roleArn,
+        retryPolicy: { maximumEventAgeInSeconds: 3600, maximumRetryAttempts: 20 },
+        deadLetterConfig: { arn: undelivered.queueArn },
+      },
+    });
+    schedule.addResourceDependency(group);
+    schedule.node.addDependency(role);
   }
 
   #schedulerRole(id: string, groupName: string, permissions: readonly PolicyStatement[]): Role {
@@ -807,7 +875,8 @@ export class ControlStack extends Stack {
       drill,
       decision,
       look,
-    }: Readonly<Record<'backup' | 'prune' | 'restore' | 'drill' | 'decision' | 'look', StateMachine>>,
+      doctor,
+    }: Readonly<Record<'backup' | 'prune' | 'restore' | 'drill' | 'decision' | 'look' | 'doctor', StateMachine>>,
     topics: Readonly<Record<Severity, Topic>>,
   ): void {
     const output = (id: string, description: string, value: string) => new CfnOutput(this, id, { description, value });
@@ -817,6 +886,7 @@ export class ControlStack extends Stack {
     output('DrillMachineArn', 'State machine that proves a point restorable by restoring it', drill.stateMachineArn);
     output('DecisionMachineArn', 'State machine that records what a person decides', decision.stateMachineArn);
     output('LookMachineArn', 'State machine that looks into points', look.stateMachineArn);
+    output('DoctorMachineArn', 'State machine that looks at every host and cluster', doctor.stateMachineArn);
     output('LedgerTableName', 'Table with runs and recovery points', stateNames(this, this.#prefix).table);
     output('PageTopicArn', 'Subscribe whoever is to be woken', topics.page.topicArn);
     output('TicketTopicArn', 'Subscribe what is looked at on working days', topics.ticket.topicArn);

@@ -26,8 +26,9 @@ export const PlanRecordEnv = PlanStoreEnv.extend({ DEPLOYMENT: Name });
 export const AnnounceAlarmEnv = MeasuringEnv.extend({ PAGE_TOPIC_ARN: Name, TICKET_TOPIC_ARN: Name });
 
 export const StartOperationEnv = StoreEnv.extend({
-  /** The one SSM document that this function may send. */
+  /** The SSM document that this function sends, and the one that asks hosts how they are for it. */
   DOCUMENT_NAME: Name,
+  DOCTOR_DOCUMENT_NAME: Name,
   BLAST_RADIUS: z.enum(['observe', 'protect', 'destroy', 'restore']),
   /** Bucket that receives the whole output of each command. */
   OUTPUT_BUCKET: Name,

@@ -11,11 +11,13 @@ const PRUNE = 'states:stateMachine:ozone-dr-prune';
 const DRILL = 'states:stateMachine:ozone-dr-drill';
 const RESTORE = 'states:stateMachine:ozone-dr-restore';
 const LOOK = 'states:stateMachine:ozone-dr-look';
+const DOCTOR = 'states:stateMachine:ozone-dr-doctor';
 const RUNS = 'states:execution:ozone-dr-backup:*';
 const PRUNES = 'states:execution:ozone-dr-prune:*';
 const RESTORES = 'states:execution:ozone-dr-restore:*';
 const DRILLS = 'states:execution:ozone-dr-drill:*';
 const LOOKS = 'states:execution:ozone-dr-look:*';
+const VISITS = 'states:execution:ozone-dr-doctor:*';
 const DECISIONS = 'states:execution:ozone-dr-decision:*';
 const OUTPUT = 's3:::ozone-dr-output-<AWS::AccountId>-<AWS::Region>';
 const PLANS = 's3:::ozone-dr-records-<AWS::AccountId>-<AWS::Region>';
@@ -38,7 +40,7 @@ const PUBLISH = { 'events:event-bus/default': ['events:PutEvents'] };
 const SIGN = { [`${PLANS}/selections/*`]: ['s3:GetObject'] };
 /** Every machine whose Tasks wait for commands. */
 const answers = (actions: readonly string[] = ANSWER) =>
-  Object.fromEntries([BACKUP, PRUNE, RESTORE, DRILL, LOOK].map((machine) => [machine, actions]));
+  Object.fromEntries([BACKUP, PRUNE, RESTORE, DRILL, LOOK, DOCTOR].map((machine) => [machine, actions]));
 const starts = (radius: string, hosts: readonly string[]) => ({
   '*': ['ssm:ListCommands', ...XRAY],
   [TABLE]: LEDGER,
@@ -132,6 +134,16 @@ const FUNCTIONS: Readonly<Record<string, Readonly<Record<string, readonly string
       ),
     ),
   },
+  'ozone-dr-open-doctor': {
+    '*': ['ssm:DescribeInstanceInformation', ...XRAY],
+    [TABLE]: ['dynamodb:GetItem', 'dynamodb:PutItem'],
+  },
+  'ozone-dr-judge-doctor': {
+    '*': ['ssm:DescribeInstanceInformation', ...XRAY],
+    [TABLE]: ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:Query'],
+    [OUTPUT]: ['s3:ListBucket'],
+    [`${PLANS}/doctor/*`]: ['s3:PutObject'],
+  },
   'ozone-dr-settle-operation': {
     '*': ['ssm:GetCommandInvocation', 'ssm:ListCommandInvocations', ...XRAY],
     [TABLE]: ['dynamodb:GetItem', 'dynamodb:UpdateItem'],
@@ -144,7 +156,9 @@ const FUNCTIONS: Readonly<Record<string, Readonly<Record<string, readonly string
     [TABLE]: ['dynamodb:GetItem', 'dynamodb:UpdateItem'],
     [`${TABLE}/index/open`]: ['dynamodb:Scan'],
     ...answers(['states:SendTaskFailure', 'states:SendTaskHeartbeat', 'states:SendTaskSuccess']),
-    ...Object.fromEntries([RUNS, PRUNES, RESTORES, DRILLS, LOOKS].map((runs) => [runs, ['states:DescribeExecution']])),
+    ...Object.fromEntries(
+      [RUNS, PRUNES, RESTORES, DRILLS, LOOKS, VISITS].map((runs) => [runs, ['states:DescribeExecution']]),
+    ),
     [`${OUTPUT}/op-*`]: ['s3:GetObject'],
     [OUTPUT]: ['s3:ListBucket'],
   },
@@ -310,6 +324,14 @@ describe('roles of machines and schedules', () => {
     });
   });
 
+  it('the doctor machine calls each function that sends commands: what each of them reaches is what it looks at', () => {
+    expect(permissionsOf(control, roleOf('states', 'DoctorRole'))).toEqual({
+      '*': MACHINE_LOGS_AND_TRACES,
+      ...invokes('open-doctor', 'judge-doctor', 'start-observe', 'start-protect', 'start-restore'),
+      ...invokes('start-destroy', 'start-destroy-source'),
+    });
+  });
+
   it('the prune machine calls its handlers, and can delete on a side through the function of that side alone', () => {
     expect(permissionsOf(control, roleOf('states', 'PruneRole'))).toEqual({
       '*': MACHINE_LOGS_AND_TRACES,
@@ -372,7 +394,7 @@ describe('roles of machines and schedules', () => {
       ).Statement.map((it) => [it.Principal.Service, it.Condition?.StringEquals?.['aws:SourceAccount']] as const),
     );
     const outside = services.filter(([service]) => service !== 'lambda.amazonaws.com');
-    expect(outside.length).toBe(9);
+    expect(outside.length).toBe(11);
     for (const [, account] of outside) expect(account).toEqual({ Ref: 'AWS::AccountId' });
   });
 });
@@ -399,6 +421,7 @@ describe('policies of the whole template', () => {
       '*',
       'arn:<AWS::Partition>:lambda:<AWS::Region>:<AWS::AccountId>:function:<ours>:*',
       'arn:<AWS::Partition>:s3:::ozone-dr-output-<AWS::AccountId>-<AWS::Region>/op-*',
+      'arn:<AWS::Partition>:s3:::ozone-dr-records-<AWS::AccountId>-<AWS::Region>/doctor/*',
       'arn:<AWS::Partition>:s3:::ozone-dr-records-<AWS::AccountId>-<AWS::Region>/plans/*',
       'arn:<AWS::Partition>:s3:::ozone-dr-records-<AWS::AccountId>-<AWS::Region>/selections/*',
       'arn:<AWS::Partition>:ssm:<AWS::Region>:<AWS::AccountId>:document/ozone-dr-destroy-*',
@@ -407,6 +430,7 @@ describe('policies of the whole template', () => {
       'arn:<AWS::Partition>:ssm:<AWS::Region>:<AWS::AccountId>:document/ozone-dr-restore-*',
       'arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:ozone-dr-backup:*',
       'arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:ozone-dr-decision:*',
+      'arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:ozone-dr-doctor:*',
       'arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:ozone-dr-drill:*',
       'arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:ozone-dr-look:*',
       'arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:ozone-dr-prune:*',

@@ -114,12 +114,12 @@ describe('functions', () => {
     for (const [, { Properties }] of logs) expect(Properties.RetentionInDays).toBe(90);
   });
 
-  it('the nine that need the policies have them beside their code, resolved', () => {
+  it('the thirteen that need the policies have them beside their code, resolved', () => {
     const expected = JSON.parse(JSON.stringify(resolvePolicies(sample('two-clusters.yaml'))));
-    expect(policies.map((it) => JSON.parse(it))).toEqual(Array.from({ length: 9 }, () => expected));
+    expect(policies.map((it) => JSON.parse(it))).toEqual(Array.from({ length: 13 }, () => expected));
   });
 
-  it('another policy file gives these nine another code, and so another version', () => {
+  it('another policy file gives these thirteen another code, and so another version', () => {
     const other = synthesize(sampleWith('two-clusters.yaml', ['sales/orders', 'sales/offers'])).control;
     const versions = (template: typeof control) => new Set(ofType(template, 'AWS::Lambda::Version').map(([id]) => id));
     const changed = [...versions(other)].filter((id) => !versions(control).has(id));
@@ -129,6 +129,8 @@ describe('functions', () => {
       'AssessObjectives',
       'DecidePrune',
       'ExpandPolicy',
+      'JudgeDoctor',
+      'OpenDoctor',
       'OpenLook',
       'OpenRestore',
       'OpenRun',
@@ -242,8 +244,19 @@ describe('schedules', () => {
     expect(after.length).toBe(names(many).length + 1);
   });
 
+  it('the doctor comes every week, and a visit that cannot be started is heard of', () => {
+    expect(all.filter(({ GroupName }) => GroupName === 'ozone-dr-doctor')).toMatchObject([
+      {
+        ScheduleExpression: 'cron(30 6 ? * MON *)',
+        Target: {
+          DeadLetterConfig: { Arn: { 'Fn::GetAtt': [expect.stringMatching(/^SchedulesUndelivered/), 'Arn'] } },
+        },
+      },
+    ]);
+  });
+
   it('the sweeper comes every minute, the assessor every five, and neither is repeated', () => {
-    expect(all.filter(({ GroupName }) => GroupName !== 'ozone-dr-policies')).toMatchObject([
+    expect(all.filter(({ GroupName }) => GroupName === 'ozone-dr-system')).toMatchObject([
       { ScheduleExpression: 'rate(1 minute)', Target: { RetryPolicy: { MaximumRetryAttempts: 0 } } },
       { ScheduleExpression: 'rate(5 minutes)', Target: { RetryPolicy: { MaximumRetryAttempts: 0 } } },
     ]);
@@ -272,9 +285,13 @@ describe('events', () => {
     const documents = ofType(control, 'AWS::SSM::Document').map(([, { Properties }]) => text(Properties.Name));
     expect(documents.map((name) => name.replace(/[0-9a-f]{12}$/, '')).sort()).toEqual([
       'ozone-dr-destroy-',
+      'ozone-dr-destroy-doctor-',
       'ozone-dr-observe-',
+      'ozone-dr-observe-doctor-',
       'ozone-dr-protect-',
+      'ozone-dr-protect-doctor-',
       'ozone-dr-restore-',
+      'ozone-dr-restore-doctor-',
     ]);
   });
 
@@ -460,6 +477,7 @@ describe('outputs', () => {
     expect(Object.keys(outputs).sort()).toEqual([
       'BackupMachineArn',
       'DecisionMachineArn',
+      'DoctorMachineArn',
       'DrillMachineArn',
       'LedgerTableName',
       'LookMachineArn',

@@ -1,7 +1,6 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 
-
 import { dynamoAssessments, dynamoPairs } from '../../adapters/dynamodb/assessments.ts';
 import { dynamoLedger } from '../../adapters/dynamodb/ledger.ts';
 import { dynamoNonces } from '../../adapters/dynamodb/nonces.ts';
