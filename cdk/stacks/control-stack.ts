@@ -4,29 +4,37 @@ import { ArnFormat, CfnOutput, Duration, Stack, type StackProps, Validations } f
 import { Rule } from 'aws-cdk-lib/aws-events';
 import { LambdaFunction as LambdaTarget } from 'aws-cdk-lib/aws-events-targets';
 import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import type { IFunction, Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
 import { CfnSchedule, CfnScheduleGroup } from 'aws-cdk-lib/aws-scheduler';
 import { Topic } from 'aws-cdk-lib/aws-sns';
 import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import type { Construct } from 'constructs';
+import type { Severity } from '../../functions/core/domain/alarms.ts';
 import type { HostId } from '../../functions/core/domain/names.ts';
 import { BlastRadius } from '../../functions/core/domain/operation.ts';
 import type { Policy } from '../../functions/core/domain/policy.ts';
 import type { Side } from '../../functions/core/domain/retention.ts';
 import {
+  ActConsoleEnv,
+  AnnounceAlarmEnv,
   JudgeDoctorEnv,
   MeasuringEnv,
+  PlanRecordEnv,
   PlanStoreEnv,
   SettleOperationEnv,
   StartOperationEnv,
   StoreEnv,
+  ViewConsoleEnv,
 } from '../../functions/handlers/environments.ts';
+
 import { acknowledge, iam5Finding } from '../constructs/acknowledge.ts';
 import { documentPrefix, EdgeDocument } from '../constructs/edge-document.ts';
 import { allow, allowAs, HandlerFunction, type HandlerFunctionProps } from '../constructs/handler-function.ts';
 import { executionsArn, machineArn, Workflow } from '../constructs/workflow.ts';
 import { addAlarms } from '../monitoring/alarms.ts';
-import { stateNames } from './names.ts';
+import { addDashboard } from '../monitoring/dashboard.ts';
+import { stateNames, widgetName } from './names.ts';
 
 const project = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 
@@ -45,11 +53,22 @@ const HOLDING = ['backup', 'prune', 'restore', 'drill', 'decision'] as const;
 /** What the fleet starts, follows and stops. */
 const FLEET = ['backup', 'prune', 'drill'] as const;
 
+/** Functions whose errors say what others did wrong, or that have an alarm of their own. */
+const ERRS_FOR_OTHERS: ReadonlySet<string> = new Set([
+  'SummarizeFleet',
+  'RecordDecision',
+  'SweepOperations',
+  'AssessObjectives',
+  'AnnounceAlarm',
+]);
+
 /** Everything that works: schedules, workflows, their functions, documents and alarms. May be replaced at any time. */
 export class ControlStack extends Stack {
   readonly #prefix: string;
   readonly #policies: readonly Policy[];
   readonly #documents = new Map<string, EdgeDocument>();
+  /** By their ids. */
+  readonly #functions = new Map<string, IFunction>();
 
   constructor(scope: Construct, id: string, props: ControlStackProps) {
     super(scope, id, props);
@@ -64,20 +83,35 @@ export class ControlStack extends Stack {
     this.#systemSchedules(sweep, assess);
     this.#doctorSchedule(doctor, undelivered);
     this.#commandEvents(settle, unheard);
-    const topic = this.#alarmTopic();
+    const topics = this.#alarmTopics();
+    const announce = this.#announcer(topics);
     addAlarms(this, {
       prefix: props.prefix,
-      topic,
+      pages: topics.page,
       backup,
       fleet,
       prune,
       restore,
       drill,
+      decision,
+      look,
       sweep: sweep.function,
+      assess: assess.function,
+      announce: announce.function,
+      alarmChanged: this.#alarmEvents(announce, unheard),
+      functions: [...this.#functions].flatMap(([id, it]) => (ERRS_FOR_OTHERS.has(id) ? [] : [it])),
       undelivered,
       unheard,
     });
-    this.#outputs({ backup, prune, restore, drill, decision, look, doctor }, topic);
+    const view = this.#viewConsole();
+    this.#actConsole();
+    addDashboard(this, {
+      prefix: props.prefix,
+      policies: props.policies,
+      view,
+      machines: { backup, fleet, prune, restore, drill },
+    });
+    this.#outputs({ backup, prune, restore, drill, decision, look, doctor }, topics);
   }
 
   #workflows() {
@@ -98,6 +132,11 @@ export class ControlStack extends Stack {
     const files = { 'policies.json': JSON.stringify(this.#policies) };
 
     const ledger = this.#ledger('GetItem', 'PutItem', 'UpdateItem', 'Query');
+    // What is recorded is also put on the event bus of the account.
+    const publish = allow(
+      ['events:PutEvents'],
+      [this.formatArn({ service: 'events', resource: 'event-bus', resourceName: 'default' })],
+    );
     const output = `arn:${this.partition}:s3:::${names.outputBucket}`;
     const readOutput = [
       // Keys begin with the operation id (OutputS3KeyPrefix of the command).
@@ -118,20 +157,20 @@ export class ControlStack extends Stack {
     const decideBackup = this.#handler('DecideBackup', {
       handler: 'decide-backup',
       description: 'Decides the next step of a backup run',
-      environment: { schema: StoreEnv, values: store },
-      permissions: [ledger],
+      environment: { schema: MeasuringEnv, values: measuring },
+      permissions: [ledger, publish],
     });
     const recordOutcome = this.#handler('RecordOutcome', {
       handler: 'record-outcome',
       description: 'Closes a run with what it achieved',
-      environment: { schema: StoreEnv, values: store },
-      permissions: [this.#ledger('GetItem', 'PutItem', 'Query', 'UpdateItem')],
+      environment: { schema: MeasuringEnv, values: measuring },
+      permissions: [this.#ledger('GetItem', 'PutItem', 'Query', 'UpdateItem'), publish],
     });
     const recordFailure = this.#handler('RecordFailure', {
       handler: 'record-failure',
       description: 'Closes a run with why it failed',
       environment: { schema: MeasuringEnv, values: measuring },
-      permissions: [this.#ledger('GetItem', 'PutItem', 'Query', 'UpdateItem')],
+      permissions: [this.#ledger('GetItem', 'PutItem', 'Query', 'UpdateItem'), publish],
     });
     const records = `arn:${this.partition}:s3:::${names.recordsBucket}`;
     const selections = `${records}/selections/*`;
@@ -150,15 +189,15 @@ export class ControlStack extends Stack {
     const decidePrune = this.#handler('DecidePrune', {
       handler: 'decide-prune',
       description: 'Decides the next step of a prune',
-      environment: { schema: PlanStoreEnv, values: keeping },
-      permissions: [ledger, allow(['s3:GetObject', 's3:PutObject'], [plans]), listPlans],
+      environment: { schema: PlanRecordEnv, values: { ...keeping, DEPLOYMENT: this.#prefix } },
+      permissions: [ledger, publish, allow(['s3:GetObject', 's3:PutObject'], [plans]), listPlans],
       files,
     });
     const condemnPoints = this.#handler('CondemnPoints', {
       handler: 'condemn-points',
       description: 'Marks what a stored plan condemns; deletes nothing',
-      environment: { schema: PlanStoreEnv, values: keeping },
-      permissions: [this.#ledger('PutItem', 'UpdateItem', 'Query'), allow(['s3:GetObject'], [plans])],
+      environment: { schema: PlanRecordEnv, values: { ...keeping, DEPLOYMENT: this.#prefix } },
+      permissions: [this.#ledger('PutItem', 'UpdateItem', 'Query'), allow(['s3:GetObject'], [plans]), publish],
     });
     const openRestore = this.#handler('OpenRestore', {
       handler: 'open-restore',
@@ -192,15 +231,15 @@ export class ControlStack extends Stack {
     const recordDecision = this.#handler('RecordDecision', {
       handler: 'record-decision',
       description: 'Records what a person decided about a bucket',
-      environment: { schema: StoreEnv, values: store },
-      permissions: [ledger, describeHolders],
+      environment: { schema: MeasuringEnv, values: measuring },
+      permissions: [ledger, publish, describeHolders],
       files,
     });
     const expandPolicy = this.#handler('ExpandPolicy', {
       handler: 'expand-policy',
       description: 'Lists the buckets of a policy that are due',
-      environment: { schema: StoreEnv, values: store },
-      permissions: [this.#ledger('GetItem', 'PutItem', 'Query')],
+      environment: { schema: MeasuringEnv, values: measuring },
+      permissions: [this.#ledger('GetItem', 'PutItem', 'Query'), publish],
       files,
     });
     const summarizeFleet = this.#handler('SummarizeFleet', {
@@ -409,6 +448,90 @@ export class ControlStack extends Stack {
     };
   }
 
+  /** What the widgets of the dashboard show. It may read, and nothing else. */
+  #viewConsole(): LambdaFunction {
+    const { table, openIndex } = stateNames(this, this.#prefix);
+    const machines = [...FLEET, 'restore', 'look', 'decision', 'backup-fleet'].map((it) =>
+      machineArn(this, `${this.#prefix}-${it}`),
+    );
+    return this.#handler('ViewConsole', {
+      functionName: widgetName(this.#prefix, 'View'),
+      handler: 'view-console',
+      description: 'Shows on the dashboard what there is',
+      environment: {
+        schema: ViewConsoleEnv,
+        values: { TABLE_NAME: table, ...this.#widgets() },
+      },
+      permissions: [
+        this.#ledger('GetItem', 'Query'),
+        allow(['dynamodb:Query'], [`${this.#tableArn()}/index/${openIndex}`]),
+        allow(['states:ListExecutions'], machines),
+      ],
+      files: { 'policies.json': JSON.stringify(this.#policies) },
+    }).function;
+  }
+
+  /**
+   * What people do from the dashboard: it starts the machines that are there for people, and stops restores and drills.
+   * Of the table it writes only the forms that it shows. Who may call it is up to the permissions of whoever looks.
+   */
+  #actConsole(): void {
+    const { table, recordsBucket } = stateNames(this, this.#prefix);
+    const machine = (name: string): string => machineArn(this, `${this.#prefix}-${name}`);
+    const executions = (name: string): string => executionsArn(this, `${this.#prefix}-${name}`);
+    const forms = allowAs('Forms', ['dynamodb:PutItem', 'dynamodb:UpdateItem'], [this.#tableArn()]);
+    forms.addCondition('ForAllValues:StringLike', { 'dynamodb:LeadingKeys': ['NONCE#*'] });
+    const records = `arn:${this.partition}:s3:::${recordsBucket}`;
+    const started = ['restore', 'backup', 'decision'] as const;
+    const stopped = ['restore', 'drill'] as const;
+    const looked = [...new Set([...started, ...stopped])];
+    const handler = this.#handler('ActConsole', {
+      functionName: widgetName(this.#prefix, 'Act'),
+      handler: 'act-console',
+      description: 'Restores, decides, backs up and cancels from the dashboard',
+      environment: {
+        schema: ActConsoleEnv,
+        values: { TABLE_NAME: table, RECORDS_BUCKET: recordsBucket, ...this.#widgets() },
+      },
+      permissions: [
+        this.#ledger('GetItem', 'Query'),
+        forms,
+        allow(['s3:GetObject'], [`${records}/plans/*`]),
+        allow(['s3:ListBucket'], [records]),
+        allow(['states:StartExecution'], started.map(machine)),
+        allow(['states:DescribeExecution'], looked.map(executions)),
+        allow(['states:StopExecution'], stopped.map(executions)),
+      ],
+      files: { 'policies.json': JSON.stringify(this.#policies) },
+    });
+    acknowledge(handler, {
+      [recordsFinding(this.#prefix, 'plans/*')]:
+        'Shows the plan of any restore; their hashes are not known at deployment.',
+      ...Object.fromEntries(
+        looked.map((it) => [
+          iam5Finding('states', `execution:${this.#prefix}-${it}:*`),
+          'Shows and stops what people started; the names of executions are not known at deployment.',
+        ]),
+      ),
+    });
+  }
+
+  /** What both functions of the dashboard know of each other and of the machines. */
+  #widgets() {
+    const endpoint = (what: 'View' | 'Act'): string =>
+      this.formatArn({
+        service: 'lambda',
+        resource: 'function',
+        resourceName: widgetName(this.#prefix, what),
+        arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+      });
+    return {
+      VIEW_ENDPOINT: endpoint('View'),
+      ACT_ENDPOINT: endpoint('Act'),
+      MACHINES: machineArn(this, `${this.#prefix}-`),
+    };
+  }
+
   #tableArn(): string {
     return this.formatArn({
       service: 'dynamodb',
@@ -428,9 +551,10 @@ export class ControlStack extends Stack {
     id: string,
     props: Omit<HandlerFunctionProps<Environment>, 'functionName' | 'bundles' | 'timeout' | 'memoryMB'> & {
       readonly timeout?: Duration;
+      readonly functionName?: string;
     },
   ): HandlerFunction<Environment> {
-    return new HandlerFunction(this, id, {
+    const handler = new HandlerFunction(this, id, {
       functionName: `${this.#prefix}-${kebab(id)}`,
       bundles: project('dist/functions'),
       // The Tasks that call these wait for 60 s.
@@ -438,6 +562,8 @@ export class ControlStack extends Stack {
       memoryMB: 512,
       ...props,
     });
+    this.#functions.set(id, handler.function);
+    return handler;
   }
 
   /**
@@ -669,28 +795,76 @@ export class ControlStack extends Stack {
     });
   }
 
-  #alarmTopic(): Topic {
-    const topic = new Topic(this, 'Alarms', { topicName: `${this.#prefix}-alarms`, enforceSSL: true });
+  /** One topic for what wakes people, one for what waits until the next working day. */
+  #alarmTopics(): Readonly<Record<Severity, Topic>> {
+    const topic = (id: string, severity: Severity): Topic =>
+      new Topic(this, id, { topicName: `${this.#prefix}-${severity}`, enforceSSL: true });
+    const page = topic('Pages', 'page');
     // A topic with a policy of its own loses the default one, which let this account's alarms publish.
-    topic.addToResourcePolicy(
+    page.addToResourcePolicy(
       new PolicyStatement({
         principals: [new ServicePrincipal('cloudwatch.amazonaws.com')],
         actions: ['sns:Publish'],
-        resources: [topic.topicArn],
+        resources: [page.topicArn],
         conditions: {
           StringEquals: { 'aws:SourceAccount': this.account },
           ArnLike: {
             'aws:SourceArn': this.formatArn({
               service: 'cloudwatch',
               resource: 'alarm',
-              resourceName: `${this.#prefix}-*`,
+              resourceName: `${this.#prefix}-announcer-failed`,
               arnFormat: ArnFormat.COLON_RESOURCE_NAME,
             }),
           },
         },
       }),
     );
-    return topic;
+    return { page, ticket: topic('Tickets', 'ticket') };
+  }
+
+  /** Tells people of alarms. */
+  #announcer({ page, ticket }: Readonly<Record<Severity, Topic>>) {
+    return this.#handler('AnnounceAlarm', {
+      handler: 'announce-alarm',
+      description: 'Tells people of an alarm: which bucket, what it means, what to do',
+      environment: {
+        schema: AnnounceAlarmEnv,
+        values: {
+          TABLE_NAME: stateNames(this, this.#prefix).table,
+          DEPLOYMENT: this.#prefix,
+          PAGE_TOPIC_ARN: page.topicArn,
+          TICKET_TOPIC_ARN: ticket.topicArn,
+        },
+      },
+      // Nothing else would repeat it.
+      retries: 2,
+      permissions: [
+        this.#ledger('GetItem', 'BatchGetItem'),
+        allow(['sns:Publish'], [page.topicArn, ticket.topicArn]),
+        // What is listed has no resource to name (Service Authorization Reference, CloudWatch).
+        allow(['cloudwatch:DescribeAlarms'], ['*']),
+      ],
+      files: { 'policies.json': JSON.stringify(this.#policies) },
+    });
+  }
+
+  /** Every change of an alarm of this deployment. */
+  #alarmEvents(announce: Handler, unheard: Queue): Rule {
+    return new Rule(this, 'AlarmChanged', {
+      description: 'An alarm of this deployment is raised or over',
+      eventPattern: {
+        source: ['aws.cloudwatch'],
+        detailType: ['CloudWatch Alarm State Change'],
+        detail: { alarmName: [{ prefix: `${this.#prefix}-` }], state: { value: ['ALARM', 'OK'] } },
+      },
+      targets: [
+        new LambdaTarget(announce.function, {
+          deadLetterQueue: unheard,
+          maxEventAge: Duration.minutes(15),
+          retryAttempts: 3,
+        }),
+      ],
+    });
   }
 
   #outputs(
@@ -703,7 +877,7 @@ export class ControlStack extends Stack {
       look,
       doctor,
     }: Readonly<Record<'backup' | 'prune' | 'restore' | 'drill' | 'decision' | 'look' | 'doctor', StateMachine>>,
-    topic: Topic,
+    topics: Readonly<Record<Severity, Topic>>,
   ): void {
     const output = (id: string, description: string, value: string) => new CfnOutput(this, id, { description, value });
     output('BackupMachineArn', 'State machine that backs up one bucket', backup.stateMachineArn);
@@ -714,7 +888,8 @@ export class ControlStack extends Stack {
     output('LookMachineArn', 'State machine that looks into points', look.stateMachineArn);
     output('DoctorMachineArn', 'State machine that looks at every host and cluster', doctor.stateMachineArn);
     output('LedgerTableName', 'Table with runs and recovery points', stateNames(this, this.#prefix).table);
-    output('AlarmTopicArn', 'Subscribe to hear of failures', topic.topicArn);
+    output('PageTopicArn', 'Subscribe whoever is to be woken', topics.page.topicArn);
+    output('TicketTopicArn', 'Subscribe what is looked at on working days', topics.ticket.topicArn);
     output(
       'StartBackupCommand',
       'Backs up one bucket now',

@@ -10,6 +10,13 @@ export const Prefix = z
     'prefix: write 3 to 20 of a-z, 0-9 and -, a letter first: -c prefix=ozone-dr',
   );
 
+/** Name of a function of the dashboard: CloudWatch offers those whose names begin with customWidget. */
+export const widgetName = (prefix: string, what: 'View' | 'Act'): string =>
+  `customWidget${prefix
+    .split('-')
+    .map((part) => part.charAt(0).toUpperCase() + part.slice(1))
+    .join('')}${what}`;
+
 /**
  * Names of what the state stack holds. The control stack goes by name, without exports, so that neither stack ever
  * blocks a change of the other.

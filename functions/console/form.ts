@@ -32,7 +32,8 @@ ${field.value ?? ''}</textarea>`;
   }
 };
 
-const row = (field: Field): Html => {
+/** One field with its label; {@link form} puts several into a form. */
+export const fieldRow = (field: Field): Html => {
   const id = `odr-${field.name}`;
   const { label, hint, problem } = field;
   return html`<div class="odr-field"><label for="${id}">${label}</label>${control(field, id)}${
@@ -43,7 +44,7 @@ const row = (field: Field): Html => {
 
 /**
  * Fields, and after them the buttons that send them: the dashboard sends what is typed in any form of the widget with
- * every call. The disabled submit button keeps Enter from sending the form to the page that the dashboard is on.
+ * every call. `more` is what else stands in the form, markup of ours. The disabled submit button keeps Enter from sending the form to the page that the dashboard is on.
  */
-export const form = (fields: readonly Field[], buttons: Value): Html =>
-  html`<form class="odr-form"><button type="submit" disabled="disabled" hidden="hidden"></button>${fields.map(row)}</form><div class="odr-buttons">${buttons}</div>`;
+export const form = (fields: readonly Field[], buttons: Value, more: Value = null): Html =>
+  html`<form class="odr-form"><button type="submit" disabled="disabled" hidden="hidden"></button>${fields.map(fieldRow)}${more}</form><div class="odr-buttons">${buttons}</div>`;

@@ -1,3 +1,4 @@
+import type { Severity } from './domain/alarms.ts';
 import type { Entry, Link, Occurrence } from './domain/chain.ts';
 import type { FleetAssessment, PolicyAssessment } from './domain/clocks.ts';
 import type { HostSeen } from './domain/doctor.ts';
@@ -14,6 +15,7 @@ import type {
 import type { ClusterName, HostId, OperationId, PairId, PolicyName, RunId } from './domain/names.ts';
 import type { Nonce, NonceId } from './domain/nonce.ts';
 import type { EdgeParameters, Operation, OperationOutcome } from './domain/operation.ts';
+import type { EventType, OutcomeDetail } from './domain/outcome-event.ts';
 import type { PlanHash, PolicyState } from './domain/retention.ts';
 import type { EpochMs } from './domain/units.ts';
 
@@ -122,6 +124,30 @@ export interface Selections {
   readonly urlOf: (hash: PlanHash) => Promise<string>;
 }
 
+/** What is known of an execution that a person started or looks at. */
+export interface ExecutionState {
+  readonly status: 'running' | 'succeeded' | 'failed' | 'cancelled' | 'timed-out';
+  readonly startedAt: EpochMs;
+  /** JSON as it was given. */
+  readonly input: unknown;
+  /** JSON; undefined unless it succeeded. */
+  readonly output: unknown;
+  readonly error: string | null;
+  readonly cause: string | null;
+}
+
+/** The workflows that a person may start. */
+export type StartedByHand = 'restore' | 'backup' | 'decision';
+
+/** Executions, for a person who starts, watches and cancels them. */
+export interface Machines {
+  /** @returns its id. The same name with the same input again is the same execution. */
+  readonly start: (workflow: StartedByHand, name: string, input: object) => Promise<string>;
+  /** Undefined when there is none of this id (any more). */
+  readonly look: (execution: string) => Promise<ExecutionState | undefined>;
+  readonly stop: (execution: string, cause: string) => Promise<void>;
+}
+
 /** Why a nonce does not count. `other`: it was made for another act. */
 export type NonceRefusal = 'unknown' | 'used' | 'expired' | 'other';
 
@@ -145,6 +171,27 @@ export interface OperationStore {
   /** Takes the operation out of the open index, unless its token was replaced meanwhile. */
   readonly notified: (id: OperationId, token: string) => Promise<void>;
   readonly open: () => Promise<readonly Operation[]>;
+}
+
+/** Operations that are not over, for those who only look. */
+export interface OpenOperations {
+  /** The newest of one host. */
+  readonly on: (host: HostId, atMost: number) => Promise<readonly Operation[]>;
+}
+
+export interface RunningExecution {
+  readonly arn: string;
+  readonly name: string;
+  readonly startedAt: EpochMs;
+}
+
+/** Executions that are not over, for those who only look. */
+export interface RunningExecutions {
+  /** The newest of one workflow, by the last part of its machine's name; `isCut`: there are more. */
+  readonly running: (
+    workflow: string,
+    atMost: number,
+  ) => Promise<{ readonly newest: readonly RunningExecution[]; readonly isCut: boolean }>;
 }
 
 export interface SentCommand {
@@ -239,6 +286,23 @@ export interface Assessments {
   readonly put: (assessment: PolicyAssessment) => Promise<void>;
   readonly loadFleet: () => Promise<FleetAssessment | null>;
   readonly putFleet: (assessment: FleetAssessment) => Promise<void>;
+}
+
+/** Alarms of CloudWatch. */
+export interface AlarmStates {
+  /** Those of the named ones that are raised. */
+  readonly raised: (names: readonly string[]) => Promise<ReadonlySet<string>>;
+}
+
+/** Where others hear of what happened. */
+export interface OutcomeBus {
+  /** @throws whatever keeps it from being published */
+  readonly put: (type: EventType, detail: OutcomeDetail) => Promise<void>;
+}
+
+/** Where people hear of alarms. */
+export interface Topics {
+  readonly publish: (severity: Severity, subject: string, body: string) => Promise<void>;
 }
 
 /** Numbers for dashboards and alarms. */

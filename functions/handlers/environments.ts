@@ -8,11 +8,22 @@ export const StoreEnv = z.object({ TABLE_NAME: Name });
 /** Where plans of deletions are kept. */
 export const PlanStoreEnv = StoreEnv.extend({ RECORDS_BUCKET: Name });
 
+/** What shows the console. ARNs of its two functions, and what the ARNs of all machines of the deployment begin with. */
+export const ViewConsoleEnv = StoreEnv.extend({ VIEW_ENDPOINT: Name, ACT_ENDPOINT: Name, MACHINES: Name });
+
+/** What acts for the console. */
+export const ActConsoleEnv = ViewConsoleEnv.extend({ RECORDS_BUCKET: Name });
+
 /** Namespace of all metrics; the dimension `service` is the prefix of the deployment. */
 export const METRICS = 'OzoneDr';
 
-/** `DEPLOYMENT` is the prefix of its names: the dimension `service` of its metrics. */
+/** `DEPLOYMENT` is the prefix of its names: the dimension `service` of its metrics, and who its events are of. */
 export const MeasuringEnv = StoreEnv.extend({ DEPLOYMENT: Name });
+
+/** Of functions that keep plans, and put what they record on the event bus. */
+export const PlanRecordEnv = PlanStoreEnv.extend({ DEPLOYMENT: Name });
+
+export const AnnounceAlarmEnv = MeasuringEnv.extend({ PAGE_TOPIC_ARN: Name, TICKET_TOPIC_ARN: Name });
 
 export const StartOperationEnv = StoreEnv.extend({
   /** The SSM document that this function sends, and the one that asks hosts how they are for it. */

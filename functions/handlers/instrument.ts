@@ -1,5 +1,5 @@
 import { Logger } from '@aws-lambda-powertools/logger';
-import type * as z from 'zod';
+import * as z from 'zod';
 import { DrError } from '../core/errors.ts';
 
 export const logger = new Logger({ serviceName: 'ozone-dr' });
@@ -25,6 +25,23 @@ export const instrument =
         event: withoutToken(event),
         error: error instanceof Error ? error : String(error),
       });
+      throw error;
+    }
+  };
+
+const PAGE = z.looseObject({ page: z.string().optional() });
+
+/** One line per call with the page that was asked for: what people type, and what they are shown, is not for the log. */
+export const instrumentWidget =
+  <R>(name: string, handler: (event: unknown) => Promise<R>) =>
+  async (event: unknown): Promise<R> => {
+    const asked = { page: PAGE.safeParse(event).data?.page?.slice(0, 100) ?? null };
+    try {
+      const answer = await handler(event);
+      logger.info(name, asked);
+      return answer;
+    } catch (error) {
+      logger.error(`${name} failed`, { ...asked, error: error instanceof Error ? error : String(error) });
       throw error;
     }
   };

@@ -72,8 +72,10 @@ const expectBackup = async (stage: Stage, mostSeconds: number): Promise<void> =>
   check(`it takes at most ${mostSeconds} s`, seconds <= mostSeconds, seconds);
 };
 
-const alarmTopic = (stage: Stage): readonly string[] =>
-  stage.cloud.messages.of(stage.cloud.resource('AWS::SNS::Topic', 'ozone-dr-alarms').ref).map((it) => it.subject ?? '');
+const alarmTopics = (stage: Stage): readonly string[] =>
+  ['ozone-dr-page', 'ozone-dr-ticket'].flatMap((topic) =>
+    stage.cloud.messages.of(stage.cloud.resource('AWS::SNS::Topic', topic).ref).map((it) => it.body),
+  );
 export const expectAlarm = async (stage: Stage, name: string): Promise<void> => {
   await stage.cloud.advanceBy(6 * 60);
   check(
@@ -82,8 +84,8 @@ export const expectAlarm = async (stage: Stage, name: string): Promise<void> => 
   );
   check(
     `the topic hears of ${name}`,
-    alarmTopic(stage).some((it) => it.startsWith(`ALARM: "${name}"`)),
-    alarmTopic(stage),
+    alarmTopics(stage).some((it) => it.includes(`Runbook: docs/runbooks/${name.replace('ozone-dr-', '')}.md`)),
+    alarmTopics(stage),
   );
 };
 const queued = (stage: Stage, id: string): number =>

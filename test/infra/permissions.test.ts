@@ -34,6 +34,8 @@ const HOLDERS = {
 const ANSWER = ['states:SendTaskFailure', 'states:SendTaskSuccess'];
 const SOURCE_HOST = 'ssm:managed-instance/mi-0a1b2c3d4e5f60001';
 const REPLICA_HOST = 'ssm:managed-instance/mi-0a1b2c3d4e5f60002';
+/** What is recorded is also put on the event bus. */
+const PUBLISH = { 'events:event-bus/default': ['events:PutEvents'] };
 /** Reads the list of paths of a restore, which is all that it signs an address for. */
 const SIGN = { [`${PLANS}/selections/*`]: ['s3:GetObject'] };
 /** Every machine whose Tasks wait for commands. */
@@ -47,18 +49,30 @@ const starts = (radius: string, hosts: readonly string[]) => ({
   ...answers(),
 });
 
+const id = (type: string, part: string) => ofType(control, type).find(([logicalId]) => logicalId.startsWith(part))?.[0];
+
 /** Every function and all that it may do, besides its own log. */
 const FUNCTIONS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
   'ozone-dr-open-run': { '*': XRAY, [TABLE]: LEDGER, ...HOLDERS },
-  'ozone-dr-decide-backup': { '*': XRAY, [TABLE]: LEDGER },
-  'ozone-dr-record-outcome': { '*': XRAY, [TABLE]: LEDGER },
-  'ozone-dr-record-failure': { '*': XRAY, [TABLE]: LEDGER },
+  'ozone-dr-decide-backup': { '*': XRAY, [TABLE]: LEDGER, ...PUBLISH },
+  'ozone-dr-record-outcome': { '*': XRAY, [TABLE]: LEDGER, ...PUBLISH },
+  'ozone-dr-record-failure': { '*': XRAY, [TABLE]: LEDGER, ...PUBLISH },
+  'ozone-dr-announce-alarm': {
+    '*': ['cloudwatch:DescribeAlarms', ...XRAY],
+    [TABLE]: ['dynamodb:BatchGetItem', 'dynamodb:GetItem'],
+    [`<${id('AWS::SNS::Topic', 'Pages')}>`]: ['sns:Publish'],
+    [`<${id('AWS::SNS::Topic', 'Tickets')}>`]: ['sns:Publish'],
+  },
   'ozone-dr-assess-objectives': {
     '*': ['ssm:DescribeInstanceInformation', ...XRAY],
     [TABLE]: ['dynamodb:BatchGetItem', 'dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:Query'],
     [`${TABLE}/index/open`]: ['dynamodb:Scan'],
   },
-  'ozone-dr-expand-policy': { '*': XRAY, [TABLE]: ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:Query'] },
+  'ozone-dr-expand-policy': {
+    '*': XRAY,
+    [TABLE]: ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:Query'],
+    ...PUBLISH,
+  },
   'ozone-dr-summarize-fleet': { '*': XRAY, [TABLE]: ['dynamodb:GetItem'] },
   'ozone-dr-start-observe': { ...starts('observe', [SOURCE_HOST, REPLICA_HOST]), ...SIGN },
   'ozone-dr-start-restore': { ...starts('restore', [SOURCE_HOST, REPLICA_HOST]), ...SIGN },
@@ -68,12 +82,14 @@ const FUNCTIONS: Readonly<Record<string, Readonly<Record<string, readonly string
   'ozone-dr-start-destroy-source': starts('destroy', []),
   'ozone-dr-decide-prune': {
     '*': XRAY,
+    ...PUBLISH,
     [TABLE]: LEDGER,
     [`${PLANS}/plans/*`]: ['s3:GetObject', 's3:PutObject'],
     [PLANS]: ['s3:ListBucket'],
   },
   'ozone-dr-condemn-points': {
     '*': XRAY,
+    ...PUBLISH,
     [TABLE]: ['dynamodb:PutItem', 'dynamodb:Query', 'dynamodb:UpdateItem'],
     [`${PLANS}/plans/*`]: ['s3:GetObject'],
   },
@@ -88,11 +104,36 @@ const FUNCTIONS: Readonly<Record<string, Readonly<Record<string, readonly string
   'ozone-dr-decide-restore': { '*': XRAY, [TABLE]: LEDGER, [`${PLANS}/plans/*`]: ['s3:PutObject'] },
   'ozone-dr-record-decision': {
     '*': XRAY,
+    ...PUBLISH,
     [TABLE]: LEDGER,
     ...HOLDERS,
   },
   'ozone-dr-open-look': { '*': XRAY, [TABLE]: ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:Query'] },
   'ozone-dr-read-look': { '*': XRAY, [TABLE]: LEDGER },
+  customWidgetOzoneDrAct: {
+    '*': XRAY,
+    // Written are only the forms that it shows: see below.
+    [TABLE]: LEDGER,
+    [`${PLANS}/plans/*`]: ['s3:GetObject'],
+    [PLANS]: ['s3:ListBucket'],
+    [RESTORE]: ['states:StartExecution'],
+    [BACKUP]: ['states:StartExecution'],
+    'states:stateMachine:ozone-dr-decision': ['states:StartExecution'],
+    [RUNS]: ['states:DescribeExecution'],
+    [DECISIONS]: ['states:DescribeExecution'],
+    [RESTORES]: ['states:DescribeExecution', 'states:StopExecution'],
+    [DRILLS]: ['states:DescribeExecution', 'states:StopExecution'],
+  },
+  customWidgetOzoneDrView: {
+    '*': XRAY,
+    [TABLE]: ['dynamodb:GetItem', 'dynamodb:Query'],
+    [`${TABLE}/index/open`]: ['dynamodb:Query'],
+    ...Object.fromEntries(
+      [BACKUP, PRUNE, DRILL, RESTORE, LOOK, 'states:stateMachine:ozone-dr-decision', `${BACKUP}-fleet`].map(
+        (machine) => [machine, ['states:ListExecutions']],
+      ),
+    ),
+  },
   'ozone-dr-open-doctor': {
     '*': ['ssm:DescribeInstanceInformation', ...XRAY],
     [TABLE]: ['dynamodb:GetItem', 'dynamodb:PutItem'],
@@ -331,8 +372,6 @@ describe('roles of machines and schedules', () => {
   });
 
   it('a schedule starts the one thing that it is for', () => {
-    const id = (type: string, part: string) =>
-      ofType(control, type).find(([logicalId]) => logicalId.startsWith(part))?.[0];
     expect(permissionsOf(control, roleOf('scheduler', 'PolicySchedules'))).toEqual({
       [`<${id('AWS::StepFunctions::StateMachine', 'BackupFleet')}>`]: ['states:StartExecution'],
       [`<${id('AWS::SQS::Queue', 'SchedulesUndelivered')}.Arn>`]: ['sqs:SendMessage'],
@@ -399,12 +438,22 @@ describe('policies of the whole template', () => {
     ]);
   });
 
+  it('let the function that acts for the dashboard write forms, and nothing else of the table', () => {
+    const forms = statements.filter(({ Sid }) => Sid === 'Forms');
+    expect(forms).toEqual([
+      expect.objectContaining({
+        Action: ['dynamodb:PutItem', 'dynamodb:UpdateItem'],
+        Condition: { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': ['NONCE#*'] } },
+      }),
+    ]);
+  });
+
   it('let nothing delete an item of the ledger, an object of the output, or a snapshot', () => {
     const actions = statements.flatMap(({ Action }) => listed(Action));
     expect(actions.filter((action) => /delete/i.test(action) && action !== 'logs:DeleteLogDelivery')).toEqual([]);
   });
 
-  it('let the alarms of this deployment publish to the topic, over TLS only', () => {
+  it('let one alarm publish to the topic of pages, and everything over TLS only', () => {
     const policies = ofType(control, 'AWS::SNS::TopicPolicy');
     const rendered = policies
       .flatMap(([, policy]) => statementsOf(policy))
@@ -412,6 +461,7 @@ describe('policies of the whole template', () => {
     expect(rendered).toEqual([
       ['Deny', '*', ['Bool']],
       ['Allow', { Service: 'cloudwatch.amazonaws.com' }, ['StringEquals', 'ArnLike']],
+      ['Deny', '*', ['Bool']],
     ]);
   });
 

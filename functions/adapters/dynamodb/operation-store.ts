@@ -1,7 +1,7 @@
-import { GetCommand, PutCommand, ScanCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
+import { GetCommand, PutCommand, QueryCommand, ScanCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import type { Operation } from '../../core/domain/operation.ts';
 import { DrError } from '../../core/errors.ts';
-import type { OperationStore } from '../../core/ports.ts';
+import type { OpenOperations, OperationStore } from '../../core/ports.ts';
 import { StoredOperation, storable } from './outcomes.ts';
 import { keys, OPEN_INDEX, parseItem, type Table, unlessRefused } from './table.ts';
 
@@ -127,3 +127,20 @@ export const dynamoOperations = ({ client, name: TableName }: Table): OperationS
     },
   };
 };
+
+/** What is open, from the index: it may lag behind by a moment. */
+export const dynamoOpenOperations = ({ client, name: TableName }: Table): OpenOperations => ({
+  on: async (host, atMost) => {
+    const { Items } = await client.send(
+      new QueryCommand({
+        TableName,
+        IndexName: OPEN_INDEX,
+        KeyConditionExpression: 'openHost = :host',
+        ExpressionAttributeValues: { ':host': host },
+        ScanIndexForward: false,
+        Limit: atMost,
+      }),
+    );
+    return (Items ?? []).map((item) => parseItem(StoredOperation, item));
+  },
+});

@@ -2,6 +2,7 @@ import {
   DescribeExecutionCommand,
   ExecutionDoesNotExist,
   InvalidToken,
+  ListExecutionsCommand,
   SendTaskFailureCommand,
   SendTaskHeartbeatCommand,
   SendTaskSuccessCommand,
@@ -9,7 +10,8 @@ import {
   TaskDoesNotExist,
   TaskTimedOut,
 } from '@aws-sdk/client-sfn';
-import type { Delivery, TaskCallbacks, Workflow } from '../../core/ports.ts';
+import { epochMs } from '../../core/domain/units.ts';
+import type { Delivery, RunningExecutions, TaskCallbacks, Workflow } from '../../core/ports.ts';
 
 /** A token that nobody waits on any more is no error: the Task timed out, was tried anew, or its execution is over. */
 const delivery = async (call: Promise<unknown>): Promise<Delivery> => {
@@ -49,5 +51,22 @@ export const stepFunctions = (sfn: SFNClient): TaskCallbacks & Workflow => ({
       if (error instanceof ExecutionDoesNotExist) return false;
       throw error;
     }
+  },
+});
+
+/** @param machines what the ARN of every machine of the deployment begins with; the name of the workflow is the rest */
+export const runningExecutions = (sfn: SFNClient, machines: string): RunningExecutions => ({
+  running: async (workflow, atMost) => {
+    const { executions, nextToken } = await sfn.send(
+      new ListExecutionsCommand({
+        stateMachineArn: `${machines}${workflow}`,
+        statusFilter: 'RUNNING',
+        maxResults: atMost,
+      }),
+    );
+    const newest = (executions ?? []).flatMap(({ executionArn, name, startDate }) =>
+      executionArn && name && startDate ? [{ arn: executionArn, name, startedAt: epochMs(startDate.getTime()) }] : [],
+    );
+    return { newest, isCut: nextToken !== undefined };
   },
 });

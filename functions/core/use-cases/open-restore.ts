@@ -405,31 +405,44 @@ const sideBucket = (bucket: BucketRef, slot: EpochMs): BucketRef => {
   return BucketRef.parse(`${volume}/${short}-restore-${compactTime(slot)}`);
 };
 
-const targetOf = async (
-  { policies, ledger }: Pick<OpenRestoreDependencies, 'policies' | 'ledger'>,
+/** Where a request restores to, whether it may or not. @throws EventInvalid */
+export const placeOf = (
+  policies: readonly Policy[],
   policy: Policy,
-  { bucket, target }: RestoreRequest,
+  { bucket, target }: Pick<RestoreRequest, 'bucket' | 'target'>,
   slot: EpochMs,
-  now: EpochMs,
-): Promise<RestoreTask['target']> => {
+): RestoreTask['target'] => {
   if (target === 'side') return { kind: 'side', cluster: policy.source, bucket: sideBucket(bucket, slot) };
   const named =
     target === 'in-place'
       ? { cluster: policy.source, bucket }
       : { cluster: clusterNamed(policies, target.cluster), bucket: target.bucket };
-  for (const owner of policies.filter(({ replica }) => replica?.name === named.cluster.name)) {
+  const isInPlace = named.cluster.name === policy.source.name && named.bucket === bucket;
+  return { kind: isInPlace ? 'in-place' : 'other', ...named };
+};
+
+/** Where a request may restore to. @throws EventInvalid, TargetNotOurs */
+const targetOf = async (
+  { policies, ledger }: Pick<OpenRestoreDependencies, 'policies' | 'ledger'>,
+  policy: Policy,
+  request: RestoreRequest,
+  slot: EpochMs,
+  now: EpochMs,
+): Promise<RestoreTask['target']> => {
+  const place = placeOf(policies, policy, request, slot);
+  if (place.kind === 'side') return place;
+  for (const owner of policies.filter(({ replica }) => replica?.name === place.cluster.name)) {
     // Of a bucket that was taken out of its policy lately the replica is still looked after.
     const isReplica =
-      owner.buckets.includes(named.bucket) ||
-      bucketsInForce(owner, await ledger.loadPolicyState(owner.name), now).includes(named.bucket);
+      owner.buckets.includes(place.bucket) ||
+      bucketsInForce(owner, await ledger.loadPolicyState(owner.name), now).includes(place.bucket);
     if (isReplica)
       throw new DrError(
         'TargetNotOurs',
-        `${named.bucket} on ${named.cluster.name} is the replica of policy ${owner.name}: a restore into it would end its lineage. Restore to a side bucket, or to a bucket of another name`,
+        `${place.bucket} on ${place.cluster.name} is the replica of policy ${owner.name}: a restore into it would end its lineage. Restore to a side bucket, or to a bucket of another name`,
       );
   }
-  const isInPlace = named.cluster.name === policy.source.name && named.bucket === bucket;
-  return { kind: isInPlace ? 'in-place' : 'other', ...named };
+  return place;
 };
 
 // ---------------------------------------------------------------- the confirmation

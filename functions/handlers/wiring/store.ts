@@ -1,9 +1,12 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
+
 import { dynamoAssessments, dynamoPairs } from '../../adapters/dynamodb/assessments.ts';
 import { dynamoLedger } from '../../adapters/dynamodb/ledger.ts';
-import { dynamoOperations } from '../../adapters/dynamodb/operation-store.ts';
+import { dynamoNonces } from '../../adapters/dynamodb/nonces.ts';
+import { dynamoOpenOperations, dynamoOperations } from '../../adapters/dynamodb/operation-store.ts';
 import { dynamoRecords } from '../../adapters/dynamodb/records.ts';
+import { dynamoRuns } from '../../adapters/dynamodb/runs.ts';
 
 const table = (name: string) => ({
   client: DynamoDBDocumentClient.from(new DynamoDBClient({ maxAttempts: 6 })),
@@ -15,3 +18,6 @@ export const liveOperations = (tableName: string) => dynamoOperations(table(tabl
 export const liveRecords = (tableName: string) => dynamoRecords(table(tableName));
 export const livePairs = (tableName: string) => dynamoPairs(table(tableName));
 export const liveAssessments = (tableName: string) => dynamoAssessments(table(tableName));
+export const liveRuns = (tableName: string) => dynamoRuns(table(tableName));
+export const liveOpenOperations = (tableName: string) => dynamoOpenOperations(table(tableName));
+export const liveNonces = (tableName: string) => dynamoNonces(table(tableName));

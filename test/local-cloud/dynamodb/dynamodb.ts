@@ -47,6 +47,7 @@ export class DynamoDb {
         caller,
         `dynamodb:${operation}`,
         arnOf('dynamodb', index === undefined ? `table/${table}` : `table/${table}/index/${index}`),
+        await this.#leadingKey(operation, table, request),
       );
     }
     this.#world.counters.add(`dynamodb.${operation}`);
@@ -68,6 +69,15 @@ export class DynamoDb {
         throw await this.#withOldItem(error, operation, request);
       }
     });
+  }
+
+  /** What a call for one item says of its partition key to the conditions of policies. */
+  async #leadingKey(operation: string, table: string, request: JsonObject): Promise<Readonly<Record<string, string>>> {
+    const item = operation === 'PutItem' ? request.Item : request.Key;
+    if (!isJsonObject(item)) return {};
+    const [name = ''] = await this.#keyNames(table).catch(() => []);
+    const key = item[name];
+    return isJsonObject(key) && typeof key.S === 'string' ? { 'dynamodb:LeadingKeys': key.S } : {};
   }
 
   #measure(answer: JsonObject, hide: boolean): JsonObject {

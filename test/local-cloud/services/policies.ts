@@ -12,6 +12,7 @@ const operators = [
   'StringEquals',
   'StringNotEquals',
   'StringLike',
+  'ForAllValues:StringLike',
   'StringNotLike',
   'ArnEquals',
   'ArnLike',
@@ -112,6 +113,8 @@ function holds(operator: string, wanted: readonly string[], actual: string | und
     case 'StringNotEquals':
       return !wanted.includes(actual);
     case 'StringLike':
+    // Of keys that a call has one value of.
+    case 'ForAllValues:StringLike':
     case 'ArnEquals':
     case 'ArnLike':
       return wanted.some((pattern) => like(pattern, actual));

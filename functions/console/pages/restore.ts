@@ -1,0 +1,337 @@
+import * as z from 'zod';
+import type { BackupRun, RunStep } from '../../core/domain/ledger.ts';
+import { BucketRef, ClusterName, PolicyName, pairId, runId, Slot, targetPair } from '../../core/domain/names.ts';
+import { Restored, RestorePlan, RestorePlanned } from '../../core/domain/restore.ts';
+import type { PlanHash } from '../../core/domain/retention.ts';
+import { type EpochMs, epochMs, secondsBetween } from '../../core/domain/units.ts';
+import { DrError } from '../../core/errors.ts';
+import { instantText, spanText } from '../../core/planner/consequences.ts';
+import { bytesText, count, takes } from '../../core/planner/sentences.ts';
+import type { ExecutionState } from '../../core/ports.ts';
+import type { Act } from '../../core/use-cases/nonces.ts';
+import { placeOf } from '../../core/use-cases/open-restore.ts';
+import { readPlan } from '../../core/use-cases/plan-text.ts';
+import { button } from '../action.ts';
+import { readFields } from '../fields.ts';
+import { form } from '../form.ts';
+import { type Html, html, type Value } from '../html.ts';
+import { facts, notice, toned } from '../parts.ts';
+import type { Page } from '../router.ts';
+import type { WidgetRequest } from '../widget-event.ts';
+import { type ActingDependencies, awaited, shortName, shown, submit, WHO_HINT } from './acting.ts';
+import { bar } from './bar.ts';
+import { type Problems, readRequest, restoreForm, type Typed, typedAgain, typedOf } from './restore-form.ts';
+
+const Of = z.object({ policy: PolicyName, bucket: BucketRef });
+type Of = z.infer<typeof Of>;
+const OfExecution = z.object({ execution: z.string().min(1).max(2048) });
+
+const planning = ({ policy, bucket }: Of): Act => ({ act: 'plan-restore', about: { policy, bucket } });
+const starting = (execution: string, plan: PlanHash): Act => ({ act: 'start-restore', about: { execution, plan } });
+
+// ---------------------------------------------------------------- what, from when, to where
+
+const formPage = async (
+  deps: ActingDependencies,
+  of: Of,
+  typed: Typed,
+  problems: Problems,
+  dashboard: string,
+): Promise<Html> => {
+  const { policies, ledger, clock, links } = deps;
+  const policy = policies.find(({ name }) => name === of.policy);
+  if (!policy) throw new DrError('PolicyInvalid', `there is no policy ${of.policy}`);
+  const points = await ledger.livingPoints(pairId(policy.source.name, of.bucket, policy.replica?.name ?? null));
+  const head = html`${bar(links)}<h2>Restore from ${of.bucket}</h2>`;
+  if (points.length === 0)
+    return html`${head}${notice('bad', `${of.bucket} has no points under the policy ${of.policy}: there is nothing to restore from.`)}`;
+  const call = { endpoint: links.restore().endpoint, page: 'restore-plan' };
+  return html`${head}<p class="odr-tall">First a plan: how much it is, how long it takes and what is in the way. Nothing is changed by it.</p>${await shown(
+    deps,
+    planning(of),
+    dashboard,
+    (nonce) =>
+      restoreForm(
+        { policy, bucket: of.bucket, points, typed, problems, now: clock.now() },
+        html`${button('Show the plan', { ...call, fields: { ...of, nonce } }, { isPrimary: true })}<div class="odr-hint">${WHO_HINT}</div>`,
+      ),
+    problems.form,
+  )}`;
+};
+
+const findForm = ({ links, policies }: ActingDependencies, typed: string, problem?: string): Html =>
+  html`${bar(links)}<h2>Restore</h2>${form(
+    [
+      { kind: 'text', name: 'bucket', label: 'Which bucket?', value: typed, placeholder: 'volume/bucket', problem },
+      {
+        kind: 'choice',
+        name: 'policy',
+        label: 'Under which policy?',
+        options: policies.map(({ name }) => [name, name] as const),
+      },
+    ],
+    button('Go on', links.restore(), { isPrimary: true }),
+  )}`;
+
+const restorePage = (deps: ActingDependencies): Page => ({
+  name: 'restore',
+  show: async ({ fields, form: typed, view }) => {
+    const bucket = fields.bucket ?? typed.bucket;
+    if (bucket === undefined) return findForm(deps, '');
+    const of = Of.safeParse({ bucket: bucket.trim(), policy: fields.policy ?? typed.policy });
+    return of.success
+      ? formPage(deps, of.data, typedOf(fields), {}, view.dashboard)
+      : findForm(deps, bucket, 'write volume/bucket, for example sales/orders');
+  },
+});
+
+const planPage = (deps: ActingDependencies): Page => ({
+  name: 'restore-plan',
+  show: async ({ fields, form: given, view }) => {
+    const of = readFields(Of, fields);
+    const typed = typedOf(given);
+    const slot = epochMs(Math.floor(deps.clock.now() / 1000) * 1000);
+    const read = readRequest(typed, of, slot);
+    if ('problems' in read)
+      return formPage(deps, of, typed, { form: 'Something is missing: see below.', ...read.problems }, view.dashboard);
+    const sent = await submit(deps, fields.nonce, planning(of), (name) =>
+      deps.machines.start('restore', name, read.input),
+    );
+    if ('refused' in sent) return formPage(deps, of, typed, { form: sent.refused }, view.dashboard);
+    await awaited(deps, sent.execution);
+    return runMarkup(deps, sent.execution, view);
+  },
+});
+
+// ---------------------------------------------------------------- the plan, and its words
+
+const filesText = (files: number, bytes?: number): string =>
+  `${count(files, 'file')}${bytes === undefined ? '' : `, ${bytesText(bytes)}`}`;
+
+const planFacts = (plan: RestorePlan): Html =>
+  facts([
+    ['What', html`${plan.scope} of <code>${plan.point}</code>: ${filesText(plan.files, plan.bytes)}`],
+    [
+      'To',
+      html`<code>${plan.target.bucket}</code> on ${plan.target.cluster}${plan.target.created === null && ', which is made new'}`,
+    ],
+    ['Read from', `${plan.from}: ${plan.why}`],
+    ['Comes new', filesText(plan.absent)],
+    ['Is replaced', plan.replaced > 0 ? toned('warn', filesText(plan.replaced)) : 'nothing'],
+    ['Is left alone', plan.leftAlone > 0 ? `${filesText(plan.leftAlone)} that are there already` : 'nothing'],
+    ['Is deleted', plan.deleted > 0 ? toned('bad', filesText(plan.deleted)) : 'nothing'],
+    ['Is kept first', plan.isKept ? 'all that is there now, in a snapshot restore-safety-…' : 'nothing is lost'],
+    [
+      'Room',
+      plan.room === null
+        ? 'no quota is in the way'
+        : `${bytesText(plan.room.needed)} more; ${bytesText(plan.room.used)} of ${bytesText(plan.room.quota)} are used`,
+    ],
+    ['Takes about', `${takes(plan.seconds)} (${plan.basis})`],
+  ]);
+
+const firstOf = ({ first }: RestorePlan): Html =>
+  html`${first.length > 0 && html`<details><summary>The first files that differ at the target</summary><ul>${first.map((it) => html`<li><code>${it}</code></li>`)}</ul></details>`}`;
+
+/** Where a request is changed: the same form, filled in as it was. */
+const changeButton = ({ links }: ActingDependencies, input: unknown, text: string): Html | null => {
+  const fields = typedAgain(input);
+  return fields ? button(text, links.restore(fields)) : null;
+};
+
+const planMarkup = async (
+  deps: ActingDependencies,
+  execution: string,
+  input: unknown,
+  planned: z.infer<typeof RestorePlanned>,
+  view: WidgetRequest['view'],
+  problem?: string,
+): Promise<Html> => {
+  const { links, clock } = deps;
+  const plan = readPlan(RestorePlan, planned.plan, await deps.plans.load(planned.plan));
+  if (!plan) throw new DrError('NotConfirmed', `the plan ${planned.plan} cannot be read: plan again`);
+  const now = clock.now();
+  const change = changeButton(deps, input, 'Change it');
+  const head = html`<h2>The plan</h2>${planFacts(plan)}${firstOf(plan)}`;
+  const { confirmation } = planned;
+  if (confirmation === null)
+    return html`${notice(
+      'bad',
+      html`<strong>This cannot be done as planned. Nothing was changed.</strong>${plan.obstacles.map((it) => html`<br />${it.reason}. ${it.remedy}`)}`,
+    )}${change}${head}`;
+  if (planned.expires <= now)
+    return html`${notice('warn', `This plan was good until ${instantText(planned.expires)}: look again before you restore.`)}${change}${head}`;
+  const call = { endpoint: links.restore().endpoint, page: 'restore-start' };
+  return html`${head}${await shown(
+    deps,
+    starting(execution, planned.plan),
+    view.dashboard,
+    (nonce) =>
+      form(
+        [
+          {
+            kind: 'text',
+            name: 'confirmation',
+            label: `Type ${confirmation} to start it`,
+            placeholder: confirmation,
+            hint: `The plan is good until ${instantText(planned.expires)}. If more would be lost by then than it says, nothing is done.`,
+          },
+        ],
+        html`${button('Start the restore', { ...call, fields: { execution, nonce } }, { isPrimary: true })}${change}`,
+      ),
+    problem,
+  )}`;
+};
+
+const plannedIn = (state: ExecutionState | undefined): z.infer<typeof RestorePlanned> | undefined =>
+  RestorePlanned.safeParse(state?.output).data;
+
+/** What the second start says: the same request, the plan and its words. */
+const confirmed = (input: unknown, plan: PlanHash, confirmation: string): object => {
+  const { planOnly: _, ...request } = readFields(z.looseObject({ planOnly: z.boolean().optional() }), input);
+  return { ...request, plan, confirmation };
+};
+
+const startPage = (deps: ActingDependencies): Page => ({
+  name: 'restore-start',
+  show: async ({ fields, form: typed, view }) => {
+    const { execution } = readFields(OfExecution, fields);
+    const state = await deps.machines.look(execution);
+    const planned = plannedIn(state);
+    if (!state || !planned || planned.confirmation === null)
+      throw new DrError('EventInvalid', 'there is no plan that waits for a confirmation: plan again');
+    const words = (typed.confirmation ?? '').trim();
+    const again = async (problem: string) =>
+      html`${bar(deps.links)}${await planMarkup(deps, execution, state.input, planned, view, problem)}`;
+    if (words !== planned.confirmation)
+      return again(`Nothing was started: what was typed is not "${planned.confirmation}".`);
+    const input = confirmed(state.input, planned.plan, words);
+    const sent = await submit(deps, fields.nonce, starting(execution, planned.plan), (name) =>
+      deps.machines.start('restore', name, input),
+    );
+    if ('refused' in sent) return again(sent.refused);
+    await deps.pause();
+    return runMarkup(deps, sent.execution, view);
+  },
+});
+
+// ---------------------------------------------------------------- how it goes, and what came of it
+
+const Asked = z.looseObject({
+  ...Of.shape,
+  target: z
+    .union([z.enum(['side', 'in-place']), z.object({ cluster: ClusterName, bucket: BucketRef })])
+    .default('side'),
+  slot: Slot.optional(),
+});
+
+/** The run of an execution, by what it was asked for; undefined before it is open. */
+const runOf = async (
+  { policies, ledger }: ActingDependencies,
+  { input, startedAt }: ExecutionState,
+): Promise<{ readonly run: BackupRun; readonly steps: readonly RunStep[] } | undefined> => {
+  const asked = Asked.safeParse(input);
+  const policy = asked.success ? policies.find(({ name }) => name === asked.data.policy) : undefined;
+  if (!asked.success || !policy) return undefined;
+  const slot = asked.data.slot ?? epochMs(Math.floor(startedAt / 1000) * 1000);
+  const target = placeOf(policies, policy, asked.data, slot);
+  return ledger.loadRun(runId(targetPair(target.cluster.name, target.bucket), policy.name, slot, 'restore'));
+};
+
+const DOES: Readonly<Partial<Record<RunStep['decision']['kind'], string>>> = {
+  examine: 'looks at the point and at the target',
+  'create-target': 'makes the bucket',
+  'safety-snapshot': 'keeps what is there in a snapshot',
+  restore: 'copies',
+  compare: 'compares the target with the point',
+  wait: 'waits',
+};
+
+const stepsMarkup = (run: BackupRun, steps: readonly RunStep[], now: EpochMs): Html => {
+  const current = steps.filter(({ n, decision }) => n >= run.firstStep && DOES[decision.kind] !== undefined);
+  return html`<ol>${current.map((step) => {
+    const isOver = step.observed !== null;
+    const took = spanText(secondsBetween(step.decidedAt, step.observedAt ?? now));
+    return html`<li>${isOver ? 'Done' : toned('good', 'Now')}: ${DOES[step.decision.kind]} <span class="odr-soft">(${isOver ? took : `since ${took}`}; ${step.decision.reason})</span></li>`;
+  })}</ol>`;
+};
+
+const again = ({ links }: ActingDependencies, execution: string, text: string): Html =>
+  button(text, { endpoint: links.restore().endpoint, page: 'restore-run', fields: { execution } }, { isPrimary: true });
+
+const resultMarkup = (restored: z.infer<typeof Restored>, deps: ActingDependencies, input: unknown): Html => {
+  const [bucket = '', cluster = ''] = restored.target.split(' on ');
+  const service = deps.policies
+    .flatMap(({ source, replica }) => [source, ...(replica ? [replica] : [])])
+    .find(({ name }) => name === cluster)?.service;
+  const of = Of.safeParse(input);
+  return html`${notice('good', html`<strong class="odr-good">Restored, and proved equal.</strong> ${restored.scope} of ${restored.point}: ${filesText(restored.files, restored.bytes)}, in ${takes(restored.seconds)}.`)}
+<p>Your data is here:</p><pre>${service === undefined ? restored.target : `ofs://${service}/${bucket}`}</pre>
+${facts([
+  ['Read from', restored.from],
+  ['Copied', bytesText(restored.bytesCopied)],
+  ['Compared by', restored.level === 'full' ? 'the checksum of every file' : 'names and lengths'],
+  [
+    'Left alone',
+    restored.leftAlone > 0 ? `${filesText(restored.leftAlone)} that were there and differ` : 'nothing that differs',
+  ],
+  ['Kept before', restored.safetySnapshot ?? 'nothing had to be'],
+])}${restored.notes.map((it) => html`<p>${it}</p>`)}
+<p class="odr-soft">Copy or move it to where it belongs, for example with hadoop distcp or ozone fs -cp. Nothing of this product deletes it.</p>${
+    of.success && button('To the bucket', deps.links.bucket(of.data))
+  }`;
+};
+
+const Skipped = z.object({ kind: z.literal('skipped'), reason: z.string() });
+
+const endMarkup = async (
+  deps: ActingDependencies,
+  execution: string,
+  { input, output, status, error, cause }: ExecutionState,
+  view: WidgetRequest['view'],
+): Promise<Html> => {
+  const planned = RestorePlanned.safeParse(output);
+  if (planned.success) return planMarkup(deps, execution, input, planned.data, view);
+  const restored = Restored.safeParse(output);
+  if (restored.success) return resultMarkup(restored.data, deps, input);
+  const skipped = Skipped.safeParse(output);
+  const change = changeButton(deps, input, 'Back to the form');
+  if (skipped.success) return html`${notice('warn', `Nothing was done: ${skipped.data.reason}.`)}${change}`;
+  const what =
+    status === 'cancelled' ? 'It was cancelled' : status === 'timed-out' ? 'It ran out of time' : 'It failed';
+  return html`${notice('bad', html`<strong>${what}: ${error ?? status}.</strong> ${cause ?? ''}`)}<p>What was copied by then stays. Started again, it looks at what is there first.</p>${change}`;
+};
+
+/** An execution of the restore machine: the plan, the progress or the result. */
+const runMarkup = async (deps: ActingDependencies, execution: string, view: WidgetRequest['view']): Promise<Html> => {
+  const { links, clock, machines } = deps;
+  const state = await machines.look(execution);
+  if (!state) throw new DrError('EventInvalid', `there is no execution ${shortName(execution)} of a restore`);
+  const head = bar(links);
+  if (state.status !== 'running') return html`${head}${await endMarkup(deps, execution, state, view)}`;
+  const now = clock.now();
+  const found = await runOf(deps, state);
+  const isPlanning = found?.run.restore?.planOnly ?? false;
+  const body: Value = found ? stepsMarkup(found.run, found.steps, now) : 'It begins.';
+  return html`${head}<h2>${isPlanning ? 'Planning' : 'Restoring'}${found?.run.restore && html`: ${found.run.restore.scope} into ${found.run.restore.target.bucket}`}</h2>
+<p>At work since ${spanText(secondsBetween(state.startedAt, now))}. You may close this: it goes on, and is found under "What is running".</p>${body}${again(deps, execution, 'Look again')}${button(
+    'Cancel…',
+    links.cancel({ execution }),
+  )}`;
+};
+
+const runPage = (deps: ActingDependencies): Page => ({
+  name: 'restore-run',
+  show: async ({ fields, view }) => {
+    const { execution } = readFields(OfExecution, fields);
+    return runMarkup(deps, execution, view);
+  },
+});
+
+/** Choose → plan → typed confirmation → started → result. */
+export const restorePages = (deps: ActingDependencies): readonly [Page, ...Page[]] => [
+  restorePage(deps),
+  planPage(deps),
+  startPage(deps),
+  runPage(deps),
+];

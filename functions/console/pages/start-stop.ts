@@ -1,0 +1,176 @@
+import * as z from 'zod';
+import { BucketRef, PolicyName } from '../../core/domain/names.ts';
+import { secondsBetween } from '../../core/domain/units.ts';
+import { DrError } from '../../core/errors.ts';
+import { spanText } from '../../core/planner/consequences.ts';
+import type { Act } from '../../core/use-cases/nonces.ts';
+import { button } from '../action.ts';
+import { readFields } from '../fields.ts';
+import { form } from '../form.ts';
+import { type Html, html } from '../html.ts';
+import { notice } from '../parts.ts';
+import type { Page } from '../router.ts';
+import type { WidgetRequest } from '../widget-event.ts';
+import { type ActingDependencies, shortName, shown, submit, WHO_HINT } from './acting.ts';
+import { bar } from './bar.ts';
+
+const Of = z.object({ policy: PolicyName, bucket: BucketRef });
+type Of = z.infer<typeof Of>;
+const OfExecution = z.object({ execution: z.string().min(1).max(2048) });
+
+// ---------------------------------------------------------------- back up now
+
+const backingUp = (of: Of): Act => ({ act: 'back-up', about: of });
+
+const backUpForm = async (
+  deps: ActingDependencies,
+  of: Of,
+  { dashboard }: WidgetRequest['view'],
+  problem?: string,
+): Promise<Html> => {
+  const { links, ledger } = deps;
+  const { paused } = await ledger.loadPolicyState(of.policy);
+  return html`${bar(links)}<h2>Back up ${of.bucket} now?</h2><p>A snapshot is taken and copied, beside what the schedules of ${of.policy} do. If a backup of it is at work already, nothing more is started.</p>${
+    paused &&
+    notice('warn', `The policy is paused by ${paused.by} (${paused.reason}); this backup is done all the same.`)
+  }${await shown(
+    deps,
+    backingUp(of),
+    dashboard,
+    (nonce) =>
+      html`${button('Back up now', { endpoint: links.backUp().endpoint, page: 'back-up-now', fields: { ...of, nonce } }, { isPrimary: true })}${button('To the bucket', links.bucket(of))}`,
+    problem,
+  )}`;
+};
+
+const findForm = ({ links, policies }: ActingDependencies): Html =>
+  html`${bar(links)}<h2>Back up now</h2>${form(
+    [
+      { kind: 'text', name: 'bucket', label: 'Which bucket?', placeholder: 'volume/bucket' },
+      {
+        kind: 'choice',
+        name: 'policy',
+        label: 'Under which policy?',
+        options: policies.map(({ name }) => [name, name] as const),
+      },
+    ],
+    button('Go on', links.backUp(), { isPrimary: true }),
+  )}`;
+
+const isBucketOf = ({ policies }: ActingDependencies, { policy, bucket }: Of): boolean =>
+  policies.some(({ name, buckets }) => name === policy && buckets.includes(bucket));
+
+const backUpPage = (deps: ActingDependencies): Page => ({
+  name: 'back-up',
+  show: async ({ fields, form: typed, view }) => {
+    if (fields.bucket === undefined && typed.bucket === undefined) return findForm(deps);
+    const of = readFields(Of, {
+      policy: fields.policy ?? typed.policy,
+      bucket: (fields.bucket ?? typed.bucket ?? '').trim(),
+    });
+    if (!isBucketOf(deps, of)) throw new DrError('PolicyInvalid', `the policy ${of.policy} does not have ${of.bucket}`);
+    return backUpForm(deps, of, view);
+  },
+});
+
+const Named = z.object({ point: z.string() });
+
+const backUpMarkup = async (deps: ActingDependencies, execution: string): Promise<Html> => {
+  const { links, machines, clock } = deps;
+  const state = await machines.look(execution);
+  if (!state) throw new DrError('EventInvalid', `there is no execution ${shortName(execution)} of a backup`);
+  const of = Of.safeParse(state.input);
+  const bucket = of.success ? of.data.bucket : shortName(execution);
+  const head = html`${bar(links)}<h2>Backup of ${bucket}</h2>`;
+  const back = of.success && button('To the bucket', links.bucket(of.data));
+  if (state.status === 'running')
+    return html`${head}<p>At work since ${spanText(secondsBetween(state.startedAt, clock.now()))}. You may close this: it goes on.</p>${button(
+      'Look again',
+      { endpoint: links.backUp().endpoint, page: 'back-up-run', fields: { execution } },
+      { isPrimary: true },
+    )}${back}`;
+  if (state.status !== 'succeeded')
+    return html`${head}${notice('bad', html`<strong>It did not succeed: ${state.error ?? state.status}.</strong> ${state.cause}`)}${back}`;
+  const named = Named.safeParse(state.output);
+  return html`${head}${notice('good', named.success ? `Done: ${named.data.point}.` : 'Done; nothing new was needed.')}${back}`;
+};
+
+const backUpNowPage = (deps: ActingDependencies): Page => ({
+  name: 'back-up-now',
+  show: async ({ fields, view }) => {
+    const of = readFields(Of, fields);
+    const sent = await submit(deps, fields.nonce, backingUp(of), (name) => deps.machines.start('backup', name, of));
+    return 'refused' in sent ? backUpForm(deps, of, view, sent.refused) : backUpMarkup(deps, sent.execution);
+  },
+});
+
+const backUpRunPage = (deps: ActingDependencies): Page => ({
+  name: 'back-up-run',
+  show: async ({ fields }) => backUpMarkup(deps, readFields(OfExecution, fields).execution),
+});
+
+// ---------------------------------------------------------------- cancel
+
+const cancelling = (execution: string): Act => ({ act: 'cancel', about: { execution } });
+const WORD = 'cancel';
+
+const cancelForm = async (
+  deps: ActingDependencies,
+  execution: string,
+  typed: Readonly<Record<string, string>>,
+  { dashboard }: WidgetRequest['view'],
+  problem?: string,
+): Promise<Html> => {
+  const { links, machines } = deps;
+  const state = await machines.look(execution);
+  const head = html`${bar(links)}<h2>Cancel ${shortName(execution)}?</h2>`;
+  if (state?.status !== 'running')
+    return html`${head}${notice('warn', 'It is not running (any more): there is nothing to cancel.')}`;
+  return html`${head}<p>What it copied by then stays. The command on the host is ended by the sweeper within minutes, and until then the target is not free. The same restore started again looks at what is there; the next drill removes what a drill left.</p>${await shown(
+    deps,
+    cancelling(execution),
+    dashboard,
+    (nonce) =>
+      form(
+        [
+          { kind: 'text', name: 'by', label: 'Your name', value: typed.by ?? '' },
+          { kind: 'text', name: 'reason', label: 'Why', value: typed.reason ?? '' },
+          { kind: 'text', name: 'words', label: `Type ${WORD}`, placeholder: WORD },
+        ],
+        html`${button('Cancel it', { endpoint: links.cancel().endpoint, page: 'cancel-now', fields: { execution, nonce } }, { isPrimary: true })}${button('Let it run', links.operations())}<div class="odr-hint">${WHO_HINT}</div>`,
+      ),
+    problem,
+  )}`;
+};
+
+const cancelPage = (deps: ActingDependencies): Page => ({
+  name: 'cancel',
+  show: async ({ fields, view }) => cancelForm(deps, readFields(OfExecution, fields).execution, {}, view),
+});
+
+const cancelNowPage = (deps: ActingDependencies): Page => ({
+  name: 'cancel-now',
+  show: async ({ fields, form: typed, view }) => {
+    const { execution } = readFields(OfExecution, fields);
+    const again = (problem: string) => cancelForm(deps, execution, typed, view, problem);
+    const by = (typed.by ?? '').trim();
+    const reason = (typed.reason ?? '').trim();
+    if (by === '' || reason === '') return again('Nothing was cancelled: write your name, and why.');
+    if ((typed.words ?? '').trim() !== WORD) return again(`Nothing was cancelled: type ${WORD}.`);
+    const sent = await submit(deps, fields.nonce, cancelling(execution), async () => {
+      await deps.machines.stop(execution, `cancelled by ${by}: ${reason}`);
+      return execution;
+    });
+    if ('refused' in sent) return again(sent.refused);
+    return html`${bar(deps.links)}${notice('good', `${shortName(execution)} is cancelled. What it has on a host ends within minutes.`)}`;
+  },
+});
+
+/** What a person starts and stops besides restores. */
+export const startStopPages = (deps: ActingDependencies): readonly Page[] => [
+  backUpPage(deps),
+  backUpNowPage(deps),
+  backUpRunPage(deps),
+  cancelPage(deps),
+  cancelNowPage(deps),
+];
