@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as z from 'zod';
-import { Severity } from '../../functions/core/domain/doctor.ts';
+import { ToldFinding } from '../../functions/cli/doctor.ts';
 import {
   type Clusters,
   type Deployment,
@@ -22,15 +22,6 @@ export interface Visit {
   readonly findings: readonly ToldFinding[];
 }
 
-const ToldFinding = z.object({
-  code: z.string(),
-  severity: Severity,
-  where: z.string(),
-  what: z.string(),
-  evidence: z.string(),
-  remedy: z.string(),
-});
-export type ToldFinding = z.infer<typeof ToldFinding>;
 const Report = z.object({ findings: z.array(ToldFinding) });
 
 export const BUCKETS = ['sales/orders', 'sales/invoices'];
@@ -46,12 +37,18 @@ export interface DoctorStage {
 /** In real time, because the script asks its host for it. */
 export const doctorStage = async (
   clusters: Clusters,
-  policies = policyText(BUCKETS),
-  hostConfig: Readonly<Record<string, string>> = {},
+  {
+    policies = policyText(BUCKETS),
+    hostConfig = {},
+  }: { readonly policies?: string; readonly hostConfig?: Readonly<Record<string, string>> } = {},
 ): Promise<DoctorStage> => {
   for (const service of ['prod', 'dr'])
     for (const bucket of BUCKETS) await clusters.createBucket(`ofs://${service}/${bucket}`);
-  const deployment = await deploy({ clusters, policies, hostConfig });
+  const deployment = await deploy({
+    clusters,
+    policies,
+    hostConfig: { ticket_observe: '/run/ozone-dr/observe', ...hostConfig },
+  });
   const { cloud } = deployment;
   return {
     clusters,
@@ -78,15 +75,18 @@ export const doctorStage = async (
 export const simulatedClusters = (): Promise<OzoneSimulator> =>
   createSimulator({ directory: mkdtempSync(join(tmpdir(), 'ozone-dr-doctor-')) });
 
+export interface Programs {
+  /** For `path=` of a host. */
+  readonly path: string;
+  readonly put: (name: string, body: string) => void;
+  readonly remove: (name: string) => void;
+}
+
 /** A folder of programs that stand before those of the clusters on the hosts. */
-export const programs = (): {
-  readonly folder: string;
-  put(name: string, body: string): void;
-  remove(name: string): void;
-} => {
+export const programsBefore = ({ bin }: Clusters): Programs => {
   const folder = mkdtempSync(join(tmpdir(), 'ozone-dr-programs-'));
   return {
-    folder,
+    path: `${folder}:${bin}`,
     put: (name, body) => writeFileSync(join(folder, name), `#!/bin/bash\n${body}\n`, { mode: 0o755 }),
     remove: (name) => rmSync(join(folder, name), { force: true }),
   };
