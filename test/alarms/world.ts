@@ -26,7 +26,7 @@ policies:
     source: prod
     replica: dr
     buckets: [${BUCKET}]
-    schedules: [{ cron: '0 2 * * ? *', zone: ${zone} }]
+    schedules: [{ cron: '0 4 * * ? *', zone: ${zone} }]
     brake: { percent: 50, atLeast: 0 }
     objectives: { rpo: 26h, rto: 4h }
     retention:

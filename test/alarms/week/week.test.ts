@@ -3,7 +3,7 @@ import { openWorld } from '../world.ts';
 
 const DAY = 24 * 60;
 
-/** Both weeks of the year in which the clock of Berlin is changed, in the night of a Saturday. */
+// The slot is one that both nights have: a time that the clock skips is a slot less, which breaks an RPO of 26 hours.
 describe.each([
   ['the week of the long night', '2026-10-22T10:00:00Z'],
   ['the week of the short night', '2026-03-26T10:00:00Z'],
@@ -12,11 +12,10 @@ describe.each([
     const world = await openWorld(new Date(from), 'Europe/Berlin');
     try {
       await world.minutes(7 * DAY);
-      expect(world.told()).toEqual([]);
+      expect(world.told().map(({ kind, id, at }) => `${new Date(at).toISOString()} ${kind} ${id}`)).toEqual([]);
       expect(world.raised()).toEqual([]);
-      // The night in which two o'clock is skipped has no slot.
       const backups = world.cloud.executions('ozone-dr-backup').map(({ status }) => status);
-      expect(backups.length).toBeGreaterThanOrEqual(6);
+      expect(backups.length).toBe(7);
       expect(new Set(backups)).toEqual(new Set(['SUCCEEDED']));
     } finally {
       await world.close();
