@@ -4,7 +4,7 @@ import { CfnDeletionPolicy } from 'aws-cdk-lib';
 import { CfnDocument } from 'aws-cdk-lib/aws-ssm';
 import { Construct } from 'constructs';
 import type { BlastRadius } from '../../functions/core/domain/operation.ts';
-import { scriptLines } from './edge-script.ts';
+import { type ScriptName, scriptLines } from './edge-script.ts';
 
 const SERVICE = '[A-Za-z0-9][A-Za-z0-9.-]{0,61}(:[0-9]{2,5})?';
 const RESOURCE = '[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]';
@@ -28,10 +28,11 @@ const REMOVABLE = `(temp${ID}s[0-9]{8}-[0-9]{6}\\.[0-9]{3}|odr-tmp-[a-z0-9.-]{1,
 const POINT = `odr-[a-z0-9.-]{1,59}=${ID}`;
 
 const VERBS = {
-  observe: '^(survey|diff|verify|probe|examine|compare|versions|changes|doctor)$',
-  protect: '^(snapshot|replicate|create-bucket|doctor)$',
-  destroy: '^(tidy|delete|doctor)$',
-  restore: '^(create-bucket|snapshot|restore|remove-scratch|doctor)$',
+  observe: '^(survey|diff|verify|probe|examine|compare|versions|changes)$',
+  protect: '^(snapshot|replicate|create-bucket)$',
+  destroy: '^(tidy|delete)$',
+  restore: '^(create-bucket|snapshot|restore|remove-scratch)$',
+  doctor: '^doctor$',
 } as const;
 
 export type EdgeParameter = { readonly description: string; readonly pattern: string; readonly fallback?: string };
@@ -40,9 +41,9 @@ export type EdgeParameter = { readonly description: string; readonly pattern: st
  * The parameters of a document. Patterns are written in what java.util.regex (the API) and RE2 (the agent) read alike.
  * `$` matches before a final line end in Java: the agent and the script, which check again, refuse that one.
  */
-export const edgeParameters = (radius: BlastRadius): Readonly<Record<string, EdgeParameter>> => ({
+export const edgeParameters = (script: ScriptName): Readonly<Record<string, EdgeParameter>> => ({
   operation: { description: 'operation id', pattern: `^${OPERATION}$` },
-  verb: { description: 'what to do', pattern: VERBS[radius] },
+  verb: { description: 'what to do', pattern: VERBS[script] },
   source: { description: 'service/volume/bucket that is protected', pattern: BUCKET, fallback: '' },
   replica: { description: 'service/volume/bucket of the copy', pattern: BUCKET, fallback: '' },
   target: { description: 'snapshot to create, copy or compare', pattern: SNAPSHOT, fallback: '' },
@@ -156,6 +157,8 @@ export type EdgeDocumentProps = {
   readonly prefix: string;
   /** Path of the script that runs on the host. */
   readonly script: string;
+  /** The document that asks how a host is for the verbs of the blast radius, instead of the one that has them. */
+  readonly isDoctor?: boolean;
 };
 
 /**
@@ -169,14 +172,14 @@ export class EdgeDocument extends Construct {
 
   constructor(scope: Construct, id: string, props: EdgeDocumentProps) {
     super(scope, id);
-    const content = documentContent(props.radius, readFileSync(props.script, 'utf8'));
+    const content = documentContent(props.radius, props.isDoctor ?? false, readFileSync(props.script, 'utf8'));
     const text = JSON.stringify(content);
     if (Buffer.byteLength(text) >= MAX_BYTES)
       throw new Error(
         `${props.script}: the document is ${Buffer.byteLength(text)} bytes, shorten it below ${MAX_BYTES}`,
       );
     const hash = createHash('sha256').update(text).digest('hex').slice(0, 12);
-    this.documentName = `${documentPrefix(props.prefix, props.radius)}${hash}`;
+    this.documentName = `${documentPrefix(props.prefix, props.radius)}${props.isDoctor ? 'doctor-' : ''}${hash}`;
     const document = new CfnDocument(this, 'Document', {
       name: this.documentName,
       documentType: 'Command',
@@ -193,13 +196,14 @@ export class EdgeDocument extends Construct {
 /** What the names of all documents of one blast radius, present and past, begin with. */
 export const documentPrefix = (prefix: string, radius: BlastRadius): string => `${prefix}-${radius}-`;
 
-function documentContent(radius: BlastRadius, script: string) {
-  const [shebang, ...rest] = scriptLines(script, radius);
+function documentContent(radius: BlastRadius, isDoctor: boolean, script: string) {
+  const name: ScriptName = isDoctor ? 'doctor' : radius;
+  const [shebang, ...rest] = scriptLines(script, name);
   return {
     schemaVersion: '2.2',
-    description: `Ozone DR, ${radius}: one operation on an edge host`,
+    description: `Ozone DR, ${radius}: ${isDoctor ? 'how an edge host is for it' : 'one operation on an edge host'}`,
     parameters: Object.fromEntries(
-      Object.entries(edgeParameters(radius)).map(([name, { description, pattern, fallback }]) => [
+      Object.entries(edgeParameters(name)).map(([name, { description, pattern, fallback }]) => [
         name,
         {
           type: 'String',
@@ -217,7 +221,7 @@ function documentContent(radius: BlastRadius, script: string) {
         precondition: { StringEquals: ['platformType', 'Linux'] },
         inputs: {
           timeoutSeconds: `{{ ${AGENT_TIMEOUT} }}`,
-          runCommand: [shebang, `OZONE_DR_DOCUMENT=${radius}`, ...rest],
+          runCommand: [shebang, `OZONE_DR_DOCUMENT=${isDoctor ? 'doctor-' : ''}${radius}`, ...rest],
         },
       },
     ],

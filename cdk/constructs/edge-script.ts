@@ -1,5 +1,9 @@
 import { BlastRadius } from '../../functions/core/domain/operation.ts';
 
+/** What a script may be cut to: a blast radius, or the doctor, who asks for the verbs of one. */
+export const SCRIPTS = [...BlastRadius.options, 'doctor'] as const;
+export type ScriptName = (typeof SCRIPTS)[number];
+
 /** `# ---- title`, or `# ---- title [observe protect]` for a section that only some documents need. */
 const HEADING = /^# -{10,} [^[\]]+?(?: \[([a-z ]+)\])?$/;
 
@@ -9,7 +13,7 @@ const HEADING = /^# -{10,} [^[\]]+?(?: \[([a-z ]+)\])?$/;
  * without them.
  * @throws Error when the script cannot be a document
  */
-export const scriptLines = (script: string, radius: BlastRadius): readonly string[] => {
+export const scriptLines = (script: string, name: ScriptName): readonly string[] => {
   // Systems Manager would read {{name}} as a parameter wherever it stands, and put its value into the script's text.
   if (script.includes('{{')) throw new Error('the edge host script must not contain {{, write it another way');
   const [shebang = '', ...rest] = script.trimEnd().split('\n');
@@ -17,7 +21,7 @@ export const scriptLines = (script: string, radius: BlastRadius): readonly strin
   const lines = [shebang];
   let isHeld = true;
   for (const line of rest) {
-    if (line.startsWith('# -----')) isHeld = documentsOf(line).includes(radius);
+    if (line.startsWith('# -----')) isHeld = documentsOf(line).includes(name);
     const text = line.trimStart();
     if (isHeld && text !== '' && !text.startsWith('#')) lines.push(text);
   }
@@ -26,8 +30,8 @@ export const scriptLines = (script: string, radius: BlastRadius): readonly strin
 
 const documentsOf = (line: string): readonly string[] => {
   const heading = HEADING.exec(line);
-  const names = heading?.[1]?.split(' ') ?? BlastRadius.options;
-  const unknown = names.find((name) => !BlastRadius.options.some((radius) => radius === name));
+  const names = heading?.[1]?.split(' ') ?? SCRIPTS;
+  const unknown = names.find((name) => !SCRIPTS.some((known) => known === name));
   // A section that no document held would be missed on a host only.
   if (heading === null || unknown !== undefined)
     throw new Error(`the edge host script has a heading that is none: ${line}`);

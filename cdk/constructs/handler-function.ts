@@ -31,6 +31,8 @@ export type HandlerFunctionProps<Environment extends Readonly<Record<string, str
   readonly memoryMB: number;
   /** What the function may do besides writing its own log. */
   readonly permissions: readonly PolicyStatement[];
+  /** How often Lambda repeats an asynchronous call that failed; never unless given. */
+  readonly retries?: number;
   /** Files that the handler reads beside its bundle, by name. */
   readonly files?: Readonly<Record<string, string>>;
 };
@@ -88,7 +90,7 @@ export class HandlerFunction<const Environment extends Readonly<Record<string, s
       loggingFormat: LoggingFormat.JSON,
       tracing: Tracing.ACTIVE,
       // Scheduler and event rule call asynchronously; the next sweep is the retry.
-      retryAttempts: 0,
+      retryAttempts: props.retries ?? 0,
       currentVersionOptions: { removalPolicy: RemovalPolicy.RETAIN },
     });
     // The function has staged its code by now.

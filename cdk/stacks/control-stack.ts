@@ -4,25 +4,30 @@ import { ArnFormat, CfnOutput, Duration, Stack, type StackProps, Validations } f
 import { Rule } from 'aws-cdk-lib/aws-events';
 import { LambdaFunction as LambdaTarget } from 'aws-cdk-lib/aws-events-targets';
 import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
-import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
+import type { IFunction, Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
 import { CfnSchedule, CfnScheduleGroup } from 'aws-cdk-lib/aws-scheduler';
 import { Topic } from 'aws-cdk-lib/aws-sns';
 import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import type { Construct } from 'constructs';
+import type { Severity } from '../../functions/core/domain/alarms.ts';
 import type { HostId } from '../../functions/core/domain/names.ts';
 import { BlastRadius } from '../../functions/core/domain/operation.ts';
 import type { Policy } from '../../functions/core/domain/policy.ts';
 import type { Side } from '../../functions/core/domain/retention.ts';
 import {
   ActConsoleEnv,
+  AnnounceAlarmEnv,
+  JudgeDoctorEnv,
   MeasuringEnv,
+  PlanRecordEnv,
   PlanStoreEnv,
   SettleOperationEnv,
   StartOperationEnv,
   StoreEnv,
   ViewConsoleEnv,
 } from '../../functions/handlers/environments.ts';
+
 import { acknowledge, iam5Finding } from '../constructs/acknowledge.ts';
 import { documentPrefix, EdgeDocument } from '../constructs/edge-document.ts';
 import { allow, allowAs, HandlerFunction, type HandlerFunctionProps } from '../constructs/handler-function.ts';
@@ -42,17 +47,28 @@ export type ControlStackProps = StackProps & {
  * Machines whose Tasks wait for commands on hosts. Whoever starts or settles a command may answer each of them, whoever sweeps keeps
  * its Task alive and asks whether it still runs: a machine is added to all of that here.
  */
-const OPERATING = ['backup', 'prune', 'restore', 'drill', 'look'] as const;
+const OPERATING = ['backup', 'prune', 'restore', 'drill', 'look', 'doctor'] as const;
 /** Those whose executions may hold a lease; whoever wants one asks whether its holder is still there. */
 const HOLDING = ['backup', 'prune', 'restore', 'drill', 'decision'] as const;
 /** What the fleet starts, follows and stops. */
 const FLEET = ['backup', 'prune', 'drill'] as const;
 
+/** Functions whose errors say what others did wrong, or that have an alarm of their own. */
+const ERRS_FOR_OTHERS: ReadonlySet<string> = new Set([
+  'SummarizeFleet',
+  'RecordDecision',
+  'SweepOperations',
+  'AssessObjectives',
+  'AnnounceAlarm',
+]);
+
 /** Everything that works: schedules, workflows, their functions, documents and alarms. May be replaced at any time. */
 export class ControlStack extends Stack {
   readonly #prefix: string;
   readonly #policies: readonly Policy[];
-  readonly #documents = new Map<BlastRadius, EdgeDocument>();
+  readonly #documents = new Map<string, EdgeDocument>();
+  /** By their ids. */
+  readonly #functions = new Map<string, IFunction>();
 
   constructor(scope: Construct, id: string, props: ControlStackProps) {
     super(scope, id, props);
@@ -60,34 +76,42 @@ export class ControlStack extends Stack {
     this.#policies = props.policies;
 
     this.#warnOfSharedHosts();
-    const { backup, fleet, prune, restore, drill, decision, look, settle, sweep, assess } = this.#workflows();
+    const { backup, fleet, prune, restore, drill, decision, look, doctor, settle, sweep, assess } = this.#workflows();
     const undelivered = this.#deadLetters('SchedulesUndelivered');
     const unheard = this.#deadLetters('EventsUndelivered');
     this.#policySchedules(fleet, undelivered);
     this.#systemSchedules(sweep, assess);
+    this.#doctorSchedule(doctor, undelivered);
     this.#commandEvents(settle, unheard);
-    const topic = this.#alarmTopic();
+    const topics = this.#alarmTopics();
+    const announce = this.#announcer(topics);
+    const view = this.#viewConsole();
+    this.#actConsole();
     addAlarms(this, {
       prefix: props.prefix,
-      topic,
+      pages: topics.page,
       backup,
       fleet,
       prune,
       restore,
       drill,
+      decision,
+      look,
       sweep: sweep.function,
+      assess: assess.function,
+      announce: announce.function,
+      alarmChanged: this.#alarmEvents(announce, unheard),
+      functions: [...this.#functions].flatMap(([id, it]) => (ERRS_FOR_OTHERS.has(id) ? [] : [it])),
       undelivered,
       unheard,
     });
-    const view = this.#viewConsole();
-    this.#actConsole();
     addDashboard(this, {
       prefix: props.prefix,
       policies: props.policies,
       view,
       machines: { backup, fleet, prune, restore, drill },
     });
-    this.#outputs({ backup, prune, restore, drill, decision, look }, topic);
+    this.#outputs({ backup, prune, restore, drill, decision, look, doctor }, topics);
   }
 
   #workflows() {
@@ -108,6 +132,11 @@ export class ControlStack extends Stack {
     const files = { 'policies.json': JSON.stringify(this.#policies) };
 
     const ledger = this.#ledger('GetItem', 'PutItem', 'UpdateItem', 'Query');
+    // What is recorded is also put on the event bus of the account.
+    const publish = allow(
+      ['events:PutEvents'],
+      [this.formatArn({ service: 'events', resource: 'event-bus', resourceName: 'default' })],
+    );
     const output = `arn:${this.partition}:s3:::${names.outputBucket}`;
     const readOutput = [
       // Keys begin with the operation id (OutputS3KeyPrefix of the command).
@@ -128,20 +157,20 @@ export class ControlStack extends Stack {
     const decideBackup = this.#handler('DecideBackup', {
       handler: 'decide-backup',
       description: 'Decides the next step of a backup run',
-      environment: { schema: StoreEnv, values: store },
-      permissions: [ledger],
+      environment: { schema: MeasuringEnv, values: measuring },
+      permissions: [ledger, publish],
     });
     const recordOutcome = this.#handler('RecordOutcome', {
       handler: 'record-outcome',
       description: 'Closes a run with what it achieved',
-      environment: { schema: StoreEnv, values: store },
-      permissions: [this.#ledger('GetItem', 'PutItem', 'Query', 'UpdateItem')],
+      environment: { schema: MeasuringEnv, values: measuring },
+      permissions: [this.#ledger('GetItem', 'PutItem', 'Query', 'UpdateItem'), publish],
     });
     const recordFailure = this.#handler('RecordFailure', {
       handler: 'record-failure',
       description: 'Closes a run with why it failed',
       environment: { schema: MeasuringEnv, values: measuring },
-      permissions: [this.#ledger('GetItem', 'PutItem', 'Query', 'UpdateItem')],
+      permissions: [this.#ledger('GetItem', 'PutItem', 'Query', 'UpdateItem'), publish],
     });
     const records = `arn:${this.partition}:s3:::${names.recordsBucket}`;
     const selections = `${records}/selections/*`;
@@ -160,15 +189,15 @@ export class ControlStack extends Stack {
     const decidePrune = this.#handler('DecidePrune', {
       handler: 'decide-prune',
       description: 'Decides the next step of a prune',
-      environment: { schema: PlanStoreEnv, values: keeping },
-      permissions: [ledger, allow(['s3:GetObject', 's3:PutObject'], [plans]), listPlans],
+      environment: { schema: PlanRecordEnv, values: { ...keeping, DEPLOYMENT: this.#prefix } },
+      permissions: [ledger, publish, allow(['s3:GetObject', 's3:PutObject'], [plans]), listPlans],
       files,
     });
     const condemnPoints = this.#handler('CondemnPoints', {
       handler: 'condemn-points',
       description: 'Marks what a stored plan condemns; deletes nothing',
-      environment: { schema: PlanStoreEnv, values: keeping },
-      permissions: [this.#ledger('PutItem', 'UpdateItem', 'Query'), allow(['s3:GetObject'], [plans])],
+      environment: { schema: PlanRecordEnv, values: { ...keeping, DEPLOYMENT: this.#prefix } },
+      permissions: [this.#ledger('PutItem', 'UpdateItem', 'Query'), allow(['s3:GetObject'], [plans]), publish],
     });
     const openRestore = this.#handler('OpenRestore', {
       handler: 'open-restore',
@@ -202,15 +231,15 @@ export class ControlStack extends Stack {
     const recordDecision = this.#handler('RecordDecision', {
       handler: 'record-decision',
       description: 'Records what a person decided about a bucket',
-      environment: { schema: StoreEnv, values: store },
-      permissions: [ledger, describeHolders],
+      environment: { schema: MeasuringEnv, values: measuring },
+      permissions: [ledger, publish, describeHolders],
       files,
     });
     const expandPolicy = this.#handler('ExpandPolicy', {
       handler: 'expand-policy',
       description: 'Lists the buckets of a policy that are due',
-      environment: { schema: StoreEnv, values: store },
-      permissions: [this.#ledger('GetItem', 'PutItem', 'Query')],
+      environment: { schema: MeasuringEnv, values: measuring },
+      permissions: [this.#ledger('GetItem', 'PutItem', 'Query'), publish],
       files,
     });
     const summarizeFleet = this.#handler('SummarizeFleet', {
@@ -284,6 +313,30 @@ export class ControlStack extends Stack {
       description: 'Reads what a host answered to a look, or asks again',
       environment: { schema: StoreEnv, values: store },
       permissions: [ledger],
+    });
+    // Systems Manager has no resources to name for it (Service Authorization Reference).
+    const describeHosts = allow(['ssm:DescribeInstanceInformation'], ['*']);
+    const openDoctor = this.#handler('OpenDoctor', {
+      handler: 'open-doctor',
+      description: 'Finds the hosts that the doctor visits and records what they are asked',
+      environment: { schema: StoreEnv, values: store },
+      permissions: [this.#ledger('GetItem', 'PutItem'), describeHosts],
+      files,
+    });
+    const judgeDoctor = this.#handler('JudgeDoctor', {
+      handler: 'judge-doctor',
+      description: 'Judges what the doctor found and keeps the report',
+      environment: { schema: JudgeDoctorEnv, values: { ...settling, RECORDS_BUCKET: names.recordsBucket } },
+      permissions: [
+        this.#ledger('GetItem', 'PutItem', 'Query'),
+        describeHosts,
+        allow(['s3:ListBucket'], [output]),
+        allow(['s3:PutObject'], [`${records}/doctor/*`]),
+      ],
+      files,
+    });
+    acknowledge(judgeDoctor, {
+      [recordsFinding(this.#prefix, 'doctor/*')]: 'Writes one report for each visit, named by its time.',
     });
 
     const backup = new Workflow(this, 'Backup', {
@@ -367,7 +420,21 @@ export class ControlStack extends Stack {
       definition: project('statemachine/look.asl.json'),
       handlers: { OpenLookFunction: openLook, StartObserveFunction: startObserve, ReadLookFunction: readLook },
     });
+    const doctor = new Workflow(this, 'Doctor', {
+      machineName: nameOf('doctor'),
+      definition: project('statemachine/doctor.asl.json'),
+      handlers: {
+        OpenDoctorFunction: openDoctor,
+        JudgeDoctorFunction: judgeDoctor,
+        StartObserveFunction: startObserve,
+        StartProtectFunction: startProtect,
+        StartDestroyFunction: startDestroy,
+        StartDestroySourceFunction: startDestroySource,
+        StartRestoreFunction: startRestore,
+      },
+    });
     return {
+      doctor: doctor.machine,
       backup: backup.machine,
       fleet: fleet.machine,
       prune: prune.machine,
@@ -487,7 +554,7 @@ export class ControlStack extends Stack {
       readonly functionName?: string;
     },
   ): HandlerFunction<Environment> {
-    return new HandlerFunction(this, id, {
+    const handler = new HandlerFunction(this, id, {
       functionName: `${this.#prefix}-${kebab(id)}`,
       bundles: project('dist/functions'),
       // The Tasks that call these wait for 60 s.
@@ -495,6 +562,8 @@ export class ControlStack extends Stack {
       memoryMB: 512,
       ...props,
     });
+    this.#functions.set(id, handler.function);
+    return handler;
   }
 
   /**
@@ -514,6 +583,7 @@ export class ControlStack extends Stack {
         values: {
           TABLE_NAME: names.table,
           DOCUMENT_NAME: document.documentName,
+          DOCTOR_DOCUMENT_NAME: this.#document(radius, true).documentName,
           BLAST_RADIUS: radius,
           OUTPUT_BUCKET: names.outputBucket,
           RECORDS_BUCKET: names.recordsBucket,
@@ -541,15 +611,17 @@ export class ControlStack extends Stack {
   }
 
   /** The document of a blast radius, whoever sends it. */
-  #document(radius: BlastRadius): EdgeDocument {
-    const known = this.#documents.get(radius);
+  #document(radius: BlastRadius, isDoctor = false): EdgeDocument {
+    const id = `${radius}${isDoctor ? 'Doctor' : ''}Document`;
+    const known = this.#documents.get(id);
     if (known) return known;
-    const document = new EdgeDocument(this, `${radius}Document`, {
+    const document = new EdgeDocument(this, id, {
       radius,
+      isDoctor,
       prefix: this.#prefix,
       script: project('functions/edge-host/ozone-dr.sh'),
     });
-    this.#documents.set(radius, document);
+    this.#documents.set(id, document);
     return document;
   }
 
@@ -655,6 +727,31 @@ export class ControlStack extends Stack {
     }
   }
 
+  /** Hosts change between deployments too: tickets end, disks fill, clocks drift. */
+  #doctorSchedule(doctor: StateMachine, undelivered: Queue): void {
+    const name = `${this.#prefix}-doctor`;
+    const group = new CfnScheduleGroup(this, 'DoctorVisits', { name });
+    const role = this.#schedulerRole('DoctorSchedule', name, [
+      allow(['states:StartExecution'], [doctor.stateMachineArn]),
+      allow(['sqs:SendMessage'], [undelivered.queueArn]),
+    ]);
+    const schedule = new CfnSchedule(this, 'Schedule-doctor', {
+      name: 'doctor',
+      groupName: name,
+      description: 'Looks every week at each host and cluster for all that the product relies on',
+      scheduleExpression: 'cron(30 6 ? * MON *)',
+      flexibleTimeWindow: { mode: 'OFF' },
+      target: {
+        arn: doctor.stateMachineArn,
+        roleArn: role.roleArn,
+        retryPolicy: { maximumEventAgeInSeconds: 3600, maximumRetryAttempts: 20 },
+        deadLetterConfig: { arn: undelivered.queueArn },
+      },
+    });
+    schedule.addResourceDependency(group);
+    schedule.node.addDependency(role);
+  }
+
   #schedulerRole(id: string, groupName: string, permissions: readonly PolicyStatement[]): Role {
     const role = new Role(this, `${id}Role`, {
       assumedBy: new ServicePrincipal('scheduler.amazonaws.com', {
@@ -698,28 +795,76 @@ export class ControlStack extends Stack {
     });
   }
 
-  #alarmTopic(): Topic {
-    const topic = new Topic(this, 'Alarms', { topicName: `${this.#prefix}-alarms`, enforceSSL: true });
+  /** One topic for what wakes people, one for what waits until the next working day. */
+  #alarmTopics(): Readonly<Record<Severity, Topic>> {
+    const topic = (id: string, severity: Severity): Topic =>
+      new Topic(this, id, { topicName: `${this.#prefix}-${severity}`, enforceSSL: true });
+    const page = topic('Pages', 'page');
     // A topic with a policy of its own loses the default one, which let this account's alarms publish.
-    topic.addToResourcePolicy(
+    page.addToResourcePolicy(
       new PolicyStatement({
         principals: [new ServicePrincipal('cloudwatch.amazonaws.com')],
         actions: ['sns:Publish'],
-        resources: [topic.topicArn],
+        resources: [page.topicArn],
         conditions: {
           StringEquals: { 'aws:SourceAccount': this.account },
           ArnLike: {
             'aws:SourceArn': this.formatArn({
               service: 'cloudwatch',
               resource: 'alarm',
-              resourceName: `${this.#prefix}-*`,
+              resourceName: `${this.#prefix}-announcer-failed`,
               arnFormat: ArnFormat.COLON_RESOURCE_NAME,
             }),
           },
         },
       }),
     );
-    return topic;
+    return { page, ticket: topic('Tickets', 'ticket') };
+  }
+
+  /** Tells people of alarms. */
+  #announcer({ page, ticket }: Readonly<Record<Severity, Topic>>) {
+    return this.#handler('AnnounceAlarm', {
+      handler: 'announce-alarm',
+      description: 'Tells people of an alarm: which bucket, what it means, what to do',
+      environment: {
+        schema: AnnounceAlarmEnv,
+        values: {
+          TABLE_NAME: stateNames(this, this.#prefix).table,
+          DEPLOYMENT: this.#prefix,
+          PAGE_TOPIC_ARN: page.topicArn,
+          TICKET_TOPIC_ARN: ticket.topicArn,
+        },
+      },
+      // Nothing else would repeat it.
+      retries: 2,
+      permissions: [
+        this.#ledger('GetItem', 'BatchGetItem'),
+        allow(['sns:Publish'], [page.topicArn, ticket.topicArn]),
+        // What is listed has no resource to name (Service Authorization Reference, CloudWatch).
+        allow(['cloudwatch:DescribeAlarms'], ['*']),
+      ],
+      files: { 'policies.json': JSON.stringify(this.#policies) },
+    });
+  }
+
+  /** Every change of an alarm of this deployment. */
+  #alarmEvents(announce: Handler, unheard: Queue): Rule {
+    return new Rule(this, 'AlarmChanged', {
+      description: 'An alarm of this deployment is raised or over',
+      eventPattern: {
+        source: ['aws.cloudwatch'],
+        detailType: ['CloudWatch Alarm State Change'],
+        detail: { alarmName: [{ prefix: `${this.#prefix}-` }], state: { value: ['ALARM', 'OK'] } },
+      },
+      targets: [
+        new LambdaTarget(announce.function, {
+          deadLetterQueue: unheard,
+          maxEventAge: Duration.minutes(15),
+          retryAttempts: 3,
+        }),
+      ],
+    });
   }
 
   #outputs(
@@ -730,8 +875,9 @@ export class ControlStack extends Stack {
       drill,
       decision,
       look,
-    }: Readonly<Record<'backup' | 'prune' | 'restore' | 'drill' | 'decision' | 'look', StateMachine>>,
-    topic: Topic,
+      doctor,
+    }: Readonly<Record<'backup' | 'prune' | 'restore' | 'drill' | 'decision' | 'look' | 'doctor', StateMachine>>,
+    topics: Readonly<Record<Severity, Topic>>,
   ): void {
     const output = (id: string, description: string, value: string) => new CfnOutput(this, id, { description, value });
     output('BackupMachineArn', 'State machine that backs up one bucket', backup.stateMachineArn);
@@ -740,8 +886,10 @@ export class ControlStack extends Stack {
     output('DrillMachineArn', 'State machine that proves a point restorable by restoring it', drill.stateMachineArn);
     output('DecisionMachineArn', 'State machine that records what a person decides', decision.stateMachineArn);
     output('LookMachineArn', 'State machine that looks into points', look.stateMachineArn);
+    output('DoctorMachineArn', 'State machine that looks at every host and cluster', doctor.stateMachineArn);
     output('LedgerTableName', 'Table with runs and recovery points', stateNames(this, this.#prefix).table);
-    output('AlarmTopicArn', 'Subscribe to hear of failures', topic.topicArn);
+    output('PageTopicArn', 'Subscribe whoever is to be woken', topics.page.topicArn);
+    output('TicketTopicArn', 'Subscribe what is looked at on working days', topics.ticket.topicArn);
     output(
       'StartBackupCommand',
       'Backs up one bucket now',

@@ -1,6 +1,7 @@
 import { dynamoLedger } from '../adapters/dynamodb/ledger.ts';
-import { type BucketRef, pairId } from '../core/domain/names.ts';
+import { type BucketRef, drillPair, pairId } from '../core/domain/names.ts';
 import type { Policy } from '../core/domain/policy.ts';
+import { lastDrillOf } from '../core/planner/drill-rota.ts';
 import { restoreRate, restoreTime } from '../core/planner/restore-rate.ts';
 import type { Ledger } from '../core/ports.ts';
 import { ifMain, type Output, openTable, parseCommandLine, runCommand, TABLE_OPTIONS, TABLE_USAGE } from './options.ts';
@@ -13,17 +14,23 @@ Writes how a file, a bucket or a cluster comes back: in the console, and by hand
   --offline          do not ask the ledger how long restores take and which points are the newest
 ${TABLE_USAGE}`;
 
-const knownOf = async (ledger: Pick<Ledger, 'livingPoints'>, policy: Policy, bucket: BucketRef): Promise<Known> => {
-  const points = await ledger.livingPoints(pairId(policy.source.name, bucket, policy.replica?.name ?? null));
+/** What the ledger says of a bucket. The last drill counts also when its point is deleted since. */
+export const knownOf = async (
+  ledger: Pick<Ledger, 'livingPoints' | 'loadPair'>,
+  policy: Policy,
+  bucket: BucketRef,
+): Promise<Known> => {
+  const [points, drills] = await Promise.all([
+    ledger.livingPoints(pairId(policy.source.name, bucket, policy.replica?.name ?? null)),
+    ledger.loadPair(drillPair(policy.source.name, bucket)),
+  ]);
   const newest = points.find(({ state }) => state === 'verified');
-  const [drilled] = points
-    .flatMap(({ name, drilled: drill }) => (drill ? [{ name, drill }] : []))
-    .toSorted((one, other) => other.drill.at - one.drill.at);
-  const rate = restoreRate(points, policy.limits);
+  const drilled = lastDrillOf(points, drills);
+  const rate = restoreRate(points, policy.limits, drills.lastDrill);
   return {
     newest: newest?.name ?? null,
     lastDrill: drilled
-      ? `${drilled.name} on ${new Date(drilled.drill.at).toISOString().slice(0, 10)}, ${drilled.drill.files} files and ${drilled.drill.bytes} bytes in ${drilled.drill.seconds} s`
+      ? `${drilled.point} on ${new Date(drilled.drill.at).toISOString().slice(0, 10)}, ${drilled.drill.files} files and ${drilled.drill.bytes} bytes in ${drilled.drill.seconds} s`
       : null,
     forecast: newest?.verification ? restoreTime(rate, newest.verification) : null,
     basis: rate.basis,

@@ -27,7 +27,8 @@ const STYLE = `
 .odr .odr-notice { background: var(--card); border: 1px solid var(--line); border-left: 4px solid var(--tone, var(--soft)); border-radius: 4px; padding: 8px 12px; margin: 6px 0 10px; }
 .odr .odr-scroll { overflow-x: auto; }
 .odr table { border-collapse: collapse; width: 100%; font-size: 13px; background: none; border: 0; }
-.odr th, .odr td { text-align: left; padding: 4px 10px 4px 0; border: 0; border-top: 1px solid var(--line); vertical-align: top; background: none; color: var(--text); white-space: normal; }
+.odr th, .odr td { text-align: left; padding: 4px 10px 4px 0; border: 0; border-top: 1px solid var(--line); vertical-align: top; background: none; color: var(--text); white-space: normal; overflow-wrap: break-word; }
+.odr td code { overflow-wrap: anywhere; } .odr td button.btn { white-space: nowrap; }
 .odr th { font-weight: 600; color: var(--soft); border-top: 0; }
 .odr dl { display: grid; grid-template-columns: minmax(90px, 150px) 1fr; gap: 3px 12px; margin: 6px 0; } .odr dt { color: var(--soft); } .odr dd { margin: 0; }
 .odr button.btn { font: inherit; font-weight: 600; padding: 4px 14px; margin: 0 8px 6px 0; border: 1px solid var(--accent); border-radius: 4px; background: none; color: var(--accent); cursor: pointer; text-align: left; min-height: 0; line-height: 1.45; white-space: normal; }
@@ -44,6 +45,7 @@ const STYLE = `
 .odr svg { display: block; font: 12px system-ui, sans-serif; } .odr svg text { fill: var(--text); } .odr svg .odr-soft { fill: var(--soft); } .odr svg .odr-toned { fill: var(--tone); }
 .odr.odr-narrow { padding: 8px; font-size: 13px; } .odr.odr-narrow h2 { font-size: 15px; }
 .odr.odr-narrow .odr-wide, .odr.odr-low .odr-tall { display: none; }
+.odr.odr-low { display: flex; flex-direction: column; } .odr.odr-low nav { order: 1; margin-top: 8px; }
 .odr.odr-narrow dl { display: block; } .odr.odr-narrow dt { margin-top: 4px; }
 `;
 

@@ -1,3 +1,4 @@
+import type { Severity } from './domain/alarms.ts';
 import type { Entry, Link, Occurrence } from './domain/chain.ts';
 import type { FleetAssessment, PolicyAssessment } from './domain/clocks.ts';
 import type { HostSeen } from './domain/doctor.ts';
@@ -14,6 +15,7 @@ import type {
 import type { ClusterName, HostId, OperationId, PairId, PolicyName, RunId } from './domain/names.ts';
 import type { Nonce, NonceId } from './domain/nonce.ts';
 import type { EdgeParameters, Operation, OperationOutcome } from './domain/operation.ts';
+import type { EventType, OutcomeDetail } from './domain/outcome-event.ts';
 import type { PlanHash, PolicyState } from './domain/retention.ts';
 import type { EpochMs } from './domain/units.ts';
 
@@ -284,6 +286,23 @@ export interface Assessments {
   readonly put: (assessment: PolicyAssessment) => Promise<void>;
   readonly loadFleet: () => Promise<FleetAssessment | null>;
   readonly putFleet: (assessment: FleetAssessment) => Promise<void>;
+}
+
+/** Alarms of CloudWatch. */
+export interface AlarmStates {
+  /** Those of the named ones that are raised. */
+  readonly raised: (names: readonly string[]) => Promise<ReadonlySet<string>>;
+}
+
+/** Where others hear of what happened. */
+export interface OutcomeBus {
+  /** @throws whatever keeps it from being published */
+  readonly put: (type: EventType, detail: OutcomeDetail) => Promise<void>;
+}
+
+/** Where people hear of alarms. */
+export interface Topics {
+  readonly publish: (severity: Severity, subject: string, body: string) => Promise<void>;
 }
 
 /** Numbers for dashboards and alarms. */

@@ -20,7 +20,7 @@ readonly KEEP_DAYS=14 # how long the record of an operation answers a second del
 declare -rA DOCUMENT_OF=([survey]=observe [diff]=observe [verify]=observe [probe]=observe [examine]=observe
   [compare]=observe [versions]=observe [changes]=observe [snapshot]='protect restore' [create-bucket]='protect restore'
   [replicate]=protect [restore]=restore [remove-scratch]=restore [tidy]=destroy [delete]=destroy
-  [doctor]='observe protect destroy restore')
+  [doctor]='doctor-observe doctor-protect doctor-destroy doctor-restore')
 declare -rA NEEDS=([survey]='source' [diff]='source base target' [snapshot]='source target'
   [verify]='source replica target targetId sealId level' [replicate]='source replica target targetId mode'
   [probe]='probed' [tidy]='replica remove' [delete]='source remove' [create-bucket]='replica layout'
@@ -49,7 +49,9 @@ declare -rA PATTERN=(
 declare -A P=()    # checked parameters
 declare -A CONF=([path]='' [java_home]='' [state]=/var/lib/ozone-dr [client_attempts]=10 [client_wait_ms]=1000)
 declare -i JVM_STARTS=0
-CLIENT=() WORK='' RECORD=result JAVA_LOCALE='' DISTCP_GROUP='' FINISHED='' LOOSE=''
+CLIENT=() WORK='' RECORD=result JAVA_LOCALE='' DISTCP_GROUP='' FINISHED='' LOOSE='' BATCH_SECONDS=''
+OZONE_DR_DOCUMENT=${OZONE_DR_DOCUMENT:-}
+readonly RADIUS=${OZONE_DR_DOCUMENT#doctor-} # a doctor asks for the verbs of another document
 STARTED_AT=$(date +%s%3N) SELF=$(readlink -f "$0")
 
 # ---------------------------------------------------------------- reply
@@ -164,7 +166,7 @@ read_host_config() {
   [[ -z ${CONF[path]} ]] || PATH=${CONF[path]}:$PATH
   [[ -z ${CONF[java_home]} ]] || export JAVA_HOME=${CONF[java_home]}
   # Whose Kerberos ticket this document works with.
-  [[ -z ${CONF[ticket_$OZONE_DR_DOCUMENT]:-} ]] || export KRB5CCNAME=FILE:${CONF[ticket_$OZONE_DR_DOCUMENT]}
+  [[ -z ${CONF[ticket_$RADIUS]:-} ]] || export KRB5CCNAME=FILE:${CONF[ticket_$RADIUS]}
   # Ozone 2.2: without these a dead manager costs minutes of silence.
   CLIENT=(-D "ozone.client.failover.max.attempts=${CONF[client_attempts]}" -D "ozone.client.wait.between.retries.millis=${CONF[client_wait_ms]}")
   [[ ${P[verb]} != doctor ]] || return 0 # it says what is missing
@@ -282,6 +284,8 @@ classify_error() {
   [[ -n $ERROR ]] || ERROR="ozone sh ended with exit code $1 and an incomplete answer"
 }
 
+# ---------------------------------------------------------------- stopping unchanged [observe protect destroy restore]
+
 # code-for-a-missing-thing: ends the operation for a command that failed before anything was changed.
 stop_unchanged() {
   case $ERROR_CODE in
@@ -292,6 +296,8 @@ stop_unchanged() {
 }
 
 unreadable() { refuse unreadable "the output of ozone sh was not understood: $1"; }
+
+# ---------------------------------------------------------------- reading Ozone's JSON
 
 # kind file field…: rows of raw JSON values (tabs between) from Jackson's pretty printed objects; kind is object or array; fields
 # are paths such as "snapshotDiffReport.diffList" (a list gives "[ ]" when empty, else "["). Strict: an unknown line, a
@@ -441,6 +447,8 @@ not_read() {
   json_string "${2:0:500}"
   SIDE="{\"state\":\"$state\",\"code\":\"$1\",\"message\":$REPLY}"
 }
+
+# ---------------------------------------------------------------- ACLs [observe doctor]
 
 # file: the ACLs of a bucket as a JSON list, in the order of bytes; null when there is no whole list of up to 100
 acl_list() {
@@ -2042,7 +2050,7 @@ page_entries() {
     END { if (!bad) entry(); exit bad }' "$1"
 }
 
-# ---------------------------------------------------------------- doctor
+# ---------------------------------------------------------------- doctor [doctor]
 
 readonly MOST_BUCKETS=20 CLUSTER_SECONDS=60
 readonly TOOLS=(ozone hadoop curl flock timeout setsid awk sort comm join sha256sum base64 find xargs)
@@ -2056,9 +2064,9 @@ check_doctor() {
 # takes no lock and keeps no record; all it writes is a file of its own below the state folder, which it removes at once.
 doctor() {
   local tools='' name json buckets=() source replica=null ozone=null hadoop=null java=null ofs=null
-  if ! LOOSE=$(mktemp -d /tmp/ozone-dr-doctor.XXXXXXXX) || ! cd "$LOOSE"; then refuse environment 'cannot make a folder in /tmp'; fi
+  if ! LOOSE=$(mktemp -d /tmp/odr-doctor.XXXXXXXX) || ! cd "$LOOSE"; then refuse environment 'cannot make a folder in /tmp'; fi
   for name in "${TOOLS[@]}"; do command -v "$name" >/dev/null || tools+=",\"$name\""; done
-  json="\"document\":\"$OZONE_DR_DOCUMENT\",\"missing\":[${tools#,}]"
+  json="\"document\":\"$RADIUS\",\"missing\":[${tools#,}]"
   json_string "$(id -un 2>/dev/null || id -u)"
   json+=",\"user\":$REPLY,\"ticket\":$(ticket),\"locale\":${JAVA_LOCALE:+\"$JAVA_LOCALE\"}"
   [[ -n $JAVA_LOCALE ]] || json+=null
@@ -2070,7 +2078,7 @@ doctor() {
     cluster "${P[replica]%%/*}" "${buckets[@]}"
     replica=$CLUSTER
   fi
-  if [[ $OZONE_DR_DOCUMENT == observe ]]; then
+  if [[ $RADIUS == observe ]]; then
     version_of ozone
     ozone=$REPLY
     JVM_STARTS+=1
@@ -2140,7 +2148,7 @@ state_facts() {
 # only with the AWS CLI that the host's configuration names.
 may_do() {
   local may='' words
-  if [[ $OZONE_DR_DOCUMENT != observe || -z ${AWS_SSM_REGION_NAME:-} || ! -x ${CONF[aws]:-} ]]; then
+  if [[ $RADIUS != observe || -z ${AWS_SSM_REGION_NAME:-} || ! -x ${CONF[aws]:-} ]]; then
     echo null
     return
   fi
@@ -2168,7 +2176,7 @@ reads_ofs() {
 cluster() {
   local service=$1 at=0 tries=0 n info bucket found='' acls=null wait=null commands
   local -r asked=("${@:2}")
-  local BATCH_SECONDS
+  local BATCH_SECONDS=''
   BETWEEN=''
   if [[ -z $(command -v ozone) || -z $(command -v timeout) || -z $(command -v awk) ]]; then
     ERROR_CODE=environment ERROR='ozone, timeout or awk is not on PATH'
@@ -2178,7 +2186,7 @@ cluster() {
   while ((at < ${#asked[@]} && tries++ < 6)); do
     commands=()
     for bucket in "${asked[@]:at}"; do commands+=("bucket info o3://$service/$bucket" "snapshot list --all o3://$service/$bucket"); done
-    [[ $OZONE_DR_DOCUMENT != observe ]] || commands+=("bucket getacl o3://$service/${asked[0]}")
+    [[ $RADIUS != observe ]] || commands+=("bucket getacl o3://$service/${asked[0]}")
     BATCH_SECONDS=$(seconds_left)
     ((BATCH_SECONDS < CLUSTER_SECONDS)) || BATCH_SECONDS=$CLUSTER_SECONDS
     ozone_batch "${commands[@]}"
@@ -2201,9 +2209,9 @@ cluster() {
         break
       fi
     done
-    if [[ $OZONE_DR_DOCUMENT == observe ]] && ((FAILED_AT == 0)); then acls=$(acl_list "section.${#commands[@]}") && acls="[$acls]" || acls=null; fi
+    if [[ $RADIUS == observe ]] && ((FAILED_AT == 0)); then acls=$(acl_list "section.${#commands[@]}") && acls="[$acls]" || acls=null; fi
   done
-  if [[ $OZONE_DR_DOCUMENT == observe && -n $BETWEEN ]]; then diff_wait "$service" && wait=$REPLY; fi
+  if [[ $RADIUS == observe && -n $BETWEEN ]]; then diff_wait "$service" && wait=$REPLY; fi
   CLUSTER="{\"service\":\"$service\",\"state\":\"read\",\"buckets\":[${found#,}],\"acls\":$acls,\"diffWaitMs\":$wait}"
 }
 

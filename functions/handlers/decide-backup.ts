@@ -1,17 +1,18 @@
 import { decideNext } from '../core/use-cases/decide-next.ts';
-import { StoreEnv } from './environments.ts';
+import { MeasuringEnv } from './environments.ts';
 import { environment, instrument } from './instrument.ts';
+import { announcedRecords } from './wiring/announcing.ts';
 import { systemClock } from './wiring/clock.ts';
-import { liveLedger, liveOperations, liveRecords } from './wiring/store.ts';
+import { liveLedger, liveOperations } from './wiring/store.ts';
 
-const env = environment(StoreEnv);
+const env = environment(MeasuringEnv);
 
 export const handler = instrument(
   'decide-backup',
   decideNext({
     ledger: liveLedger(env.TABLE_NAME),
     operations: liveOperations(env.TABLE_NAME),
-    records: liveRecords(env.TABLE_NAME),
+    records: announcedRecords(env.TABLE_NAME, env.DEPLOYMENT),
     clock: systemClock,
   }),
 );

@@ -1,12 +1,13 @@
 import { decidePruneNext } from '../core/use-cases/decide-prune.ts';
-import { PlanStoreEnv } from './environments.ts';
+import { PlanRecordEnv } from './environments.ts';
 import { environment, instrument } from './instrument.ts';
+import { announcedRecords } from './wiring/announcing.ts';
 import { systemClock } from './wiring/clock.ts';
 import { livePlans } from './wiring/plans.ts';
 import { deployedPolicies } from './wiring/policies.ts';
-import { liveLedger, liveOperations, liveRecords } from './wiring/store.ts';
+import { liveLedger, liveOperations } from './wiring/store.ts';
 
-const env = environment(PlanStoreEnv);
+const env = environment(PlanRecordEnv);
 
 export const handler = instrument(
   'decide-prune',
@@ -15,7 +16,7 @@ export const handler = instrument(
     ledger: liveLedger(env.TABLE_NAME),
     operations: liveOperations(env.TABLE_NAME),
     plans: livePlans(env.RECORDS_BUCKET),
-    records: liveRecords(env.TABLE_NAME),
+    records: announcedRecords(env.TABLE_NAME, env.DEPLOYMENT),
     clock: systemClock,
   }),
 );

@@ -17,12 +17,18 @@ export const ActConsoleEnv = ViewConsoleEnv.extend({ RECORDS_BUCKET: Name });
 /** Namespace of all metrics; the dimension `service` is the prefix of the deployment. */
 export const METRICS = 'OzoneDr';
 
-/** `DEPLOYMENT` is the prefix of its names: the dimension `service` of its metrics. */
+/** `DEPLOYMENT` is the prefix of its names: the dimension `service` of its metrics, and who its events are of. */
 export const MeasuringEnv = StoreEnv.extend({ DEPLOYMENT: Name });
 
+/** Of functions that keep plans, and put what they record on the event bus. */
+export const PlanRecordEnv = PlanStoreEnv.extend({ DEPLOYMENT: Name });
+
+export const AnnounceAlarmEnv = MeasuringEnv.extend({ PAGE_TOPIC_ARN: Name, TICKET_TOPIC_ARN: Name });
+
 export const StartOperationEnv = StoreEnv.extend({
-  /** The one SSM document that this function may send. */
+  /** The SSM document that this function sends, and the one that asks hosts how they are for it. */
   DOCUMENT_NAME: Name,
+  DOCTOR_DOCUMENT_NAME: Name,
   BLAST_RADIUS: z.enum(['observe', 'protect', 'destroy', 'restore']),
   /** Bucket that receives the whole output of each command. */
   OUTPUT_BUCKET: Name,

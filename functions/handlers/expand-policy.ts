@@ -1,18 +1,19 @@
 import { expandPolicy } from '../core/use-cases/fleet.ts';
-import { StoreEnv } from './environments.ts';
+import { MeasuringEnv } from './environments.ts';
 import { environment, instrument } from './instrument.ts';
+import { announcedRecords } from './wiring/announcing.ts';
 import { systemClock } from './wiring/clock.ts';
 import { deployedPolicies } from './wiring/policies.ts';
-import { liveLedger, liveRecords } from './wiring/store.ts';
+import { liveLedger } from './wiring/store.ts';
 
-const env = environment(StoreEnv);
+const env = environment(MeasuringEnv);
 
 export const handler = instrument(
   'expand-policy',
   expandPolicy({
     policies: deployedPolicies(),
     ledger: liveLedger(env.TABLE_NAME),
-    records: liveRecords(env.TABLE_NAME),
+    records: announcedRecords(env.TABLE_NAME, env.DEPLOYMENT),
     clock: systemClock,
   }),
 );

@@ -1,12 +1,13 @@
 import { recordDecision } from '../core/use-cases/record-decision.ts';
-import { StoreEnv } from './environments.ts';
+import { MeasuringEnv } from './environments.ts';
 import { environment, instrument } from './instrument.ts';
+import { announcedRecords } from './wiring/announcing.ts';
 import { systemClock } from './wiring/clock.ts';
 import { liveExecutions } from './wiring/executions.ts';
 import { deployedPolicies } from './wiring/policies.ts';
-import { liveLedger, liveOperations, liveRecords } from './wiring/store.ts';
+import { liveLedger, liveOperations } from './wiring/store.ts';
 
-const env = environment(StoreEnv);
+const env = environment(MeasuringEnv);
 
 export const handler = instrument(
   'record-decision',
@@ -14,7 +15,7 @@ export const handler = instrument(
     policies: deployedPolicies(),
     ledger: liveLedger(env.TABLE_NAME),
     operations: liveOperations(env.TABLE_NAME),
-    records: liveRecords(env.TABLE_NAME),
+    records: announcedRecords(env.TABLE_NAME, env.DEPLOYMENT),
     workflow: liveExecutions(),
     clock: systemClock,
   }),

@@ -1,12 +1,17 @@
 import { recordOutcome } from '../core/use-cases/close-run.ts';
-import { StoreEnv } from './environments.ts';
+import { MeasuringEnv } from './environments.ts';
 import { environment, instrument } from './instrument.ts';
+import { announcedRecords } from './wiring/announcing.ts';
 import { systemClock } from './wiring/clock.ts';
-import { liveLedger, liveRecords } from './wiring/store.ts';
+import { liveLedger } from './wiring/store.ts';
 
-const env = environment(StoreEnv);
+const env = environment(MeasuringEnv);
 
 export const handler = instrument(
   'record-outcome',
-  recordOutcome({ ledger: liveLedger(env.TABLE_NAME), records: liveRecords(env.TABLE_NAME), clock: systemClock }),
+  recordOutcome({
+    ledger: liveLedger(env.TABLE_NAME),
+    records: announcedRecords(env.TABLE_NAME, env.DEPLOYMENT),
+    clock: systemClock,
+  }),
 );

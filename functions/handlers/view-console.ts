@@ -8,7 +8,7 @@ import { environment, instrumentWidget, logger } from './instrument.ts';
 import { systemClock } from './wiring/clock.ts';
 import { liveRunningExecutions } from './wiring/executions.ts';
 import { deployedPolicies } from './wiring/policies.ts';
-import { liveAssessmentReader, liveLedger, liveOpenOperations, liveRuns } from './wiring/store.ts';
+import { liveAssessments, liveLedger, liveOpenOperations, liveRuns } from './wiring/store.ts';
 
 const env = environment(ViewConsoleEnv);
 
@@ -16,7 +16,7 @@ const deps = {
   policies: deployedPolicies(),
   ledger: liveLedger(env.TABLE_NAME),
   runs: liveRuns(env.TABLE_NAME),
-  assessments: liveAssessmentReader(env.TABLE_NAME),
+  assessments: liveAssessments(env.TABLE_NAME),
   operations: liveOpenOperations(env.TABLE_NAME),
   executions: liveRunningExecutions(env.MACHINES),
   clock: systemClock,

@@ -64,6 +64,8 @@ const OUTCOMES: Readonly<Record<number, string>> = {
   13: 'interrupted',
 };
 
+/** People hear of it; an alarm that only measures tells nobody. */
+export const isTold = (event: CloudEvent): boolean => !/-raw(-\d)?$/.test(String(event.alarm));
 /** An alarm's name without the deployment's prefix: that of its runbook. */
 export const alarmName = (event: CloudEvent): string => String(event.alarm).replace(/^ozone-dr-/, '');
 
@@ -113,7 +115,7 @@ export class Narrator {
       this.#step.outcome = OUTCOMES[event.code] ?? String(event.status);
     }
     if (event.kind === 'schedule-refused') this.note('refused', String(event.message), 'red');
-    if (event.kind === 'alarm' && event.state === 'ALARM')
+    if (event.kind === 'alarm' && event.state === 'ALARM' && isTold(event))
       this.note('ALARM', `${alarmName(event)}: see docs/runbooks/${alarmName(event)}.md`, 'red');
     if (event.kind !== 'history' || !String(event.execution).includes(':ozone-dr-backup:')) return;
     if (event.type === 'TaskStateEntered' && event.name === 'Decide') this.#end(event.at);

@@ -15,7 +15,7 @@ import {
   timeOf,
   withDays,
 } from './lineage.ts';
-import { alarmName, type Narrator } from './narrate.ts';
+import { alarmName, isTold, type Narrator } from './narrate.ts';
 import type { Stage } from './stage.ts';
 import { BUCKET, type Expected, type Night, slotOf } from './story.ts';
 
@@ -50,7 +50,7 @@ export const leaveOutIdleSweeps = (cloud: LocalCloud): void => {
 export const alarmsOf = (cloud: LocalCloud): string[] => {
   const raised: string[] = [];
   cloud.onEvent((event) => {
-    if (event.kind === 'alarm' && event.state === 'ALARM') raised.push(alarmName(event));
+    if (event.kind === 'alarm' && event.state === 'ALARM' && isTold(event)) raised.push(alarmName(event));
   });
   return raised;
 };

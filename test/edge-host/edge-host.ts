@@ -127,6 +127,8 @@ export class EdgeHost {
   readonly directory = mkdtempSync(join(tmpdir(), 'edge-host-'));
   readonly state = join(this.directory, 'state');
   readonly config = join(this.directory, 'host.conf');
+  /** Where the script finds the programs of the system. */
+  systemPath: string | undefined;
 
   constructor() {
     folders.push(this.directory);
@@ -207,8 +209,14 @@ done`,
   ): ChildProcess {
     const script = this.file(`document-${document}.sh`);
     const radius = BlastRadius.options.find((it) => it === document) ?? 'observe';
-    const [first, ...rest] = scriptLines(readFileSync(source, 'utf8'), radius);
-    writeFileSync(script, [first, `OZONE_DR_DOCUMENT=${document}`, ...rest, ''].join('\n'));
+    const isDoctor = verb === 'doctor';
+    const [first, ...rest] = scriptLines(readFileSync(source, 'utf8'), isDoctor ? 'doctor' : radius);
+    const text = [first, `OZONE_DR_DOCUMENT=${isDoctor ? 'doctor-' : ''}${document}`, ...rest, ''].join('\n');
+    const { systemPath } = this;
+    writeFileSync(
+      script,
+      systemPath === undefined ? text : text.replace('PATH=/usr/sbin:/usr/bin:/sbin:/bin\n', `PATH=${systemPath}\n`),
+    );
     return spawn('/bin/bash', [script, ...words], {
       env: this.environment(verb, parameters, more),
       stdio: ['ignore', 'pipe', 'pipe'],

@@ -72,8 +72,10 @@ const expectBackup = async (stage: Stage, mostSeconds: number): Promise<void> =>
   check(`it takes at most ${mostSeconds} s`, seconds <= mostSeconds, seconds);
 };
 
-const alarmTopic = (stage: Stage): readonly string[] =>
-  stage.cloud.messages.of(stage.cloud.resource('AWS::SNS::Topic', 'ozone-dr-alarms').ref).map((it) => it.subject ?? '');
+const alarmTopics = (stage: Stage): readonly string[] =>
+  ['ozone-dr-page', 'ozone-dr-ticket'].flatMap((topic) =>
+    stage.cloud.messages.of(stage.cloud.resource('AWS::SNS::Topic', topic).ref).map((it) => it.body),
+  );
 export const expectAlarm = async (stage: Stage, name: string): Promise<void> => {
   await stage.cloud.advanceBy(6 * 60);
   check(
@@ -82,8 +84,8 @@ export const expectAlarm = async (stage: Stage, name: string): Promise<void> => 
   );
   check(
     `the topic hears of ${name}`,
-    alarmTopic(stage).some((it) => it.startsWith(`ALARM: "${name}"`)),
-    alarmTopic(stage),
+    alarmTopics(stage).some((it) => it.includes(`Runbook: docs/runbooks/${name.replace('ozone-dr-', '')}.md`)),
+    alarmTopics(stage),
   );
 };
 const queued = (stage: Stage, id: string): number =>
@@ -507,8 +509,7 @@ export const paths: readonly Path[] = [
       await stage.reset();
       await snapshotRefused(stage);
       await expectHealthy(stage, ['ozone-dr-summarize-fleet']);
-      await expectAlarm(stage, 'ozone-dr-backup-failed');
-      await expectAlarm(stage, 'ozone-dr-backup-fleet-failed');
+      await expectAlarm(stage, 'ozone-dr-snapshot-failed');
     },
   },
   {
@@ -705,13 +706,13 @@ export const paths: readonly Path[] = [
           return true;
         }
       };
-      const topic = stage.cloud.resource('AWS::SNS::Topic', 'ozone-dr-alarms').ref;
+      const topic = stage.cloud.resource('AWS::SNS::Topic', 'ozone-dr-page').ref;
       const queue = (id: string) =>
         `arn:aws:sqs:eu-central-1:123456789012:${stage.cloud.resource('AWS::SQS::Queue', id).name}`;
       const role = (id: string) => stage.cloud.resource('AWS::IAM::Role', id).name;
       const bucket = stage.cloud.resource('AWS::S3::Bucket', 'CommandOutput').name;
       const records = stage.cloud.resource('AWS::S3::Bucket', 'Records').name;
-      const [alarm] = stage.cloud.alarms();
+      const alarm = stage.cloud.alarm('ozone-dr-announcer-failed');
       const rule = stage.cloud.resource('AWS::Events::Rule', 'CommandEnded').name;
       check(
         'the topic refuses it',
@@ -720,7 +721,7 @@ export const paths: readonly Path[] = [
             service: 'cloudwatch.amazonaws.com',
             action: 'sns:Publish',
             resource: topic,
-            source: alarm?.arn ?? '',
+            source: alarm.arn,
             context: plain,
           }),
         ),

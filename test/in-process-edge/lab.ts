@@ -160,7 +160,7 @@ export class Lab {
         callbacks,
         selections,
         clock,
-        document: { name: blastRadius, blastRadius },
+        document: { name: blastRadius, doctor: blastRadius, blastRadius },
       });
     const plans = between('plans', this.plans);
     const policy = () =>

@@ -22,10 +22,10 @@ interface Content {
   }[];
 }
 
-const documentOf = (radius: BlastRadius, script: string) => {
+const documentOf = (radius: BlastRadius, script: string, isDoctor = false) => {
   const app = new App({ analyticsReporting: false });
   const stack = new Stack(app, 'Test');
-  new EdgeDocument(stack, 'Edge', { radius, prefix: 'ozone-dr', script });
+  new EdgeDocument(stack, 'Edge', { radius, isDoctor, prefix: 'ozone-dr', script });
   const template: Template = app.synth().getStackByName('Test').template;
   const [[, resource]] = ofType(template, 'AWS::SSM::Document') as [[string, Template['Resources'][string]]];
   return { resource, content: resource.Properties.Content as Content };
@@ -53,6 +53,23 @@ const ofText = (text: string) =>
     writeFileSync(script, text);
     return documentOf('observe', script);
   });
+
+describe.each(radii)('the document of the doctor for %s', (radius) => {
+  const { resource, content } = documentOf(radius, project('functions/edge-host/ozone-dr.sh'), true);
+
+  it('is of the same blast radius by its name, so that the same role sends it', () => {
+    expect(resource.Properties.Name).toMatch(new RegExp(`^ozone-dr-${radius}-doctor-[0-9a-f]{12}$`));
+  });
+
+  it('runs one verb, for the identity of that radius', () => {
+    expect(content.parameters.verb?.allowedPattern).toBe('^doctor$');
+    expect(content.mainSteps[0]?.inputs.runCommand[1]).toBe(`OZONE_DR_DOCUMENT=doctor-${radius}`);
+  });
+
+  it('leaves room below the 64 KB of a document', () => {
+    expect(Buffer.byteLength(JSON.stringify(content))).toBeLessThan(56 * 1024);
+  });
+});
 
 describe.each(radii)('the %s document', (radius) => {
   const { resource, content } = documentOf(radius, project('functions/edge-host/ozone-dr.sh'));
@@ -197,6 +214,7 @@ describe.each(radii)('the %s document', (radius) => {
       path64: 'MjAyNi/DvG5pIGNvZGUvKj8='.padStart(1368, 'MjAy'),
       token: '200000000000000000003',
       limit: '100',
+      buckets: 'sales/orders_2026,sales/orders',
       executionTimeout: '172800',
       commandTimeout: '172800',
     };
@@ -210,6 +228,8 @@ it('each verb is in one document, but for those that a restore needs too', () =>
     new RegExp(edgeParameters(radius).verb?.pattern ?? '').test(verb);
   const where = EdgeParameters.shape.verb.options.map((verb) => [verb, radii.filter((radius) => allows(radius, verb))]);
   expect(Object.fromEntries(where)).toEqual({
+    // In documents of its own.
+    doctor: [],
     survey: ['observe'],
     examine: ['observe'],
     compare: ['observe'],
@@ -244,6 +264,7 @@ it('a command of an older function version, which knows less parameters, still r
     'path64',
     'token',
     'limit',
+    'buckets',
   ];
   const defaults = names.map((name) => edgeParameters('protect')[name]?.fallback);
   expect(defaults).toEqual([
@@ -271,6 +292,7 @@ it('a command of an older function version, which knows less parameters, still r
     '',
     '',
     '0',
+    '',
   ]);
 });
 

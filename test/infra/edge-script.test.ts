@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { edgeParameters } from '../../cdk/constructs/edge-document.ts';
-import { scriptLines } from '../../cdk/constructs/edge-script.ts';
-import { BlastRadius, EdgeParameters } from '../../functions/core/domain/operation.ts';
+import { SCRIPTS, type ScriptName, scriptLines } from '../../cdk/constructs/edge-script.ts';
+import { EdgeParameters } from '../../functions/core/domain/operation.ts';
 import { project } from './template.ts';
 
 const script = readFileSync(project('functions/edge-host/ozone-dr.sh'), 'utf8');
@@ -28,16 +28,16 @@ const startedBy = (verb: string): readonly string[] => {
   return [name, ...['check', 'end', 'go_on', 'busy'].map((it) => `${it}_${name}`)].filter((it) => functions.has(it));
 };
 
-const verbsOf = (radius: BlastRadius): readonly string[] =>
+const verbsOf = (radius: ScriptName): readonly string[] =>
   EdgeParameters.shape.verb.options.filter((verb) => new RegExp(edgeParameters(radius).verb?.pattern ?? '').test(verb));
 
 /** The shell's own, and those that the caller or the document sets. */
 const GIVEN =
-  'BASH_REMATCH BASH_VERSION IFS LC_ALL OZONE_DR_DOCUMENT OZONE_DR_HOST_CONFIG PATH PIPESTATUS REPLY SECONDS'.split(
+  'AWS_SSM_REGION_NAME BASH_REMATCH BASH_VERSION IFS LC_ALL OZONE_DR_DOCUMENT OZONE_DR_HOST_CONFIG PATH PIPESTATUS REPLY SECONDS'.split(
     ' ',
   );
 
-describe.each(BlastRadius.options)('the script of the %s document', (radius) => {
+describe.each(SCRIPTS)('the script of the %s document', (radius) => {
   const lines = scriptLines(script, radius);
   const defined = definedIn(lines);
 
@@ -61,7 +61,7 @@ describe.each(BlastRadius.options)('the script of the %s document', (radius) => 
 });
 
 it('every function of the script is in some document', () => {
-  const held = new Set(BlastRadius.options.flatMap((radius) => definedIn(scriptLines(script, radius))));
+  const held = new Set(SCRIPTS.flatMap((radius) => definedIn(scriptLines(script, radius))));
   expect([...functions.keys()].filter((name) => !held.has(name))).toEqual([]);
   expect(functions.size).toBeGreaterThan(80);
 });

@@ -11,11 +11,13 @@ const PRUNE = 'states:stateMachine:ozone-dr-prune';
 const DRILL = 'states:stateMachine:ozone-dr-drill';
 const RESTORE = 'states:stateMachine:ozone-dr-restore';
 const LOOK = 'states:stateMachine:ozone-dr-look';
+const DOCTOR = 'states:stateMachine:ozone-dr-doctor';
 const RUNS = 'states:execution:ozone-dr-backup:*';
 const PRUNES = 'states:execution:ozone-dr-prune:*';
 const RESTORES = 'states:execution:ozone-dr-restore:*';
 const DRILLS = 'states:execution:ozone-dr-drill:*';
 const LOOKS = 'states:execution:ozone-dr-look:*';
+const VISITS = 'states:execution:ozone-dr-doctor:*';
 const DECISIONS = 'states:execution:ozone-dr-decision:*';
 const OUTPUT = 's3:::ozone-dr-output-<AWS::AccountId>-<AWS::Region>';
 const PLANS = 's3:::ozone-dr-records-<AWS::AccountId>-<AWS::Region>';
@@ -32,11 +34,13 @@ const HOLDERS = {
 const ANSWER = ['states:SendTaskFailure', 'states:SendTaskSuccess'];
 const SOURCE_HOST = 'ssm:managed-instance/mi-0a1b2c3d4e5f60001';
 const REPLICA_HOST = 'ssm:managed-instance/mi-0a1b2c3d4e5f60002';
+/** What is recorded is also put on the event bus. */
+const PUBLISH = { 'events:event-bus/default': ['events:PutEvents'] };
 /** Reads the list of paths of a restore, which is all that it signs an address for. */
 const SIGN = { [`${PLANS}/selections/*`]: ['s3:GetObject'] };
 /** Every machine whose Tasks wait for commands. */
 const answers = (actions: readonly string[] = ANSWER) =>
-  Object.fromEntries([BACKUP, PRUNE, RESTORE, DRILL, LOOK].map((machine) => [machine, actions]));
+  Object.fromEntries([BACKUP, PRUNE, RESTORE, DRILL, LOOK, DOCTOR].map((machine) => [machine, actions]));
 const starts = (radius: string, hosts: readonly string[]) => ({
   '*': ['ssm:ListCommands', ...XRAY],
   [TABLE]: LEDGER,
@@ -45,18 +49,30 @@ const starts = (radius: string, hosts: readonly string[]) => ({
   ...answers(),
 });
 
+const id = (type: string, part: string) => ofType(control, type).find(([logicalId]) => logicalId.startsWith(part))?.[0];
+
 /** Every function and all that it may do, besides its own log. */
 const FUNCTIONS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
   'ozone-dr-open-run': { '*': XRAY, [TABLE]: LEDGER, ...HOLDERS },
-  'ozone-dr-decide-backup': { '*': XRAY, [TABLE]: LEDGER },
-  'ozone-dr-record-outcome': { '*': XRAY, [TABLE]: LEDGER },
-  'ozone-dr-record-failure': { '*': XRAY, [TABLE]: LEDGER },
+  'ozone-dr-decide-backup': { '*': XRAY, [TABLE]: LEDGER, ...PUBLISH },
+  'ozone-dr-record-outcome': { '*': XRAY, [TABLE]: LEDGER, ...PUBLISH },
+  'ozone-dr-record-failure': { '*': XRAY, [TABLE]: LEDGER, ...PUBLISH },
+  'ozone-dr-announce-alarm': {
+    '*': ['cloudwatch:DescribeAlarms', ...XRAY],
+    [TABLE]: ['dynamodb:BatchGetItem', 'dynamodb:GetItem'],
+    [`<${id('AWS::SNS::Topic', 'Pages')}>`]: ['sns:Publish'],
+    [`<${id('AWS::SNS::Topic', 'Tickets')}>`]: ['sns:Publish'],
+  },
   'ozone-dr-assess-objectives': {
     '*': ['ssm:DescribeInstanceInformation', ...XRAY],
     [TABLE]: ['dynamodb:BatchGetItem', 'dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:Query'],
     [`${TABLE}/index/open`]: ['dynamodb:Scan'],
   },
-  'ozone-dr-expand-policy': { '*': XRAY, [TABLE]: ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:Query'] },
+  'ozone-dr-expand-policy': {
+    '*': XRAY,
+    [TABLE]: ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:Query'],
+    ...PUBLISH,
+  },
   'ozone-dr-summarize-fleet': { '*': XRAY, [TABLE]: ['dynamodb:GetItem'] },
   'ozone-dr-start-observe': { ...starts('observe', [SOURCE_HOST, REPLICA_HOST]), ...SIGN },
   'ozone-dr-start-restore': { ...starts('restore', [SOURCE_HOST, REPLICA_HOST]), ...SIGN },
@@ -66,12 +82,14 @@ const FUNCTIONS: Readonly<Record<string, Readonly<Record<string, readonly string
   'ozone-dr-start-destroy-source': starts('destroy', []),
   'ozone-dr-decide-prune': {
     '*': XRAY,
+    ...PUBLISH,
     [TABLE]: LEDGER,
     [`${PLANS}/plans/*`]: ['s3:GetObject', 's3:PutObject'],
     [PLANS]: ['s3:ListBucket'],
   },
   'ozone-dr-condemn-points': {
     '*': XRAY,
+    ...PUBLISH,
     [TABLE]: ['dynamodb:PutItem', 'dynamodb:Query', 'dynamodb:UpdateItem'],
     [`${PLANS}/plans/*`]: ['s3:GetObject'],
   },
@@ -86,6 +104,7 @@ const FUNCTIONS: Readonly<Record<string, Readonly<Record<string, readonly string
   'ozone-dr-decide-restore': { '*': XRAY, [TABLE]: LEDGER, [`${PLANS}/plans/*`]: ['s3:PutObject'] },
   'ozone-dr-record-decision': {
     '*': XRAY,
+    ...PUBLISH,
     [TABLE]: LEDGER,
     ...HOLDERS,
   },
@@ -115,6 +134,16 @@ const FUNCTIONS: Readonly<Record<string, Readonly<Record<string, readonly string
       ),
     ),
   },
+  'ozone-dr-open-doctor': {
+    '*': ['ssm:DescribeInstanceInformation', ...XRAY],
+    [TABLE]: ['dynamodb:GetItem', 'dynamodb:PutItem'],
+  },
+  'ozone-dr-judge-doctor': {
+    '*': ['ssm:DescribeInstanceInformation', ...XRAY],
+    [TABLE]: ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:Query'],
+    [OUTPUT]: ['s3:ListBucket'],
+    [`${PLANS}/doctor/*`]: ['s3:PutObject'],
+  },
   'ozone-dr-settle-operation': {
     '*': ['ssm:GetCommandInvocation', 'ssm:ListCommandInvocations', ...XRAY],
     [TABLE]: ['dynamodb:GetItem', 'dynamodb:UpdateItem'],
@@ -127,7 +156,9 @@ const FUNCTIONS: Readonly<Record<string, Readonly<Record<string, readonly string
     [TABLE]: ['dynamodb:GetItem', 'dynamodb:UpdateItem'],
     [`${TABLE}/index/open`]: ['dynamodb:Scan'],
     ...answers(['states:SendTaskFailure', 'states:SendTaskHeartbeat', 'states:SendTaskSuccess']),
-    ...Object.fromEntries([RUNS, PRUNES, RESTORES, DRILLS, LOOKS].map((runs) => [runs, ['states:DescribeExecution']])),
+    ...Object.fromEntries(
+      [RUNS, PRUNES, RESTORES, DRILLS, LOOKS, VISITS].map((runs) => [runs, ['states:DescribeExecution']]),
+    ),
     [`${OUTPUT}/op-*`]: ['s3:GetObject'],
     [OUTPUT]: ['s3:ListBucket'],
   },
@@ -293,6 +324,14 @@ describe('roles of machines and schedules', () => {
     });
   });
 
+  it('the doctor machine calls each function that sends commands: what each of them reaches is what it looks at', () => {
+    expect(permissionsOf(control, roleOf('states', 'DoctorRole'))).toEqual({
+      '*': MACHINE_LOGS_AND_TRACES,
+      ...invokes('open-doctor', 'judge-doctor', 'start-observe', 'start-protect', 'start-restore'),
+      ...invokes('start-destroy', 'start-destroy-source'),
+    });
+  });
+
   it('the prune machine calls its handlers, and can delete on a side through the function of that side alone', () => {
     expect(permissionsOf(control, roleOf('states', 'PruneRole'))).toEqual({
       '*': MACHINE_LOGS_AND_TRACES,
@@ -333,8 +372,6 @@ describe('roles of machines and schedules', () => {
   });
 
   it('a schedule starts the one thing that it is for', () => {
-    const id = (type: string, part: string) =>
-      ofType(control, type).find(([logicalId]) => logicalId.startsWith(part))?.[0];
     expect(permissionsOf(control, roleOf('scheduler', 'PolicySchedules'))).toEqual({
       [`<${id('AWS::StepFunctions::StateMachine', 'BackupFleet')}>`]: ['states:StartExecution'],
       [`<${id('AWS::SQS::Queue', 'SchedulesUndelivered')}.Arn>`]: ['sqs:SendMessage'],
@@ -357,7 +394,7 @@ describe('roles of machines and schedules', () => {
       ).Statement.map((it) => [it.Principal.Service, it.Condition?.StringEquals?.['aws:SourceAccount']] as const),
     );
     const outside = services.filter(([service]) => service !== 'lambda.amazonaws.com');
-    expect(outside.length).toBe(9);
+    expect(outside.length).toBe(11);
     for (const [, account] of outside) expect(account).toEqual({ Ref: 'AWS::AccountId' });
   });
 });
@@ -384,6 +421,7 @@ describe('policies of the whole template', () => {
       '*',
       'arn:<AWS::Partition>:lambda:<AWS::Region>:<AWS::AccountId>:function:<ours>:*',
       'arn:<AWS::Partition>:s3:::ozone-dr-output-<AWS::AccountId>-<AWS::Region>/op-*',
+      'arn:<AWS::Partition>:s3:::ozone-dr-records-<AWS::AccountId>-<AWS::Region>/doctor/*',
       'arn:<AWS::Partition>:s3:::ozone-dr-records-<AWS::AccountId>-<AWS::Region>/plans/*',
       'arn:<AWS::Partition>:s3:::ozone-dr-records-<AWS::AccountId>-<AWS::Region>/selections/*',
       'arn:<AWS::Partition>:ssm:<AWS::Region>:<AWS::AccountId>:document/ozone-dr-destroy-*',
@@ -392,6 +430,7 @@ describe('policies of the whole template', () => {
       'arn:<AWS::Partition>:ssm:<AWS::Region>:<AWS::AccountId>:document/ozone-dr-restore-*',
       'arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:ozone-dr-backup:*',
       'arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:ozone-dr-decision:*',
+      'arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:ozone-dr-doctor:*',
       'arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:ozone-dr-drill:*',
       'arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:ozone-dr-look:*',
       'arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:ozone-dr-prune:*',
@@ -414,7 +453,7 @@ describe('policies of the whole template', () => {
     expect(actions.filter((action) => /delete/i.test(action) && action !== 'logs:DeleteLogDelivery')).toEqual([]);
   });
 
-  it('let the alarms of this deployment publish to the topic, over TLS only', () => {
+  it('let one alarm publish to the topic of pages, and everything over TLS only', () => {
     const policies = ofType(control, 'AWS::SNS::TopicPolicy');
     const rendered = policies
       .flatMap(([, policy]) => statementsOf(policy))
@@ -422,6 +461,7 @@ describe('policies of the whole template', () => {
     expect(rendered).toEqual([
       ['Deny', '*', ['Bool']],
       ['Allow', { Service: 'cloudwatch.amazonaws.com' }, ['StringEquals', 'ArnLike']],
+      ['Deny', '*', ['Bool']],
     ]);
   });
 

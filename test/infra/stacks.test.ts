@@ -2,6 +2,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import type { Stack } from 'aws-cdk-lib';
 import { Bucket } from 'aws-cdk-lib/aws-s3';
 import { describe, expect, it } from 'vitest';
+import { ALARM_IDS, type AlarmId, factsOf } from '../../functions/core/domain/alarms.ts';
+import { CLOCKS } from '../../functions/core/domain/clocks.ts';
 import { resolvePolicies } from '../../functions/core/domain/policy.ts';
 import { sample, sampleWith, synthesize } from './synthesized.ts';
 import { ofType, project, text } from './template.ts';
@@ -112,20 +114,23 @@ describe('functions', () => {
     for (const [, { Properties }] of logs) expect(Properties.RetentionInDays).toBe(90);
   });
 
-  it('the ten that need the policies have them beside their code, resolved', () => {
+  it('the thirteen that need the policies have them beside their code, resolved', () => {
     const expected = JSON.parse(JSON.stringify(resolvePolicies(sample('two-clusters.yaml'))));
-    expect(policies.map((it) => JSON.parse(it))).toEqual(Array.from({ length: 10 }, () => expected));
+    expect(policies.map((it) => JSON.parse(it))).toEqual(Array.from({ length: 13 }, () => expected));
   });
 
-  it('another policy file gives these ten another code, and so another version', () => {
+  it('another policy file gives these thirteen another code, and so another version', () => {
     const other = synthesize(sampleWith('two-clusters.yaml', ['sales/orders', 'sales/offers'])).control;
     const versions = (template: typeof control) => new Set(ofType(template, 'AWS::Lambda::Version').map(([id]) => id));
     const changed = [...versions(other)].filter((id) => !versions(control).has(id));
     expect(changed.map((id) => id.replace(/Function.*/, '')).sort()).toEqual([
       'ActConsole',
+      'AnnounceAlarm',
       'AssessObjectives',
       'DecidePrune',
       'ExpandPolicy',
+      'JudgeDoctor',
+      'OpenDoctor',
       'OpenLook',
       'OpenRestore',
       'OpenRun',
@@ -239,8 +244,19 @@ describe('schedules', () => {
     expect(after.length).toBe(names(many).length + 1);
   });
 
+  it('the doctor comes every week, and a visit that cannot be started is heard of', () => {
+    expect(all.filter(({ GroupName }) => GroupName === 'ozone-dr-doctor')).toMatchObject([
+      {
+        ScheduleExpression: 'cron(30 6 ? * MON *)',
+        Target: {
+          DeadLetterConfig: { Arn: { 'Fn::GetAtt': [expect.stringMatching(/^SchedulesUndelivered/), 'Arn'] } },
+        },
+      },
+    ]);
+  });
+
   it('the sweeper comes every minute, the assessor every five, and neither is repeated', () => {
-    expect(all.filter(({ GroupName }) => GroupName !== 'ozone-dr-policies')).toMatchObject([
+    expect(all.filter(({ GroupName }) => GroupName === 'ozone-dr-system')).toMatchObject([
       { ScheduleExpression: 'rate(1 minute)', Target: { RetryPolicy: { MaximumRetryAttempts: 0 } } },
       { ScheduleExpression: 'rate(5 minutes)', Target: { RetryPolicy: { MaximumRetryAttempts: 0 } } },
     ]);
@@ -248,7 +264,9 @@ describe('schedules', () => {
 });
 
 describe('events', () => {
-  const [[, rule]] = ofType(control, 'AWS::Events::Rule') as [ReturnType<typeof ofType>[number]];
+  const [[, rule]] = ofType(control, 'AWS::Events::Rule').filter(([id]) => id.startsWith('CommandEnded')) as [
+    ReturnType<typeof ofType>[number],
+  ];
 
   it('the end of a command of ours is heard, of this deployment and of the ones before', () => {
     expect(rule.Properties.EventPattern).toEqual({
@@ -267,9 +285,13 @@ describe('events', () => {
     const documents = ofType(control, 'AWS::SSM::Document').map(([, { Properties }]) => text(Properties.Name));
     expect(documents.map((name) => name.replace(/[0-9a-f]{12}$/, '')).sort()).toEqual([
       'ozone-dr-destroy-',
+      'ozone-dr-destroy-doctor-',
       'ozone-dr-observe-',
+      'ozone-dr-observe-doctor-',
       'ozone-dr-protect-',
+      'ozone-dr-protect-doctor-',
       'ozone-dr-restore-',
+      'ozone-dr-restore-doctor-',
     ]);
   });
 
@@ -289,22 +311,58 @@ it('every queue is encrypted and speaks TLS only', () => {
 });
 
 describe('alarms', () => {
-  const alarms = ofType(control, 'AWS::CloudWatch::Alarm').map(
-    ([, { Properties }]) => [text(Properties.AlarmName).replace('ozone-dr-', ''), Properties] as const,
-  );
+  const named = (type: string) =>
+    ofType(control, type).map(
+      ([, { Properties }]) =>
+        [text(Properties.AlarmName).replace('ozone-dr-', ''), Properties as Readonly<Record<string, unknown>>] as const,
+    );
+  const metricAlarms = named('AWS::CloudWatch::Alarm');
+  const composites = named('AWS::CloudWatch::CompositeAlarm');
+  const told = [...metricAlarms, ...composites].filter(([name]) => !/-raw(-\d)?$/.test(name));
+  const raw = metricAlarms.filter(([name]) => /-raw(-\d)?$/.test(name));
   const runbooks = readdirSync(project('docs/runbooks')).map((name) => name.replace(/\.md$/, ''));
+  /** What an alarm measures, by the name that people know. */
+  const measures = (id: string) =>
+    metricAlarms.filter(([name]) => name.replace(/-raw(-\d)?$/, '') === id).map(([, it]) => it);
 
   it('each has its runbook, and each runbook its alarm', () => {
-    expect(alarms.map(([name]) => name).sort()).toEqual(runbooks.sort());
+    expect(told.map(([name]) => name).sort()).toEqual(runbooks.sort());
   });
 
-  it.each(alarms)('%s says how severe it is, whom it hurts and where to read on', (name, { AlarmDescription }) => {
-    expect(AlarmDescription).toMatch(new RegExp(`^\\[(page|ticket)\\] .{20,}\\. Runbook: docs/runbooks/${name}\\.md$`));
+  it('are those of the list, which says what each is about', () => {
+    expect(told.map(([name]) => name).sort()).toEqual([...ALARM_IDS].sort());
   });
 
-  it.each(alarms)('%s tells the topic, also when it is over', (_name, { AlarmActions, OKActions }) => {
-    const [[topic]] = ofType(control, 'AWS::SNS::Topic') as [[string, unknown]];
-    expect([AlarmActions, OKActions]).toEqual([[{ Ref: topic }], [{ Ref: topic }]]);
+  it.each(told)('%s says how severe it is, whom it hurts, what to do and where to read on', (name, it) => {
+    const { AlarmDescription } = it;
+    const facts = factsOf(name as AlarmId);
+    expect(facts.what).toMatch(/^.{10,80}$/);
+    const description = text(AlarmDescription);
+    expect(description).toMatch(
+      new RegExp(
+        `^\\[${facts.severity}\\] .{20,}[.:] Next: .{20,}[.?] Runbook: docs/runbooks/${name}\\.md Link: https://<AWS::Region>\\.console\\.aws\\.amazon\\.com/.+`,
+      ),
+    );
+    // CloudWatch takes 1024 characters; what stands for the region and the account is shorter in the end.
+    expect(description.length).toBeLessThan(1024);
+  });
+
+  it.each(raw)('%s measures, and tells nobody', (_name, { AlarmActions, OKActions }) => {
+    expect([AlarmActions, OKActions]).toEqual([undefined, undefined]);
+  });
+
+  it('CloudWatch itself speaks only when nobody else can', () => {
+    const speaking = [...metricAlarms, ...composites].filter(([, it]) => it.AlarmActions !== undefined);
+    const pages = ofType(control, 'AWS::SNS::Topic').find(([, it]) => it.Properties.TopicName === 'ozone-dr-page')?.[0];
+    expect(speaking.map(([name, { AlarmActions, OKActions }]) => [name, AlarmActions, OKActions])).toEqual([
+      ['announcer-failed', [{ Ref: pages }], [{ Ref: pages }]],
+    ]);
+  });
+
+  it.each(composites)('%s goes by alarms that measure, never by another composite', (_name, { AlarmRule }) => {
+    const referred = [...text(AlarmRule).matchAll(/<([A-Za-z0-9]+)\.Arn>/g)].map(([, id]) => id ?? '');
+    expect(referred.length).toBeGreaterThan(0);
+    for (const id of referred) expect(control.Resources[id]?.Type).toBe('AWS::CloudWatch::Alarm');
   });
 
   it.each(runbooks)('the runbook %s has all its parts and commands that can be pasted', (name) => {
@@ -317,27 +375,33 @@ describe('alarms', () => {
       'Resolution',
       'When not to',
     ]);
-    expect(page).toMatch(/^aws /m);
+    expect(page).toMatch(/^(aws|MACHINE=\$\(aws) /m);
   });
 
-  it('no data is failure for the sweeper and no news for the counters of failures', () => {
-    expect(Object.fromEntries(alarms.map(([name, it]) => [name, it.TreatMissingData]))).toEqual({
-      'backup-failed': 'notBreaching',
-      'backup-fleet-failed': 'notBreaching',
-      'prune-failed': 'notBreaching',
-      'drill-failed': 'notBreaching',
-      'restore-failed': 'notBreaching',
-      'snapshot-limit-near': 'notBreaching',
-      'snapshot-limit-used': 'notBreaching',
-      'schedule-undelivered': 'notBreaching',
-      'event-undelivered': 'notBreaching',
-      'sweeper-not-running': 'breaching',
-    });
+  it('no data is failure for whoever must run all the time, and no news for what counts failures', () => {
+    const breaching = told.flatMap(([name]) =>
+      measures(name).some((it) => it.TreatMissingData === 'breaching') ? [name] : [],
+    );
+    expect(breaching.sort()).toEqual([
+      'assessor-not-running',
+      'drilled-late',
+      'drilled-stale',
+      'objective-breached',
+      'replicated-late',
+      'replicated-stale',
+      'sweeper-not-running',
+      'taken-late',
+      'taken-stale',
+      'verified-late',
+      'verified-stale',
+    ]);
+    for (const [, { TreatMissingData }] of metricAlarms)
+      expect(['breaching', 'notBreaching']).toContain(TreatMissingData);
   });
 
   it('the limit of snapshots is watched by what is there, and by when it is reached', () => {
-    const watched = alarms.flatMap(([name, it]) =>
-      name.startsWith('snapshot-limit') ? [[it.MetricName, it.Statistic, it.ComparisonOperator, it.Threshold]] : [],
+    const watched = ['snapshot-limit-near', 'snapshot-limit-used'].flatMap((name) =>
+      measures(name).map((it) => [it.MetricName, it.Statistic, it.ComparisonOperator, it.Threshold]),
     );
     expect(watched).toEqual([
       ['DaysUntilSnapshotLimit', 'Minimum', 'LessThanThreshold', 30],
@@ -345,19 +409,64 @@ describe('alarms', () => {
     ]);
   });
 
-  it('what did not come back, in earnest or in a drill, wakes somebody', () => {
-    for (const name of ['restore-failed', 'drill-failed'])
-      expect(alarms.find(([it]) => it === name)?.[1].AlarmDescription).toMatch(/^\[page\]/);
+  it('whatever may cost data wakes somebody', () => {
+    const pages = ALARM_IDS.filter((id) => factsOf(id).severity === 'page');
+    expect(pages).toEqual(
+      expect.arrayContaining([
+        'objective-breached',
+        'verification-differs',
+        'anomaly-held',
+        'restore-failed',
+        'drill-failed',
+      ]),
+    );
+    for (const clock of CLOCKS) {
+      expect(factsOf(`${clock}-late`).severity).toBe('ticket');
+      expect(factsOf(`${clock}-stale`).severity).toBe('page');
+    }
   });
 
-  it.each(['backup-failed', 'backup-fleet-failed', 'prune-failed', 'restore-failed', 'drill-failed'])(
-    '%s counts every way not to succeed',
-    (name) => {
-      const metrics = JSON.stringify(alarms.find(([it]) => it === name)?.[1].Metrics);
-      for (const metric of ['ExecutionsFailed', 'ExecutionsTimedOut', 'ExecutionsAborted'])
-        expect(metrics).toContain(`"${metric}"`);
-    },
-  );
+  it.each([
+    'backup-failed',
+    'backup-fleet-failed',
+    'prune-failed',
+    'restore-failed',
+    'drill-failed',
+    'question-failed',
+  ])('%s counts every way not to succeed', (name) => {
+    const metrics = JSON.stringify(measures(name));
+    for (const metric of ['ExecutionsFailed', 'ExecutionsTimedOut', 'ExecutionsAborted'])
+      expect(metrics).toContain(`"${metric}"`);
+  });
+
+  it('errors of every function are watched, by the alarm of all or by one of its own', () => {
+    const watched = ['function-errors', 'sweeper-not-running', 'assessor-not-running', 'announcer-failed']
+      .flatMap(measures)
+      .map((it) => JSON.stringify(it.Metrics))
+      .join('');
+    const unwatched = ofType(control, 'AWS::Lambda::Function').flatMap(([id, { Properties }]) =>
+      watched.includes(`{"Ref":"${id}"}`) ? [] : [text(Properties.FunctionName)],
+    );
+    // Their errors are those of what they report on: a slot with failures, a person's wrong words.
+    expect(unwatched.sort()).toEqual(['ozone-dr-record-decision', 'ozone-dr-summarize-fleet']);
+  });
+
+  it('every change of an alarm of this deployment reaches the announcer, is repeated, and else goes to a queue', () => {
+    const [[, rule]] = ofType(control, 'AWS::Events::Rule').filter(([id]) => id.startsWith('AlarmChanged')) as [
+      ReturnType<typeof ofType>[number],
+    ];
+    expect(rule.Properties.EventPattern).toEqual({
+      source: ['aws.cloudwatch'],
+      'detail-type': ['CloudWatch Alarm State Change'],
+      detail: { alarmName: [{ prefix: 'ozone-dr-' }], state: { value: ['ALARM', 'OK'] } },
+    });
+    expect(rule.Properties.Targets).toMatchObject([
+      {
+        Arn: { 'Fn::GetAtt': [expect.stringContaining('AnnounceAlarm'), 'Arn'] },
+        DeadLetterConfig: { Arn: { 'Fn::GetAtt': [expect.stringContaining('EventsUndelivered'), 'Arn'] } },
+      },
+    ]);
+  });
 });
 
 describe('outputs', () => {
@@ -366,15 +475,17 @@ describe('outputs', () => {
       Object.entries(control.Outputs ?? {}).map(([name, { Value }]) => [name, text(Value)]),
     );
     expect(Object.keys(outputs).sort()).toEqual([
-      'AlarmTopicArn',
       'BackupMachineArn',
       'DecisionMachineArn',
+      'DoctorMachineArn',
       'DrillMachineArn',
       'LedgerTableName',
       'LookMachineArn',
+      'PageTopicArn',
       'PruneMachineArn',
       'RestoreMachineArn',
       'StartBackupCommand',
+      'TicketTopicArn',
     ]);
     expect(outputs.StartBackupCommand).toBe(
       `aws stepfunctions start-execution --state-machine-arn ${outputs.BackupMachineArn} --input '{"policy":"<policy>","bucket":"<volume>/<bucket>"}'`,

@@ -25,14 +25,14 @@ import { stateText, timeline } from './timeline.ts';
 const SHOWN = 40;
 
 const ANSWERS: Readonly<Record<BucketPage['safe']['answer'], readonly [Tone, string]>> = {
-  yes: ['good', 'Yes, it is safe.'],
-  late: ['warn', 'No, it is late.'],
-  no: ['bad', 'No: there is no good point.'],
+  yes: ['good', 'Yes, it is safe:'],
+  late: ['warn', 'No, it is late:'],
+  no: ['bad', 'No:'],
 };
 
 const answerOf = (page: BucketPage): Html => {
   const [tone, text] = ANSWERS[page.safe.answer];
-  return notice(tone, html`<strong class="odr-${tone}">${text}</strong> ${safety(page).map((it) => html`${it}. `)}`);
+  return notice(tone, html`<strong class="odr-${tone}">${text}</strong> ${safety(page).join('; ')}.`);
 };
 
 /** What can be done about a trouble from here. */
@@ -79,12 +79,12 @@ const backOf = (page: BucketPage, links: Links): Html => {
 const modeText = ({ mode, base }: PointView): Value =>
   mode === null ? '–' : html`${mode}${base !== null && html`<br /><span class="odr-soft">from ${base}</span>`}`;
 
-const rowOf = (point: PointView, { bucket, policy, replica }: BucketPage, links: Links): readonly Value[] => [
+const rowOf = (point: PointView, { bucket, policy, source, replica }: BucketPage, links: Links): readonly Value[] => [
   instantText(point.at),
   html`<code>${point.name}</code>${marks(point).map((it) => html`<br />${it}`)}`,
   html`${stateText(point)}${point.verification?.differences && html`<br />${point.verification.differences}`}`,
   html`<span class="odr-wide">${modeText(point)}</span>`,
-  html`<span class="odr-wide">${sideText(point.source)}${replica !== null && html`<br />replica: ${sideText(point.replica)}`}<br /><span class="odr-soft">${whyOf(point.source, point.replica)}</span></span>`,
+  html`<span class="odr-wide">${source}: ${sideText(point.source)}${replica !== null && html`<br />${replica}: ${sideText(point.replica)}`}<br /><span class="odr-soft">${whyOf(point.source, point.replica)}</span></span>`,
   html`${isRestorable(point) && linkButton('Restore', links.restore({ policy, bucket, point: point.name }), `Restore from ${point.name}`)} ${linkButton('Pin', links.pin({ policy, bucket, point: point.name }), `Pin ${point.name}`)}`,
 ];
 
@@ -99,7 +99,7 @@ const pointsOf = (page: BucketPage, links: Links, width: number): Html => {
       'Point',
       'State',
       wide('Copied'),
-      wide('On the source, and why it is kept'),
+      wide('Where, and why it is kept'),
       html`<span class="odr-soft">Do</span>`,
     ],
     points.map((point) => rowOf(point, page, links)),
@@ -120,9 +120,29 @@ const Fields = z.object({
   policy: z.string().trim().pipe(PolicyName).optional(),
 });
 
+/** So many buckets can be chosen from instead of written. */
+const LISTED = 40;
+
 /** The form that a bucket is found with, when none was named. */
-const findForm = (links: Links, typed: string, problem?: string): Html =>
-  html`${bar(links)}<h2>Find a bucket</h2>${form(
+const findForm = (
+  { links, policies }: Pick<BucketPageDependencies, 'links' | 'policies'>,
+  typed: string,
+  problem?: string,
+): Html => {
+  const all = policies.flatMap(({ name, buckets }) => buckets.map((bucket) => ({ policy: name, bucket })));
+  const listed =
+    all.length <= LISTED
+      ? all.map(
+          ({ policy, bucket }) =>
+            html`<li>${linkButton(bucket, links.bucket({ policy, bucket }))} <span class="odr-soft">(${policy})</span></li>`,
+        )
+      : policies
+          .slice(0, LISTED)
+          .map(
+            ({ name, buckets }) =>
+              html`<li>${linkButton(name, links.policy({ policy: name }))} <span class="odr-soft">(${buckets.length} buckets)</span></li>`,
+          );
+  return html`${bar(links)}<h2>Find a bucket</h2>${form(
     [
       {
         kind: 'text',
@@ -135,7 +155,8 @@ const findForm = (links: Links, typed: string, problem?: string): Html =>
       },
     ],
     button('Show', links.bucket(), { isPrimary: true }),
-  )}`;
+  )}<h3>${all.length <= LISTED ? 'Or choose one' : 'Or look through a policy'}</h3><ul>${listed}</ul>`;
+};
 
 const choice = (found: readonly PolicyWithState[], bucket: string, links: Links): Html =>
   html`${bar(links)}<h2>${bucket}</h2><p>Several policies have it. Which one?</p><div>${found.map(({ policy }) =>
@@ -150,9 +171,9 @@ export const bucketPage = (deps: BucketPageDependencies): Page => ({
   show: async ({ fields, form: typed, view }) => {
     const { links, policies } = deps;
     const given = fields.bucket ?? typed.bucket ?? '';
-    if (given.trim() === '') return findForm(links, '');
+    if (given.trim() === '') return findForm(deps, '');
     const asked = Fields.safeParse({ bucket: given, policy: fields.policy });
-    if (!asked.success) return findForm(links, given, 'write volume/bucket, for example sales/orders');
+    if (!asked.success) return findForm(deps, given, 'write volume/bucket, for example sales/orders');
     const { bucket, policy: wanted } = asked.data;
     const now = deps.clock.now();
     const all = await policiesOf(deps, bucket, now);
@@ -161,7 +182,7 @@ export const bucketPage = (deps: BucketPageDependencies): Page => ({
     if (!only) {
       const near = nearestNames(bucket, [...new Set(policies.flatMap((it) => it.buckets))]);
       const of = wanted === undefined ? 'no policy has it' : `the policy ${wanted} does not have it`;
-      return findForm(links, bucket, `${of}${near.length > 0 ? `: did you mean ${near.join(' or ')}?` : ''}`);
+      return findForm(deps, bucket, `${of}${near.length > 0 ? `: did you mean ${near.join(' or ')}?` : ''}`);
     }
     if (more.length > 0) return choice(found, bucket, links);
     return bucketMarkup(explainBucket(await bucketFacts(deps, only, bucket, now), SHOWN, now), links, view.width);

@@ -47,9 +47,17 @@ const commandText = (operations: readonly Told[], now: EpochMs): Value =>
           }</div>`,
       );
 
+/** `sales/orders on prod`, `sales/orders from prod to dr`; of another form: as it is. */
+const pairText = (pair: string): string => {
+  const [, source, bucket, replica = ''] = /^([^/#]+)\/([^#]+)#([^#]+)$/.exec(pair) ?? [];
+  if (source === undefined || bucket === undefined) return pair;
+  const isAlone = ['local', 'restore', 'drill', 'look'].includes(replica);
+  return isAlone ? `${bucket} on ${source}` : `${bucket} from ${source} to ${replica}`;
+};
+
 const bucketOf = (operations: readonly Told[], name: string): Value => {
   const [first] = operations;
-  return first ? first.pair : html`<span class="odr-soft">${name}</span>`;
+  return first ? pairText(first.pair) : html`<span class="odr-soft">${name}</span>`;
 };
 
 const rowOf = (
@@ -98,7 +106,7 @@ export const operationsMarkup = (
     html`<h3>Commands whose work is over</h3><p>The sweeper ends them within minutes, or notes that they ended.</p>${table(
       'Commands whose work is over',
       ['Of', 'Command'],
-      left.map((it) => [it.pair, commandText([it], now)]),
+      left.map((it) => [pairText(it.pair), commandText([it], now)]),
     )}`
   }<p class="odr-soft odr-tall">A cancelled restore leaves its target as it is by then: the same restore started again goes on from there. Backups and prunes are not cancelled: they end by themselves, and a policy can be paused.</p>`;
 };

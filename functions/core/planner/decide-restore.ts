@@ -11,7 +11,7 @@ import {
   effectOn,
   growthOf,
   hasQuota,
-  isLossy,
+  isKept,
   needsConfirmation,
   restorePlan,
   safetySnapshotOf,
@@ -103,6 +103,8 @@ const judge = (all: RunHistory, task: RestoreTask, now: EpochMs): Verdict => {
   if (made && !made.observed.created) return look(history, task, from, `${task.target.bucket} was there already`);
   const unread = made ? undefined : unreadTarget(history, task, seen, steps.at(-1) === seen);
   if (unread) return unread;
+  // Others had hours to write there.
+  if (after.length > 0 && after.every(isWait)) return look(history, task, from, 'look again after the wait');
   const obstacle = notRestorable(history, task, from, data);
   if (obstacle && !(task.planOnly && isObstacle(obstacle))) return obstacle;
   const target = targetOf(data, made);
@@ -115,6 +117,8 @@ const judge = (all: RunHistory, task: RestoreTask, now: EpochMs): Verdict => {
   const begun = steps.some(isCopy);
   const unconfirmed = begun ? undefined : confirm(history, task, from, data, target, now);
   if (unconfirmed) return unconfirmed;
+  const occupied = begun ? undefined : copyElsewhere(history, restore(history, task, from, target), now);
+  if (occupied) return occupied;
   const unkept =
     begun || after.some(isAnswered('safety-snapshot', 'snapshot')) ? undefined : keep(history, task, target);
   if (unkept) return unkept;
@@ -379,15 +383,17 @@ const confirm = (
 const hasMade = (history: RunHistory, { target }: RestoreTask): boolean =>
   history.steps.some(({ decision }) => decision.kind === 'create-target' && decision.bucket === target.bucket);
 
+const isWait = ({ decision }: RunStep): boolean => decision.kind === 'wait';
+
 const isCopy = ({ decision }: RunStep): boolean => decision.kind === 'restore';
 
 const keep = (history: RunHistory, task: RestoreTask, target: Target): BackupStep | undefined => {
   const { replaced, deleted } = effectOn(task, target);
-  if (!isLossy(task, target)) return undefined;
+  if (!isKept(task, target)) return undefined;
   return operation(history, {
     kind: 'safety-snapshot',
     name: safetySnapshotOf(history.run),
-    reason: `${replaced} files are there and may be replaced, ${deleted} are deleted: keep what is there`,
+    reason: `${replaced} files are there and may be replaced, ${deleted} are deleted, and others may come: keep what is there`,
   });
 };
 
@@ -395,11 +401,15 @@ const keep = (history: RunHistory, task: RestoreTask, target: Target): BackupSte
 
 const copy = (history: RunHistory, task: RestoreTask, from: Side, target: Target, now: EpochMs): BackupStep => {
   const next = restore(history, task, from, target);
-  // Another host cannot see the lock of the one on which a copy may still be alive.
+  return copyElsewhere(history, next, now) ?? next;
+};
+
+/** Another host cannot see the lock of the one on which a copy may still be alive. */
+const copyElsewhere = (history: RunHistory, next: BackupStep, now: EpochMs): BackupStep | undefined => {
   const elsewhere = copiesAlive(history, now).filter(({ host }) => !('host' in next) || host !== next.host);
   return elsewhere.length > 0
     ? wait(untilOver(elsewhere, now), `the copy on ${elsewhere[0]?.host} may still be alive`)
-    : next;
+    : undefined;
 };
 
 const copiesAlive = ({ pair }: RunHistory, now: EpochMs): RunHistory['pair']['copies'] =>
@@ -783,7 +793,10 @@ const removal = (
       encryptionKey: null,
       reason: `find out when ${bucket} was made: ${reason}`,
     });
-  return operation(history, { kind: 'remove-scratch', bucket, created, reason: `remove ${bucket}: ${reason}` });
+  const next = operation(history, { kind: 'remove-scratch', bucket, created, reason: `remove ${bucket}: ${reason}` });
+  // Only the lock of its own host tells that a copy is over, and one that is not would make the bucket once more.
+  const alive = copiesAlive(history, now).at(-1);
+  return alive && 'host' in next ? { ...next, host: alive.host } : next;
 };
 
 const messageOf = (step: RunStep | undefined): string =>

@@ -94,8 +94,12 @@ export const judge = (
     ...ofIdentities(answers),
     ...ofPolicies(policies),
   ];
-  const once = new Map(findings.map((finding) => [`${finding.code} ${finding.where}`, finding] as const).reverse());
-  const order = [...once.values()].reverse().sort((a, b) => rank(a) - rank(b));
+  const once = new Map<string, Finding>();
+  for (const finding of findings) {
+    const key = `${finding.code} ${finding.where}`;
+    if (!once.has(key)) once.set(key, finding);
+  }
+  const order = [...once.values()].sort((a, b) => rank(a) - rank(b));
   const count = (severity: Severity) => order.filter((it) => it.severity === severity).length;
   return {
     at: new Date(now).toISOString(),

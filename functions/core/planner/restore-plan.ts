@@ -32,11 +32,18 @@ export const effectOn = ({ overwrite, deleteExtra }: RestoreTask, target: Target
   };
 };
 
-/** Whether something that is there may be lost. What is in a scratch bucket a drill has put there. */
-export const isLossy = (task: RestoreTask, target: TargetToPlan): boolean => {
+/** Whether something that was seen there is lost. What is in a scratch bucket a drill has put there. */
+const isLossy = (task: RestoreTask, target: TargetToPlan): boolean => {
   const { replaced, deleted } = effectOn(task, target);
   return task.target.kind !== 'scratch' && replaced + deleted > 0;
 };
+
+/**
+ * Whether what is there is kept in a snapshot first. The host looks again when it copies: also what people write there
+ * between the look and the copy would be replaced or deleted.
+ */
+export const isKept = ({ overwrite, deleteExtra, target: { kind } }: RestoreTask, { isNew }: TargetToPlan): boolean =>
+  kind !== 'scratch' && !isNew && (overwrite !== 'never' || deleteExtra);
 
 /** Of a restore in place, of one that deletes, and of one that overwrites something a person has to say that it is meant. */
 export const needsConfirmation = (task: RestoreTask, target: Target): boolean =>
@@ -131,7 +138,7 @@ export const restorePlan = (
               `${path}: ${point ?? 'not in the point'}, at the target ${at ?? 'nothing'}`,
           )
         : [],
-    isKept: isLossy(task, target),
+    isKept: isKept(task, target),
     room: roomOf(task, data, target),
     obstacles: [...obstacles],
     seconds: restoreTime(task.rate, toCopy),

@@ -405,7 +405,7 @@ const sideBucket = (bucket: BucketRef, slot: EpochMs): BucketRef => {
   return BucketRef.parse(`${volume}/${short}-restore-${compactTime(slot)}`);
 };
 
-/** Where a request restores to, whether it may or not. @throws EventInvalid when there is no such cluster */
+/** Where a request restores to, whether it may or not. @throws EventInvalid */
 export const placeOf = (
   policies: readonly Policy[],
   policy: Policy,
@@ -421,28 +421,28 @@ export const placeOf = (
   return { kind: isInPlace ? 'in-place' : 'other', ...named };
 };
 
-/** Where a request restores to. @throws EventInvalid, TargetNotOurs */
+/** Where a request may restore to. @throws EventInvalid, TargetNotOurs */
 const targetOf = async (
   { policies, ledger }: Pick<OpenRestoreDependencies, 'policies' | 'ledger'>,
   policy: Policy,
-  request: Pick<RestoreRequest, 'bucket' | 'target'>,
+  request: RestoreRequest,
   slot: EpochMs,
   now: EpochMs,
 ): Promise<RestoreTask['target']> => {
-  const named = placeOf(policies, policy, request, slot);
-  if (named.kind === 'side') return named;
-  for (const owner of policies.filter(({ replica }) => replica?.name === named.cluster.name)) {
+  const place = placeOf(policies, policy, request, slot);
+  if (place.kind === 'side') return place;
+  for (const owner of policies.filter(({ replica }) => replica?.name === place.cluster.name)) {
     // Of a bucket that was taken out of its policy lately the replica is still looked after.
     const isReplica =
-      owner.buckets.includes(named.bucket) ||
-      bucketsInForce(owner, await ledger.loadPolicyState(owner.name), now).includes(named.bucket);
+      owner.buckets.includes(place.bucket) ||
+      bucketsInForce(owner, await ledger.loadPolicyState(owner.name), now).includes(place.bucket);
     if (isReplica)
       throw new DrError(
         'TargetNotOurs',
-        `${named.bucket} on ${named.cluster.name} is the replica of policy ${owner.name}: a restore into it would end its lineage. Restore to a side bucket, or to a bucket of another name`,
+        `${place.bucket} on ${place.cluster.name} is the replica of policy ${owner.name}: a restore into it would end its lineage. Restore to a side bucket, or to a bucket of another name`,
       );
   }
-  return named;
+  return place;
 };
 
 // ---------------------------------------------------------------- the confirmation

@@ -30,7 +30,7 @@ export interface StartDependencies {
   /** Of a list of paths; where a host can read it for a short time. */
   readonly selections: Pick<Selections, 'urlOf'>;
   readonly clock: Clock;
-  readonly document: { readonly name: string; readonly blastRadius: BlastRadius };
+  readonly document: { readonly name: string; readonly doctor: string; readonly blastRadius: BlastRadius };
 }
 
 const VERBS = {
@@ -394,7 +394,7 @@ const create = async (
     pair: known.run.pair,
     lease,
     execution: known.run.execution,
-    document: document.name,
+    document: step.kind === 'check-host' ? document.doctor : document.name,
     host: step.host,
     parameters: edgeParameters(known.run, step, id, pair),
     token: taskToken,

@@ -1,6 +1,6 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
-import { dynamoAssessmentReader } from '../../adapters/dynamodb/assessment-reader.ts';
+
 import { dynamoAssessments, dynamoPairs } from '../../adapters/dynamodb/assessments.ts';
 import { dynamoLedger } from '../../adapters/dynamodb/ledger.ts';
 import { dynamoNonces } from '../../adapters/dynamodb/nonces.ts';
@@ -16,9 +16,8 @@ const table = (name: string) => ({
 export const liveLedger = (tableName: string) => dynamoLedger(table(tableName));
 export const liveOperations = (tableName: string) => dynamoOperations(table(tableName));
 export const liveRecords = (tableName: string) => dynamoRecords(table(tableName));
-export const liveRuns = (tableName: string) => dynamoRuns(table(tableName));
-export const liveAssessmentReader = (tableName: string) => dynamoAssessmentReader(table(tableName));
-export const liveOpenOperations = (tableName: string) => dynamoOpenOperations(table(tableName));
-export const liveNonces = (tableName: string) => dynamoNonces(table(tableName));
 export const livePairs = (tableName: string) => dynamoPairs(table(tableName));
 export const liveAssessments = (tableName: string) => dynamoAssessments(table(tableName));
+export const liveRuns = (tableName: string) => dynamoRuns(table(tableName));
+export const liveOpenOperations = (tableName: string) => dynamoOpenOperations(table(tableName));
+export const liveNonces = (tableName: string) => dynamoNonces(table(tableName));

@@ -10,12 +10,11 @@ import {
   policyPage,
 } from '../../../functions/console/pages/overview.ts';
 import type { WidgetRequest } from '../../../functions/console/widget-event.ts';
-import { FleetAssessment, PolicyAssessment } from '../../../functions/core/domain/clocks.ts';
-import { pairId } from '../../../functions/core/domain/names.ts';
 import { epochMs } from '../../../functions/core/domain/units.ts';
 import { explainBucket } from '../../../functions/core/planner/explain.ts';
 import { INJECTIONS } from '../../fixtures/injections.ts';
 import { BUCKET, HOUR, lineageOf, nameOf, now, policyOf, type World } from '../planner/lineage-world.ts';
+import { assessed, fleet, poisoned } from './models.ts';
 import { payloadsOf, seen, textsOf } from './skeleton.ts';
 
 const ENDPOINTS: Endpoints = {
@@ -36,75 +35,6 @@ const request = (more: Partial<WidgetRequest> = {}): WidgetRequest => ({
 
 const bucketOf = (world: World) => explainBucket(lineageOf(world), 40, now);
 const shown = (world: World): string => String(bucketMarkup(bucketOf(world), LINKS, 800));
-
-const reading = (hours: number, more: object = {}) => ({
-  point: nameOf('z'),
-  since: now - hours * HOUR,
-  age: hours * 3600,
-  interval: 24 * 3600,
-  objective: 26 * 3600,
-  state: hours > 72 ? 'stale' : hours > 48 ? 'late' : 'fine',
-  breach: hours > 26,
-  ...more,
-});
-
-/** A policy whose one named bucket has a verified clock of this age. */
-const assessed = (name: string, hours: number, more: object = {}): AssessedPolicy => {
-  const none = { taken: 0, replicated: 0, verified: 0, drilled: 0 };
-  const worst = { ofInterval: hours / 24, ofObjective: hours / 26 };
-  const asked = { form: 'x', since: now };
-  return {
-    policy: { ...policy, name: name as never },
-    found: PolicyAssessment.parse({
-      version: 1,
-      policy: name,
-      at: now - 60_000,
-      paused: null,
-      buckets: 1,
-      inBreach: hours > 26 ? 1 : 0,
-      late: { ...none, verified: hours > 48 && hours <= 72 ? 1 : 0 },
-      stale: { ...none, verified: hours > 72 ? 1 : 0 },
-      worst: { taken: worst, replicated: worst, verified: worst, drilled: null },
-      failed: {},
-      overCap: 0,
-      held: 0,
-      named: [
-        {
-          bucket: BUCKET,
-          pair: pairId('prod' as never, BUCKET, 'dr' as never),
-          clocks: { taken: reading(hours), replicated: reading(hours), verified: reading(hours), drilled: null },
-          inBreach: hours > 26,
-          runs: {},
-          held: false,
-        },
-      ],
-      expected: [],
-      asked: { level: asked, schedules: asked, drills: asked },
-      ...more,
-    }),
-  };
-};
-
-const fleet = FleetAssessment.parse({
-  version: 1,
-  at: now - 60_000,
-  operations: {
-    open: 2,
-    oldest: { id: 'op-1', host: 'mi-0123456789abcdef0', pair: 'prod/sales/orders#dr', since: now - HOUR },
-  },
-  hosts: [
-    { host: 'i-0123456789abcdef0', clusters: ['prod'], online: true, open: 0 },
-    { host: 'mi-0123456789abcdef0', clusters: ['dr'], online: false, open: 2 },
-  ],
-  unreachable: [
-    {
-      cluster: 'dr',
-      error: 'ReplicaUnreachable',
-      runId: 'prod/sales/orders#dr#nightly#20261130t020000z',
-      at: now - HOUR,
-    },
-  ],
-});
 
 const execution = (workflow: string, name: string) => ({
   arn: `arn:aws:states:eu-central-1:111122223333:execution:ozone-dr-${workflow}:${name}`,
@@ -127,9 +57,9 @@ describe('the bucket page', () => {
   const healthy: World = { points: 'w* x* y* z*', base: 'z', previous: 'y', drilled: 'y:40', pins: 'x' };
 
   it('answers first whether it is safe', () => {
-    expect(textsOf(shown({ points: 'z*', rpo: 26 * 30 }))).toContain('Yes, it is safe.');
-    expect(textsOf(shown({ points: 'z*' }))).toContain('No, it is late.');
-    expect(textsOf(shown({ points: 'z' }))).toContain('No: there is no good point.');
+    expect(textsOf(shown({ points: 'z*', rpo: 26 * 30 }))).toContain('Yes, it is safe:');
+    expect(textsOf(shown({ points: 'z*' }))).toContain('No, it is late:');
+    expect(textsOf(shown({ points: 'z' }))).toContain('No: no point was ever verified');
   });
 
   it('leads to a restore with the newest good point chosen, and with each other one', () => {
@@ -237,6 +167,18 @@ describe('the overview', () => {
     expect(textsOf(overview())).toContain('There are no policies');
   });
 
+  it('does not call a bucket safe that has nothing to restore from yet, however young it is', () => {
+    const young = assessed('young', 1);
+    const named = young.found?.named.map((it) => ({
+      ...it,
+      clocks: { ...it.clocks, verified: it.clocks.verified && { ...it.clocks.verified, point: null } },
+    }));
+    const text = textsOf(overview({ ...young, found: young.found && { ...young.found, named: named ?? [] } }));
+    expect(text).not.toContain('everything is safe:');
+    expect(text).toContain('no good point yet');
+    expect(text).toContain('1 without a good point yet');
+  });
+
   it('says who paused, what waits for a person, what failed, and which host is offline', () => {
     const text = textsOf(
       overview(
@@ -337,20 +279,6 @@ describe('the operations page', () => {
     ]);
   });
 });
-
-/** Words that the product itself writes, not people or clusters. */
-const OURS = new Set(['answer', 'from', 'kind', 'level', 'mode', 'next', 'state', 'status', 'workflow']);
-
-/** A model in which every text that comes from outside says something else. */
-const poisoned = <T>(model: T, text: string): T => {
-  const replace = (value: unknown, key: string): unknown => {
-    if (typeof value === 'string') return OURS.has(key) ? value : text;
-    if (Array.isArray(value)) return value.map((it) => replace(it, key));
-    if (typeof value !== 'object' || value === null) return value;
-    return Object.fromEntries(Object.entries(value).map(([name, it]) => [name, replace(it, name)]));
-  };
-  return replace(model, '') as T;
-};
 
 describe('whatever people and clusters call things', () => {
   const world: World = {

@@ -451,7 +451,7 @@ describe('who has to confirm', () => {
       copy,
     ],
     ['nobody where nothing is overwritten', into('other'), copy],
-    ['nobody where nothing is there', into('other', empty, { overwrite: 'always' }), copy],
+    ['nobody where nothing is there', into('other', empty, { overwrite: 'always' }), keep],
     [
       'a person in place, also when nothing is overwritten',
       into('in-place', empty),
@@ -707,7 +707,12 @@ describe('the safety snapshot', () => {
       { ...keep, name: expect.stringMatching(/^restore-safety-20261120t020000z/) },
     ],
     ['is taken when something is deleted', at(looked({ absent: 10, extra: 1 }), { deleteExtra: true }), keep],
-    ['is not taken when nothing is lost', at(empty), copy],
+    ['is taken when nothing is lost: a file may come before the copy does', at(empty), keep],
+    [
+      'is taken before a directory loses what comes to it',
+      at(empty, { target: 'other', overwrite: 'always', deleteExtra: true }),
+      keep,
+    ],
     ['is not taken when all that is there stays', at(half, { overwrite: 'never' }), copy],
     [
       'is taken once',
@@ -808,7 +813,7 @@ describe('copying', () => {
       tried(),
       { ...copy, from: 'source', targetCreated, overwrite: 'never', deleteExtra: false },
     ],
-    ['always is always once', { ...tried(), overwrite: 'always' }, { overwrite: 'always' }],
+    ['always is always once', { ...tried([keep, kept]), overwrite: 'always' }, { ...copy, overwrite: 'always' }],
     [
       'always is if-different when it goes on: what was written need not be written again',
       { ...tried([copy, notDone('copy-failed', 'failed')]), overwrite: 'always' },
@@ -894,6 +899,27 @@ describe('copying', () => {
       'a copy of another restore on another host is waited for too',
       { ...tried(), ...hosts('mi-00000000000000000') },
       wait,
+    ],
+    [
+      '… before anything is kept: a snapshot of now would be old when the copy begins',
+      {
+        ...tried(),
+        did: [[examine(), half]],
+        overwrite: 'always',
+        confirmed: { replaced: 6 },
+        ...hosts('mi-00000000000000000'),
+      },
+      wait,
+    ],
+    ['… and after that the target is looked at again', { ...tried([wait, elapsed]), on: 'dr' }, examine()],
+    [
+      '… and what was confirmed holds for what is there then',
+      {
+        ...tried([wait, elapsed], [examine(), half]),
+        overwrite: 'always',
+        confirmed: { replaced: 5 },
+      },
+      fails('ChangedMeanwhile'),
     ],
     [
       'one that is over is not',

@@ -37,6 +37,9 @@ export type Fault =
   /** No answer, and a copy that goes on for two hours. */
   | 'late';
 
+/** Each host lets only one of these at a bucket at a time. */
+const LOCKING = new Set(['restore', 'remove-scratch']);
+
 const idOf = (n: number): string => `50000000-0000-4000-8000-${String(n).padStart(12, '0')}`;
 const listingOf = (files: Files) => ({
   files: files.size,
@@ -244,7 +247,7 @@ export const modelClusters = (selectionOf: (hash: string) => string | undefined)
       case 'out-of-time':
         return partly('copy-timeout', 'failed', half());
       case 'busy':
-        return given.verb === 'restore' ? no('bucket-busy') : act(given, 'ok');
+        return LOCKING.has(given.verb) ? no('bucket-busy') : act(given, 'ok');
       case 'gone':
         return READING.has(given.verb) ? no('target-missing') : act(given, 'ok');
       case 'lost-after':
@@ -332,7 +335,7 @@ export const restoreMachine = (stage: RestoreStage, clusters: ReturnType<typeof 
       operations: store,
       edge,
       callbacks,
-      document: { name: 'o', blastRadius: 'observe' },
+      document: { name: 'o', doctor: 'o', blastRadius: 'observe' },
     }),
     restore: startOperation({
       ...stage,
@@ -340,7 +343,7 @@ export const restoreMachine = (stage: RestoreStage, clusters: ReturnType<typeof 
       operations: store,
       edge,
       callbacks,
-      document: { name: 'r', blastRadius: 'restore' },
+      document: { name: 'r', doctor: 'r', blastRadius: 'restore' },
     }),
   };
   const closing = { ledger, records: mortal(records, WRITES, tick), clock: stage.clock };
@@ -359,7 +362,7 @@ export const restoreMachine = (stage: RestoreStage, clusters: ReturnType<typeof 
     stage.pass(1 / 6);
     const { given, host } = command;
     endLate(alive && alive.until <= stage.clock.now());
-    const isSecond = given.verb === 'restore' && alive?.given.replica === given.replica;
+    const isSecond = LOCKING.has(given.verb) && alive?.given.replica === given.replica;
     if (isSecond && alive?.host !== host) overlaps.push(operation.id);
     const before = clusters.buckets.get(given.replica)?.files;
     const answer = clusters.run(given, isSecond ? 'busy' : fault);
