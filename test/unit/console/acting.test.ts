@@ -355,7 +355,7 @@ describe('whatever is typed or stored stays text', () => {
     await world.ledger.putPolicyState({ ...state, paused: { by: value, reason: value, at: world.clock.at } });
     await world.planned({ scope: value, why: value, basis: value, first: [value], obstacles: [] });
     // Some of the values are paths and some are not: here none is.
-    const typed = { ...all(formNames, value), paths: `../${value}` };
+    const typed = { ...all(formNames, value), paths: `../${value}`, read: 'names', by: value.slice(0, 99) };
     const failed = {
       ...(world.executions.get(PLANNING) as ExecutionState),
       status: 'failed' as const,
