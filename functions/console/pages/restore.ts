@@ -258,7 +258,7 @@ const stepsMarkup = (run: BackupRun, steps: readonly RunStep[], now: EpochMs): H
   return html`<ol>${current.map((step) => {
     const isOver = step.observed !== null;
     const took = spanText(secondsBetween(step.decidedAt, step.observedAt ?? now));
-    return html`<li>${isOver ? 'Done' : toned('good', 'Now')}: ${DOES[step.decision.kind]} <span class="odr-soft">(${isOver ? took : `since ${took}`}; ${step.decision.reason})</span></li>`;
+    return html`<li>${isOver ? 'Done' : toned('good', 'Now')}: ${DOES[step.decision.kind]} <span class="odr-soft">(${isOver ? took : `for ${took}`}; ${step.decision.reason})</span></li>`;
   })}</ol>`;
 };
 
@@ -308,6 +308,8 @@ const endMarkup = async (
   return html`${notice('bad', html`<strong>${what}: ${error ?? status}.</strong> ${cause ?? ''}`)}<p>What was copied by then stays. Started again, it looks at what is there first.</p>${change}`;
 };
 
+const IsPlanOnly = z.looseObject({ planOnly: z.literal(true) });
+
 /** An execution of the restore machine: the plan, the progress or the result. */
 const runMarkup = async (deps: ActingDependencies, execution: string, view: WidgetRequest['view']): Promise<Html> => {
   const { links, clock, machines } = deps;
@@ -316,11 +318,13 @@ const runMarkup = async (deps: ActingDependencies, execution: string, view: Widg
   const head = bar(links);
   if (state.status !== 'running') return html`${head}${await endMarkup(deps, execution, state, view)}`;
   const now = clock.now();
-  const found = await runOf(deps, state);
-  const isPlanning = found?.run.restore?.planOnly ?? false;
+  const known = await runOf(deps, state);
+  // The run is there since it was planned; until this execution has opened it, it says what the planning did.
+  const found = known?.run.execution === execution ? known : undefined;
+  const isPlanning = IsPlanOnly.safeParse(state.input).success;
   const body: Value = found ? stepsMarkup(found.run, found.steps, now) : 'It begins.';
   return html`${head}<h2>${isPlanning ? 'Planning' : 'Restoring'}${found?.run.restore && html`: ${found.run.restore.scope} into ${found.run.restore.target.bucket}`}</h2>
-<p>At work since ${spanText(secondsBetween(state.startedAt, now))}. You may close this: it goes on, and is found under "What is running".</p>${body}${again(deps, execution, 'Look again')}${button(
+<p>At work for ${spanText(secondsBetween(state.startedAt, now))}. You may close this: it goes on, and is found under "What is running".</p>${body}${again(deps, execution, 'Look again')}${button(
     'Cancel…',
     links.cancel({ execution }),
   )}`;

@@ -84,7 +84,7 @@ const backUpMarkup = async (deps: ActingDependencies, execution: string): Promis
   const head = html`${bar(links)}<h2>Backup of ${bucket}</h2>`;
   const back = of.success && button('To the bucket', links.bucket(of.data));
   if (state.status === 'running')
-    return html`${head}<p>At work since ${spanText(secondsBetween(state.startedAt, clock.now()))}. You may close this: it goes on.</p>${button(
+    return html`${head}<p>At work for ${spanText(secondsBetween(state.startedAt, clock.now()))}. You may close this: it goes on.</p>${button(
       'Look again',
       { endpoint: links.backUp().endpoint, page: 'back-up-run', fields: { execution } },
       { isPrimary: true },
