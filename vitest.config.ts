@@ -4,7 +4,7 @@ import { defineConfig } from 'vitest/config';
 // On Node 20 every process that loads the AWS SDK prints a note about Node 22: once per test file is enough to hide failures.
 process.env.NODE_NO_WARNINGS = '1';
 
-/** One project per kind of test. `npm test` runs all but those on real clusters, which need a JDK and Maven, and `aws-cli`, which installs the AWS CLI. */
+/** One project per kind of test. `npm test` runs all but those on real clusters, which need a JDK and Maven, `aws-cli`, which installs the AWS CLI, and `alarms-week`, which plays weeks. */
 const kind = (name: string, include: readonly string[], testTimeout = 30_000) => ({
   test: { name, include: [...include], testTimeout, hookTimeout: testTimeout },
 });
@@ -29,6 +29,8 @@ export default defineConfig({
       kind('infra', ['test/infra/**/*.test.ts'], 60_000),
       kind('e2e', ['test/e2e/**/*.test.ts'], 120_000),
       kind('console', ['test/console/**/*.test.ts'], 120_000),
+      kind('alarms', ['test/alarms/*.test.ts'], 600_000),
+      kind('alarms-week', ['test/alarms/week/*.test.ts'], 3_600_000),
       kind('aws-cli', ['test/aws-cli/**/*.test.ts'], 600_000),
       onClusters('ozone', 'test/ozone/*.test.ts'),
       onClusters('ozone-full', 'test/ozone/full/*.test.ts'),

@@ -52,15 +52,16 @@ export function addDashboard(scope: Construct, { prefix, policies, view, machine
       period: Duration.minutes(5),
       label,
     });
-  const console = (title: string, page: string, width: number, height: number) =>
+  /** `hasForm`: a refresh would take away what somebody is typing. */
+  const console = (title: string, page: string, width: number, height: number, hasForm = false) =>
     new CustomWidget({
       title,
       functionArn: view.functionArn,
       params: { page },
       width,
       height,
-      updateOnRefresh: true,
-      updateOnResize: true,
+      updateOnRefresh: !hasForm,
+      updateOnResize: !hasForm,
       updateOnTimeRangeChange: false,
     });
   const graph = (
@@ -100,7 +101,7 @@ export function addDashboard(scope: Construct, { prefix, policies, view, machine
     widgets: [
       [console('Is everything safe?', 'overview', 24, 12)],
       [
-        console('Find a bucket, see its points, restore', 'bucket', 12, 12),
+        console('Find a bucket, see its points, restore', 'bucket', 12, 12, true),
         console('What is running', 'operations', 12, 12),
       ],
       [new AlarmStatusWidget({ title: 'Alarms', alarms, width: 24, height: 5 })],

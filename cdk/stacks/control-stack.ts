@@ -85,6 +85,8 @@ export class ControlStack extends Stack {
     this.#commandEvents(settle, unheard);
     const topics = this.#alarmTopics();
     const announce = this.#announcer(topics);
+    const view = this.#viewConsole();
+    this.#actConsole();
     addAlarms(this, {
       prefix: props.prefix,
       pages: topics.page,
@@ -103,8 +105,6 @@ export class ControlStack extends Stack {
       undelivered,
       unheard,
     });
-    const view = this.#viewConsole();
-    this.#actConsole();
     addDashboard(this, {
       prefix: props.prefix,
       policies: props.policies,

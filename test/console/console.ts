@@ -38,9 +38,10 @@ const run = async (): Promise<void> => {
   let stage: ConsoleStage | undefined;
   let host: DashboardHost | undefined;
   let isOver = false;
-  process.once('SIGINT', () => {
-    isOver = true;
-  });
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, () => {
+      isOver = true;
+    });
   try {
     stage = await startStage({ nights });
     const { cloud } = stage.deployment;

@@ -140,7 +140,7 @@ export const week: readonly Night[] = [
     before: [sold('11 new orders', ...orders('2026/11/10', 10422, 11))],
     trouble: 'replica-away',
     expected: { kind: 'failed', error: 'ReplicaUnreachable' },
-    alarms: ['cluster-unreachable'],
+    alarms: ['cluster-unreachable', 'objective-breached'],
   },
   {
     date: '2026-11-12',

@@ -45,6 +45,8 @@ describe('what only a person may decide, through the deployed form', () => {
         if (event.kind === 'command' && event.status === 'InProgress') setTime(event.at);
       },
     });
+    // An alarm judges its first whole window.
+    await deployment.cloud.advanceBy(11 * 60);
     raised = alarmsOf(deployment.cloud);
   });
   afterAll(async () => {

@@ -509,8 +509,7 @@ export const paths: readonly Path[] = [
       await stage.reset();
       await snapshotRefused(stage);
       await expectHealthy(stage, ['ozone-dr-summarize-fleet']);
-      await expectAlarm(stage, 'ozone-dr-backup-failed');
-      await expectAlarm(stage, 'ozone-dr-backup-fleet-failed');
+      await expectAlarm(stage, 'ozone-dr-snapshot-failed');
     },
   },
   {
@@ -707,13 +706,13 @@ export const paths: readonly Path[] = [
           return true;
         }
       };
-      const topic = stage.cloud.resource('AWS::SNS::Topic', 'ozone-dr-alarms').ref;
+      const topic = stage.cloud.resource('AWS::SNS::Topic', 'ozone-dr-page').ref;
       const queue = (id: string) =>
         `arn:aws:sqs:eu-central-1:123456789012:${stage.cloud.resource('AWS::SQS::Queue', id).name}`;
       const role = (id: string) => stage.cloud.resource('AWS::IAM::Role', id).name;
       const bucket = stage.cloud.resource('AWS::S3::Bucket', 'CommandOutput').name;
       const records = stage.cloud.resource('AWS::S3::Bucket', 'Records').name;
-      const [alarm] = stage.cloud.alarms();
+      const alarm = stage.cloud.alarm('ozone-dr-announcer-failed');
       const rule = stage.cloud.resource('AWS::Events::Rule', 'CommandEnded').name;
       check(
         'the topic refuses it',
@@ -722,7 +721,7 @@ export const paths: readonly Path[] = [
             service: 'cloudwatch.amazonaws.com',
             action: 'sns:Publish',
             resource: topic,
-            source: alarm?.arn ?? '',
+            source: alarm.arn,
             context: plain,
           }),
         ),

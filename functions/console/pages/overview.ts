@@ -58,6 +58,7 @@ const badness = ({ found }: AssessedPolicy, now: EpochMs): number => {
     (isOld(found, now) ? 1e7 : 0) +
     (failures(found) > 0 ? 1e5 : 0) +
     (sum(found.late) + found.held + found.overCap > 0 ? 1e4 : 0) +
+    (found.named.some(isEmpty) ? 1e4 : 0) +
     Math.min(worst, 9999)
   );
 };
@@ -71,6 +72,8 @@ const healthOf = ({ found }: AssessedPolicy, now: EpochMs): readonly [Tone, stri
   if (failures(found) > 0) return ['warn', `${failures(found)} failed last time`];
   if (found.held > 0) return ['warn', `${found.held} wait for a decision`];
   if (sum(found.late) > 0) return ['warn', 'a slot was missed'];
+  const empty = found.named.filter(isEmpty).length;
+  if (empty > 0) return ['warn', `${empty} without a good point yet`];
   return ['good', 'safe'];
 };
 
@@ -105,17 +108,27 @@ const worstClock = ({ clocks }: AssessedBucket): string => {
     : 'no clock is asked for';
 };
 
-const isTroubled = ({ clocks, inBreach, held, runs }: AssessedBucket): boolean =>
+/** Nothing of it can be restored yet, however young it is. */
+const isEmpty = ({ clocks }: AssessedBucket): boolean => {
+  const good = clocks.verified ?? clocks.replicated ?? clocks.taken;
+  return good !== null && good.point === null;
+};
+
+const isTroubled = (bucket: AssessedBucket): boolean => isEmpty(bucket) || isLate(bucket);
+
+const isLate = ({ clocks, inBreach, held, runs }: AssessedBucket): boolean =>
   inBreach ||
   held ||
   CLOCKS.some((it) => clocks[it] && clocks[it].state !== 'fine') ||
   Object.values(runs).some((run) => run?.status === 'failed');
 
-const bucketToneOf = ({ inBreach, held, clocks }: AssessedBucket): readonly [Tone, string] => {
+const bucketToneOf = (bucket: AssessedBucket): readonly [Tone, string] => {
+  const { inBreach, held, clocks } = bucket;
   if (inBreach) return ['bad', 'breach'];
   if (CLOCKS.some((it) => clocks[it]?.state === 'stale')) return ['bad', 'stale'];
   if (held) return ['warn', 'waits for a decision'];
-  return ['warn', CLOCKS.some((it) => clocks[it]?.state === 'late') ? 'late' : 'failed'];
+  if (CLOCKS.some((it) => clocks[it]?.state === 'late')) return ['warn', 'late'];
+  return ['warn', isEmpty(bucket) ? 'no good point yet' : 'failed'];
 };
 
 const failureOf = ({ runs }: AssessedBucket): string =>
@@ -163,12 +176,12 @@ const headline = (policies: readonly AssessedPolicy[], now: EpochMs): Html => {
   if (unknown > 0)
     return notice(
       'warn',
-      html`${toned('warn', 'It is not known yet:')} ${unknown} of ${policies.length} policies were never assessed, which is done every five minutes. A bucket's own page tells what the ledger says of it now.`,
+      html`${toned('warn', 'It is not known yet:')} of ${policies.length} policies ${unknown} were never assessed, which is done every five minutes. A bucket's own page tells what the ledger says of it now.`,
     );
   if (warn > 0)
     return notice(
       'warn',
-      html`${toned('warn', 'Safe within the objectives,')} but ${warn} of ${policies.length} policies need a look.`,
+      html`${toned('warn', 'Nothing is beyond its objective,')} but ${warn} of ${policies.length} policies need a look.`,
     );
   return notice('good', html`${toned('good', 'Yes, everything is safe:')} every bucket is within its objective.`);
 };

@@ -10,11 +10,14 @@ import { isReadable } from '../../core/planner/pick-point.ts';
 import { type Field, fieldRow, form } from '../form.ts';
 import { type Html, html, type Value } from '../html.ts';
 
-/** What the form of a restore has, as it was typed or as a button gave it. */
+/**
+ * What the form of a restore has, as it was typed or as a button gave it. No name is one of a property of a form or a document,
+ * such as `target`: filters of HTML take those away (DOM clobbering), and the field would send nothing without a word.
+ */
 export const NAMES = [
   'paths',
   'point',
-  'target',
+  'where',
   'overwrite',
   'by',
   'reason',
@@ -60,6 +63,8 @@ const FIELD_OF: Readonly<Record<string, Name>> = {
   reason: 'reason',
 };
 
+const WORDS: Readonly<Record<string, string>> = { 'say who': 'write your name', 'say why': 'write why' };
+
 /**
  * What is typed, as the request that the restore machine takes; or what is wrong with it, by field, in words that say
  * what to write.
@@ -71,14 +76,14 @@ export const readRequest = (
 ):
   | { readonly input: Readonly<Record<string, unknown>>; readonly request: RestoreRequest }
   | { readonly problems: Problems } => {
-  const { read = 'names', paths = '', target = 'side' } = typed;
+  const { read = 'names', paths = '', where = 'side' } = typed;
   if (read !== 'names' && pathsIn(paths).length !== 1)
     return { problems: { paths: `write one line: the ${read === 'prefix' ? 'folder' : 'pattern'}` } };
   const input = {
     ...of,
     point: typed.point ?? '',
     scope: scopeOf(typed),
-    target: target === 'other' ? { cluster: typed.cluster ?? '', bucket: (typed.to ?? '').trim() } : target,
+    target: where === 'other' ? { cluster: typed.cluster ?? '', bucket: (typed.to ?? '').trim() } : where,
     overwrite: typed.overwrite ?? 'never',
     deleteExtra: typed.deleteExtra === 'yes',
     verification: typed.verification ?? 'full',
@@ -94,7 +99,7 @@ export const readRequest = (
     const [field, ...within] = path.map(String);
     const line =
       field === 'scope' && within[0] === 'paths' && within[1] !== undefined ? `line ${Number(within[1]) + 1}: ` : '';
-    problems[FIELD_OF[field ?? ''] ?? 'form'] ??= `${line}${message}`;
+    problems[FIELD_OF[field ?? ''] ?? 'form'] ??= `${line}${WORDS[message] ?? message}`;
   }
   return { problems };
 };
@@ -136,7 +141,7 @@ export const typedAgain = (input: unknown): (Readonly<Record<string, string>> & 
     ...what,
     policy,
     bucket,
-    target: isOther ? 'other' : target,
+    where: isOther ? 'other' : target,
     ...(isOther ? { cluster: target.cluster, to: target.bucket } : {}),
     deleteExtra: deleteExtra ? 'yes' : 'no',
   };
@@ -200,7 +205,7 @@ export const restoreForm = (
       hint: 'The newest point from before the damage is the right one.',
     },
     {
-      ...common('target'),
+      ...common('where'),
       kind: 'choice',
       label: 'To where?',
       options: [
@@ -266,7 +271,7 @@ export const restoreForm = (
       ],
     },
   ];
-  const isOpen = more.some(({ problem }) => problem !== undefined) || typed.target === 'other';
+  const isOpen = more.some(({ problem }) => problem !== undefined) || typed.where === 'other';
   return form(
     fields,
     buttons,

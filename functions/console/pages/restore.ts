@@ -93,7 +93,13 @@ const planPage = (deps: ActingDependencies): Page => ({
     const slot = epochMs(Math.floor(deps.clock.now() / 1000) * 1000);
     const read = readRequest(typed, of, slot);
     if ('problems' in read)
-      return formPage(deps, of, typed, { form: 'Something is missing: see below.', ...read.problems }, view.dashboard);
+      return formPage(
+        deps,
+        of,
+        typed,
+        { form: 'Something is missing or not as it has to be: see below.', ...read.problems },
+        view.dashboard,
+      );
     const sent = await submit(deps, fields.nonce, planning(of), (name) =>
       deps.machines.start('restore', name, read.input),
     );

@@ -162,7 +162,7 @@ const assessPolicy = async (
       held: pair !== undefined && isHeld(pair),
     };
   });
-  const assessment = assessmentOf(policy, buckets, { expected, asked, now });
+  const assessment = assessmentOf(policy, buckets, { expected, asked, paused: state.paused ?? null, now });
   await deps.assessments.put(assessment);
   publishPolicy(deps.metrics, assessment);
   return assessment;
@@ -171,7 +171,7 @@ const assessPolicy = async (
 const assessmentOf = (
   policy: Policy,
   buckets: readonly AssessedBucket[],
-  { expected, asked, now }: Pick<PolicyAssessment, 'expected' | 'asked'> & { readonly now: EpochMs },
+  { expected, asked, paused, now }: Pick<PolicyAssessment, 'expected' | 'asked' | 'paused'> & { readonly now: EpochMs },
 ): PolicyAssessment => {
   const countIn = (state: 'late' | 'stale') => {
     const of = (name: (typeof CLOCKS)[number]): number =>
@@ -187,7 +187,7 @@ const assessmentOf = (
     version: 1,
     policy: policy.name,
     at: now,
-    paused: null,
+    paused,
     buckets: buckets.length,
     inBreach: buckets.filter(({ inBreach }) => inBreach).length,
     late: countIn('late'),

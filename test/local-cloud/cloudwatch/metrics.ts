@@ -27,8 +27,16 @@ export function statisticOf(text: string): Statistic {
   return found;
 }
 
-const keyOf = ({ namespace, name, dimensions }: MetricId): string =>
-  JSON.stringify([namespace, name, Object.entries(dimensions).sort(([a], [b]) => (a < b ? -1 : 1))]);
+/** An alarm asks for the same metric every minute. */
+const keys = new WeakMap<MetricId, string>();
+const keyOf = (id: MetricId): string => {
+  const known = keys.get(id);
+  if (known !== undefined) return known;
+  const { namespace, name, dimensions } = id;
+  const key = JSON.stringify([namespace, name, Object.entries(dimensions).sort(([a], [b]) => (a < b ? -1 : 1))]);
+  keys.set(id, key);
+  return key;
+};
 
 /** Data points of all metrics, by the minute. Dimensions are matched exactly: nothing is added up over them. */
 export class Metrics {

@@ -167,6 +167,18 @@ describe('the overview', () => {
     expect(textsOf(overview())).toContain('There are no policies');
   });
 
+  it('does not call a bucket safe that has nothing to restore from yet, however young it is', () => {
+    const young = assessed('young', 1);
+    const named = young.found?.named.map((it) => ({
+      ...it,
+      clocks: { ...it.clocks, verified: it.clocks.verified && { ...it.clocks.verified, point: null } },
+    }));
+    const text = textsOf(overview({ ...young, found: young.found && { ...young.found, named: named ?? [] } }));
+    expect(text).not.toContain('everything is safe:');
+    expect(text).toContain('no good point yet');
+    expect(text).toContain('1 without a good point yet');
+  });
+
   it('says who paused, what waits for a person, what failed, and which host is offline', () => {
     const text = textsOf(
       overview(

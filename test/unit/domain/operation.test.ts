@@ -47,6 +47,7 @@ it('an operation that was written before there were levels, brakes and detached 
     part: '0',
     parts: '0',
     brake: '',
+    buckets: '',
     supersedes: '',
     detached: 'no',
     probed: '',

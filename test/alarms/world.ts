@@ -1,0 +1,163 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { UpdateCommand } from '@aws-sdk/lib-dynamodb';
+import { dynamoLedger } from '../../functions/adapters/dynamodb/ledger.ts';
+import type { PairState } from '../../functions/core/domain/ledger.ts';
+import { PairId } from '../../functions/core/domain/names.ts';
+import { BlastRadius } from '../../functions/core/domain/operation.ts';
+import { leaveOutIdleSweeps } from '../demo/play.ts';
+import { synthesize } from '../fixtures/deployment.ts';
+import { InProcessHost } from '../in-process-edge/host.ts';
+import { type LocalCloud, startLocalCloud } from '../local-cloud/index.ts';
+import type { Work as CommandToRun } from '../local-cloud/ssm/host.ts';
+import { type SimulatedOzone, simulateInMemory } from '../ozone-simulator/simulator.ts';
+
+export const SOURCE_HOST = 'i-0aaaaaaaaaaaaaaa0';
+export const REPLICA_HOST = 'mi-0bbbbbbbbbbbbbbb0';
+export const BUCKET = 'sales/orders';
+
+export const policiesOf = (zone: string): string => `
+clusters:
+  prod: { service: prod, hosts: [${SOURCE_HOST}] }
+  dr: { service: dr, hosts: [${REPLICA_HOST}] }
+policies:
+  nightly:
+    source: prod
+    replica: dr
+    buckets: [${BUCKET}]
+    schedules: [{ cron: '0 2 * * ? *', zone: ${zone} }]
+    brake: { percent: 50, atLeast: 0 }
+    objectives: { rpo: 26h, rto: 4h }
+    retention:
+      { zone: ${zone}, cron: '0 5 * * ? *', source: { keepLast: 7 }, replica: { keepLast: 7 }, graceHours: 1, coolingOffHours: 0 }
+    drills: { cron: '0 6 * * ? *', zone: ${zone}, within: 3d }
+`;
+
+/** What people were told: the words of the subject, and which alarm. */
+export interface Told {
+  readonly id: string;
+  readonly topic: 'page' | 'ticket';
+  readonly kind: 'raised' | 'over' | 'explained';
+  readonly subject: string;
+  readonly body: string;
+  readonly at: number;
+}
+
+/** The deployed product with hosts and clusters in this process, in virtual time, and what people hear of it. */
+export interface AlarmWorld {
+  readonly cloud: LocalCloud;
+  readonly ozone: SimulatedOzone;
+  readonly told: () => readonly Told[];
+  /** Ids of the alarms that people hear of, which are raised now. */
+  readonly raised: () => readonly string[];
+  readonly minutes: (count: number) => Promise<void>;
+  readonly backUp: () => Promise<{
+    readonly status: string;
+    readonly error: string | undefined;
+    readonly cause: string | undefined;
+  }>;
+  readonly run: (machine: string, input: object) => Promise<string>;
+  readonly pair: (kind?: 'dr' | 'drill') => Promise<PairState>;
+  /** Writes an attribute of a pair, as if a run had. */
+  readonly set: (attribute: string, value: unknown, kind?: 'dr' | 'drill') => Promise<void>;
+  readonly close: () => Promise<void>;
+}
+
+export const openWorld = async (from: Date, zone = 'Etc/UTC'): Promise<AlarmWorld> => {
+  const directory = mkdtempSync(join(tmpdir(), 'ozone-dr-alarms-'));
+  const assembly = join(directory, 'cdk.out');
+  synthesize(policiesOf(zone), assembly);
+  const ozone = simulateInMemory();
+  ozone.setClock({ now: from.getTime(), skewMs: {} });
+  for (const service of ['prod', 'dr']) ozone.createBucket(`ofs://${service}/${BUCKET}`);
+  ozone.change(`ofs://prod/${BUCKET}`, [
+    { op: 'put', path: 'a/one', size: 100, seed: 1 },
+    { op: 'put', path: 'two', size: 200, seed: 2 },
+    { op: 'put', path: 'three', size: 300, seed: 3 },
+  ]);
+  const hosts = new Map(
+    [SOURCE_HOST, REPLICA_HOST].map((name) => [
+      name,
+      new InProcessHost({ ozone, name, now: () => cloud.clock.now(), selectionAt: () => undefined }),
+    ]),
+  );
+  const host = (id: string) => ({
+    id,
+    environment: {},
+    run: ({ documentName, parameters }: CommandToRun) => {
+      ozone.setClock({ now: cloud.clock.now(), skewMs: {} });
+      const radius = BlastRadius.options.find((it) => documentName.startsWith(`ozone-dr-${it}-`));
+      if (radius === undefined) throw new Error(`${documentName} is no document of the product`);
+      const ran = hosts.get(id)?.run(radius, parameters);
+      return { exitCode: ran?.exit ?? 1, stdout: ran?.stdout ?? '', stderr: '' };
+    },
+    duration: () => 5,
+  });
+  const cloud: LocalCloud = await startLocalCloud({
+    assembly,
+    directory: join(directory, 'cloud'),
+    clock: { virtualFrom: from },
+    hosts: [host(SOURCE_HOST), host(REPLICA_HOST)],
+    random: () => 0.5,
+  });
+  leaveOutIdleSweeps(cloud);
+  const ledger = dynamoLedger(cloud.table());
+  const pairOf = (kind: 'dr' | 'drill'): PairId => PairId.parse(`prod/${BUCKET}#${kind}`);
+  const told = (): readonly Told[] =>
+    (['page', 'ticket'] as const)
+      .flatMap((topic) =>
+        cloud.messages.of(cloud.resource('AWS::SNS::Topic', `ozone-dr-${topic}`).ref).map((message): Told => {
+          const raw = /^(ALARM|OK): "ozone-dr-([a-z-]+)"/.exec(message.subject ?? '');
+          const subject = message.subject ?? '';
+          const kind =
+            /^ozone-dr: over:/.test(subject) || raw?.[1] === 'OK'
+              ? 'over'
+              : /^ozone-dr: explained:/.test(subject)
+                ? 'explained'
+                : 'raised';
+          const id = raw?.[2] ?? /^Alarm: ozone-dr-([a-z-]+)$/m.exec(message.body)?.[1] ?? '?';
+          return { id, topic, kind, subject, body: message.body, at: message.at };
+        }),
+      )
+      // CloudWatch says once of a new alarm that it is fine.
+      .filter(({ body }) => !body.includes('"OldStateValue":"INSUFFICIENT_DATA"'))
+      .sort((one, other) => one.at - other.at);
+  return {
+    cloud,
+    ozone,
+    told,
+    raised: () =>
+      cloud
+        .alarms()
+        .filter(({ name, state }) => state === 'ALARM' && !/-raw(-\d)?$/.test(name))
+        .map(({ name }) => name.replace('ozone-dr-', ''))
+        .sort(),
+    minutes: (count) => cloud.advanceBy(count * 60),
+    backUp: async () => {
+      const { status, error, cause } = await cloud.executionEnded(
+        cloud.startExecution('ozone-dr-backup', { policy: 'nightly', bucket: BUCKET }),
+      );
+      return { status, error, cause };
+    },
+    run: async (machine, input) =>
+      (await cloud.executionEnded(cloud.startExecution(machine, JSON.parse(JSON.stringify(input))))).status,
+    pair: (kind = 'dr') => ledger.loadPair(pairOf(kind)),
+    set: async (attribute, value, kind = 'dr') => {
+      const { client, name: TableName } = cloud.table();
+      await client.send(
+        new UpdateCommand({
+          TableName,
+          Key: { pk: `PAIR#${pairOf(kind)}`, sk: 'STATE' },
+          UpdateExpression: 'SET #a = :v',
+          ExpressionAttributeNames: { '#a': attribute },
+          ExpressionAttributeValues: { ':v': value },
+        }),
+      );
+    },
+    close: async () => {
+      await cloud.close();
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+};

@@ -1,0 +1,191 @@
+import { describe, expect, it } from 'vitest';
+import type { FleetAssessment, PolicyAssessment } from '../../../functions/core/domain/clocks.ts';
+import { emptyPair, type PairState } from '../../../functions/core/domain/ledger.ts';
+import type { PairId } from '../../../functions/core/domain/names.ts';
+import { Policy } from '../../../functions/core/domain/policy.ts';
+import { type EpochMs, epochMs } from '../../../functions/core/domain/units.ts';
+import { type AssessDependencies, assessObjectives } from '../../../functions/core/use-cases/assess-objectives.ts';
+
+const HOUR = 3_600_000;
+const NOW = epochMs(Date.parse('2026-11-20T12:00:00Z'));
+const policyOf = (name: string, buckets: readonly string[]): Policy =>
+  Policy.parse({
+    name,
+    source: { name: 'prod', service: 'prod', hosts: ['i-0aaaaaaaaaaaaaaa0'] },
+    replica: { name: 'dr', service: 'dr', hosts: ['mi-0bbbbbbbbbbbbbbb0'] },
+    buckets,
+    schedules: [{ cron: '0 2 * * ? *', zone: 'Etc/UTC' }],
+    mode: 'incremental-or-resync',
+    verification: 'listing',
+    objectives: { rpo: 26 * 3600, rto: 3600 },
+    limits: { maps: 4, bandwidthMBps: null, copyTimeout: 60, diffTimeout: 60, attempts: 3 },
+  });
+const pairWith = (pair: PairId, policy: string, hours: number, more: object = {}): PairState =>
+  ({
+    ...emptyPair(pair),
+    fence: 1,
+    newest: {
+      [policy]: {
+        taken: { name: 'odr-a', at: NOW - hours * HOUR },
+        verified: { listing: { name: 'odr-a', at: NOW - hours * HOUR } },
+        runs: {},
+        ...more,
+      },
+    },
+  }) as never;
+
+/** Everything that an assessment needs, in memory, and what came of it. */
+const scene = (
+  policies: readonly Policy[],
+  pairs: (pair: PairId) => PairState | undefined,
+  more: Partial<AssessDependencies> = {},
+) => {
+  const gauges = new Map<string, number>();
+  const put = new Map<string, PolicyAssessment>();
+  const problems: string[] = [];
+  let fleet: FleetAssessment | null = null;
+  let reads = 0;
+  let now: EpochMs = NOW;
+  const assess = assessObjectives({
+    policies,
+    pairs: {
+      loadPairs: async (asked) => {
+        reads += Math.ceil(asked.length / 100);
+        return asked.flatMap((pair) => pairs(pair) ?? []);
+      },
+    },
+    ledger: {
+      loadPolicyState: async (policy) => {
+        reads += 1;
+        return { policy, revision: 0, versions: [] };
+      },
+      recentPoints: async () => {
+        reads += 1;
+        return [];
+      },
+    },
+    assessments: {
+      load: async (policy) => {
+        reads += 1;
+        return put.get(policy) ?? null;
+      },
+      put: async (assessment) => void put.set(assessment.policy, assessment),
+      loadFleet: async () => fleet,
+      putFleet: async (assessment) => {
+        fleet = assessment;
+      },
+    },
+    operations: { open: async () => [] },
+    hosts: { describe: async (hosts) => hosts.map((host) => ({ host, ping: 'Online', agentVersion: '3' })) },
+    metrics: {
+      gauge: (name, _unit, value, dimensions) =>
+        gauges.set(`${name} ${Object.values(dimensions).join(' ')}`.trim(), value),
+    },
+    clock: { now: () => now },
+    report: (problem) => problems.push(problem),
+    ...more,
+  });
+  return {
+    assess,
+    gauges,
+    put,
+    problems,
+    fleet: () => fleet,
+    reads: () => reads,
+    passes: (hours: number) => {
+      now = epochMs(now + hours * HOUR);
+    },
+  };
+};
+
+describe('an assessment', () => {
+  const policy = policyOf('nightly', ['sales/orders', 'sales/offers']);
+
+  it('names the buckets in breach and counts them, of one policy and of all', async () => {
+    const { assess, gauges, put } = scene([policy], (pair) =>
+      pairWith(pair, 'nightly', pair.includes('orders') ? 30 : 10),
+    );
+    expect(await assess()).toMatchObject({
+      buckets: 2,
+      inBreach: 1,
+      named: ['nightly: sales/orders'],
+      hostsOffline: [],
+    });
+    expect([gauges.get('BucketsInBreach nightly'), gauges.get('BucketsInBreach')]).toEqual([1, 1]);
+    expect(gauges.get('AgeOfObjective nightly verified')).toBe(1.15);
+    expect(put.get('nightly')?.named[0]).toMatchObject({ bucket: 'sales/orders', inBreach: true });
+  });
+
+  it('publishes zeros when all is well: silence must not look like health', async () => {
+    const { assess, gauges } = scene([policy], (pair) => pairWith(pair, 'nightly', 10));
+    await assess();
+    for (const name of [
+      'BucketsInBreach',
+      'BucketsStale verified',
+      'RunsFailed snapshot',
+      'HostsOffline',
+      'ChangesHeld',
+      'OpenOperations',
+    ])
+      expect([name, gauges.get(name)]).toEqual([name, 0]);
+  });
+
+  it('lets what never ran get old from when it was first seen, also when nothing was ever written of it', async () => {
+    const { assess, passes, gauges } = scene([policy], () => undefined);
+    await assess();
+    expect(gauges.get('BucketsInBreach')).toBe(0);
+    passes(27);
+    await assess();
+    expect(gauges.get('BucketsInBreach')).toBe(2);
+    passes(50);
+    await assess();
+    expect([gauges.get('BucketsLate taken'), gauges.get('BucketsStale taken')]).toEqual([2, 2]);
+  });
+
+  it('names hosts that do not answer, and clusters that the newest run did not reach', async () => {
+    const run = {
+      runId: 'r',
+      status: 'failed',
+      error: 'ReplicaUnreachable',
+      kind: 'replication',
+      overCap: 0,
+      at: NOW - HOUR,
+    };
+    const { assess, fleet, gauges } = scene(
+      [policy],
+      (pair) => pairWith(pair, 'nightly', 10, { runs: { backup: run } }),
+      {
+        hosts: { describe: async () => [] },
+      },
+    );
+    expect(await assess()).toMatchObject({
+      hostsOffline: ['i-0aaaaaaaaaaaaaaa0', 'mi-0bbbbbbbbbbbbbbb0'],
+      unreachable: ['dr'],
+    });
+    expect(gauges.get('RunsFailed replication')).toBe(2);
+    expect(fleet()?.unreachable).toMatchObject([{ cluster: 'dr', error: 'ReplicaUnreachable' }]);
+  });
+
+  it('publishes the clocks although Systems Manager does not answer, and fails so that somebody sees it', async () => {
+    const { assess, gauges, problems } = scene([policy], (pair) => pairWith(pair, 'nightly', 30), {
+      hosts: { describe: async () => Promise.reject(new Error('no SSM today')) },
+    });
+    await expect(assess()).rejects.toThrow('no SSM today');
+    expect(gauges.get('BucketsInBreach')).toBe(2);
+    expect(gauges.has('HostsOffline')).toBe(false);
+    expect(problems).toEqual(['hosts and operations could not be assessed']);
+  });
+
+  it('of ten thousand buckets asks some hundred times', async () => {
+    const policies = Array.from({ length: 100 }, (_, n) =>
+      policyOf(
+        `policy-${n}`,
+        Array.from({ length: 100 }, (_, bucket) => `volume-${n}/bucket-${bucket}`),
+      ),
+    );
+    const { assess, reads } = scene(policies, (pair) => pairWith(pair, `policy-${/volume-(\d+)/.exec(pair)?.[1]}`, 10));
+    expect(await assess()).toMatchObject({ policies: 100, buckets: 10_000, inBreach: 0 });
+    // A hundred batches of pairs, and two items of each policy.
+    expect(reads()).toBe(300);
+  });
+});
