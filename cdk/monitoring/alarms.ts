@@ -22,6 +22,7 @@ export type Watched = {
   readonly drill: IStateMachine;
   readonly decision: IStateMachine;
   readonly look: IStateMachine;
+  readonly doctor: IStateMachine;
   readonly sweep: IFunction;
   readonly assess: IFunction;
   readonly announce: IFunction;
@@ -106,6 +107,7 @@ export function addAlarms(scope: Construct, watched: Watched): void {
     'backup-fleet-failed': any(notSucceeded(watched.fleet)),
     'restore-failed': any(notSucceeded(watched.restore)),
     'question-failed': [any(notSucceeded(watched.decision)), any(notSucceeded(watched.look))],
+    'doctor-failed': any(notSucceeded(watched.doctor)),
     'machine-throttled': any(throttled(watched)),
     'fence-refused': any(metric('FenceRefusals', 'Sum', {}, Duration.minutes(15))),
     'event-not-published': any(metric('EventsNotPublished', 'Sum', {}, Duration.minutes(15))),
@@ -198,10 +200,10 @@ const total = (label: string, metrics: readonly IMetric[], period: Duration): Ma
     period,
   });
 
-const throttled = ({ backup, fleet, prune, restore, drill, decision, look }: Watched): MathExpression =>
+const throttled = ({ backup, fleet, prune, restore, drill, decision, look, doctor }: Watched): MathExpression =>
   total(
     'state transitions that waited',
-    [backup, fleet, prune, restore, drill, decision, look].map((machine) =>
+    [backup, fleet, prune, restore, drill, decision, look, doctor].map((machine) =>
       machine.metricThrottled({ period: FIVE_MINUTES }),
     ),
     FIVE_MINUTES,

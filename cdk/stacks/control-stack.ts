@@ -97,6 +97,7 @@ export class ControlStack extends Stack {
       drill,
       decision,
       look,
+      doctor,
       sweep: sweep.function,
       assess: assess.function,
       announce: announce.function,

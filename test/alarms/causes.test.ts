@@ -182,6 +182,7 @@ const CAUSES: Readonly<Record<AlarmId, Cause>> = {
   }),
   'backup-failed': stopped('ozone-dr-backup', ofBucket),
   'prune-failed': stopped('ozone-dr-prune', ofBucket),
+  'doctor-failed': stopped('ozone-dr-doctor', {}),
   'backup-fleet-failed': {
     make: async ({ run }) =>
       expect(await run('ozone-dr-backup-fleet', { policy: 'nobody', slot: '2026-11-20T06:00:00Z' })).toBe('FAILED'),

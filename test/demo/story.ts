@@ -201,7 +201,7 @@ export const week: readonly Night[] = [
     before: [sold('6 new orders', ...orders('2026/11/15', 10458, 6))],
     trouble: 'schedule-refused',
     expected: { kind: 'missed' },
-    alarms: ['schedule-undelivered'],
+    alarms: ['objective-breached', 'schedule-undelivered'],
   },
   {
     date: '2026-11-17',

@@ -433,6 +433,7 @@ describe('alarms', () => {
     'restore-failed',
     'drill-failed',
     'question-failed',
+    'doctor-failed',
   ])('%s counts every way not to succeed', (name) => {
     const metrics = JSON.stringify(measures(name));
     for (const metric of ['ExecutionsFailed', 'ExecutionsTimedOut', 'ExecutionsAborted'])

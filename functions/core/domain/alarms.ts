@@ -244,6 +244,15 @@ export const ALARMS = {
     about: NOTHING,
     follows: ROOTS,
   },
+  'doctor-failed': {
+    severity: 'ticket',
+    what: 'the doctor found what will fail, or could not look',
+    impact: 'Something that backups and restores rely on is not as it has to be: what still works may stop working.',
+    next: 'Read the findings in the cause of the execution: each says how to mend it.',
+    link: { to: 'machine', machine: 'doctor' },
+    about: NOTHING,
+    follows: ROOTS,
+  },
   'machine-throttled': {
     severity: 'ticket',
     what: 'Step Functions throttles executions',
