@@ -7,6 +7,7 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { startLocalCloud } from '../local-cloud/index.ts';
 import { type Mutation, mutate, mutationsOf } from './mutations.ts';
+import { operating } from './operator-paths.ts';
 import { paths as others, type Path } from './paths.ts';
 import { restores } from './restore-paths.ts';
 import { CheckFailed, openStage, type Stage } from './stage.ts';
@@ -21,7 +22,8 @@ const explained: readonly { readonly action: RegExp; readonly why: string }[] = 
   },
 ];
 
-const paths = [...others, ...restores];
+/** `IAM_PATHS=text` walks only the paths whose names contain it: for whoever writes one. */
+const paths = [...others, ...restores, ...operating].filter(({ name }) => name.includes(process.env.IAM_PATHS ?? ''));
 
 type Verdict =
   | { readonly kind: 'killed'; readonly by: string }

@@ -35,6 +35,8 @@ export const expectHealthy = async (stage: Stage, provoked: readonly string[] = 
   // Lines come through a pipe.
   for (let tries = 0; tries < 40 && silent().length > 0; tries++) await sleep(25);
   check('each function that was called has a log', silent().length === 0, silent());
+  const untold = stage.events().filter((it) => it.kind === 'log' && String(it.line).includes('EventsNotPublished'));
+  check('what happened is told on the bus', untold.length === 0, untold[0]);
 };
 
 export const ended = async (stage: Stage, arn: string | undefined) => {
