@@ -71,7 +71,8 @@ export class ControlStack extends Stack {
   readonly #functions = new Map<string, IFunction>();
 
   constructor(scope: Construct, id: string, props: ControlStackProps) {
-    super(scope, id, props);
+    // CloudFormation takes a megabyte; the documents alone are half of it.
+    super(scope, id, { ...props, suppressTemplateIndentation: true });
     this.#prefix = props.prefix;
     this.#policies = props.policies;
 
