@@ -70,6 +70,8 @@ const demo = async (options: { readonly ozone: boolean; readonly json: boolean }
   });
   const deployed = await deployment;
   leaveOutIdleSweeps(deployed.cloud);
+  // The hosts have the clock of this machine, not that of the story: a doctor would say so.
+  deployed.cloud.faults.add({ on: 'schedule', schedule: 'doctor', fault: 'lost' });
   const alarms = alarmsOf(deployed.cloud);
   narrator.line(
     `\nsynthesized and deployed into the local cloud in ${((performance.now() - deploying) / 1000).toFixed(1)} s`,
