@@ -139,6 +139,20 @@ export const operating: readonly Path[] = [
       await expectHealthy(stage);
     },
   },
+  {
+    name: 'Lambda loses the first answer of the doctor, which is asked again',
+    walk: async (stage) => {
+      await stage.reset();
+      await threePoints(stage);
+      for (const name of ['ozone-dr-open-doctor', 'ozone-dr-judge-doctor'])
+        stage.faults({ on: 'function', function: name, fault: 'answer-lost', times: 1 });
+      const arn = stage.cloud.startExecution('ozone-dr-doctor', {});
+      await ended(stage, arn);
+      const { status, error, cause } = stage.cloud.stepFunctions.execution(arn);
+      check('the doctor finds nothing', status === 'SUCCEEDED', [error, cause]);
+      await expectHealthy(stage);
+    },
+  },
 ];
 
 const lastPoint = (stage: Stage): string => stage.ozone().snapshots(`ofs://prod/${BUCKET}`).at(-1)?.name ?? 'none';
