@@ -22,8 +22,10 @@ const explained: readonly { readonly action: RegExp; readonly why: string }[] = 
   },
 ];
 
-/** `IAM_PATHS=text` walks only the paths whose names contain it: for whoever writes one. */
-const paths = [...others, ...restores, ...operating].filter(({ name }) => name.includes(process.env.IAM_PATHS ?? ''));
+/** `IAM_PATHS=<regular expression>` walks only the paths whose names match: for whoever writes one. */
+const paths = [...others, ...restores, ...operating].filter(({ name }) =>
+  new RegExp(process.env.IAM_PATHS ?? '').test(name),
+);
 
 type Verdict =
   | { readonly kind: 'killed'; readonly by: string }

@@ -1,6 +1,6 @@
 import { dynamoLedger } from '../../functions/adapters/dynamodb/ledger.ts';
 import { PairId } from '../../functions/core/domain/names.ts';
-import { ended, expectHealthy, lastOf, type Path, threePoints } from './paths.ts';
+import { ended, expectHealthy, lastOf, type Path, queued, threePoints } from './paths.ts';
 import { BUCKET, check, type Stage } from './stage.ts';
 
 const VIEW = 'customWidgetOzoneDrView';
@@ -128,15 +128,36 @@ export const operating: readonly Path[] = [
     walk: async (stage) => {
       await stage.reset();
       await threePoints(stage);
-      const arn = stage.cloud.startExecution('ozone-dr-doctor', {});
-      await ended(stage, arn);
-      const { status, error, cause } = stage.cloud.stepFunctions.execution(arn);
-      check('the doctor finds nothing', status === 'SUCCEEDED', [error, cause]);
+      await stage.cloud.fireSchedule('doctor', new Date(stage.cloud.clock.now()));
+      const visit = lastOf(stage, 'ozone-dr-doctor');
+      await ended(stage, visit?.arn);
+      check('the doctor finds nothing', visit?.status === 'SUCCEEDED', [visit?.error, visit?.cause]);
       const reports = stage.cloud
         .resources('AWS::S3::Bucket')
         .flatMap(({ name }) => stage.cloud.s3.keys(name, 'doctor/'));
       check('the report is kept', reports.length > 0, reports);
       await expectHealthy(stage);
+    },
+  },
+  {
+    name: 'a visit of the doctor cannot be delivered',
+    walk: async (stage) => {
+      await stage.reset();
+      stage.faults({ on: 'call', action: 'states:StartExecution', caller: '*DoctorSchedule*', fault: 'throttled' });
+      await stage.cloud.fireSchedule('doctor', new Date(stage.cloud.clock.now()));
+      await stage.cloud.advanceBy(2 * 3600);
+      check('it is in the dead-letter queue', queued(stage, 'SchedulesUndelivered') === 1);
+    },
+  },
+  {
+    name: 'an alarm cannot be told',
+    walk: async (stage) => {
+      await stage.reset();
+      stage.faults({ on: 'function', function: 'ozone-dr-announce-alarm', fault: 'throttled', times: 1 });
+      stage.ozone().setFaults([{ id: 'limit', effect: { kind: 'snapshot-limit', service: 'prod', limit: 0 } }]);
+      await ended(stage, await stage.fire());
+      await stage.cloud.advanceBy(15 * 60);
+      check('it is in the dead-letter queue', queued(stage, 'EventsUndelivered') >= 1);
     },
   },
   {

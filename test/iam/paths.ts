@@ -89,8 +89,16 @@ export const expectAlarm = async (stage: Stage, name: string, minutes = 6): Prom
     alarmTopics(stage).some((it) => it.includes(`Runbook: docs/runbooks/${name.replace('ozone-dr-', '')}.md`)),
     alarmTopics(stage),
   );
+  if (bucketsIn.has(name))
+    check(
+      `what is told of ${name} names the bucket`,
+      alarmTopics(stage).some((it) => it.includes(BUCKET)),
+      alarmTopics(stage),
+    );
 };
-const queued = (stage: Stage, id: string): number =>
+/** Alarms that are about buckets. */
+const bucketsIn: ReadonlySet<string> = new Set(['ozone-dr-snapshot-failed', 'ozone-dr-drill-failed']);
+export const queued = (stage: Stage, id: string): number =>
   stage.cloud.messages.of(`arn:aws:sqs:eu-central-1:123456789012:${stage.cloud.resource('AWS::SQS::Queue', id).name}`)
     .length;
 
@@ -710,6 +718,7 @@ export const paths: readonly Path[] = [
         }
       };
       const topic = stage.cloud.resource('AWS::SNS::Topic', 'ozone-dr-page').ref;
+      const tickets = stage.cloud.resource('AWS::SNS::Topic', 'ozone-dr-ticket').ref;
       const queue = (id: string) =>
         `arn:aws:sqs:eu-central-1:123456789012:${stage.cloud.resource('AWS::SQS::Queue', id).name}`;
       const role = (id: string) => stage.cloud.resource('AWS::IAM::Role', id).name;
@@ -728,6 +737,10 @@ export const paths: readonly Path[] = [
             context: plain,
           }),
         ),
+      );
+      check(
+        'the topic of tickets refuses it',
+        refused(() => iam.authorize(role('AnnounceAlarmRole'), 'sns:Publish', tickets, plain)),
       );
       check(
         'the queue of events refuses it',

@@ -172,7 +172,11 @@ const ozoneLauncher: Launcher = {
   jars: (software) => software.serverJars,
   archive: 'ozone.jsa',
   options: '-Dhadoop.root.logger=OFF,console $OZONE_OPTS',
-  mains: { sh: 'org.apache.hadoop.ozone.shell.OzoneShell', fs: 'org.apache.hadoop.fs.ozone.OzoneFsShell' },
+  mains: {
+    sh: 'org.apache.hadoop.ozone.shell.OzoneShell',
+    fs: 'org.apache.hadoop.fs.ozone.OzoneFsShell',
+    version: 'org.apache.hadoop.ozone.util.OzoneVersionInfo',
+  },
 };
 
 const hadoopLauncher: Launcher = {
