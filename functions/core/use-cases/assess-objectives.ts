@@ -21,6 +21,7 @@ import {
   newestOf,
   worstOf,
 } from '../planner/clocks.ts';
+import { isOnline } from '../planner/doctor.ts';
 import { lastDrillOf } from '../planner/drill-rota.ts';
 import { unreachableCluster } from '../planner/failure-kind.ts';
 import type { Assessments, Clock, HostDirectory, Ledger, Metrics, OperationStore, PairReader } from '../ports.ts';
@@ -273,13 +274,12 @@ const assessFleet = async (
   const unreachable = unreachableNow(deps.policies, states);
   const asking = await deps.hosts
     .describe([...clustersOf.keys()])
-    .then((seen) => ({ online: new Set(seen.flatMap(({ host, ping }) => (ping === 'Online' ? [host] : []))) }))
+    .then((seen) => ({ seen }))
     .catch((error: unknown) => ({ error }));
-  const online = 'online' in asking ? asking.online : null;
   const hosts = [...clustersOf].map(([host, clusters]) => ({
     host,
     clusters: [...clusters],
-    online: online === null ? null : online.has(host),
+    online: 'seen' in asking ? isOnline(asking.seen, host) : null,
     open: operations.filter((it) => it.host === host).length,
   }));
   const assessment: FleetAssessment = {

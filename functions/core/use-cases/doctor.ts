@@ -9,7 +9,6 @@ import {
   starterOf,
 } from '../domain/doctor.ts';
 import { parseEdgeReply } from '../domain/edge-reply.ts';
-import type { BackupRun } from '../domain/ledger.ts';
 import { doctorPair, RunId, runId, Slot } from '../domain/names.ts';
 import type { Operation } from '../domain/operation.ts';
 import type { Policy } from '../domain/policy.ts';
@@ -22,6 +21,7 @@ import { TaskFailure } from './answers.ts';
 import { inParallel } from './in-parallel.ts';
 import { operationId } from './operation-id.ts';
 import { parseEvent } from './parse-event.ts';
+import { readingRun } from './reading-run.ts';
 
 /** Operation ids have three digits for the step. */
 const MOST_CHECKS = 1000;
@@ -84,25 +84,7 @@ export const openDoctor =
         throw new DrError('RunAlreadyOpen', 'another visit began in the same second: start this one again');
       return { n, check, decision };
     });
-    const run: BackupRun = {
-      schema: 1,
-      workflow: 'doctor',
-      restore: null,
-      runId: id,
-      pair,
-      bucket,
-      slot: startedAt,
-      policy,
-      status: 'open',
-      execution,
-      // Nobody holds the pair of visits; an operation has to name a number.
-      lease: 1,
-      startedAt: now,
-      firstStep: 0,
-      endedAt: null,
-      outcome: null,
-      failure: null,
-    };
+    const run = readingRun({ workflow: 'doctor', runId: id, pair, bucket, policy, execution }, startedAt, now);
     await deps.ledger.putRun(run);
     return {
       runId: id,

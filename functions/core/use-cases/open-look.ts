@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import type { BackupRun, RunStep } from '../domain/ledger.ts';
+import type { RunStep } from '../domain/ledger.ts';
 import { LookRequest } from '../domain/look.ts';
 import { lookPair, pairId, runId, Slot } from '../domain/names.ts';
 import type { Policy } from '../domain/policy.ts';
@@ -10,6 +10,7 @@ import type { Clock, Ledger } from '../ports.ts';
 import { begin, historyOf, type Look } from './look.ts';
 import { policyOf } from './open-run.ts';
 import { parseEvent } from './parse-event.ts';
+import { readingRun } from './reading-run.ts';
 
 const OpenLookEvent = z.strictObject({ request: LookRequest, execution: z.string().min(1), startedAt: Slot });
 
@@ -35,25 +36,7 @@ export const openLook =
     const id = runId(pair, policy.name, startedAt, 'look');
     const points = await deps.ledger.livingPoints(pairId(policy.source.name, bucket, policy.replica?.name ?? null));
     const question = questionOf(request, points, policy, execution, now);
-    const run: BackupRun = {
-      schema: 1,
-      workflow: 'look',
-      restore: null,
-      runId: id,
-      pair,
-      bucket,
-      slot: startedAt,
-      policy,
-      status: 'open',
-      execution,
-      // Nobody holds the pair of looks; an operation has to name a number.
-      lease: 1,
-      startedAt: now,
-      firstStep: 0,
-      endedAt: null,
-      outcome: null,
-      failure: null,
-    };
+    const run = readingRun({ workflow: 'look', runId: id, pair, bucket, policy, execution }, startedAt, now);
     const recorded = await deps.ledger.recordStep(id, {
       n: 0,
       decision: operation(historyOf(run, []), question),
