@@ -192,7 +192,7 @@ export class RestoreTrial extends Trial {
       if (moment.kind === 'entered' && moment.state === 'compare') break;
       const [command] = this.lab.runCommand.pending();
       if (moment.kind !== 'token' || !command) continue;
-      this.deliver(command);
+      await this.deliver(command);
       await this.event(command);
     }
     await execution.return({ status: 'FAILED', error: 'States.Aborted', cause: '', runId: null });
@@ -211,6 +211,13 @@ export class RestoreTrial extends Trial {
   protected override ended(work: Work, ended: Ended): void {
     if (work === 'backup') this.promises.restores.backedUp();
     this.promises.restores.ended(work, ended, ended.status === 'FAILED' && ended.error === 'States.Aborted');
+  }
+
+  /** The other one has a plan and words of his own. */
+  override async nextSlotMeanwhile(work?: Work): Promise<void> {
+    const words = this.#words;
+    await super.nextSlotMeanwhile(work);
+    this.#words = words;
   }
 
   /** Plans and confirms; what was confirmed is tried again as it is, and planned anew when that is refused. */

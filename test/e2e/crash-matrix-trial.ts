@@ -1,3 +1,4 @@
+import { DELIVERY } from '../../functions/core/domain/operation.ts';
 import type { Ended, Functions, Moment, Work } from '../in-process-edge/execution.ts';
 import { type Between, Lab, type LabOptions } from '../in-process-edge/lab.ts';
 import { type Command, eventOf } from '../in-process-edge/run-command.ts';
@@ -22,6 +23,7 @@ export interface Verdict {
 const MAX_MOMENTS = 4000;
 const SWEEP_MS = 60_000;
 export const HOUR_MS = 3_600_000;
+const DELIVERY_MS = DELIVERY * 1000;
 
 /** What can happen to an execution, by its name. */
 export type Troubles = Readonly<Record<string, (trial: Trial, execution: string) => Promise<void>>>;
@@ -64,7 +66,7 @@ export abstract class Trial {
     const overtake = async (): Promise<void> => {
       const [command] = this.#pending();
       if (!command) return;
-      this.deliver(command);
+      await this.deliver(command);
       await this.event(command);
     };
     this.strikes = new Strikes(strike, overtake, prefixOf(staging.work));
@@ -187,7 +189,7 @@ export abstract class Trial {
     const { verb } = command.parameters;
     const trouble = this.strikes.trouble({ layer: 'delivery', step: verb, effect: 'a command' });
     if (trouble !== undefined) return DELIVERY_TROUBLES[trouble]?.(this, command);
-    this.deliver(command);
+    await this.deliver(command);
     if (!this.#staging.isWithoutEvents) await this.event(command);
   }
 
@@ -208,7 +210,9 @@ export abstract class Trial {
     this.#state = state;
   }
 
-  deliver(command: Command): void {
+  /** Run Command keeps to its own time-outs: what it has not delivered by then never arrives. */
+  async deliver(command: Command): Promise<void> {
+    if (await this.#isUndelivered(command)) return giveUp(command, 'DeliveryTimedOut');
     const { verb } = command.parameters;
     const hit = this.strikes.work(verb, () => this.lab.deliver(command));
     if (hit === 'resumed') this.lab.deliver(command);
@@ -217,23 +221,26 @@ export abstract class Trial {
     this.silence(command);
   }
 
-  /**
-   * Run Command keeps to its own time-outs: what it has not delivered by then never arrives. Of what makes a scratch bucket
-   * the product relies on it.
-   */
   async deliverLate(command: Command): Promise<void> {
-    if (!(await this.#isExpired(command))) this.lab.deliver(command);
+    if (!(await this.#isUndelivered(command))) this.lab.deliver(command);
   }
 
   /** The same for a command that is over. */
   async deliverAgainLate(command: Command): Promise<void> {
-    if (!(await this.#isExpired(command))) this.lab.runCommand.deliverAgain(command);
+    if (!(await this.#isUndelivered(command))) this.lab.runCommand.deliverAgain(command);
   }
 
-  async #isExpired({ parameters: { operation, verb, replica } }: Command): Promise<boolean> {
-    if (verb !== 'create-bucket' || !isScratch(replica)) return false;
+  /**
+   * Of what makes a scratch bucket, and of what may replace what people wrote, the product relies on the time-outs of Run
+   * Command; all else arrives here as late as it likes.
+   */
+  async #isUndelivered({ parameters: { operation, verb, replica } }: Command): Promise<boolean> {
+    const isScratchMade = verb === 'create-bucket' && isScratch(replica);
+    const isRestore = verb === 'restore' && !isScratch(replica);
+    if (!isScratchMade && !isRestore) return false;
     const known = await this.lab.operations.load(operation);
-    return known !== undefined && this.lab.now >= known.deadline;
+    if (!known) return false;
+    return this.lab.now >= (isRestore ? known.createdAt + DELIVERY_MS : known.deadline);
   }
 
   /** Nobody says anything of a command any more. */
@@ -273,7 +280,7 @@ export abstract class Trial {
 
   /** Time until the next slot: hosts finish what they were sent, and the sweeper looks after it. */
   async untilNextSlot(): Promise<void> {
-    for (const command of this.#pending()) this.deliver(command);
+    for (const command of this.#pending()) await this.deliver(command);
     for (let sweeps = 0; sweeps < 3; sweeps += 1) await this.sweep();
     this.lab.advance(HOUR_MS);
   }
@@ -312,37 +319,37 @@ const giveUp = (command: Command, status: string): void => {
 
 /** What can happen to one command between Run Command, its host and those who wait for it. */
 export const DELIVERY_TROUBLES: Readonly<Record<string, (trial: Trial, command: Command) => Promise<void>>> = {
-  'its event is lost': async (trial, command) => trial.deliver(command),
+  'its event is lost': (trial, command) => trial.deliver(command),
   'its event comes twice': async (trial, command) => {
-    trial.deliver(command);
+    await trial.deliver(command);
     await trial.event(command);
     await trial.event(command);
   },
   'its event comes early': async (trial, command) => {
     await trial.event(command);
-    trial.deliver(command);
+    await trial.deliver(command);
     await trial.event(command);
   },
   'its event comes after that of the next command': async (trial, command) => {
-    trial.deliver(command);
+    await trial.deliver(command);
     trial.later('next command', () => trial.event(command));
   },
   'its event comes in the next run': async (trial, command) => {
-    trial.deliver(command);
+    await trial.deliver(command);
     trial.later('next run', () => trial.event(command));
   },
   'it is delivered twice': async (trial, command) => {
-    trial.deliver(command);
+    await trial.deliver(command);
     trial.lab.runCommand.deliverAgain(command);
     await trial.event(command);
   },
   'it is delivered again with the next command': async (trial, command) => {
-    trial.deliver(command);
+    await trial.deliver(command);
     await trial.event(command);
     trial.later('next command', () => trial.lab.runCommand.deliverAgain(command));
   },
   'it is delivered again in the next run': async (trial, command) => {
-    trial.deliver(command);
+    await trial.deliver(command);
     await trial.event(command);
     trial.later('next run', () => trial.deliverAgainLate(command));
   },
@@ -366,17 +373,17 @@ export const DELIVERY_TROUBLES: Readonly<Record<string, (trial: Trial, command: 
     trial.later('next run', () => trial.deliverAgainLate(command));
   },
   'it ran, then DeliveryTimedOut': async (trial, command) => {
-    trial.deliver(command);
+    await trial.deliver(command);
     giveUp(command, 'DeliveryTimedOut');
     await trial.event(command);
   },
   'it ran, its output is lost': async (trial, command) => {
-    trial.deliver(command);
+    await trial.deliver(command);
     giveUp(command, 'Success');
     await trial.event(command);
   },
   'it ran, its output is cut': async (trial, command) => {
-    trial.deliver(command);
+    await trial.deliver(command);
     const { state } = command;
     if (state.kind === 'ended') command.state = { ...state, output: state.output.slice(0, -30) };
     await trial.event(command);
@@ -388,7 +395,7 @@ export const DELIVERY_TROUBLES: Readonly<Record<string, (trial: Trial, command: 
   },
   'the agent is away for 20 minutes': async (trial, command) => {
     for (let sweeps = 0; sweeps < 20; sweeps += 1) await trial.sweep();
-    trial.deliver(command);
+    await trial.deliver(command);
     await trial.event(command);
   },
   'the agent is away for good, and runs it in the next run': async (trial, command) => {
@@ -396,11 +403,11 @@ export const DELIVERY_TROUBLES: Readonly<Record<string, (trial: Trial, command: 
     trial.later('next run', () => trial.deliverAgainLate(command));
   },
   'its event is lost, and the sweeper fails for 15 minutes': async (trial, command) => {
-    trial.deliver(command);
+    await trial.deliver(command);
     trial.breakSweeper(15);
   },
   'its event is lost, and the sweeper fails for 2 hours': async (trial, command) => {
-    trial.deliver(command);
+    await trial.deliver(command);
     trial.breakSweeper(120);
   },
 };

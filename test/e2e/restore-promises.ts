@@ -220,8 +220,8 @@ export class RestorePromises {
     this.#lossy.add(operation);
     const names = this.#safe(bucket);
     const kept = names.map((name) => this.#files(`${bucket}/.snapshot/${name}`));
-    const isJustWritten = (path: string) =>
-      this.#hasStrangers && this.#written.get(`${bucket} ${path}`) === names.length;
+    // A copy that was on its way when somebody wrote there may come after it.
+    const isJustWritten = (path: string) => this.#written.get(`${bucket} ${path}`) === names.length;
     for (const [path, entry] of lost)
       this.#say(
         isJustWritten(path) || kept.some((files) => files.get(path) === entry),

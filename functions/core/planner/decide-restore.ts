@@ -780,7 +780,11 @@ const removal = (
     return wait(backoff(tries), `${bucket} could not be removed: ${messageOf(last)}`);
   // A command that makes it may be on its way, and would make it again once it is gone and forgotten.
   const over = later(since, SHORT_LIFETIME);
-  if (created === null && now < over)
+  const isUnanswered = currentSteps(history).some(
+    ({ decision, observed }) =>
+      decision.kind === 'create-target' && decision.bucket === bucket && observed?.kind === 'no-answer',
+  );
+  if ((created === null || isUnanswered) && now < over)
     return wait(untilThen(now, over), `${bucket} may still be made by a command that was never answered`);
   if (created === null)
     return operation(history, {

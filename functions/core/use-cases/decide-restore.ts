@@ -58,10 +58,16 @@ const changed = async (
   patch: PairPatch,
 ): Promise<PairState> => (Object.keys(patch).length > 0 ? ledger.changePair(pair.pair, lease, patch) : pair);
 
+/** Its host would have done nothing. What Run Command calls undelivered may have run all the same. */
+const wasRefused = (observed: Observation | null): boolean =>
+  (observed?.kind === 'not-done' && observed.outcome === 'refused') ||
+  (observed?.kind === 'no-answer' && observed.error === 'EdgeRefused');
+
 /** Of an operation that was never sent, or refused, nothing is there. */
 const wasNothingDone = (observed: Observation | null): boolean =>
-  (observed?.kind === 'not-done' && (observed.outcome === 'refused' || observed.outcome === 'unreachable')) ||
-  (observed?.kind === 'no-answer' && (observed.error === 'EdgeUnreachable' || observed.error === 'EdgeRefused'));
+  wasRefused(observed) ||
+  (observed?.kind === 'not-done' && observed.outcome === 'unreachable') ||
+  (observed?.kind === 'no-answer' && observed.error === 'EdgeUnreachable');
 
 /** What an answer says of the target. */
 const patchAfter = (
@@ -82,7 +88,7 @@ const patchAfter = (
       );
       // Of an earlier run nobody knows here what was tried.
       const isOfThese = scratch.created === null && scratch.since === tries[0]?.decidedAt;
-      const isNot = tries.every((it) => wasNothingDone(it.n === last.n ? observed : it.observed));
+      const isNot = tries.every((it) => wasRefused(it.n === last.n ? observed : it.observed));
       return isOfThese && isNot ? { scratch: null } : {};
     }
     case 'restore': {
