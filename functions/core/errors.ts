@@ -10,7 +10,7 @@ export const ERROR_FAMILIES = {
   /** May pass by itself. */
   transient: ['EdgeUnreachable', 'EdgeInterrupted', 'SourceUnreachable', 'ReplicaUnreachable', 'StoreThrottled'],
   /** Somebody else holds what is needed, or the work is done. */
-  conflict: ['RunAlreadyOpen', 'LeaseLost', 'SlotAlreadyDone'],
+  conflict: ['RunAlreadyOpen', 'LeaseLost', 'SlotAlreadyDone', 'NotPrimary'],
   /** Going on could lose data: a person decides. */
   safety: [
     'NoCommonPoint',

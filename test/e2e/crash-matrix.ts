@@ -58,6 +58,7 @@ const TROUBLES: Readonly<Record<Work, Troubles>> = {
   prune: PRUNE_TROUBLES,
   restore: RESTORE_TROUBLES,
   drill: RESTORE_TROUBLES,
+  failover: RESTORE_TROUBLES,
 };
 
 const mannersAt = ({ layer, step: stepOfWork, effect }: Place, side: Side): readonly string[] => {

@@ -14,7 +14,7 @@ export interface ErrorOutput {
 
 type Handler<R> = (event: unknown) => Promise<R>;
 
-export type Work = 'backup' | 'prune' | 'restore' | 'drill';
+export type Work = 'backup' | 'prune' | 'restore' | 'drill' | 'failover';
 
 /** The functions behind the states of statemachine/*.asl.json. */
 export interface Functions {
@@ -68,6 +68,7 @@ const DEFINITIONS: Readonly<Record<Work, Definition>> = {
   prune: read('prune'),
   restore: read('restore'),
   drill: read('drill'),
+  failover: read('failover'),
 };
 
 /** The Task behind a kind of step. */
@@ -149,14 +150,28 @@ export class Executions implements TaskCallbacks, Workflow {
   ): AsyncGenerator<Moment, Ended> {
     const definition = DEFINITIONS[workflow];
     const startedAt = new Date(this.#now()).toISOString();
-    const isRestore = workflow === 'restore' || workflow === 'drill';
+    const isRestore = workflow === 'restore' || workflow === 'drill' || workflow === 'failover';
     const { openRun, openRestore } = functions;
-    const open = () => (isRestore ? openRestore : openRun)({ request, workflow, execution, startedAt });
+    let drained = false;
+    const open = () =>
+      (isRestore ? openRestore : openRun)({
+        request,
+        workflow,
+        execution,
+        startedAt,
+        ...(workflow === 'failover' ? { drained } : {}),
+      });
     let opened: Attempt<Opened>;
     for (;;) {
       yield { kind: 'entered', state: 'OpenRun' };
       opened = yield* invoke(definition, 'OpenRun', open);
       if ('failure' in opened) return yield* this.#recordFailure(definition, functions, null, 0, opened.failure);
+      if (opened.value.kind === 'drain') {
+        yield { kind: 'entered', state: 'Drain' };
+        yield* this.play(functions, opened.value.name, opened.value.input);
+        drained = true;
+        continue;
+      }
       if (opened.value.kind !== 'busy') break;
       yield { kind: 'wait', seconds: opened.value.seconds };
     }

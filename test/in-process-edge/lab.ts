@@ -250,7 +250,7 @@ export class Lab {
     const common = {
       policy: 'nightly',
       bucket: this.#bucket,
-      ...(work === 'restore' ? { by: 'ann', reason: 'a test' } : {}),
+      ...(work === 'restore' || work === 'failover' ? { by: 'ann', reason: 'a test' } : {}),
     };
     return this.executions.play(functions, this.newestExecution, { ...common, ...request }, work);
   }
@@ -285,6 +285,18 @@ export class Lab {
   /** The same for a drill. */
   drill(request: object = {}): Promise<BackupResult> {
     return this.#play(this.startWith(request, this.functions, 'drill'));
+  }
+
+  /** The same for a failover. */
+  failover(request: object): Promise<BackupResult> {
+    return this.#play(this.startWith(request, this.functions, 'failover'));
+  }
+
+  /** Plans a failover, and does it with the words that the plan asks for. */
+  async failoverConfirmed(request: object): Promise<BackupResult> {
+    const planned = await this.failover(request);
+    const plan = planned.status === 'SUCCEEDED' ? RestorePlanned.safeParse(planned.output).data : undefined;
+    return plan ? this.failover({ ...request, plan: plan.plan, confirmation: plan.confirmation }) : planned;
   }
 
   async #play(execution: AsyncGenerator<Moment, Ended>): Promise<BackupResult> {

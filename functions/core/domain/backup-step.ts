@@ -3,7 +3,15 @@ import { ERROR_NAMES } from '../errors.ts';
 import { BucketRef, HostId, OperationId, OzoneService, SnapshotId, SnapshotName } from './names.ts';
 import { BlastRadius } from './operation.ts';
 import { VerificationLevel } from './policy.ts';
-import { Drilled, Overwrite, RelativePath, Restored, RestorePlanned, RestoreVerification } from './restore.ts';
+import {
+  Drilled,
+  FailedOver,
+  Overwrite,
+  RelativePath,
+  Restored,
+  RestorePlanned,
+  RestoreVerification,
+} from './restore.ts';
 import { PlanHash, Side } from './retention.ts';
 import { Bytes, DurationSeconds, EpochMs } from './units.ts';
 
@@ -75,6 +83,7 @@ export const BackupOutcome = z.discriminatedUnion('kind', [
   RestorePlanned,
   Restored,
   Drilled,
+  FailedOver,
 ]);
 export type BackupOutcome = z.infer<typeof BackupOutcome>;
 
@@ -210,7 +219,7 @@ export const BackupStep = z.discriminatedUnion('kind', [
     encryptionKey: z.string().nullable(),
     ...operation,
   }),
-  /** Keeps what a restore is about to overwrite or to delete. */
+  /** Keeps what a restore is about to overwrite or to delete, or what a new primary began with. */
   z.object({ kind: z.literal('safety-snapshot'), name: SnapshotName, ...operation }),
   z.object({
     kind: z.literal('restore'),
@@ -229,6 +238,8 @@ export const BackupStep = z.discriminatedUnion('kind', [
     level: RestoreVerification,
     /** Whatever else is at the target counts as a difference. */
     exact: z.boolean(),
+    /** What is compared with it: the target or, before a planned failover, what people write to. */
+    of: z.enum(['target', 'primary']).default('target'),
     ...operation,
   }),
   /** Deletes the bucket that a drill restored to. */

@@ -28,6 +28,7 @@ import {
 import { Policy, VerificationLevel } from './policy.ts';
 import { PassedDrill, RestoreTask } from './restore.ts';
 import { LegalHold, Pin, PlanHash, Removals } from './retention.ts';
+import { Role } from './roles.ts';
 import { Bytes, EpochMs } from './units.ts';
 
 /** The right to change one bucket's replica: of one execution, by a number that only grows. */
@@ -128,6 +129,8 @@ export const PairState = z.object({
     .object({ source: z.number().int().nullable(), replica: z.number().int().nullable(), at: EpochMs })
     .nullable()
     .default(null),
+  /** Null: never failed over. */
+  role: Role.nullable().default(null),
   /** What the clocks of each policy go by. Absent until the first run that keeps it: then points have to be read. */
   newest: z.record(PolicyName, Newest).optional(),
 });
@@ -152,6 +155,7 @@ export const emptyPair = (pair: PairId): PairState => ({
   scratch: null,
   lastDrill: null,
   counted: null,
+  role: null,
 });
 
 /** What may change in a pair while its lease is held. */
@@ -172,6 +176,7 @@ export type PairPatch = Partial<
     | 'scratch'
     | 'lastDrill'
     | 'counted'
+    | 'role'
     | 'newest'
   >
 >;
@@ -305,8 +310,8 @@ export const RunStatus = z.enum(['open', 'succeeded', 'failed']);
 /** One execution of the backup workflow for one bucket and slot. */
 export const BackupRun = z.object({
   schema: z.literal(1),
-  workflow: z.enum(['backup', 'prune', 'restore', 'drill', 'look', 'doctor']).default('backup'),
-  /** Of a restore or a drill. */
+  workflow: z.enum(['backup', 'prune', 'restore', 'drill', 'failover', 'look', 'doctor']).default('backup'),
+  /** Of a restore, a drill or a failover. */
   restore: RestoreTask.nullable().default(null),
   runId: RunId,
   pair: PairId,

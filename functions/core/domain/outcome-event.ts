@@ -18,6 +18,9 @@ export const EVENT_TYPES = {
   'Restore Failed': 'a restore failed; its target may be half written',
   'Drill Succeeded': 'a point was restored to scratch, was equal, and in time',
   'Drill Failed': 'a drill did not pass',
+  'Failover Planned': 'a failover made its plan, which waits for a confirmation; nothing was changed',
+  'Failover Succeeded': 'a replica is the primary of its bucket now',
+  'Failover Failed': 'a failover failed; the roles of its bucket may be half moved',
   'Recovery Points Condemned': 'a plan condemned snapshots: they are deleted after the grace period',
   'Recovery Points Spared': 'snapshots that were condemned stay after all',
   'Recovery Points Deleted': 'snapshots were deleted, by a plan or (`byUs` false) by somebody else',
@@ -40,7 +43,13 @@ export const OutcomeDetail = z.object({
 });
 export type OutcomeDetail = z.infer<typeof OutcomeDetail>;
 
-const WORKFLOWS = { backup: 'Backup', prune: 'Prune', restore: 'Restore', drill: 'Drill' } as const;
+const WORKFLOWS = {
+  backup: 'Backup',
+  prune: 'Prune',
+  restore: 'Restore',
+  drill: 'Drill',
+  failover: 'Failover',
+} as const;
 
 /** The `detail-type` of what happened; null for what nobody is told of. */
 export const eventTypeOf = (happening: Happening): EventType | null => {
@@ -49,7 +58,8 @@ export const eventTypeOf = (happening: Happening): EventType | null => {
       return happening.equal ? 'Recovery Point Verified' : 'Recovery Point Differs';
     case 'run-ended': {
       if (happening.workflow === 'look' || happening.workflow === 'doctor') return null;
-      if (happening.status === 'succeeded' && happening.summary.startsWith(ONLY_PLANNED)) return 'Restore Planned';
+      const isPlanned = happening.status === 'succeeded' && happening.summary.startsWith(ONLY_PLANNED);
+      if (isPlanned) return happening.workflow === 'failover' ? 'Failover Planned' : 'Restore Planned';
       return `${WORKFLOWS[happening.workflow]} ${happening.status === 'succeeded' ? 'Succeeded' : 'Failed'}`;
     }
     case 'condemned':

@@ -7,7 +7,7 @@ const Told = z.string().max(4000);
 const OfSnapshot = { side: Side, name: SnapshotName, id: SnapshotId };
 const Snapshots = z.array(z.object({ ...OfSnapshot, reasons: z.array(z.string()) }));
 
-/** What the summary of a restore begins with that succeeded in making a plan: nothing was restored. */
+/** What the summary of a restore or a failover begins with that succeeded in making a plan: nothing was changed. */
 export const ONLY_PLANNED = 'planned, waiting for a confirmation';
 
 /** What happened to a bucket, as it is kept for good. */
@@ -15,7 +15,7 @@ export const Happening = z.discriminatedUnion('kind', [
   /** An attempt of a run is over, whatever it came to. */
   z.object({
     kind: z.literal('run-ended'),
-    workflow: z.enum(['backup', 'prune', 'restore', 'drill', 'look', 'doctor']),
+    workflow: z.enum(['backup', 'prune', 'restore', 'drill', 'failover', 'look', 'doctor']),
     runId: RunId,
     status: z.enum(['succeeded', 'failed']),
     /** The point, what was done, or the error. */

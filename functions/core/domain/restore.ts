@@ -48,8 +48,12 @@ export type Overwrite = z.infer<typeof Overwrite>;
 export const RestoreVerification = z.enum(['listing', 'full']);
 export type RestoreVerification = z.infer<typeof RestoreVerification>;
 
-const Who = z.string('say who').trim().min(1, 'say who').max(100);
-const Why = z.string('say why').trim().min(1, 'say why').max(500);
+/** `planned`: the source answers, and nothing may be lost. `unplanned`: the source is not needed and never asked. */
+export const FailoverKind = z.enum(['planned', 'unplanned']);
+export type FailoverKind = z.infer<typeof FailoverKind>;
+
+export const Who = z.string('say who').trim().min(1, 'say who').max(100);
+export const Why = z.string('say why').trim().min(1, 'say why').max(500);
 
 /** What a person asks for, as the input of the restore machine. */
 export const RestoreRequest = z
@@ -132,9 +136,9 @@ const Confirmed = z.object({
   deleted: z.number().int(),
 });
 
-/** What a restore or a drill is to do, resolved when it was opened. */
+/** What a restore, a drill or a failover is to do, resolved when it was opened. */
 export const RestoreTask = z.object({
-  purpose: z.enum(['restore', 'drill']),
+  purpose: z.enum(['restore', 'drill', 'failover']),
   /** Whose point it is. */
   lineage: PairId,
   point: z.object({
@@ -168,6 +172,11 @@ export const RestoreTask = z.object({
   /** Ends with a plan also where nobody has to confirm anything. */
   planOnly: z.boolean().default(false),
   confirmed: Confirmed.nullable(),
+  /** Of a failover: whose place the target takes; the source is asked only when it is planned. */
+  failover: z
+    .object({ kind: FailoverKind, from: Cluster, epoch: z.number().int().positive() })
+    .nullable()
+    .default(null),
 });
 export type RestoreTask = z.infer<typeof RestoreTask>;
 
@@ -218,6 +227,8 @@ export const RestorePlan = z.object({
   obstacles: z.array(Obstacle).default([]),
   seconds: DurationSeconds,
   basis: z.string(),
+  /** Of a failover: what was written to `from` in the last `lossSeconds` is not in the point. */
+  failover: z.object({ kind: FailoverKind, from: ClusterName, lossSeconds: DurationSeconds }).nullable().default(null),
 });
 export type RestorePlan = z.infer<typeof RestorePlan>;
 
@@ -226,12 +237,20 @@ export type RestorePlan = z.infer<typeof RestorePlan>;
  * the plan, so that nobody types them unseen; of one that only adds a word is enough.
  */
 export const confirmationOf = (
-  { target, deleteExtra, replaced, deleted }: Pick<RestorePlan, 'target' | 'deleteExtra' | 'replaced' | 'deleted'>,
+  {
+    target,
+    deleteExtra,
+    replaced,
+    deleted,
+    failover,
+  }: Pick<RestorePlan, 'target' | 'deleteExtra' | 'replaced' | 'deleted' | 'failover'>,
   plan: PlanHash,
-): string =>
-  target.kind === 'in-place' || deleteExtra || replaced + deleted > 0
+): string => {
+  if (failover) return `fail over ${target.bucket} to ${target.cluster} ${plan.slice(0, 12)}`;
+  return target.kind === 'in-place' || deleteExtra || replaced + deleted > 0
     ? `overwrite ${target.bucket} ${plan.slice(0, 12)}`
     : 'restore';
+};
 
 /** A restore that only looked. `confirmation`: the words with which it is started again; null when it cannot be done as planned. */
 export const RestorePlanned = z.object({
@@ -258,6 +277,32 @@ export const Restored = z.object({
   level: RestoreVerification,
   notes: z.array(z.string()),
 });
+
+/** The target is the primary now. */
+export const FailedOver = z.object({
+  kind: z.literal('failed-over'),
+  bucket: BucketRef,
+  failover: FailoverKind,
+  from: ClusterName,
+  to: ClusterName,
+  epoch: Count,
+  point: SnapshotName,
+  /** From the point to the begin of the failover: what was written in this time is not there. 0 when it is proved that nothing was. */
+  lossSeconds: DurationSeconds,
+  files: Count,
+  bytes: Bytes,
+  /** What had to be brought back to the point. */
+  bytesCopied: Bytes,
+  /** Of what was there before; null when nothing could be overwritten. */
+  safetySnapshot: SnapshotName.nullable(),
+  /** The new primary from before anybody wrote there. */
+  opened: z.object({ name: SnapshotName, id: SnapshotId, created: EpochMs }).nullable(),
+  /** From the first look to the proof: what people waited for. */
+  seconds: DurationSeconds,
+  level: RestoreVerification,
+  notes: z.array(z.string()),
+});
+export type FailedOver = z.infer<typeof FailedOver>;
 
 export const Drilled = z.object({
   kind: z.literal('drilled'),

@@ -13,6 +13,7 @@ import {
   hasQuota,
   isKept,
   needsConfirmation,
+  openedSnapshotOf,
   restorePlan,
   safetySnapshotOf,
   type Target,
@@ -119,17 +120,79 @@ const judge = (all: RunHistory, task: RestoreTask, now: EpochMs): Verdict => {
   if (unconfirmed) return unconfirmed;
   const occupied = begun ? undefined : copyElsewhere(history, restore(history, task, from, target), now);
   if (occupied) return occupied;
-  const unkept =
-    begun || after.some(isAnswered('safety-snapshot', 'snapshot')) ? undefined : keep(history, task, target);
+  const changing = begun ? undefined : unlikePrimary(history, task, from);
+  if (changing) return changing;
+  const opened = openedSnapshotOf(history.run);
+  const isKeptSafe = after.some(
+    (step) => isAnswered('safety-snapshot', 'snapshot')(step) && step.decision.name !== opened,
+  );
+  const unkept = begun || isKeptSafe ? undefined : keep(history, task, target);
   if (unkept) return unkept;
 
   const copied = after.findLast(isAnswered('restore', 'restored'));
   if (!copied) return copy(history, task, from, target, now);
   const compared = after.findLast(
-    (step): step is Answered<'compare', 'comparison'> => step.n > copied.n && isAnswered('compare', 'comparison')(step),
+    (step): step is Answered<'compare', 'comparison'> => step.n > copied.n && isComparison(step),
   );
   if (!compared) return compare(history, task, from);
-  return outcome(history, task, from, data, compared);
+  const ended = outcome(history, task, from, data, compared);
+  return task.failover && ended.kind === 'done' ? open(history, task.failover, ended, compared.n) : ended;
+};
+
+/** Of the target, and not of what people write to. */
+const isComparison = (step: RunStep): step is Answered<'compare', 'comparison'> =>
+  isAnswered('compare', 'comparison')(step) && step.decision.of === 'target';
+
+// ---------------------------------------------------------------- failover
+
+/** A planned failover loses nothing: before the roles move, what people write to is the point. */
+const unlikePrimary = (history: RunHistory, task: RestoreTask, from: Side): BackupStep | undefined => {
+  const { failover, point } = task;
+  if (failover?.kind !== 'planned' || history.pair.role?.state === 'moving') return undefined;
+  const proved = ofNow(history).findLast(
+    (step): step is Answered<'compare', 'comparison'> =>
+      isAnswered('compare', 'comparison')(step) && step.decision.of === 'primary',
+  );
+  if (!proved)
+    return operation(history, {
+      kind: 'compare',
+      against: from,
+      level: task.verification,
+      exact: true,
+      of: 'primary',
+      reason: `prove that nothing was written to ${history.run.bucket} on ${failover.from.name} after ${point.name}`,
+    });
+  if (proved.observed.data.equal) return undefined;
+  return fail(
+    'ChangedMeanwhile',
+    `${history.run.bucket} on ${failover.from.name} is not what ${point.name} is any more: ${differencesIn(proved.observed.data)}`,
+    'Stop what writes there, then plan and start the failover again: it makes another backup first. Nothing was changed.',
+  );
+};
+
+/** The proved state of the new primary is kept, and with that people may write there. */
+const open = (
+  history: RunHistory,
+  failover: NonNullable<RestoreTask['failover']>,
+  done: Extract<BackupStep, { kind: 'done' }>,
+  comparedAt: number,
+): BackupStep => {
+  const { run } = history;
+  const name = openedSnapshotOf(run);
+  const opened = ofNow(history).find(
+    (step): step is Answered<'safety-snapshot', 'snapshot'> =>
+      step.n > comparedAt && isAnswered('safety-snapshot', 'snapshot')(step) && step.decision.name === name,
+  );
+  if (!opened)
+    return operation(history, {
+      kind: 'safety-snapshot',
+      name,
+      reason: `keep what ${run.bucket} begins with as the primary, in place of ${failover.from.name}`,
+    });
+  const { outcome: ended } = done;
+  if (ended.kind !== 'failed-over') return done;
+  const { id, created } = opened.observed.snapshot;
+  return { ...done, outcome: { ...ended, opened: { name, id, created } } };
 };
 
 // ---------------------------------------------------------------- looking
@@ -446,6 +509,7 @@ const compare = (history: RunHistory, task: RestoreTask, from: Side): BackupStep
     against,
     level: task.verification,
     exact: task.deleteExtra || task.target.kind === 'scratch',
+    of: 'target',
     reason: `prove that the target is what ${task.point.name} on ${task.point[against]?.cluster.name} is`,
   });
 };
@@ -528,9 +592,39 @@ const outcome = (
     seconds: took,
     level: data.level,
   };
+  const kept = currentSteps(history)
+    .filter(isAnswered('safety-snapshot', 'snapshot'))
+    .map((step) => step.decision.name)
+    .filter((name) => name !== openedSnapshotOf(history.run));
+  if (task.failover) {
+    const { kind, from: before, epoch } = task.failover;
+    return {
+      kind: 'done',
+      outcome: {
+        kind: 'failed-over',
+        bucket: history.run.bucket,
+        failover: kind,
+        from: before.name,
+        to: task.target.cluster.name,
+        epoch,
+        point: task.point.name,
+        lossSeconds: kind === 'planned' ? seconds(0) : secondsBetween(task.point.created, history.run.startedAt),
+        files: examined.point.files,
+        bytes: examined.point.bytes,
+        bytesCopied: totals.bytes,
+        safetySnapshot: kept[0] ?? null,
+        opened: null,
+        seconds: took,
+        level: data.level,
+        notes: [
+          `point everything that reads or writes ${history.run.bucket} to ${task.target.cluster.name}, also what creates snapshots there`,
+          `backups and prunes of this bucket wait until a failback; ${before.name} must not be written to`,
+        ],
+      },
+      reason: `${task.target.bucket} on ${task.target.cluster.name} is what ${task.point.name} is`,
+    };
+  }
   if (task.purpose === 'restore') {
-    const safe = currentSteps(history).filter(isAnswered('safety-snapshot', 'snapshot'));
-    const kept = safe.map((step) => step.decision.name);
     return {
       kind: 'done',
       outcome: {

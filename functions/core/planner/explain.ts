@@ -386,7 +386,7 @@ const toldOf = (happening: Happening, { name, runId }: RecoveryPoint): readonly 
     case 'run-ended': {
       const { workflow, status, summary } = happening;
       if (happening.runId === runId) return [`the ${workflow} that made it ${status}: ${summary}`];
-      const isOfPoint = workflow === 'restore' || workflow === 'drill';
+      const isOfPoint = workflow === 'restore' || workflow === 'drill' || workflow === 'failover';
       return isOfPoint && namesIn(summary).includes(name) ? [`a ${workflow} of it ${status}: ${summary}`] : [];
     }
     case 'policy-weakened':

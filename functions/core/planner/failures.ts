@@ -55,7 +55,7 @@ const LOG = 'If this repeats, look at the log of the operation on its host.';
 
 /** Nobody starts the next run of a restore but a person. */
 const goOn = ({ run }: RunHistory): string =>
-  run.restore?.purpose === 'restore'
+  run.restore && run.restore.purpose !== 'drill'
     ? `Start the same input with the same slot again: it goes on from what it finds. ${LOG}`
     : `The next run goes on from what it finds. ${LOG}`;
 

@@ -22,6 +22,12 @@ const newestOf = (points: readonly RecoveryPoint[]): RecoveryPoint | undefined =
     undefined,
   );
 
+/** The points whose copy on the replica was found equal and is there, newest first: what a replica can be brought back to. */
+export const promotable = (points: readonly RecoveryPoint[]): readonly RecoveryPoint[] =>
+  points
+    .filter((point) => isReadable(point, 'replica'))
+    .toSorted((one, other) => other.source.created - one.source.created);
+
 /** The newest point at or before a time that can be restored from any side. */
 export const nearestPoint = (points: readonly RecoveryPoint[], asOf: EpochMs): RecoveryPoint | undefined =>
   newestOf(points.filter((point) => point.source.created <= asOf && isRestorable(point)));

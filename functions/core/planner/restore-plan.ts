@@ -3,7 +3,8 @@ import type { BackupRun } from '../domain/ledger.ts';
 import { compactTime, SnapshotName } from '../domain/names.ts';
 import type { Obstacle, RestorePlan, RestoreTask } from '../domain/restore.ts';
 import type { Side } from '../domain/retention.ts';
-import { Bytes, type EpochMs, later, seconds } from '../domain/units.ts';
+import { Bytes, type EpochMs, later, seconds, secondsBetween } from '../domain/units.ts';
+import { spanText } from './consequences.ts';
 import { restoreTime } from './restore-rate.ts';
 
 /** How long a plan can be confirmed: what it says of the target gets old. */
@@ -85,6 +86,10 @@ const roomOf = (task: RestoreTask, data: ExamineData, target: TargetToPlan): Res
 export const safetySnapshotOf = ({ slot, lease }: Pick<BackupRun, 'slot' | 'lease'>): SnapshotName =>
   SnapshotName.parse(`restore-safety-${compactTime(slot)}-${lease}`);
 
+/** The snapshot of a new primary from before anybody writes there. Nothing of this product ever deletes it. */
+export const openedSnapshotOf = ({ slot, lease }: Pick<BackupRun, 'slot' | 'lease'>): SnapshotName =>
+  SnapshotName.parse(`failover-${compactTime(slot)}-${lease}`);
+
 export const restorePlan = (
   run: BackupRun,
   task: RestoreTask,
@@ -143,13 +148,27 @@ export const restorePlan = (
     obstacles: [...obstacles],
     seconds: restoreTime(task.rate, toCopy),
     basis: task.rate.basis,
+    failover: task.failover && {
+      kind: task.failover.kind,
+      from: task.failover.from.name,
+      lossSeconds: secondsBetween(task.point.created, now),
+    },
   };
 };
+
+const describeFailover = (
+  { target, point }: RestorePlan,
+  { kind, from, lossSeconds }: NonNullable<RestorePlan['failover']>,
+): string =>
+  kind === 'planned'
+    ? `${target.bucket}: ${target.cluster} becomes the primary instead of ${from} after a last backup; stop what writes to ${from} before you confirm: what is written after that backup stops the failover, and nothing is lost`
+    : `${target.bucket}: ${target.cluster} becomes the primary instead of ${from}, as of ${point}, ${spanText(lossSeconds)} ago: WHAT WAS WRITTEN TO ${from} SINCE IS NOT THERE, and is kept apart when ${from} comes back`;
 
 /** `12 files (3000 bytes) of odr-… on dr into prod/sales/orders: 10 are replaced, 2 deleted; about 40 s`. */
 export const describePlan = (plan: RestorePlan): string => {
   const { files, bytes, point, from, target, absent, replaced, leftAlone, deleted, isKept, seconds: time } = plan;
   return [
+    ...(plan.failover ? [describeFailover(plan, plan.failover)] : []),
     ...plan.obstacles.map(({ error, reason, remedy }) => `cannot be done: ${error}: ${reason}. ${remedy}`),
     `${plan.scope} of ${point} on ${from} (${files} files, ${bytes} bytes) into ${target.bucket} on ${target.cluster}: ${absent} files are not there, ${replaced} are there and are replaced where they differ, ${leftAlone} are left alone, ${deleted} that the point has not are deleted`,
     isKept ? 'what is there now is kept in a snapshot restore-safety-…' : 'nothing that is there now is lost',

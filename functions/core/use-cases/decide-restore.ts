@@ -116,6 +116,7 @@ const patchBefore = (
   now: EpochMs,
 ): PairPatch => {
   const { purpose, target } = task;
+  if (task.failover) return roleBefore(pair, run, task, task.failover, decision, now);
   if (purpose === 'drill' && decision.kind === 'create-target' && pair.scratch?.bucket !== decision.bucket)
     return {
       scratch: { cluster: target.cluster.name, bucket: decision.bucket, runId: run.runId, since: now, created: null },
@@ -123,6 +124,43 @@ const patchBefore = (
   return decision.kind === 'done' && decision.outcome.kind === 'restored' && isWhole(pair, task, decision.outcome)
     ? { dirtySince: null }
     : {};
+};
+
+/**
+ * The roles move before anything is changed: from then on no backup goes on, whatever becomes of the failover. They are
+ * settled when the new primary is proved.
+ */
+const roleBefore = (
+  { role }: PairState,
+  { runId }: BackupRun,
+  { point }: RestoreTask,
+  { epoch }: NonNullable<RestoreTask['failover']>,
+  decision: BackupStep,
+  now: EpochMs,
+): PairPatch => {
+  if (decision.kind === 'done' && decision.outcome.kind === 'failed-over') {
+    const { opened } = decision.outcome;
+    const since = role?.since ?? now;
+    return {
+      role: { primary: 'replica', epoch, state: 'settled', point: point.name, since, by: runId, opened },
+      dirtySince: null,
+      foreignChange: null,
+    };
+  }
+  if (decision.kind !== 'safety-snapshot' && decision.kind !== 'restore') return {};
+  return role?.state === 'moving' && role.by === runId
+    ? {}
+    : {
+        role: {
+          primary: 'replica',
+          epoch,
+          state: 'moving',
+          point: point.name,
+          since: role?.state === 'moving' ? role.since : now,
+          by: runId,
+          opened: null,
+        },
+      };
 };
 
 /**

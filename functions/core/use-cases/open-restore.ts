@@ -1,39 +1,27 @@
 import * as z from 'zod';
-import type { BackupRun, RecoveryPoint } from '../domain/ledger.ts';
-import {
-  BucketRef,
-  type ClusterName,
-  compactTime,
-  drillPair,
-  type PairId,
-  pairId,
-  RunId,
-  runId,
-  Slot,
-  type SnapshotName,
-  targetPair,
-} from '../domain/names.ts';
-import type { Cluster, Policy } from '../domain/policy.ts';
-import { confirmationOf, DrillRequest, RestorePlan, RestoreRequest, type RestoreTask } from '../domain/restore.ts';
+import type { BackupRun } from '../domain/ledger.ts';
+import { pairId, RunId, Slot } from '../domain/names.ts';
+import type { Policy } from '../domain/policy.ts';
+import { DrillRequest, RestoreRequest, type RestoreTask } from '../domain/restore.ts';
 import type { Pin } from '../domain/retention.ts';
+import { FailoverRequest } from '../domain/roles.ts';
 import { type EpochMs, later, seconds } from '../domain/units.ts';
 import { DrError } from '../errors.ts';
-import { bucketsInForce } from '../planner/in-force.ts';
-import { nearestNames } from '../planner/nearest-names.ts';
-import { drillable, isReadable, nearestPoint, pickForDrill } from '../planner/pick-point.ts';
-import { restoreRate } from '../planner/restore-rate.ts';
-import { describeScope, selectionOf } from '../planner/selection.ts';
+import { isReadable } from '../planner/pick-point.ts';
 import type { Clock, Ledger, PlanStore, Selections, Workflow } from '../ports.ts';
-import { holderOf, LEASE, type Opened, policyOf, takeLease } from './open-run.ts';
+import { holderOf, LEASE, type Opened, takeLease } from './open-run.ts';
 import { isOperationOf } from './operation-id.ts';
 import { parseEvent } from './parse-event.ts';
-import { hashOf, readPlan } from './plan-text.ts';
+import { wantedFailover } from './wanted-failover.ts';
+import { type Wanted, wantedDrill, wantedRestore } from './wanted-restore.ts';
 
 const OpenEvent = z.strictObject({
   request: z.unknown(),
-  workflow: z.enum(['restore', 'drill']),
+  workflow: z.enum(['restore', 'drill', 'failover']),
   execution: z.string().min(1),
   startedAt: Slot,
+  /** Of a planned failover: the backup before it is over. */
+  drained: z.boolean().default(false),
 });
 
 export interface OpenRestoreDependencies {
@@ -51,39 +39,31 @@ const PAUSE = seconds(30);
 /** Others may be changing the same point: a prune, or a person. */
 const PIN_ATTEMPTS = 8;
 
-interface Wanted {
-  readonly id: RunId;
-  readonly pair: PairId;
-  readonly policy: Policy;
-  readonly bucket: BucketRef;
-  readonly slot: EpochMs;
-  readonly task: RestoreTask;
-  /** Else it was found: the same request may find another one later. */
-  readonly isPointNamed: boolean;
-  readonly selection: string | null;
-}
-
 /**
- * Opens a restore or a drill under the lease of its target: resolves the point and the copies of it that are there,
+ * Opens a restore, a drill or a failover under the lease of its target: resolves the point and the copies of it that are there,
  * keeps the point from being deleted, stores the list of paths, checks and uses up the confirmation. Safe to repeat for
  * the same execution.
- * @throws EventInvalid, PolicyInvalid, PointGone, NotConfirmed, TargetNotOurs, RunAlreadyOpen
+ * @throws EventInvalid, PolicyInvalid, PointGone, NotConfirmed, TargetNotOurs, NotPrimary, ChangedMeanwhile, RunAlreadyOpen
  */
 export const openRestore =
   (deps: OpenRestoreDependencies) =>
   async (event: unknown): Promise<Opened> => {
-    const { request, workflow, execution, startedAt } = parseEvent(OpenEvent, event);
+    const { request, workflow, execution, startedAt, drained } = parseEvent(OpenEvent, event);
     const now = deps.clock.now();
-    const wanted =
-      workflow === 'restore'
-        ? await wantedRestore(deps, parseEvent(RestoreRequest, request), startedAt, now)
-        : await wantedDrill(deps, parseEvent(DrillRequest, request), startedAt, now);
+    const wanted = await wantedBy(deps, workflow, request, startedAt, now);
     const { id, pair } = wanted;
     if (wanted.slot > later(now, seconds(300)))
       throw new DrError(
         'EventInvalid',
         `the slot ${new Date(wanted.slot).toISOString()} is in the future: leave it out`,
       );
+
+    if (wanted.drain && drained)
+      throw new DrError(
+        'ChangedMeanwhile',
+        `the backup ${wanted.drain.name} brought no verified point: find out why, or start an unplanned failover. Nothing was changed`,
+      );
+    if (wanted.drain) return { kind: 'drain', runId: id, lease: 0, step: 0, ...wanted.drain };
 
     const busy = (heldBy: string): Opened => {
       const reason = `${wanted.task.target.bucket} is in the hands of ${heldBy}`;
@@ -128,6 +108,23 @@ export const openRestore =
     }
   };
 
+const wantedBy = (
+  deps: OpenRestoreDependencies,
+  workflow: z.infer<typeof OpenEvent>['workflow'],
+  request: unknown,
+  startedAt: EpochMs,
+  now: EpochMs,
+): Promise<Wanted> => {
+  switch (workflow) {
+    case 'restore':
+      return wantedRestore(deps, parseEvent(RestoreRequest, request), startedAt, now);
+    case 'drill':
+      return wantedDrill(deps, parseEvent(DrillRequest, request), startedAt, now);
+    case 'failover':
+      return wantedFailover(deps, parseEvent(FailoverRequest, request), startedAt, now);
+  }
+};
+
 /** Everything that has to be there before the first step. */
 const open = async (deps: OpenRestoreDependencies, run: BackupRun, wanted: Wanted, now: EpochMs): Promise<void> => {
   const { ledger } = deps;
@@ -152,7 +149,16 @@ const isDone = ({ status, outcome }: BackupRun): boolean =>
   status === 'succeeded' && outcome?.kind !== 'restore-planned';
 
 /** What two requests must have in common to be one: all but what was found out when it was opened. */
-const askedBy = ({ purpose, lineage, selection, target, overwrite, deleteExtra, verification }: RestoreTask): string =>
+const askedBy = ({
+  purpose,
+  lineage,
+  selection,
+  target,
+  overwrite,
+  deleteExtra,
+  verification,
+  failover,
+}: RestoreTask): string =>
   JSON.stringify([
     purpose,
     lineage,
@@ -163,6 +169,7 @@ const askedBy = ({ purpose, lineage, selection, target, overwrite, deleteExtra, 
     overwrite,
     deleteExtra,
     verification,
+    failover?.kind ?? null,
   ]);
 
 /** Nobody gets what he did not ask for because somebody else asked under the same slot. @throws EventInvalid */
@@ -209,7 +216,7 @@ const writerOf = async (
 
 const fresh = (
   { id, pair, policy, bucket, slot, task }: Wanted,
-  workflow: 'restore' | 'drill',
+  workflow: 'restore' | 'drill' | 'failover',
   execution: string,
   lease: number,
   steps: number,
@@ -233,254 +240,6 @@ const fresh = (
   outcome: null,
   failure: null,
 });
-
-// ---------------------------------------------------------------- what is asked for
-
-const wantedRestore = async (
-  deps: OpenRestoreDependencies,
-  request: RestoreRequest,
-  startedAt: EpochMs,
-  now: EpochMs,
-): Promise<Wanted> => {
-  const { bucket, scope } = request;
-  const policy = await policyOf(deps, request, now);
-  const lineage = pairId(policy.source.name, bucket, policy.replica?.name ?? null);
-  const [points, { lastDrill }] = await Promise.all([
-    deps.ledger.livingPoints(lineage),
-    deps.ledger.loadPair(drillPair(policy.source.name, bucket)),
-  ]);
-  const point =
-    request.point === undefined
-      ? nearestPoint(points, request.asOf ?? now)
-      : points.find(({ name }) => name === request.point);
-  if (!point) throw noPoint(bucket, points, request);
-  const plan = request.plan && readPlan(RestorePlan, request.plan, await deps.plans.load(request.plan));
-  // The side bucket of a plan has the time of the planning in its name: whoever confirms the plan means that one.
-  const slot = request.slot ?? (plan?.target.kind === 'side' ? plan.slot : null) ?? startedAt;
-  const target = await targetOf(deps, policy, request, slot, now);
-  const pair = targetPair(target.cluster.name, target.bucket);
-  const selection = selectionOf(scope);
-  const task: RestoreTask = {
-    purpose: 'restore',
-    lineage,
-    point: pointOf(policy, bucket, point),
-    selection: selection === null ? null : hashOf(selection),
-    scope: describeScope(scope).slice(0, 500),
-    target,
-    overwrite: request.overwrite,
-    deleteExtra: request.deleteExtra,
-    verification: request.verification,
-    by: request.by,
-    reason: request.reason,
-    rate: restoreRate(points, policy.limits, lastDrill),
-    planOnly: request.planOnly,
-    confirmed: null,
-  };
-  return {
-    id: runId(pair, policy.name, slot, 'restore'),
-    pair,
-    policy,
-    bucket,
-    slot,
-    task: { ...task, confirmed: confirmationFor(request, task, plan, now) },
-    isPointNamed: request.point !== undefined,
-    selection,
-  };
-};
-
-const wantedDrill = async (
-  deps: OpenRestoreDependencies,
-  request: DrillRequest,
-  startedAt: EpochMs,
-  now: EpochMs,
-): Promise<Wanted> => {
-  const { bucket } = request;
-  const policy = await policyOf(deps, request, now);
-  const { drills } = policy;
-  if (!drills) throw new DrError('PolicyInvalid', `the policy ${policy.name} has no drills`);
-  const lineage = pairId(policy.source.name, bucket, policy.replica?.name ?? null);
-  const pair = drillPair(policy.source.name, bucket);
-  const [points, { lastDrill }] = await Promise.all([deps.ledger.livingPoints(lineage), deps.ledger.loadPair(pair)]);
-  const slot = request.slot ?? startedAt;
-  const drilled = drillable(points, drills);
-  if (points.some(({ name }) => name === request.point) && !drilled.some(({ name }) => name === request.point))
-    throw new DrError(
-      'PointGone',
-      `${request.point} of ${bucket} was not verified, or is being deleted: a drill of it would prove nothing; ${thereAre(drilled.map(({ name }) => name).slice(0, 3))}`,
-    );
-  const point = request.point ? drilled.find(({ name }) => name === request.point) : pickForDrill(points, drills, slot);
-  if (!point) throw noPoint(bucket, points, request);
-  const id = runId(pair, policy.name, slot, 'drill');
-  const cluster = drills.on === 'replica' && policy.replica ? policy.replica : policy.source;
-  const [volume] = bucket.split('/');
-  const scratch = BucketRef.parse(`${volume}/odr-drill-${compactTime(slot)}-${hashOf(id).slice(0, 8)}`);
-  return {
-    id,
-    pair,
-    policy,
-    bucket,
-    slot,
-    isPointNamed: request.point !== undefined,
-    selection: null,
-    task: {
-      purpose: 'drill',
-      lineage,
-      point: pointOf(policy, bucket, point),
-      selection: null,
-      scope: describeScope('bucket'),
-      target: { kind: 'scratch', cluster, bucket: scratch },
-      // Nothing is there before; a second try goes on where the first one ended.
-      overwrite: 'if-different',
-      deleteExtra: false,
-      verification: drills.verification,
-      by: `the policy ${policy.name}`,
-      reason: 'drill',
-      rate: restoreRate(points, policy.limits, lastDrill),
-      planOnly: false,
-      confirmed: null,
-    },
-  };
-};
-
-const thereAre = (names: readonly SnapshotName[]): string =>
-  names.length > 0 ? `there are ${names.join(', ')}` : 'there is none that can be';
-
-const noPoint = (
-  bucket: BucketRef,
-  points: readonly RecoveryPoint[],
-  { point }: { readonly point?: SnapshotName | undefined },
-): DrError => {
-  const names = points.map(({ name }) => name);
-  const near = point ? nearestNames(point, names) : names.slice(0, 3);
-  const hint = near.length > 0 ? `there are ${near.join(', ')}` : 'it has no points yet';
-  return new DrError(
-    'PointGone',
-    `${bucket} has no ${point ? `point ${point}` : 'such point that can be restored'}: ${hint}`,
-  );
-};
-
-/** The copies of a point that nothing has begun to delete. @throws PointGone */
-const pointOf = (policy: Policy, bucket: BucketRef, point: RecoveryPoint): RestoreTask['point'] => {
-  const { name, source, replica, envelope, verification } = point;
-  const copies = {
-    source: isReadable(point, 'source') ? { id: source.id, cluster: policy.source } : null,
-    replica:
-      replica && policy.replica && isReadable(point, 'replica') ? { id: replica.id, cluster: policy.replica } : null,
-  };
-  if (!copies.source && !copies.replica)
-    throw new DrError(
-      'PointGone',
-      `no copy of ${name} of ${bucket} is left, or it is being deleted: choose another point`,
-    );
-  return {
-    name,
-    created: source.created,
-    digest: verification && verification.differences === null ? verification.digest : null,
-    ...copies,
-    envelope: envelope && {
-      layout: envelope.layout,
-      replication: envelope.replication,
-      encryptionKey: envelope.encryptionKey,
-      quotaInBytes: envelope.quotaInBytes,
-      quotaInNamespace: envelope.quotaInNamespace,
-    },
-  };
-};
-
-// ---------------------------------------------------------------- the target
-
-const clusterNamed = (policies: readonly Policy[], name: ClusterName): Cluster => {
-  const clusters = policies.flatMap(({ source, replica }) => [source, ...(replica ? [replica] : [])]);
-  const found = clusters.find((cluster) => cluster.name === name);
-  if (found) return found;
-  const names = [...new Set(clusters.map((cluster) => cluster.name))].join(', ');
-  throw new DrError('EventInvalid', `there is no cluster ${name} in the policies; there are: ${names}`);
-};
-
-/** `orders-restore-20261120t020000z` beside `orders`; names have at most 63 characters. */
-const sideBucket = (bucket: BucketRef, slot: EpochMs): BucketRef => {
-  const [volume, name = ''] = bucket.split('/');
-  // Two long names that begin alike are not to share a target.
-  const short = name.length > 38 ? `${name.slice(0, 29).replace(/[._-]+$/, '')}-${hashOf(bucket).slice(0, 8)}` : name;
-  return BucketRef.parse(`${volume}/${short}-restore-${compactTime(slot)}`);
-};
-
-/** Where a request restores to, whether it may or not. @throws EventInvalid */
-export const placeOf = (
-  policies: readonly Policy[],
-  policy: Policy,
-  { bucket, target }: Pick<RestoreRequest, 'bucket' | 'target'>,
-  slot: EpochMs,
-): RestoreTask['target'] => {
-  if (target === 'side') return { kind: 'side', cluster: policy.source, bucket: sideBucket(bucket, slot) };
-  const named =
-    target === 'in-place'
-      ? { cluster: policy.source, bucket }
-      : { cluster: clusterNamed(policies, target.cluster), bucket: target.bucket };
-  const isInPlace = named.cluster.name === policy.source.name && named.bucket === bucket;
-  return { kind: isInPlace ? 'in-place' : 'other', ...named };
-};
-
-/** Where a request may restore to. @throws EventInvalid, TargetNotOurs */
-const targetOf = async (
-  { policies, ledger }: Pick<OpenRestoreDependencies, 'policies' | 'ledger'>,
-  policy: Policy,
-  request: RestoreRequest,
-  slot: EpochMs,
-  now: EpochMs,
-): Promise<RestoreTask['target']> => {
-  const place = placeOf(policies, policy, request, slot);
-  if (place.kind === 'side') return place;
-  for (const owner of policies.filter(({ replica }) => replica?.name === place.cluster.name)) {
-    // Of a bucket that was taken out of its policy lately the replica is still looked after.
-    const isReplica =
-      owner.buckets.includes(place.bucket) ||
-      bucketsInForce(owner, await ledger.loadPolicyState(owner.name), now).includes(place.bucket);
-    if (isReplica)
-      throw new DrError(
-        'TargetNotOurs',
-        `${place.bucket} on ${place.cluster.name} is the replica of policy ${owner.name}: a restore into it would end its lineage. Restore to a side bucket, or to a bucket of another name`,
-      );
-  }
-  return place;
-};
-
-// ---------------------------------------------------------------- the confirmation
-
-const confirmationFor = (
-  request: RestoreRequest,
-  task: RestoreTask,
-  stored: RestorePlan | undefined,
-  now: EpochMs,
-): RestoreTask['confirmed'] => {
-  const hash = request.plan;
-  if (!hash) return null;
-  const refuse = (why: string): never => {
-    throw new DrError(
-      'NotConfirmed',
-      `${why}. Nothing was changed: start the restore without plan and confirmation to plan anew`,
-    );
-  };
-  const plan = stored ?? refuse(`there is no plan ${hash}`);
-  const [obstacle] = plan.obstacles;
-  if (obstacle) refuse(`the plan cannot be done: ${obstacle.reason}. ${obstacle.remedy}`);
-  const words = confirmationOf(plan, hash);
-  if (request.confirmation?.trim() !== words)
-    refuse(`the words that confirm this plan are "${words}", not "${request.confirmation}"`);
-  if (plan.expires <= now) refuse(`the plan of ${new Date(plan.madeAt).toISOString()} is no longer valid`);
-  const { target } = plan;
-  const isOfThis =
-    plan.lineage === task.lineage &&
-    plan.point === task.point.name &&
-    plan.selection === task.selection &&
-    target.kind === task.target.kind &&
-    target.cluster === task.target.cluster.name &&
-    target.bucket === task.target.bucket &&
-    plan.overwrite === task.overwrite &&
-    plan.deleteExtra === task.deleteExtra;
-  if (!isOfThis) refuse('the plan is of another restore: point, paths, target and overwriting must be the same');
-  return { plan: hash, targetCreated: target.created, replaced: plan.replaced, deleted: plan.deleted };
-};
 
 // ---------------------------------------------------------------- pins
 

@@ -16,8 +16,10 @@ import type { Policy } from '../domain/policy.ts';
 import { type DurationSeconds, type EpochMs, later, seconds } from '../domain/units.ts';
 import { DrError } from '../errors.ts';
 import { bucketsInForce } from '../planner/in-force.ts';
+import { notPrimary } from '../planner/roles.ts';
 import type { Clock, Ledger, Workflow } from '../ports.ts';
 import { parseEvent } from './parse-event.ts';
+import type { Drain } from './wanted-restore.ts';
 
 /** How long a run may go without a sign of life. Decisions and the sweeper's heartbeats prolong it. */
 export const LEASE = seconds(1800);
@@ -49,13 +51,15 @@ export type Opened =
       readonly seconds: DurationSeconds;
       readonly reason: string;
     }
+  /** Of a planned failover: a backup brings over first what is there now. */
+  | ({ readonly kind: 'drain'; readonly runId: RunId; readonly lease: 0; readonly step: 0 } & Drain)
   | { readonly kind: 'open'; readonly runId: RunId; readonly lease: number; readonly step: number }
   | {
       readonly kind: 'skipped';
       readonly runId: RunId;
       readonly lease: 0;
       readonly step: 0;
-      readonly error: 'RunAlreadyOpen' | 'SlotAlreadyDone';
+      readonly error: 'RunAlreadyOpen' | 'SlotAlreadyDone' | 'NotPrimary';
       readonly reason: string;
     };
 
@@ -81,7 +85,7 @@ export const findPolicy = (policies: readonly Policy[], name: string, bucket: Bu
 
 /** A policy as it counts for a bucket: one that was taken out of it lately is still looked after. */
 export const policyOf = async (
-  { policies, ledger }: Pick<OpenRunDependencies, 'policies' | 'ledger'>,
+  { policies, ledger }: { readonly policies: readonly Policy[]; readonly ledger: Pick<Ledger, 'loadPolicyState'> },
   { policy: name, bucket }: Pick<z.infer<typeof RunRequest>, 'policy' | 'bucket'>,
   now: EpochMs,
 ): Promise<Policy> => {
@@ -131,7 +135,7 @@ export const openRun =
       throw new DrError('EventInvalid', `the slot ${new Date(slot).toISOString()} is in the future`);
     const pair = pairId(policy.source.name, request.bucket, policy.replica?.name ?? null);
     const id = runId(pair, policy.name, slot, workflow);
-    const skipped = (error: 'RunAlreadyOpen' | 'SlotAlreadyDone', reason: string): Opened => ({
+    const skipped = (error: 'RunAlreadyOpen' | 'SlotAlreadyDone' | 'NotPrimary', reason: string): Opened => ({
       kind: 'skipped',
       runId: id,
       lease: 0,
@@ -155,6 +159,18 @@ export const openRun =
     if (restore) {
       await deps.ledger.releaseLease(pair, lease.token);
       return skipped('RunAlreadyOpen', `${request.bucket} is being restored by ${restore}`);
+    }
+    // Asked under the lease, which whoever moves the roles has to take too.
+    const moved = policy.replica
+      ? notPrimary((await deps.ledger.loadPair(pair)).role, 'source', {
+          bucket: request.bucket,
+          primary: policy.source.name,
+          other: policy.replica.name,
+        })
+      : undefined;
+    if (moved) {
+      await deps.ledger.releaseLease(pair, lease.token);
+      return skipped('NotPrimary', moved);
     }
     const known = await deps.ledger.loadRun(id);
     if (known?.run.status === 'succeeded') {

@@ -66,6 +66,15 @@ export const summaryOf = (outcome: BackupOutcome): string => {
       ...notes,
     ].join('; ');
   }
+  if (outcome.kind === 'failed-over') {
+    const { bucket, failover, from, to, epoch, point, lossSeconds, files, bytes, bytesCopied, seconds, level, notes } =
+      outcome;
+    return [
+      `${bucket} failed over from ${from} to ${to} (${failover}, epoch ${epoch}) as of ${point} in ${seconds} s: ${files} files, ${bytes} bytes, of which ${bytesCopied} bytes had to be brought back; compared at level ${level}`,
+      lossSeconds > 0 ? `what was written to ${from} in the ${lossSeconds} s before is not there` : 'nothing was lost',
+      ...notes,
+    ].join('; ');
+  }
   const { point, level, mode, base, changed, bytesCopied, files, bytes, notes } = outcome;
   const copied = changed === false ? 'nothing had changed' : `${bytesCopied} bytes copied`;
   return [

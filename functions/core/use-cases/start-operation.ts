@@ -115,7 +115,14 @@ const restoreParameters = (
         fenceSeed: 'yes',
       };
     case 'compare':
-      return { ...reading(step.against), level: step.level, exact: step.exact ? 'yes' : 'no' };
+      return {
+        ...reading(step.against),
+        ...(step.of === 'primary' && task.failover
+          ? { replica: `${task.failover.from.service}/${lineageBucket}` }
+          : {}),
+        level: step.level,
+        exact: step.exact ? 'yes' : 'no',
+      };
     case 'remove-scratch':
       return {
         ...common,

@@ -238,6 +238,7 @@ export const restoreHistory = (world: RestoreWorld): { readonly history: RunHist
     rate: { bytesPerSecond: 10, secondsPerFile: 1, startSeconds: 60, basis: 'measured' },
     planOnly: world.planOnly ?? false,
     confirmed: world.confirmed ? { plan: planHash, targetCreated, replaced: 0, deleted: 0, ...world.confirmed } : null,
+    failover: null,
   };
   const id = runId(pair, policy.name, slot, isDrill ? 'drill' : 'restore');
   const run: BackupRun = {

@@ -248,6 +248,7 @@ export const historyOf = (world: World): RunHistory => {
     pinned: null,
     scratch: null,
     lastDrill: null,
+    role: null,
     copies: (world.after ?? []).flatMap(([decision, observed], index) => {
       if (decision.kind !== 'replicate' || !decision.target || !decision.mode) return [];
       const n = (world.surveys ?? 1) + index;

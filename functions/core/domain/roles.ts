@@ -1,0 +1,56 @@
+import * as z from 'zod';
+import { BucketRef, PolicyName, RunId, Slot, SnapshotId, SnapshotName } from './names.ts';
+import { FailoverKind, RestoreVerification, Who, Why } from './restore.ts';
+import { PlanHash, Side } from './retention.ts';
+import { EpochMs } from './units.ts';
+
+/**
+ * Which side of a pair people write to, as the ledger knows it: never as a cluster says. A pair without one was never
+ * failed over, and its source is the primary.
+ */
+export const Role = z.object({
+  primary: Side,
+  /** Grows with every switch. */
+  epoch: z.number().int().positive(),
+  /** While it is `moving` neither side is written to by anything of ours but the run that moves it. */
+  state: z.enum(['moving', 'settled']),
+  /** What the new primary began with. */
+  point: SnapshotName,
+  since: EpochMs,
+  by: RunId,
+  /** The snapshot of the new primary from before anybody wrote there; null while it is moving. */
+  opened: z.object({ name: SnapshotName, id: SnapshotId, created: EpochMs }).nullable(),
+});
+export type Role = z.infer<typeof Role>;
+
+/** What a person asks for, as the input of the failover machine. */
+export const FailoverRequest = z
+  .strictObject({
+    policy: PolicyName,
+    bucket: BucketRef,
+    kind: FailoverKind,
+    /** Of an unplanned one: another verified point than the newest. */
+    point: SnapshotName.optional(),
+    /** What proves that the replica is the point: every path, type and length; or the checksum of every file too. */
+    verification: RestoreVerification.default('full'),
+    by: Who,
+    reason: Why,
+    slot: Slot.optional(),
+    planOnly: z.boolean().default(false),
+    plan: PlanHash.optional(),
+    confirmation: z.string().max(500).optional(),
+    AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID: z.string().optional(),
+  })
+  .superRefine((request, context) => {
+    const refuse = (field: string, message: string) => context.addIssue({ code: 'custom', path: [field], message });
+    if (request.kind === 'planned' && request.point !== undefined)
+      refuse('point', 'a planned failover brings over what is there now: leave it out');
+    if ((request.plan === undefined) !== (request.confirmation === undefined))
+      refuse('confirmation', 'a confirmation is of a plan: give both, as the output of the planning run has them');
+    if (request.planOnly && request.plan !== undefined)
+      refuse(
+        'planOnly',
+        'this would plan anew, and not do what the plan says: leave planOnly out, or plan and confirmation',
+      );
+  });
+export type FailoverRequest = z.infer<typeof FailoverRequest>;
