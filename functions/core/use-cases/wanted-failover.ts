@@ -51,6 +51,7 @@ export const wantedFailover = async (
     lineage: pair,
     point: { ...pointOf(policy, bucket, point), source: null },
     selection: null,
+    since: null,
     scope: describeScope('bucket'),
     target: { kind: 'in-place', cluster: replica, bucket },
     overwrite: 'if-different',
