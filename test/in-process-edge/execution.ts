@@ -204,6 +204,7 @@ export class Executions implements TaskCallbacks, Workflow {
         case 'probe':
         case 'examine':
         case 'compare':
+        case 'measure-divergence':
           failure = yield* operate(functions.start.observe, next);
           break;
         case 'create-snapshot':

@@ -147,11 +147,12 @@ const OF_PRUNES = ['delete', 'condemn'];
 const OF_RESTORES = ['examine', 'create-target', 'safety-snapshot', 'restore', 'compare', 'remove-scratch'];
 const OF_LOOKS = ['look-versions', 'look-changes'];
 const OF_DOCTOR = ['check-host'];
+const OF_FAILBACK = ['measure-divergence'];
 const COMMON = ['wait', 'done', 'fail'];
 const KINDS = {
   backup: BackupStep.options
     .map(kindOf)
-    .filter((kind) => ![...OF_PRUNES, ...OF_RESTORES, ...OF_LOOKS, ...OF_DOCTOR].includes(kind)),
+    .filter((kind) => ![...OF_PRUNES, ...OF_RESTORES, ...OF_LOOKS, ...OF_DOCTOR, ...OF_FAILBACK].includes(kind)),
   prune: ['survey', ...OF_PRUNES, ...COMMON],
   restore: [...OF_RESTORES.filter((kind) => kind !== 'remove-scratch'), ...COMMON],
   drill: [...OF_RESTORES.filter((kind) => kind !== 'safety-snapshot'), ...COMMON],

@@ -32,6 +32,9 @@ export type Base = z.infer<typeof Base>;
 export const Target = z.object({ name: SnapshotName, id: SnapshotId, created: EpochMs });
 export type Target = z.infer<typeof Target>;
 
+/** A snapshot of one side. */
+const Known = Target.omit({ created: true });
+
 /** A point as a look reads it: its ids on the sides where it can be read. */
 export const LookedPoint = z.object({
   name: SnapshotName,
@@ -244,6 +247,11 @@ export const BackupStep = z.discriminatedUnion('kind', [
     of: z.enum(['target', 'primary']).default('target'),
     ...operation,
   }),
+  /**
+   * Counts what both sides have changed since they were equal: the source from `base` to `target`, the replica from
+   * `opened`, its own snapshot of that time, to what it holds now.
+   */
+  z.object({ kind: z.literal('measure-divergence'), base: Known, target: Known, opened: Known, ...operation }),
   /** Deletes the bucket that a drill restored to. */
   z.object({ kind: z.literal('remove-scratch'), bucket: BucketRef, created: z.string(), ...operation }),
   /** Looks where a path is in points of one side. Of a look, which has no planner of runs: recorded once by its opener. */

@@ -4,6 +4,7 @@ import { Newest } from './clocks.ts';
 import {
   CompareData,
   DiffStatus,
+  DivergenceData,
   ExamineData,
   ProbeData,
   RemovedData,
@@ -272,6 +273,7 @@ export const Observation = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('examination'), data: ExamineData }),
   z.object({ kind: z.literal('restored'), data: RestoreData }),
   z.object({ kind: z.literal('comparison'), data: CompareData }),
+  z.object({ kind: z.literal('divergence'), data: DivergenceData }),
   /** `removed` is false when the scratch bucket was gone already. */
   z.object({ kind: z.literal('scratch'), removed: z.boolean() }),
   /** A look has its answer; it is kept with the operation. */

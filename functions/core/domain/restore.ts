@@ -160,6 +160,8 @@ export const RestoreTask = z.object({
   }),
   /** Of the selection file; null for the whole bucket. */
   selection: PlanHash.nullable(),
+  /** Only what changed since this snapshot of the bucket that is read; never together with a selection. */
+  since: z.object({ name: SnapshotName, id: SnapshotId }).nullable().default(null),
   /** For people: `the whole bucket`, `3 paths`. */
   scope: z.string(),
   target: z.object({ kind: z.enum(['side', 'in-place', 'other', 'scratch']), cluster: Cluster, bucket: BucketRef }),

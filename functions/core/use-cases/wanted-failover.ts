@@ -61,6 +61,7 @@ export const wantedFailover = async (
     lineage: pair,
     point: { ...pointOf(policy, bucket, point), source: null },
     selection: null,
+    since: null,
     scope: describeScope('bucket'),
     target: { kind: 'in-place', cluster: to, bucket },
     overwrite: 'if-different',

@@ -91,6 +91,7 @@ export const wantedRestore = async (
     lineage,
     point: pointOf(policy, bucket, point),
     selection: selection === null ? null : hashOf(selection),
+    since: null,
     scope: describeScope(scope).slice(0, 500),
     target,
     overwrite: request.overwrite,
@@ -155,6 +156,7 @@ export const wantedDrill = async (
       lineage,
       point: pointOf(policy, bucket, point),
       selection: null,
+      since: null,
       scope: describeScope('bucket'),
       target: { kind: 'scratch', cluster, bucket: scratch },
       // Nothing is there before; a second try goes on where the first one ended.

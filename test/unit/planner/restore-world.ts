@@ -228,6 +228,7 @@ export const restoreHistory = (world: RestoreWorld): { readonly history: RunHist
             },
     },
     selection: world.selection ? PlanHash.parse('5'.repeat(64)) : null,
+    since: null,
     scope: world.selection ? '3 paths' : 'the whole bucket',
     target,
     overwrite: world.overwrite ?? (isDrill ? 'if-different' : 'never'),
