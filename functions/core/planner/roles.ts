@@ -4,6 +4,10 @@ import type { Role } from '../domain/roles.ts';
 /** Whom people write to. */
 export const primaryOf = (role: Role | null): Side => role?.primary ?? 'source';
 
+/** From the first move until people write to the source again: no backup of the pair is made. */
+export const isFailedOver = (role: Role | null): role is Role =>
+  role !== null && (role.primary === 'replica' || role.state === 'moving');
+
 /**
  * Why a run that takes its data from `side` of the pair, or deletes points of it, may not go on; undefined when it may.
  * The roles are of the ledger: a cluster that came back and knows nothing of them is refused here, and its commands by
