@@ -80,6 +80,8 @@ export const AssessedBucket = z.object({
   runs: Newest.shape.runs,
   /** Changes that wait for a person. */
   held: z.boolean(),
+  /** Its source is not its primary, or not for sure, since then: no backup of it is made. */
+  failedOver: EpochMs.nullable().default(null),
 });
 export type AssessedBucket = z.infer<typeof AssessedBucket>;
 
@@ -114,6 +116,7 @@ export const PolicyAssessment = z.object({
   failed: z.partialRecord(FailureKind, z.number().int()),
   overCap: z.number().int(),
   held: z.number().int(),
+  failedOver: z.number().int().default(0),
   /** The worst buckets first, at most {@link NAMED_BUCKETS}. */
   named: z.array(AssessedBucket),
   /** When each bucket was first expected to have points. */

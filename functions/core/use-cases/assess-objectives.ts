@@ -24,6 +24,7 @@ import {
 import { isOnline } from '../planner/doctor.ts';
 import { lastDrillOf } from '../planner/drill-rota.ts';
 import { unreachableCluster } from '../planner/failure-kind.ts';
+import { isFailedOver } from '../planner/roles.ts';
 import type { Assessments, Clock, HostDirectory, Ledger, Metrics, OperationStore, PairReader } from '../ports.ts';
 import { inParallel } from './in-parallel.ts';
 import { lineageOf, publishBudget } from './snapshot-budget.ts';
@@ -112,9 +113,10 @@ const pairsOf = (policy: Policy): readonly PairId[] =>
   ]);
 
 /** Something of it is to be said to people. */
-const isNotable = ({ clocks, inBreach, held, runs }: AssessedBucket): boolean =>
+const isNotable = ({ clocks, inBreach, held, failedOver, runs }: AssessedBucket): boolean =>
   inBreach ||
   held ||
+  failedOver !== null ||
   CLOCKS.some((name) => clocks[name] !== null && clocks[name].state !== 'fine') ||
   Object.values(runs).some((run) => run.status === 'failed');
 
@@ -161,6 +163,7 @@ const assessPolicy = async (
       inBreach: isInBreach(clocks),
       runs: { ...newest?.runs, ...drills?.newest?.[policy.name]?.runs },
       held: pair !== undefined && isHeld(pair),
+      failedOver: isFailedOver(pair?.role ?? null) ? (pair?.role?.since ?? null) : null,
     };
   });
   const assessment = assessmentOf(policy, buckets, { expected, asked, paused: state.paused ?? null, now });
@@ -202,6 +205,7 @@ const assessmentOf = (
     failed: Object.fromEntries(failed),
     overCap: buckets.filter(({ runs: { prune } }) => (prune?.overCap ?? 0) > 0).length,
     held: buckets.filter(({ held }) => held).length,
+    failedOver: buckets.filter(({ failedOver }) => failedOver !== null).length,
     named: buckets.toSorted((one, other) => badnessOf(other) - badnessOf(one)).slice(0, NAMED_BUCKETS),
     expected: [...expected],
     asked,
@@ -250,6 +254,7 @@ const publishWorst = (metrics: Metrics, assessed: readonly PolicyAssessment[]): 
   metrics.gauge('BucketsInBreach', 'Count', sum(assessed.map(({ inBreach }) => inBreach)), {});
   metrics.gauge('ChangesHeld', 'Count', sum(assessed.map(({ held }) => held)), {});
   metrics.gauge('PrunesOverCap', 'Count', sum(assessed.map(({ overCap }) => overCap)), {});
+  metrics.gauge('BucketsFailedOver', 'Count', sum(assessed.map(({ failedOver }) => failedOver)), {});
   for (const kind of FAILURE_KINDS) {
     // A change that waits for a person is counted as held, until it is decided on.
     if (kind === 'anomaly') continue;
