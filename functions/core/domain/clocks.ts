@@ -80,6 +80,10 @@ export const AssessedBucket = z.object({
   runs: Newest.shape.runs,
   /** Changes that wait for a person. */
   held: z.boolean(),
+  /** Why it could not be failed over now; null when it could, or when there is nothing to fail over to. */
+  notReady: z.string().nullable().default(null),
+  /** People write to the replica, or are about to. */
+  isFailedOver: z.boolean().default(false),
 });
 export type AssessedBucket = z.infer<typeof AssessedBucket>;
 
@@ -114,6 +118,9 @@ export const PolicyAssessment = z.object({
   failed: z.partialRecord(FailureKind, z.number().int()),
   overCap: z.number().int(),
   held: z.number().int(),
+  /** How many could not be failed over now, and how many are failed over. */
+  notReady: z.number().int().default(0),
+  failedOver: z.number().int().default(0),
   /** The worst buckets first, at most {@link NAMED_BUCKETS}. */
   named: z.array(AssessedBucket),
   /** When each bucket was first expected to have points. */

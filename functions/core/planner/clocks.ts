@@ -208,12 +208,20 @@ export const expectedSince = (
 };
 
 /** Worst first: how far over the objective or the interval the worst clock of a bucket is. */
-export const badnessOf = ({ clocks, inBreach, held }: Pick<AssessedBucket, 'clocks' | 'inBreach' | 'held'>): number => {
+export const badnessOf = ({
+  clocks,
+  inBreach,
+  held,
+  notReady,
+  isFailedOver,
+}: Pick<AssessedBucket, 'clocks' | 'inBreach' | 'held' | 'notReady' | 'isFailedOver'>): number => {
   const worst = CLOCKS.reduce((most, name) => {
     const clock = clocks[name];
     return clock ? Math.max(most, clock.age / (clock.interval ?? clock.objective)) : most;
   }, 0);
-  return worst + (inBreach ? 1_000_000 : 0) + (held ? 1000 : 0);
+  return (
+    worst + (inBreach ? 1_000_000 : 0) + (notReady === null ? 0 : 10_000) + (held ? 1000 : 0) + (isFailedOver ? 500 : 0)
+  );
 };
 
 /** Of the oldest reading of a clock, in intervals and in objectives, to two digits; null when no bucket has that clock. */

@@ -4,10 +4,11 @@ import {
   FAILURE_KINDS,
   type FleetAssessment,
   NAMED_BUCKETS,
+  type Newest,
   type PolicyAssessment,
 } from '../domain/clocks.ts';
-import type { PairState } from '../domain/ledger.ts';
-import { drillPair, type HostId, type PairId } from '../domain/names.ts';
+import { emptyPair, type PairState } from '../domain/ledger.ts';
+import { type BucketRef, drillPair, type HostId, type PairId } from '../domain/names.ts';
 import type { Operation } from '../domain/operation.ts';
 import type { Policy } from '../domain/policy.ts';
 import { type EpochMs, epochMs, secondsBetween } from '../domain/units.ts';
@@ -24,6 +25,7 @@ import {
 import { isOnline } from '../planner/doctor.ts';
 import { lastDrillOf } from '../planner/drill-rota.ts';
 import { unreachableCluster } from '../planner/failure-kind.ts';
+import { type RoughReadiness, roughReadiness } from '../planner/readiness.ts';
 import type { Assessments, Clock, HostDirectory, Ledger, Metrics, OperationStore, PairReader } from '../ports.ts';
 import { inParallel } from './in-parallel.ts';
 import { lineageOf, publishBudget } from './snapshot-budget.ts';
@@ -59,7 +61,7 @@ const RECENT = 30;
 /**
  * How far every bucket of every policy is from what its policy promises: written down for people, and published for
  * alarms. Asks for the state of each pair, a hundred in a request, and for no points but of pairs that have not run since
- * those are kept. One part that fails does not keep the others from being published.
+ * those are kept; whether a bucket could be failed over is told from that too. One part that fails does not keep the others from being published.
  * @throws the last error, after all that could be assessed was
  */
 export const assessObjectives =
@@ -112,14 +114,33 @@ const pairsOf = (policy: Policy): readonly PairId[] =>
   ]);
 
 /** Something of it is to be said to people. */
-const isNotable = ({ clocks, inBreach, held, runs }: AssessedBucket): boolean =>
+const isNotable = ({ clocks, inBreach, held, runs, notReady, isFailedOver }: AssessedBucket): boolean =>
   inBreach ||
   held ||
+  notReady !== null ||
+  isFailedOver ||
   CLOCKS.some((name) => clocks[name] !== null && clocks[name].state !== 'fine') ||
   Object.values(runs).some((run) => run.status === 'failed');
 
 const isHeld = ({ hold }: Pick<PairState, 'hold'>): boolean =>
   hold !== null && hold.accepted === null && hold.rejected === null;
+
+/**
+ * Whether a bucket could be failed over, by what was read of it for its clocks and nothing else: {@link roughReadiness} says
+ * what that leaves out.
+ */
+const readyOf = (
+  { source, replica }: Policy,
+  { bucket, pair, newest, now }: { bucket: BucketRef; pair: PairState; newest: Newest | null; now: EpochMs },
+): RoughReadiness =>
+  replica
+    ? roughReadiness(
+        pair,
+        [newest, ...Object.values(pair.newest ?? {})],
+        { bucket, from: source.name, to: replica.name },
+        now,
+      )
+    : { notReady: null, isFailedOver: false };
 
 const assessPolicy = async (
   deps: AssessDependencies,
@@ -161,6 +182,7 @@ const assessPolicy = async (
       inBreach: isInBreach(clocks),
       runs: { ...newest?.runs, ...drills?.newest?.[policy.name]?.runs },
       held: pair !== undefined && isHeld(pair),
+      ...readyOf(policy, { bucket, pair: pair ?? emptyPair(lineageOf(policy, bucket)), newest, now }),
     };
   });
   const assessment = assessmentOf(policy, buckets, { expected, asked, paused: state.paused ?? null, now });
@@ -202,6 +224,8 @@ const assessmentOf = (
     failed: Object.fromEntries(failed),
     overCap: buckets.filter(({ runs: { prune } }) => (prune?.overCap ?? 0) > 0).length,
     held: buckets.filter(({ held }) => held).length,
+    notReady: buckets.filter(({ notReady }) => notReady !== null).length,
+    failedOver: buckets.filter(({ isFailedOver }) => isFailedOver).length,
     named: buckets.toSorted((one, other) => badnessOf(other) - badnessOf(one)).slice(0, NAMED_BUCKETS),
     expected: [...expected],
     asked,
@@ -225,7 +249,10 @@ const askedOf = (policy: Policy, before: PolicyAssessment | null, now: EpochMs):
 };
 
 /** For the dashboard; alarms look at the worst of all. */
-const publishPolicy = (metrics: Metrics, { policy, worst, inBreach, failed }: PolicyAssessment): void => {
+const publishPolicy = (
+  metrics: Metrics,
+  { policy, worst, inBreach, failed, notReady, failedOver }: PolicyAssessment,
+): void => {
   for (const clock of CLOCKS) {
     const of = worst[clock];
     if (!of) continue;
@@ -234,6 +261,8 @@ const publishPolicy = (metrics: Metrics, { policy, worst, inBreach, failed }: Po
   }
   metrics.gauge('BucketsInBreach', 'Count', inBreach, { policy });
   metrics.gauge('LastRunsFailed', 'Count', sum(Object.values(failed)), { policy });
+  metrics.gauge('NotReady', 'Count', notReady, { policy });
+  metrics.gauge('FailedOver', 'Count', failedOver, { policy });
 };
 
 /** Without a policy: what alarms look at. Zeros are published too, so that silence is not taken for health. */
@@ -248,6 +277,8 @@ const publishWorst = (metrics: Metrics, assessed: readonly PolicyAssessment[]): 
       metrics.gauge('AgeOfObjective', 'None', Math.max(...worst.map(({ ofObjective }) => ofObjective)), { clock });
   }
   metrics.gauge('BucketsInBreach', 'Count', sum(assessed.map(({ inBreach }) => inBreach)), {});
+  metrics.gauge('NotReady', 'Count', sum(assessed.map(({ notReady }) => notReady)), {});
+  metrics.gauge('FailedOver', 'Count', sum(assessed.map(({ failedOver }) => failedOver)), {});
   metrics.gauge('ChangesHeld', 'Count', sum(assessed.map(({ held }) => held)), {});
   metrics.gauge('PrunesOverCap', 'Count', sum(assessed.map(({ overCap }) => overCap)), {});
   for (const kind of FAILURE_KINDS) {
