@@ -17,6 +17,7 @@ import type { Nonce, NonceId } from './domain/nonce.ts';
 import type { EdgeParameters, Operation, OperationOutcome } from './domain/operation.ts';
 import type { EventType, OutcomeDetail } from './domain/outcome-event.ts';
 import type { PlanHash, PolicyState } from './domain/retention.ts';
+import type { Role } from './domain/roles.ts';
 import type { EpochMs } from './domain/units.ts';
 
 export interface Clock {
@@ -32,6 +33,8 @@ export interface Ledger {
     seen: PairState,
     holder: { readonly runId: RunId; readonly execution: string },
     expires: EpochMs,
+    /** The token is larger than this one too. */
+    above?: number,
   ) => Promise<Lease | undefined>;
   /** Prolongs the lease and answers the state. @throws LeaseLost */
   readonly renewLease: (pair: PairId, token: number, expires: EpochMs) => Promise<PairState>;
@@ -41,6 +44,11 @@ export interface Ledger {
   readonly changePair: (pair: PairId, token: number, patch: PairPatch) => Promise<PairState>;
   /** The next fencing token, with the doubt and the claim that go before a copy. @throws LeaseLost */
   readonly raiseFence: (pair: PairId, token: number, patch: (seen: PairState) => PairPatch) => Promise<PairState>;
+  /**
+   * Moves the roles of a pair, if they still are what was seen: by nobody's lease, as either direction has one of its own.
+   * @returns false when somebody else moved them meanwhile
+   */
+  readonly moveRole: (pair: PairId, seen: Role | null, next: Role) => Promise<boolean>;
   /** Records what a person decided, beside the pair. */
   readonly putDecision: (pair: PairId, decision: Decision) => Promise<void>;
   /**

@@ -262,17 +262,17 @@ export class Lab {
 
   /** Plays a whole execution, alone; events arrive at once, and the sweeper finds what they did not tell. */
   backUp(slot: string, bucket = this.#bucket): Promise<BackupResult> {
-    return this.#play(this.start(slot, bucket));
+    return this.play(this.start(slot, bucket));
   }
 
   /** The same for a prune. */
   prune(slot: string, bucket = this.#bucket): Promise<BackupResult> {
-    return this.#play(this.start(slot, bucket, this.functions, 'prune'));
+    return this.play(this.start(slot, bucket, this.functions, 'prune'));
   }
 
   /** The same for a restore. @param request point, scope, target and the like, as a person gives them */
   restore(request: object): Promise<BackupResult> {
-    return this.#play(this.startWith(request));
+    return this.play(this.startWith(request));
   }
 
   /** Plans a restore, and does it with the words that the plan asks for. */
@@ -284,12 +284,12 @@ export class Lab {
 
   /** The same for a drill. */
   drill(request: object = {}): Promise<BackupResult> {
-    return this.#play(this.startWith(request, this.functions, 'drill'));
+    return this.play(this.startWith(request, this.functions, 'drill'));
   }
 
   /** The same for a failover. */
   failover(request: object): Promise<BackupResult> {
-    return this.#play(this.startWith(request, this.functions, 'failover'));
+    return this.play(this.startWith(request, this.functions, 'failover'));
   }
 
   /** Plans a failover, and does it with the words that the plan asks for. */
@@ -299,7 +299,7 @@ export class Lab {
     return plan ? this.failover({ ...request, plan: plan.plan, confirmation: plan.confirmation }) : planned;
   }
 
-  async #play(execution: AsyncGenerator<Moment, Ended>): Promise<BackupResult> {
+  async play(execution: AsyncGenerator<Moment, Ended>): Promise<BackupResult> {
     for (;;) {
       const next = await execution.next();
       if (next.done) {

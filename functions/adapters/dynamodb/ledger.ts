@@ -102,8 +102,8 @@ export const dynamoLedger = ({ client, name: TableName }: Table): Ledger => {
   return {
     loadPair,
 
-    takeLease: async (seen, holder, expires) => {
-      const lease = Lease.parse({ ...holder, token: seen.fence + 1, expires });
+    takeLease: async (seen, holder, expires, above = 0) => {
+      const lease = Lease.parse({ ...holder, token: Math.max(seen.fence, above) + 1, expires });
       const isNew = seen.fence === 0;
       const taken = await unlessRefused(
         isNew
@@ -171,6 +171,25 @@ export const dynamoLedger = ({ client, name: TableName }: Table): Ledger => {
     raiseFence: async (pair, token, patch) => {
       const seen = await loadPair(pair);
       return update(pair, token, { ...patch(seen), fence: seen.fence + 1 }, seen.fence);
+    },
+
+    moveRole: async (pair, seen, next) => {
+      const moved = await unlessRefused(
+        client.send(
+          new UpdateCommand({
+            TableName,
+            Key: keys.pair(pair),
+            UpdateExpression: 'SET #role = :next',
+            // A pair of before there were roles has no such attribute.
+            ConditionExpression: seen
+              ? '#role = :seen'
+              : 'attribute_exists(pk) AND (attribute_not_exists(#role) OR #role = :seen)',
+            ExpressionAttributeNames: { '#role': 'role' },
+            ExpressionAttributeValues: { ':next': next, ':seen': seen },
+          }),
+        ),
+      );
+      return moved !== undefined;
     },
 
     putDecision: async (pair, decision) => {

@@ -129,8 +129,10 @@ export const PairState = z.object({
     .object({ source: z.number().int().nullable(), replica: z.number().int().nullable(), at: EpochMs })
     .nullable()
     .default(null),
-  /** Null: never failed over. */
+  /** Null: never failed over. Of a pair as its policy has it, also while the other direction is in use. */
   role: Role.nullable().default(null),
+  /** Of the roles that its base fits: another direction was in use since. */
+  epoch: z.number().int().nonnegative().default(0),
   /** What the clocks of each policy go by. Absent until the first run that keeps it: then points have to be read. */
   newest: z.record(PolicyName, Newest).optional(),
 });
@@ -156,6 +158,7 @@ export const emptyPair = (pair: PairId): PairState => ({
   lastDrill: null,
   counted: null,
   role: null,
+  epoch: 0,
 });
 
 /** What may change in a pair while its lease is held. */
@@ -176,7 +179,7 @@ export type PairPatch = Partial<
     | 'scratch'
     | 'lastDrill'
     | 'counted'
-    | 'role'
+    | 'epoch'
     | 'newest'
   >
 >;

@@ -174,7 +174,14 @@ export const RestoreTask = z.object({
   confirmed: Confirmed.nullable(),
   /** Of a failover: whose place the target takes; the source is asked only when it is planned. */
   failover: z
-    .object({ kind: FailoverKind, from: Cluster, epoch: z.number().int().positive() })
+    .object({
+      kind: FailoverKind,
+      from: Cluster,
+      epoch: z.number().int().positive(),
+      /** The side that becomes the primary, and the pair whose roles these are. */
+      to: Side,
+      roleOf: PairId,
+    })
     .nullable()
     .default(null),
 });

@@ -20,6 +20,8 @@ export const Role = z.object({
   by: RunId,
   /** The snapshot of the new primary from before anybody wrote there; null while it is moving. */
   opened: z.object({ name: SnapshotName, id: SnapshotId, created: EpochMs }).nullable(),
+  /** What was written to the old primary is kept apart, so it may become the replica of the new one. */
+  prepared: z.object({ by: RunId, at: EpochMs, isClean: z.boolean() }).nullable().default(null),
 });
 export type Role = z.infer<typeof Role>;
 
@@ -29,6 +31,8 @@ export const FailoverRequest = z
     policy: PolicyName,
     bucket: BucketRef,
     kind: FailoverKind,
+    /** From the replica, which is the primary, back to the source. */
+    back: z.boolean().default(false),
     /** Of an unplanned one: another verified point than the newest. */
     point: SnapshotName.optional(),
     /** What proves that the replica is the point: every path, type and length; or the checksum of every file too. */

@@ -430,7 +430,8 @@ const confirm = (
       reason: 'it overwrites or deletes, or writes where people work: a person has to confirm it',
     };
   const { replaced, deleted } = effectOn(task, target);
-  const isWithin = isContinued || replaced <= allowed.replaced;
+  // A planned failover has brought over more since; all of it counts as replaced where it is there.
+  const isWithin = isContinued || task.failover?.kind === 'planned' || replaced <= allowed.replaced;
   // A bucket that was still to be made when it was planned is one that this run has made.
   const isSameBucket =
     allowed.targetCreated === null ? target.isNew || hasMade(history, task) : allowed.targetCreated === target.created;

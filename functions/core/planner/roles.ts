@@ -1,3 +1,4 @@
+import type { Policy } from '../domain/policy.ts';
 import type { Side } from '../domain/retention.ts';
 import type { Role } from '../domain/roles.ts';
 
@@ -5,19 +6,40 @@ import type { Role } from '../domain/roles.ts';
 export const primaryOf = (role: Role | null): Side => role?.primary ?? 'source';
 
 /**
- * Why a run that takes its data from `side` of the pair, or deletes points of it, may not go on; undefined when it may.
- * The roles are of the ledger: a cluster that came back and knows nothing of them is refused here, and its commands by
- * the fencing token of whoever has moved them.
+ * The policy in the other direction, while its replica is the primary. What it deletes at the old primary was confirmed with
+ * the report of the failback, and nothing of it is pruned: its points go over to the policy when the roles are back.
+ */
+export const exchanged = (policy: Policy): Policy => ({
+  ...policy,
+  source: policy.replica ?? policy.source,
+  replica: policy.source,
+  mode: 'incremental-or-resync',
+  createReplica: true,
+  brake: { percent: 100, atLeast: 999_999_999, atMost: null },
+  retention: null,
+});
+
+/**
+ * Why data may not go from one side to the other, or points of it be deleted; undefined when it may. The roles are those
+ * of the ledger: a cluster that came back and knows nothing of them is refused here, and what it was told before they
+ * moved by the fencing token of the run that moved them.
+ * @param back from the replica to the source
  */
 export const notPrimary = (
   role: Role | null,
-  side: Side,
-  { bucket, primary, other }: { readonly bucket: string; readonly primary: string; readonly other: string },
+  back: boolean,
+  { bucket, policy }: { readonly bucket: string; readonly policy: Policy },
 ): string | undefined => {
+  const [source, replica] = [policy.source.name, policy.replica?.name];
   if (role?.state === 'moving')
-    return `${bucket} is being failed over by ${role.by} since ${new Date(role.since).toISOString()}: start that failover again until it succeeds`;
-  if (primaryOf(role) === side) return undefined;
-  return role
-    ? `${bucket} was failed over to ${other} at ${new Date(role.since).toISOString()} (${role.by}): ${primary} is not its primary until a failback`
-    : `${bucket} was never failed over: ${other} is its primary`;
+    return `the roles of ${bucket} are being moved by ${role.by} since ${new Date(role.since).toISOString()}: start that failover again until it succeeds`;
+  const isSource = primaryOf(role) === 'source';
+  if (isSource !== back) {
+    return back && !role?.prepared
+      ? `${replica} is the primary of ${bucket}, but what was written to ${source} is not kept apart yet: prepare a failback first`
+      : undefined;
+  }
+  return back
+    ? `${source} is the primary of ${bucket}: nothing is brought back to it`
+    : `${bucket} was failed over to ${replica} at ${role ? new Date(role.since).toISOString() : ''}: ${source} is not its primary until a failback`;
 };

@@ -2,8 +2,9 @@ import type * as z from 'zod';
 import { type BackupStep, isOperation, type NumberedStep } from '../domain/backup-step.ts';
 import type { SeenSide } from '../domain/edge-reply.ts';
 import type { BackupRun, Observation, PairPatch, PairState, RunStep } from '../domain/ledger.ts';
-import type { OperationId } from '../domain/names.ts';
+import type { OperationId, PairId } from '../domain/names.ts';
 import { confirmationOf, type Restored, RestorePlan, type RestoreTask } from '../domain/restore.ts';
+import type { Role } from '../domain/roles.ts';
 import type { EpochMs } from '../domain/units.ts';
 import { DrError } from '../errors.ts';
 import { decideRestore, type PlanToConfirm } from '../planner/decide-restore.ts';
@@ -42,10 +43,15 @@ export const decideRestoreNext = (deps: DecideRestoreDependencies): ((event: unk
       const operation = id && isOperation(last.decision) ? await deps.operations.load(id) : undefined;
       const answer = last && answerTo(last, operation, failure, asIs);
       const known = id && answer ? patchAfter(seen, before, { ...last, observed: answer.observed }, id, now) : {};
-      const noted = await changed(deps, seen, lease, known);
+      const changedPair = await changed(deps, seen, lease, known);
+      // The roles are those of the pair as its policy has it, whichever way the run goes.
+      const roleOf = task.failover?.roleOf ?? seen.pair;
+      const role = roleOf === seen.pair ? seen.role : (await deps.ledger.loadPair(roleOf)).role;
+      const noted = { ...changedPair, role };
       const steps = answer ? await noteAnswer(deps.ledger, run.runId, before, answer, now) : before;
       const decided = decideRestore({ run, steps, pair: noted, points }, task, now);
       if (decided.kind === 'plan') return { steps, decision: await planned(deps, decided) };
+      if (task.failover) await moveRole(deps, role, roleBefore(role, run, task, task.failover, decided, now), roleOf);
       await changed(deps, noted, lease, patchBefore(noted, run, task, decided, now));
       return { steps, decision: decided };
     },
@@ -116,14 +122,13 @@ const patchBefore = (
   now: EpochMs,
 ): PairPatch => {
   const { purpose, target } = task;
-  if (task.failover) return roleBefore(pair, run, task, task.failover, decision, now);
   if (purpose === 'drill' && decision.kind === 'create-target' && pair.scratch?.bucket !== decision.bucket)
     return {
       scratch: { cluster: target.cluster.name, bucket: decision.bucket, runId: run.runId, since: now, created: null },
     };
-  return decision.kind === 'done' && decision.outcome.kind === 'restored' && isWhole(pair, task, decision.outcome)
-    ? { dirtySince: null }
-    : {};
+  if (decision.kind !== 'done') return {};
+  if (decision.outcome.kind === 'failed-over') return { dirtySince: null, foreignChange: null };
+  return decision.outcome.kind === 'restored' && isWhole(pair, task, decision.outcome) ? { dirtySince: null } : {};
 };
 
 /**
@@ -131,36 +136,35 @@ const patchBefore = (
  * settled when the new primary is proved.
  */
 const roleBefore = (
-  { role }: PairState,
+  role: Role | null,
   { runId }: BackupRun,
   { point }: RestoreTask,
-  { epoch }: NonNullable<RestoreTask['failover']>,
+  { epoch, to }: NonNullable<RestoreTask['failover']>,
   decision: BackupStep,
   now: EpochMs,
-): PairPatch => {
-  if (decision.kind === 'done' && decision.outcome.kind === 'failed-over') {
-    const { opened } = decision.outcome;
-    const since = role?.since ?? now;
-    return {
-      role: { primary: 'replica', epoch, state: 'settled', point: point.name, since, by: runId, opened },
-      dirtySince: null,
-      foreignChange: null,
-    };
-  }
-  if (decision.kind !== 'safety-snapshot' && decision.kind !== 'restore') return {};
-  return role?.state === 'moving' && role.by === runId
-    ? {}
-    : {
-        role: {
-          primary: 'replica',
-          epoch,
-          state: 'moving',
-          point: point.name,
-          since: role?.state === 'moving' ? role.since : now,
-          by: runId,
-          opened: null,
-        },
-      };
+): Role | null => {
+  const common = { primary: to, epoch, point: point.name, by: runId, prepared: null };
+  const isMoving = role?.state === 'moving';
+  if (decision.kind === 'done' && decision.outcome.kind === 'failed-over')
+    return { ...common, state: 'settled', since: role?.since ?? now, opened: decision.outcome.opened };
+  if (decision.kind !== 'safety-snapshot' && decision.kind !== 'restore') return role;
+  if (isMoving && role.by === runId) return role;
+  return { ...common, state: 'moving', since: isMoving ? role.since : now, opened: null };
+};
+
+/** @throws ChangedMeanwhile */
+const moveRole = async (
+  { ledger }: DecideRestoreDependencies,
+  seen: Role | null,
+  next: Role | null,
+  pair: PairId,
+): Promise<void> => {
+  if (next === null || next === seen) return;
+  if (await ledger.moveRole(pair, seen, next)) return;
+  // A decision that is repeated after it moved them finds what it wanted.
+  const { role } = await ledger.loadPair(pair);
+  if (role?.by === next.by && role.state === next.state) return;
+  throw new DrError('ChangedMeanwhile', `the roles of ${pair} were moved by ${role?.by ?? 'nobody'} meanwhile`);
 };
 
 /**

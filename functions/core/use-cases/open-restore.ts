@@ -9,7 +9,7 @@ import { type EpochMs, later, seconds } from '../domain/units.ts';
 import { DrError } from '../errors.ts';
 import { isReadable } from '../planner/pick-point.ts';
 import type { Clock, Ledger, PlanStore, Selections, Workflow } from '../ports.ts';
-import { holderOf, LEASE, type Opened, takeLease } from './open-run.ts';
+import { holderOf, LEASE, type Opened, othersWho, takeLease } from './open-run.ts';
 import { isOperationOf } from './operation-id.ts';
 import { parseEvent } from './parse-event.ts';
 import { wantedFailover } from './wanted-failover.ts';
@@ -72,7 +72,10 @@ export const openRestore =
         throw new DrError('RunAlreadyOpen', `${reason}: stop that execution, or start again when it is over`);
       return { kind: 'busy', runId: id, lease: 0, step: 0, seconds: PAUSE, reason };
     };
-    const lease = await takeLease(deps, id, pair, execution, later(now, LEASE));
+    const { target } = wanted.task;
+    const lease = await takeLease(deps, id, pair, execution, later(now, LEASE), () =>
+      target.kind === 'in-place' ? othersWho(deps.policies, target.cluster.name, target.bucket) : [],
+    );
     if (!('token' in lease)) return busy(lease.heldBy);
     const giveBack = () => deps.ledger.releaseLease(pair, lease.token);
     try {

@@ -1,7 +1,8 @@
 import * as z from 'zod';
-import type { BackupRun, Lease } from '../domain/ledger.ts';
+import type { BackupRun, Lease, PairState } from '../domain/ledger.ts';
 import {
   BucketRef,
+  type ClusterName,
   type PairId,
   PolicyName,
   pairId,
@@ -16,8 +17,9 @@ import type { Policy } from '../domain/policy.ts';
 import { type DurationSeconds, type EpochMs, later, seconds } from '../domain/units.ts';
 import { DrError } from '../errors.ts';
 import { bucketsInForce } from '../planner/in-force.ts';
-import { notPrimary } from '../planner/roles.ts';
+import { exchanged, notPrimary } from '../planner/roles.ts';
 import type { Clock, Ledger, Workflow } from '../ports.ts';
+import { goOnFrom } from './exchange.ts';
 import { parseEvent } from './parse-event.ts';
 import type { Drain } from './wanted-restore.ts';
 
@@ -30,6 +32,8 @@ const RunRequest = z.strictObject({
   policy: PolicyName,
   bucket: BucketRef,
   slot: Slot.optional(),
+  /** From the replica, which is the primary, to the source. */
+  back: z.boolean().default(false),
   /** Set by nested executions; links them in the console. */
   AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID: z.string().optional(),
 });
@@ -127,7 +131,11 @@ export const openRun =
   async (event: unknown): Promise<Opened> => {
     const { request, workflow, execution, startedAt } = parseEvent(OpenRunEvent, event);
     const now = deps.clock.now();
-    const policy = await policyOf(deps, request, now);
+    const given = await policyOf(deps, request, now);
+    const { back } = request;
+    if (back && (workflow !== 'backup' || !given.replica))
+      throw new DrError('EventInvalid', 'only a backup of a policy with a replica goes back');
+    const policy = back ? exchanged(given) : given;
     if (workflow === 'prune' && !policy.retention)
       throw new DrError('PolicyInvalid', `the policy ${policy.name} has no retention: nothing of it is ever deleted`);
     const slot = request.slot ?? startedAt;
@@ -144,7 +152,10 @@ export const openRun =
       reason,
     });
 
-    const lease = await takeLease(deps, id, pair, execution, later(now, LEASE));
+    const roleOf = pairId(given.source.name, request.bucket, given.replica?.name ?? null);
+    const lease = await takeLease(deps, id, pair, execution, later(now, LEASE), (seen) =>
+      back || seen.role ? othersWho(deps.policies, policy.replica?.name ?? null, request.bucket) : [],
+    );
     if (!('token' in lease)) {
       const reason = `${request.bucket} is in the hands of ${lease.heldBy}`;
       const patience = later(startedAt, patienceOf(workflow, lease.workflow));
@@ -161,13 +172,8 @@ export const openRun =
       return skipped('RunAlreadyOpen', `${request.bucket} is being restored by ${restore}`);
     }
     // Asked under the lease, which whoever moves the roles has to take too.
-    const moved = policy.replica
-      ? notPrimary((await deps.ledger.loadPair(pair)).role, 'source', {
-          bucket: request.bucket,
-          primary: policy.source.name,
-          other: policy.replica.name,
-        })
-      : undefined;
+    const { role } = await deps.ledger.loadPair(roleOf);
+    const moved = notPrimary(role, back, { bucket: request.bucket, policy: given });
     if (moved) {
       await deps.ledger.releaseLease(pair, lease.token);
       return skipped('NotPrimary', moved);
@@ -177,6 +183,7 @@ export const openRun =
       await deps.ledger.releaseLease(pair, lease.token);
       return skipped('SlotAlreadyDone', `the slot is done: ${achieved(known.run.outcome)}`);
     }
+    if (role) await goOnFrom(deps.ledger, { role, pair, lease: lease.token, policy, bucket: request.bucket, now });
     const steps = known?.steps.length ?? 0;
     const fresh: BackupRun = {
       schema: 1,
@@ -204,6 +211,21 @@ export const openRun =
     return { kind: 'open', runId: id, lease: lease.token, step: steps };
   };
 
+/** All pairs under which a bucket of a cluster may be written: copies in both directions, and restores. */
+export const othersWho = (
+  policies: readonly Policy[],
+  cluster: ClusterName | null,
+  bucket: BucketRef,
+): readonly PairId[] => {
+  if (cluster === null) return [];
+  const copies = policies.flatMap(({ source, replica, buckets }) => {
+    if (!replica || !buckets.includes(bucket)) return [];
+    if (replica.name === cluster) return [pairId(source.name, bucket, cluster)];
+    return source.name === cluster ? [pairId(replica.name, bucket, cluster)] : [];
+  });
+  return [...new Set([...copies, targetPair(cluster, bucket)])];
+};
+
 /** The execution that works on what a pair stands for, if there is one. */
 export const holderOf = async (
   { ledger, workflow }: { readonly ledger: Pick<Ledger, 'loadPair'>; readonly workflow: Pick<Workflow, 'isRunning'> },
@@ -221,13 +243,16 @@ export const takeLease = async (
   pair: PairId,
   execution: string,
   expires: EpochMs,
+  /** Pairs under which the same bucket is written: its hosts know one sequence of tokens. */
+  others: (seen: PairState) => readonly PairId[] = () => [],
 ): Promise<Lease | { readonly heldBy: string; readonly workflow: WorkflowName }> => {
   const seen = await deps.ledger.loadPair(pair);
   const holder = seen.lease;
   if (holder?.execution === execution) return holder;
   if (holder && holder.expires > deps.clock.now() && (await deps.workflow.isRunning(holder.execution)))
     return { heldBy: holder.execution, workflow: workflowOf(holder.runId) };
-  const taken = await deps.ledger.takeLease(seen, { runId: id, execution }, expires);
+  const fences = await Promise.all(others(seen).map(async (other) => (await deps.ledger.loadPair(other)).fence));
+  const taken = await deps.ledger.takeLease(seen, { runId: id, execution }, expires, Math.max(0, ...fences));
   if (taken) return taken;
   const { lease } = await deps.ledger.loadPair(pair);
   return lease

@@ -1,10 +1,12 @@
 import { compactTime, drillPair, pairId, runId } from '../domain/names.ts';
 import { RestorePlan, type RestoreTask } from '../domain/restore.ts';
+import type { Side } from '../domain/retention.ts';
 import type { FailoverRequest } from '../domain/roles.ts';
 import type { EpochMs } from '../domain/units.ts';
 import { DrError } from '../errors.ts';
 import { promotable } from '../planner/pick-point.ts';
 import { restoreRate } from '../planner/restore-rate.ts';
+import { exchanged, primaryOf } from '../planner/roles.ts';
 import { describeScope } from '../planner/selection.ts';
 import { policyOf } from './open-run.ts';
 import { hashOf, readPlan } from './plan-text.ts';
@@ -21,29 +23,36 @@ export const wantedFailover = async (
   startedAt: EpochMs,
   now: EpochMs,
 ): Promise<Wanted> => {
-  const { bucket, kind } = request;
-  const policy = await policyOf(deps, request, now);
-  const { source, replica } = policy;
-  if (!replica)
-    throw new DrError('PolicyInvalid', `the policy ${policy.name} has no replica: there is nothing to fail over to`);
-  const pair = pairId(source.name, bucket, replica.name);
+  const { bucket, kind, back } = request;
+  const given = await policyOf(deps, request, now);
+  if (!given.replica)
+    throw new DrError('PolicyInvalid', `the policy ${given.name} has no replica: there is nothing to fail over to`);
+  const roleOf = pairId(given.source.name, bucket, given.replica.name);
+  const policy = back ? exchanged(given) : given;
+  const [from, to] = [policy.source, policy.replica ?? policy.source];
+  const pair = pairId(from.name, bucket, to.name);
   const plan = request.plan && readPlan(RestorePlan, request.plan, await deps.plans.load(request.plan));
   const slot = request.slot ?? startedAt;
   const id = runId(pair, policy.name, slot, 'failover');
   const [points, { role }, { lastDrill }] = await Promise.all([
     deps.ledger.livingPoints(pair),
-    deps.ledger.loadPair(pair),
-    deps.ledger.loadPair(drillPair(source.name, bucket)),
+    deps.ledger.loadPair(roleOf),
+    deps.ledger.loadPair(drillPair(given.source.name, bucket)),
   ]);
-  if (role?.primary === 'replica' && role.state === 'settled' && role.by !== id)
+  const side: Side = back ? 'source' : 'replica';
+  const isThere = primaryOf(role) === side;
+  if (isThere && (role === null || (role.state === 'settled' && role.by !== id)))
     throw new DrError(
       'NotPrimary',
-      `${bucket} was failed over to ${replica.name} already, at ${new Date(role.since).toISOString()} by ${role.by}: nothing is left to do`,
+      `${to.name} is the primary of ${bucket} already${role ? `, since ${new Date(role.since).toISOString()} by ${role.by}` : ''}: nothing is left to do`,
     );
-  const isMoving = role?.primary === 'replica';
+  if (role?.state === 'moving' && !isThere)
+    throw new DrError('NotPrimary', `${bucket} is being failed over the other way by ${role.by}: finish that first`);
+  if (back && !isThere && !role?.prepared)
+    throw new DrError('NotPrimary', `what was written to ${to.name} is not kept apart yet: prepare a failback first`);
   const good = promotable(points);
-  // What the replica is brought back to is not changed half way.
-  const name = isMoving ? role.point : request.point;
+  // What the new primary is brought to is not changed half way.
+  const name = isThere ? role?.point : request.point;
   const point = name === undefined ? good[0] : good.find((it) => it.name === name);
   if (!point) throw noPoint(bucket, good, { point: name });
   const task: RestoreTask = {
@@ -52,7 +61,7 @@ export const wantedFailover = async (
     point: { ...pointOf(policy, bucket, point), source: null },
     selection: null,
     scope: describeScope('bucket'),
-    target: { kind: 'in-place', cluster: replica, bucket },
+    target: { kind: 'in-place', cluster: to, bucket },
     overwrite: 'if-different',
     deleteExtra: true,
     verification: request.verification,
@@ -61,10 +70,10 @@ export const wantedFailover = async (
     rate: restoreRate(points, policy.limits, lastDrill),
     planOnly: request.planOnly,
     confirmed: null,
-    failover: { kind, from: source, epoch: isMoving ? role.epoch : (role?.epoch ?? 0) + 1 },
+    failover: { kind, from, epoch: isThere ? (role?.epoch ?? 1) : (role?.epoch ?? 0) + 1, to: side, roleOf },
   };
   const confirmed = confirmationFor(request, task, plan, now);
-  const isDrained = isMoving || point.slot >= startedAt;
+  const isDrained = isThere || point.slot >= startedAt;
   return {
     id,
     pair,
@@ -78,7 +87,7 @@ export const wantedFailover = async (
       ? {
           drain: {
             name: `drain-${compactTime(startedAt)}-${hashOf(id).slice(0, 16)}`,
-            input: { policy: policy.name, bucket, slot: new Date(startedAt).toISOString() },
+            input: { policy: policy.name, bucket, slot: new Date(startedAt).toISOString(), back },
           },
         }
       : {}),

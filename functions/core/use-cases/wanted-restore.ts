@@ -54,7 +54,7 @@ export interface Wanted {
 
 export interface Drain {
   readonly name: string;
-  readonly input: { readonly policy: PolicyName; readonly bucket: BucketRef; readonly slot: string };
+  readonly input: { readonly policy: PolicyName; readonly bucket: BucketRef; readonly slot: string; readonly back: boolean };
 }
 
 export const wantedRestore = async (

@@ -249,6 +249,7 @@ export const historyOf = (world: World): RunHistory => {
     scratch: null,
     lastDrill: null,
     role: null,
+    epoch: 0,
     copies: (world.after ?? []).flatMap(([decision, observed], index) => {
       if (decision.kind !== 'replicate' || !decision.target || !decision.mode) return [];
       const n = (world.surveys ?? 1) + index;
