@@ -20,6 +20,7 @@ export type Watched = {
   readonly prune: IStateMachine;
   readonly restore: IStateMachine;
   readonly drill: IStateMachine;
+  readonly failover: IStateMachine;
   readonly decision: IStateMachine;
   readonly look: IStateMachine;
   readonly doctor: IStateMachine;
@@ -106,6 +107,8 @@ export function addAlarms(scope: Construct, watched: Watched): void {
     'prune-failed': any(notSucceeded(watched.prune)),
     'backup-fleet-failed': any(notSucceeded(watched.fleet)),
     'restore-failed': any(notSucceeded(watched.restore)),
+    'failover-failed': any(notSucceeded(watched.failover)),
+    'failed-over': any(metric('BucketsFailedOver', 'Maximum', {}, Duration.minutes(10))),
     'question-failed': [any(notSucceeded(watched.decision)), any(notSucceeded(watched.look))],
     'doctor-failed': any(notSucceeded(watched.doctor)),
     'machine-throttled': any(throttled(watched)),
@@ -200,10 +203,20 @@ const total = (label: string, metrics: readonly IMetric[], period: Duration): Ma
     period,
   });
 
-const throttled = ({ backup, fleet, prune, restore, drill, decision, look, doctor }: Watched): MathExpression =>
+const throttled = ({
+  backup,
+  fleet,
+  prune,
+  restore,
+  drill,
+  failover,
+  decision,
+  look,
+  doctor,
+}: Watched): MathExpression =>
   total(
     'state transitions that waited',
-    [backup, fleet, prune, restore, drill, decision, look, doctor].map((machine) =>
+    [backup, fleet, prune, restore, drill, failover, decision, look, doctor].map((machine) =>
       machine.metricThrottled({ period: FIVE_MINUTES }),
     ),
     FIVE_MINUTES,

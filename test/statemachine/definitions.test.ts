@@ -155,9 +155,11 @@ const KINDS = {
   prune: ['survey', ...OF_PRUNES, ...COMMON],
   restore: [...OF_RESTORES.filter((kind) => kind !== 'remove-scratch'), ...COMMON],
   drill: [...OF_RESTORES.filter((kind) => kind !== 'safety-snapshot'), ...COMMON],
+  // The replica is there, and stays.
+  failover: [...OF_RESTORES.filter((kind) => kind !== 'create-target' && kind !== 'remove-scratch'), ...COMMON],
 };
 
-it.each(['backup', 'prune', 'restore', 'drill'] as const)(
+it.each(['backup', 'prune', 'restore', 'drill', 'failover'] as const)(
   'the %s machine has a branch for each kind of its steps, and failure is what is left',
   (name) => {
     const { States } = read(`${name}.asl.json`);

@@ -80,10 +80,10 @@ export const AssessedBucket = z.object({
   runs: Newest.shape.runs,
   /** Changes that wait for a person. */
   held: z.boolean(),
-  /** Why it could not be failed over now; null when it could, or when there is nothing to fail over to. */
+  /** Why it could not be failed over now; null when it could, or when that is not asked. */
   notReady: z.string().nullable().default(null),
-  /** People write to the replica, or are about to. */
-  isFailedOver: z.boolean().default(false),
+  /** Its source is not its primary, or not for sure, since then: no backup of it is made. */
+  failedOver: EpochMs.nullable().default(null),
 });
 export type AssessedBucket = z.infer<typeof AssessedBucket>;
 

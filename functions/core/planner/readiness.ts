@@ -175,31 +175,24 @@ const takesOf = (
   };
 };
 
-/** What an assessment knows of the failover of a bucket. */
-export interface RoughReadiness {
-  /** Why it could not be failed over now; null when it could, or when that passes by itself. */
-  readonly notReady: string | null;
-  /** People write to the replica, or are about to. */
-  readonly isFailedOver: boolean;
-}
-
 /**
- * The same for a whole fleet, from the state of the pair and the newest points that are kept with it. What passes by itself,
+ * Why a bucket could not be failed over now, null when it could: for a whole fleet, from the state of the pair and the newest
+ * points that are kept with it. What passes by itself,
  * a run at work or a copy whose end is awaited, does not count: of a night with many buckets there would always be one. A
  * bucket that is failed over is not one that could not be. What it leaves out, as it reads no points and asks no cluster:
  * whether the newest verified point is being deleted at the moment, how long a failover takes, and whether the replica's
  * cluster and hosts answer, which other alarms watch.
  * @param newest of each policy that takes points of the pair
  */
-export const roughReadiness = (
+export const whyNotReady = (
   pair: PairToPromote,
   newest: readonly (Newest | null)[],
   names: Names,
   now: EpochMs,
-): RoughReadiness => {
+): string | null => {
   const hasPoint = newest.some((it) => newestAt(it, 'listing') !== null);
   const why = remarksOf(pair, hasPoint, names, now).find(
     ({ kind, blocks, until }) => blocks === 'now' && until === null && kind !== 'failed-over',
   );
-  return { notReady: why?.text ?? null, isFailedOver: pair.role?.primary === 'replica' };
+  return why?.text ?? null;
 };

@@ -4,11 +4,10 @@ import {
   FAILURE_KINDS,
   type FleetAssessment,
   NAMED_BUCKETS,
-  type Newest,
   type PolicyAssessment,
 } from '../domain/clocks.ts';
 import { emptyPair, type PairState } from '../domain/ledger.ts';
-import { type BucketRef, drillPair, type HostId, type PairId } from '../domain/names.ts';
+import { drillPair, type HostId, type PairId } from '../domain/names.ts';
 import type { Operation } from '../domain/operation.ts';
 import type { Policy } from '../domain/policy.ts';
 import { type EpochMs, epochMs, secondsBetween } from '../domain/units.ts';
@@ -25,7 +24,8 @@ import {
 import { isOnline } from '../planner/doctor.ts';
 import { lastDrillOf } from '../planner/drill-rota.ts';
 import { unreachableCluster } from '../planner/failure-kind.ts';
-import { type RoughReadiness, roughReadiness } from '../planner/readiness.ts';
+import { whyNotReady } from '../planner/readiness.ts';
+import { isFailedOver } from '../planner/roles.ts';
 import type { Assessments, Clock, HostDirectory, Ledger, Metrics, OperationStore, PairReader } from '../ports.ts';
 import { inParallel } from './in-parallel.ts';
 import { lineageOf, publishBudget } from './snapshot-budget.ts';
@@ -114,33 +114,16 @@ const pairsOf = (policy: Policy): readonly PairId[] =>
   ]);
 
 /** Something of it is to be said to people. */
-const isNotable = ({ clocks, inBreach, held, runs, notReady, isFailedOver }: AssessedBucket): boolean =>
+const isNotable = ({ clocks, inBreach, held, failedOver, notReady, runs }: AssessedBucket): boolean =>
   inBreach ||
   held ||
+  failedOver !== null ||
   notReady !== null ||
-  isFailedOver ||
   CLOCKS.some((name) => clocks[name] !== null && clocks[name].state !== 'fine') ||
   Object.values(runs).some((run) => run.status === 'failed');
 
 const isHeld = ({ hold }: Pick<PairState, 'hold'>): boolean =>
   hold !== null && hold.accepted === null && hold.rejected === null;
-
-/**
- * Whether a bucket could be failed over, by what was read of it for its clocks and nothing else: {@link roughReadiness} says
- * what that leaves out.
- */
-const readyOf = (
-  { source, replica }: Policy,
-  { bucket, pair, newest, now }: { bucket: BucketRef; pair: PairState; newest: Newest | null; now: EpochMs },
-): RoughReadiness =>
-  replica
-    ? roughReadiness(
-        pair,
-        [newest, ...Object.values(pair.newest ?? {})],
-        { bucket, from: source.name, to: replica.name },
-        now,
-      )
-    : { notReady: null, isFailedOver: false };
 
 const assessPolicy = async (
   deps: AssessDependencies,
@@ -158,6 +141,7 @@ const assessPolicy = async (
     since: expectedSince(bucket, state, noted.get(bucket), now),
   }));
   const asked = askedOf(policy, before, now);
+  const { replica } = policy;
   const interval = intervalOf(policy.schedules, now);
   const buckets = await inParallel(expected, AT_ONCE, async ({ bucket, since }) => {
     const pair = states.get(lineageOf(policy, bucket));
@@ -182,7 +166,15 @@ const assessPolicy = async (
       inBreach: isInBreach(clocks),
       runs: { ...newest?.runs, ...drills?.newest?.[policy.name]?.runs },
       held: pair !== undefined && isHeld(pair),
-      ...readyOf(policy, { bucket, pair: pair ?? emptyPair(lineageOf(policy, bucket)), newest, now }),
+      failedOver: isFailedOver(pair?.role ?? null) ? (pair?.role?.since ?? null) : null,
+      notReady: replica
+        ? whyNotReady(
+            pair ?? emptyPair(lineageOf(policy, bucket)),
+            [newest, ...Object.values(pair?.newest ?? {})],
+            { bucket, from: policy.source.name, to: replica.name },
+            now,
+          )
+        : null,
     };
   });
   const assessment = assessmentOf(policy, buckets, { expected, asked, paused: state.paused ?? null, now });
@@ -225,7 +217,7 @@ const assessmentOf = (
     overCap: buckets.filter(({ runs: { prune } }) => (prune?.overCap ?? 0) > 0).length,
     held: buckets.filter(({ held }) => held).length,
     notReady: buckets.filter(({ notReady }) => notReady !== null).length,
-    failedOver: buckets.filter(({ isFailedOver }) => isFailedOver).length,
+    failedOver: buckets.filter(({ failedOver }) => failedOver !== null).length,
     named: buckets.toSorted((one, other) => badnessOf(other) - badnessOf(one)).slice(0, NAMED_BUCKETS),
     expected: [...expected],
     asked,
@@ -249,10 +241,7 @@ const askedOf = (policy: Policy, before: PolicyAssessment | null, now: EpochMs):
 };
 
 /** For the dashboard; alarms look at the worst of all. */
-const publishPolicy = (
-  metrics: Metrics,
-  { policy, worst, inBreach, failed, notReady, failedOver }: PolicyAssessment,
-): void => {
+const publishPolicy = (metrics: Metrics, { policy, worst, inBreach, failed, notReady }: PolicyAssessment): void => {
   for (const clock of CLOCKS) {
     const of = worst[clock];
     if (!of) continue;
@@ -262,7 +251,6 @@ const publishPolicy = (
   metrics.gauge('BucketsInBreach', 'Count', inBreach, { policy });
   metrics.gauge('LastRunsFailed', 'Count', sum(Object.values(failed)), { policy });
   metrics.gauge('NotReady', 'Count', notReady, { policy });
-  metrics.gauge('FailedOver', 'Count', failedOver, { policy });
 };
 
 /** Without a policy: what alarms look at. Zeros are published too, so that silence is not taken for health. */
@@ -278,9 +266,9 @@ const publishWorst = (metrics: Metrics, assessed: readonly PolicyAssessment[]): 
   }
   metrics.gauge('BucketsInBreach', 'Count', sum(assessed.map(({ inBreach }) => inBreach)), {});
   metrics.gauge('NotReady', 'Count', sum(assessed.map(({ notReady }) => notReady)), {});
-  metrics.gauge('FailedOver', 'Count', sum(assessed.map(({ failedOver }) => failedOver)), {});
   metrics.gauge('ChangesHeld', 'Count', sum(assessed.map(({ held }) => held)), {});
   metrics.gauge('PrunesOverCap', 'Count', sum(assessed.map(({ overCap }) => overCap)), {});
+  metrics.gauge('BucketsFailedOver', 'Count', sum(assessed.map(({ failedOver }) => failedOver)), {});
   for (const kind of FAILURE_KINDS) {
     // A change that waits for a person is counted as held, until it is decided on.
     if (kind === 'anomaly') continue;

@@ -54,7 +54,12 @@ export interface Wanted {
 
 export interface Drain {
   readonly name: string;
-  readonly input: { readonly policy: PolicyName; readonly bucket: BucketRef; readonly slot: string; readonly back: boolean };
+  readonly input: {
+    readonly policy: PolicyName;
+    readonly bucket: BucketRef;
+    readonly slot: string;
+    readonly back: boolean;
+  };
 }
 
 export const wantedRestore = async (
