@@ -213,12 +213,14 @@ export const badnessOf = ({
   inBreach,
   held,
   failedOver,
-}: Pick<AssessedBucket, 'clocks' | 'inBreach' | 'held' | 'failedOver'>): number => {
+  notReady,
+}: Pick<AssessedBucket, 'clocks' | 'inBreach' | 'held' | 'failedOver' | 'notReady'>): number => {
   const worst = CLOCKS.reduce((most, name) => {
     const clock = clocks[name];
     return clock ? Math.max(most, clock.age / (clock.interval ?? clock.objective)) : most;
   }, 0);
-  return worst + (inBreach ? 1_000_000 : 0) + (held || failedOver !== null ? 1000 : 0);
+  const waits = (held || failedOver !== null ? 1000 : 0) + (notReady === null ? 0 : 10_000);
+  return worst + (inBreach ? 1_000_000 : 0) + waits;
 };
 
 /** Of the oldest reading of a clock, in intervals and in objectives, to two digits; null when no bucket has that clock. */
