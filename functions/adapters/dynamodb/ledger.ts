@@ -180,12 +180,19 @@ export const dynamoLedger = ({ client, name: TableName }: Table): Ledger => {
             TableName,
             Key: keys.pair(pair),
             UpdateExpression: 'SET #role = :next',
-            // A pair of before there were roles has no such attribute.
+            // Field by field: one that a later version adds is in no item of before.
             ConditionExpression: seen
-              ? '#role = :seen'
-              : 'attribute_exists(pk) AND (attribute_not_exists(#role) OR #role = :seen)',
-            ExpressionAttributeNames: { '#role': 'role' },
-            ExpressionAttributeValues: { ':next': next, ':seen': seen },
+              ? `#role.#epoch = :epoch AND #role.#state = :state AND #role.#by = :by AND ${seen.prepared ? '#role.#prepared.#by = :prepared' : '(attribute_not_exists(#role.#prepared) OR #role.#prepared = :null)'}`
+              : 'attribute_exists(pk) AND (attribute_not_exists(#role) OR #role = :null)',
+            ExpressionAttributeNames: {
+              '#role': 'role',
+              ...(seen ? { '#epoch': 'epoch', '#state': 'state', '#by': 'by', '#prepared': 'prepared' } : {}),
+            },
+            ExpressionAttributeValues: {
+              ':next': next,
+              ...(seen ? { ':epoch': seen.epoch, ':state': seen.state, ':by': seen.by } : {}),
+              ...(seen?.prepared ? { ':prepared': seen.prepared.by } : { ':null': null }),
+            },
           }),
         ),
       );
