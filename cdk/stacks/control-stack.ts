@@ -52,8 +52,8 @@ const OPERATING = ['backup', 'prune', 'restore', 'drill', 'failover', 'failback'
 const HOLDING = ['backup', 'prune', 'restore', 'drill', 'failover', 'failback', 'decision'] as const;
 /** What the fleet starts, follows and stops. */
 const FLEET = ['backup', 'prune', 'drill'] as const;
-/** What a planned failover and a failback start, follow and stop: a last backup, and backups in the other direction. */
-const BACKUPS = ['backup'] as const;
+/** What a planned failover and a failback start, follow and stop. */
+const DRAIN = ['backup'] as const;
 
 /** Functions whose errors say what others did wrong, or that have an alarm of their own. */
 const ERRS_FOR_OTHERS: ReadonlySet<string> = new Set([
@@ -413,19 +413,19 @@ export class ControlStack extends Stack {
       definition: project('statemachine/failover.asl.json'),
       handlers: restoring,
       substitutions: { BackupMachine: backup.machine.stateMachineArn },
-      permissions: following(BACKUPS),
+      permissions: following(DRAIN),
     });
     const failback = new Workflow(this, 'Failback', {
       machineName: nameOf('failback'),
       definition: project('statemachine/failback.asl.json'),
       handlers: { ...restoring, StartProtectFunction: startProtect },
       substitutions: { BackupMachine: backup.machine.stateMachineArn },
-      permissions: following(BACKUPS),
+      permissions: following(DRAIN),
     });
     acknowledgeExecutions(
       [failover, failback],
-      BACKUPS,
-      'Follows and stops backups that it started; the names hold their time.',
+      DRAIN,
+      'Follows and stops the backups that it starts, whose names hold their time.',
     );
     const fleet = new Workflow(this, 'BackupFleet', {
       machineName: nameOf('backup-fleet'),
@@ -503,7 +503,7 @@ export class ControlStack extends Stack {
   }
 
   /**
-   * What people do from the dashboard: it starts the machines that are there for people, and stops restores, drills, failovers and failbacks.
+   * What people do from the dashboard: it starts the machines that are there for people, and stops restores, drills and failovers.
    * Of the table it writes only the forms that it shows. Who may call it is up to the permissions of whoever looks.
    */
   #actConsole(): void {
@@ -922,8 +922,8 @@ export class ControlStack extends Stack {
     output('PruneMachineArn', 'State machine that plans and does the deletions of one bucket', prune.stateMachineArn);
     output('RestoreMachineArn', 'State machine that restores what a person asks for', restore.stateMachineArn);
     output('DrillMachineArn', 'State machine that proves a point restorable by restoring it', drill.stateMachineArn);
+    output('FailbackMachineArn', 'State machine that gives the roles of a bucket back', failback.stateMachineArn);
     output('FailoverMachineArn', 'State machine that makes a replica the primary', failover.stateMachineArn);
-    output('FailbackMachineArn', 'State machine that prepares the way back', failback.stateMachineArn);
     output('DecisionMachineArn', 'State machine that records what a person decides', decision.stateMachineArn);
     output('LookMachineArn', 'State machine that looks into points', look.stateMachineArn);
     output('DoctorMachineArn', 'State machine that looks at every host and cluster', doctor.stateMachineArn);

@@ -158,7 +158,8 @@ const KINDS = {
   drill: [...OF_RESTORES.filter((kind) => kind !== 'safety-snapshot'), ...COMMON],
   // The replica is there, and stays.
   failover: [...OF_RESTORES.filter((kind) => kind !== 'create-target' && kind !== 'remove-scratch'), ...COMMON],
-  failback: ['create-snapshot', ...OF_FAILBACK, ...OF_RESTORES.filter((kind) => kind !== 'remove-scratch'), ...COMMON],
+  // It freezes the old primary, too.
+  failback: [...OF_RESTORES.filter((kind) => kind !== 'remove-scratch'), ...OF_FAILBACK, 'create-snapshot', ...COMMON],
 };
 
 it.each(['backup', 'prune', 'restore', 'drill', 'failover', 'failback'] as const)(

@@ -180,18 +180,17 @@ export const dynamoLedger = ({ client, name: TableName }: Table): Ledger => {
             TableName,
             Key: keys.pair(pair),
             UpdateExpression: 'SET #role = :next',
-            // Field by field: one that a later version adds is in no item of before.
+            // A pair of before there were roles has no such attribute.
             ConditionExpression: seen
-              ? `#role.#epoch = :epoch AND #role.#state = :state AND #role.#by = :by AND ${seen.prepared ? '#role.#prepared.#by = :prepared' : '(attribute_not_exists(#role.#prepared) OR #role.#prepared = :null)'}`
-              : 'attribute_exists(pk) AND (attribute_not_exists(#role) OR #role = :null)',
+              ? '#role.#epoch = :epoch AND #role.#state = :state AND #role.#by = :by'
+              : 'attribute_exists(pk) AND (attribute_not_exists(#role) OR #role = :none)',
             ExpressionAttributeNames: {
               '#role': 'role',
-              ...(seen ? { '#epoch': 'epoch', '#state': 'state', '#by': 'by', '#prepared': 'prepared' } : {}),
+              ...(seen ? { '#epoch': 'epoch', '#state': 'state', '#by': 'by' } : {}),
             },
             ExpressionAttributeValues: {
               ':next': next,
-              ...(seen ? { ':epoch': seen.epoch, ':state': seen.state, ':by': seen.by } : {}),
-              ...(seen?.prepared ? { ':prepared': seen.prepared.by } : { ':null': null }),
+              ...(seen ? { ':epoch': seen.epoch, ':state': seen.state, ':by': seen.by } : { ':none': null }),
             },
           }),
         ),

@@ -147,7 +147,7 @@ export const describeStores = (engine: string, open: () => Promise<Stores>): voi
       expect(await ledger.moveRole(pair, moving, settled)).toBe(true);
       expect(await ledger.moveRole(pair, { ...settled, epoch: 2 }, moving)).toBe(false);
       expect(await ledger.moveRole(pair, settled, prepared)).toBe(true);
-      expect(await ledger.moveRole(pair, settled, moving)).toBe(false);
+      expect(await ledger.moveRole(pair, moving, settled)).toBe(false);
       expect(await ledger.moveRole(pair, prepared, { ...moving, epoch: 2 })).toBe(true);
       expect((await ledger.loadPair(pair)).role).toMatchObject({ epoch: 2, state: 'moving', prepared: null });
     });
