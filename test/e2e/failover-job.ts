@@ -181,7 +181,7 @@ export const describeFailoverJob = <C extends Clusters>(
           epoch: 1,
           lossSeconds: 0,
           bytesCopied: 0,
-          safetySnapshot: null,
+          safetySnapshot: expect.stringMatching(/^restore-safety-/),
         });
         const last = await newest(MOVED);
         expect(last).toMatchObject({ name: done.point, state: 'verified', mode: 'incremental', base: planned.name });
