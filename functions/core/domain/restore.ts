@@ -312,7 +312,7 @@ export const FailedOver = z.object({
   bytes: Bytes,
   /** What had to be brought back to the point. */
   bytesCopied: Bytes,
-  /** Of what was there before; null when nothing could be overwritten. */
+  /** Of what was there before. */
   safetySnapshot: SnapshotName.nullable(),
   /** The new primary from before anybody wrote there. */
   opened: z.object({ name: SnapshotName, id: SnapshotId, created: EpochMs }).nullable(),
