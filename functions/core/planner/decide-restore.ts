@@ -643,7 +643,7 @@ const outcome = (
     .map((step) => step.decision.name)
     .filter((name) => name !== openedSnapshotOf(history.run));
   if (task.failover) {
-    const { kind, from: before, epoch } = task.failover;
+    const { kind, from: before, to, epoch } = task.failover;
     return {
       kind: 'done',
       outcome: {
@@ -664,7 +664,9 @@ const outcome = (
         level: data.level,
         notes: [
           `point everything that reads or writes ${history.run.bucket} to ${task.target.cluster.name}, also what creates snapshots there`,
-          `backups and prunes of this bucket wait until a failback; ${before.name} must not be written to`,
+          to === 'source'
+            ? `backups and prunes of this bucket go on in the usual direction with the next slot, as increments: ${before.name} is its replica again, and must not be written to`
+            : `backups and prunes of this bucket wait until a failback; ${before.name} must not be written to`,
         ],
       },
       reason: `${task.target.bucket} on ${task.target.cluster.name} is what ${task.point.name} is`,
