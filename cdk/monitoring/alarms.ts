@@ -20,6 +20,8 @@ export type Watched = {
   readonly prune: IStateMachine;
   readonly restore: IStateMachine;
   readonly drill: IStateMachine;
+  readonly failover: IStateMachine;
+  readonly failback: IStateMachine;
   readonly decision: IStateMachine;
   readonly look: IStateMachine;
   readonly doctor: IStateMachine;
@@ -106,6 +108,8 @@ export function addAlarms(scope: Construct, watched: Watched): void {
     'prune-failed': any(notSucceeded(watched.prune)),
     'backup-fleet-failed': any(notSucceeded(watched.fleet)),
     'restore-failed': any(notSucceeded(watched.restore)),
+    'failover-failed': [any(notSucceeded(watched.failover)), any(notSucceeded(watched.failback))],
+    'failed-over': any(metric('BucketsFailedOver', 'Maximum', {}, Duration.minutes(10))),
     'question-failed': [any(notSucceeded(watched.decision)), any(notSucceeded(watched.look))],
     'doctor-failed': any(notSucceeded(watched.doctor)),
     'machine-throttled': any(throttled(watched)),
@@ -200,10 +204,21 @@ const total = (label: string, metrics: readonly IMetric[], period: Duration): Ma
     period,
   });
 
-const throttled = ({ backup, fleet, prune, restore, drill, decision, look, doctor }: Watched): MathExpression =>
+const throttled = ({
+  backup,
+  fleet,
+  prune,
+  restore,
+  drill,
+  failover,
+  failback,
+  decision,
+  look,
+  doctor,
+}: Watched): MathExpression =>
   total(
     'state transitions that waited',
-    [backup, fleet, prune, restore, drill, decision, look, doctor].map((machine) =>
+    [backup, fleet, prune, restore, drill, failover, failback, decision, look, doctor].map((machine) =>
       machine.metricThrottled({ period: FIVE_MINUTES }),
     ),
     FIVE_MINUTES,

@@ -24,7 +24,9 @@ export type Shown = {
   readonly policies: readonly Policy[];
   /** The function that shows pages. */
   readonly view: IFunction;
-  readonly machines: Readonly<Record<'backup' | 'fleet' | 'prune' | 'restore' | 'drill', IStateMachine>>;
+  readonly machines: Readonly<
+    Record<'backup' | 'fleet' | 'prune' | 'restore' | 'drill' | 'failover' | 'failback', IStateMachine>
+  >;
 };
 
 /** A graph is readable with so many lines; a deployment of more policies shows its worst ones by the widget above. */
@@ -200,6 +202,7 @@ export function addDashboard(scope: Construct, { prefix, policies, view, machine
           metrics: [
             ours('ChangesHeld', 'Maximum', {}, 'changes held back'),
             ours('PrunesOverCap', 'Maximum', {}, 'deletions over the cap'),
+            ours('BucketsFailedOver', 'Maximum', {}, 'failed over, without a replica'),
           ],
           width: 12,
           height: 3,

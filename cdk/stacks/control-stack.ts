@@ -47,11 +47,13 @@ export type ControlStackProps = StackProps & {
  * Machines whose Tasks wait for commands on hosts. Whoever starts or settles a command may answer each of them, whoever sweeps keeps
  * its Task alive and asks whether it still runs: a machine is added to all of that here.
  */
-const OPERATING = ['backup', 'prune', 'restore', 'drill', 'look', 'doctor'] as const;
+const OPERATING = ['backup', 'prune', 'restore', 'drill', 'failover', 'failback', 'look', 'doctor'] as const;
 /** Those whose executions may hold a lease; whoever wants one asks whether its holder is still there. */
-const HOLDING = ['backup', 'prune', 'restore', 'drill', 'decision'] as const;
+const HOLDING = ['backup', 'prune', 'restore', 'drill', 'failover', 'failback', 'decision'] as const;
 /** What the fleet starts, follows and stops. */
 const FLEET = ['backup', 'prune', 'drill'] as const;
+/** What a planned failover and a failback start, follow and stop. */
+const DRAIN = ['backup'] as const;
 
 /** Functions whose errors say what others did wrong, or that have an alarm of their own. */
 const ERRS_FOR_OTHERS: ReadonlySet<string> = new Set([
@@ -77,7 +79,8 @@ export class ControlStack extends Stack {
     this.#policies = props.policies;
 
     this.#warnOfSharedHosts();
-    const { backup, fleet, prune, restore, drill, decision, look, doctor, settle, sweep, assess } = this.#workflows();
+    const { backup, fleet, prune, restore, drill, failover, failback, decision, look, doctor, settle, sweep, assess } =
+      this.#workflows();
     const undelivered = this.#deadLetters('SchedulesUndelivered');
     const unheard = this.#deadLetters('EventsUndelivered');
     this.#policySchedules(fleet, undelivered);
@@ -96,6 +99,8 @@ export class ControlStack extends Stack {
       prune,
       restore,
       drill,
+      failover,
+      failback,
       decision,
       look,
       doctor,
@@ -111,9 +116,9 @@ export class ControlStack extends Stack {
       prefix: props.prefix,
       policies: props.policies,
       view,
-      machines: { backup, fleet, prune, restore, drill },
+      machines: { backup, fleet, prune, restore, drill, failover, failback },
     });
-    this.#outputs({ backup, prune, restore, drill, decision, look, doctor }, topics);
+    this.#outputs({ backup, prune, restore, drill, failover, failback, decision, look, doctor }, topics);
   }
 
   #workflows() {
@@ -203,7 +208,8 @@ export class ControlStack extends Stack {
     });
     const openRestore = this.#handler('OpenRestore', {
       handler: 'open-restore',
-      description: 'Opens a restore or a drill: resolves and keeps its point, takes the lease of its target',
+      description:
+        'Opens a restore, a drill, a failover or a failback: resolves and keeps its point, takes the lease of its target',
       environment: { schema: PlanStoreEnv, values: keeping },
       permissions: [
         ledger,
@@ -216,7 +222,7 @@ export class ControlStack extends Stack {
     });
     const decideRestore = this.#handler('DecideRestore', {
       handler: 'decide-restore',
-      description: 'Decides the next step of a restore or a drill',
+      description: 'Decides the next step of a restore, a drill, a failover or a failback',
       environment: { schema: PlanStoreEnv, values: keeping },
       permissions: [ledger, allow(['s3:PutObject'], [plans])],
     });
@@ -341,6 +347,22 @@ export class ControlStack extends Stack {
       [recordsFinding(this.#prefix, 'doctor/*')]: 'Writes one report for each visit, named by its time.',
     });
 
+    /** Starts executions with `.sync`, and stops them when it is stopped. */
+    const following = (of: readonly string[]) => [
+      allow(['states:StartExecution'], machines(of)),
+      allow(['states:DescribeExecution', 'states:StopExecution'], executions(of)),
+      // What `.sync` uses to hear of the end (Step Functions developer guide, IAM policies for nested workflows).
+      allow(
+        ['events:PutTargets', 'events:PutRule', 'events:DescribeRule'],
+        [
+          this.formatArn({
+            service: 'events',
+            resource: 'rule',
+            resourceName: 'StepFunctionsGetEventsForStepFunctionsExecutionRule',
+          }),
+        ],
+      ),
+    ];
     const backup = new Workflow(this, 'Backup', {
       machineName: nameOf('backup'),
       definition: project('statemachine/backup.asl.json'),
@@ -386,6 +408,25 @@ export class ControlStack extends Stack {
       definition: project('statemachine/drill.asl.json'),
       handlers: restoring,
     });
+    const failover = new Workflow(this, 'Failover', {
+      machineName: nameOf('failover'),
+      definition: project('statemachine/failover.asl.json'),
+      handlers: restoring,
+      substitutions: { BackupMachine: backup.machine.stateMachineArn },
+      permissions: following(DRAIN),
+    });
+    const failback = new Workflow(this, 'Failback', {
+      machineName: nameOf('failback'),
+      definition: project('statemachine/failback.asl.json'),
+      handlers: { ...restoring, StartProtectFunction: startProtect },
+      substitutions: { BackupMachine: backup.machine.stateMachineArn },
+      permissions: following(DRAIN),
+    });
+    acknowledgeExecutions(
+      [failover, failback],
+      DRAIN,
+      'Follows and stops the backups that it starts, whose names hold their time.',
+    );
     const fleet = new Workflow(this, 'BackupFleet', {
       machineName: nameOf('backup-fleet'),
       definition: project('statemachine/backup-fleet.asl.json'),
@@ -395,21 +436,7 @@ export class ControlStack extends Stack {
         PruneMachine: prune.machine.stateMachineArn,
         DrillMachine: drill.machine.stateMachineArn,
       },
-      permissions: [
-        allow(['states:StartExecution'], machines(FLEET)),
-        allow(['states:DescribeExecution', 'states:StopExecution'], executions(FLEET)),
-        // What `.sync` uses to hear of the end (Step Functions developer guide, IAM policies for nested workflows).
-        allow(
-          ['events:PutTargets', 'events:PutRule', 'events:DescribeRule'],
-          [
-            this.formatArn({
-              service: 'events',
-              resource: 'rule',
-              resourceName: 'StepFunctionsGetEventsForStepFunctionsExecutionRule',
-            }),
-          ],
-        ),
-      ],
+      permissions: following(FLEET),
     });
     acknowledgeExecutions([fleet], FLEET, 'Follows and stops what it started; the names hold the slot.');
     const decision = new Workflow(this, 'Decision', {
@@ -442,6 +469,8 @@ export class ControlStack extends Stack {
       prune: prune.machine,
       restore: restore.machine,
       drill: drill.machine,
+      failover: failover.machine,
+      failback: failback.machine,
       decision: decision.machine,
       look: look.machine,
       settle,
@@ -453,7 +482,7 @@ export class ControlStack extends Stack {
   /** What the widgets of the dashboard show. It may read, and nothing else. */
   #viewConsole(): LambdaFunction {
     const { table, openIndex } = stateNames(this, this.#prefix);
-    const machines = [...FLEET, 'restore', 'look', 'decision', 'backup-fleet'].map((it) =>
+    const machines = [...FLEET, 'restore', 'failover', 'failback', 'look', 'decision', 'backup-fleet'].map((it) =>
       machineArn(this, `${this.#prefix}-${it}`),
     );
     return this.#handler('ViewConsole', {
@@ -474,7 +503,7 @@ export class ControlStack extends Stack {
   }
 
   /**
-   * What people do from the dashboard: it starts the machines that are there for people, and stops restores and drills.
+   * What people do from the dashboard: it starts the machines that are there for people, and stops restores, drills and failovers.
    * Of the table it writes only the forms that it shows. Who may call it is up to the permissions of whoever looks.
    */
   #actConsole(): void {
@@ -484,13 +513,13 @@ export class ControlStack extends Stack {
     const forms = allowAs('Forms', ['dynamodb:PutItem', 'dynamodb:UpdateItem'], [this.#tableArn()]);
     forms.addCondition('ForAllValues:StringLike', { 'dynamodb:LeadingKeys': ['NONCE#*'] });
     const records = `arn:${this.partition}:s3:::${recordsBucket}`;
-    const started = ['restore', 'backup', 'decision'] as const;
-    const stopped = ['restore', 'drill'] as const;
+    const started = ['restore', 'failover', 'failback', 'backup', 'decision'] as const;
+    const stopped = ['restore', 'drill', 'failover', 'failback'] as const;
     const looked = [...new Set([...started, ...stopped])];
     const handler = this.#handler('ActConsole', {
       functionName: widgetName(this.#prefix, 'Act'),
       handler: 'act-console',
-      description: 'Restores, decides, backs up and cancels from the dashboard',
+      description: 'Restores, fails over, decides, backs up and cancels from the dashboard',
       environment: {
         schema: ActConsoleEnv,
         values: { TABLE_NAME: table, RECORDS_BUCKET: recordsBucket, ...this.#widgets() },
@@ -875,10 +904,17 @@ export class ControlStack extends Stack {
       prune,
       restore,
       drill,
+      failover,
+      failback,
       decision,
       look,
       doctor,
-    }: Readonly<Record<'backup' | 'prune' | 'restore' | 'drill' | 'decision' | 'look' | 'doctor', StateMachine>>,
+    }: Readonly<
+      Record<
+        'backup' | 'prune' | 'restore' | 'drill' | 'failover' | 'failback' | 'decision' | 'look' | 'doctor',
+        StateMachine
+      >
+    >,
     topics: Readonly<Record<Severity, Topic>>,
   ): void {
     const output = (id: string, description: string, value: string) => new CfnOutput(this, id, { description, value });
@@ -886,6 +922,8 @@ export class ControlStack extends Stack {
     output('PruneMachineArn', 'State machine that plans and does the deletions of one bucket', prune.stateMachineArn);
     output('RestoreMachineArn', 'State machine that restores what a person asks for', restore.stateMachineArn);
     output('DrillMachineArn', 'State machine that proves a point restorable by restoring it', drill.stateMachineArn);
+    output('FailbackMachineArn', 'State machine that gives the roles of a bucket back', failback.stateMachineArn);
+    output('FailoverMachineArn', 'State machine that makes a replica the primary', failover.stateMachineArn);
     output('DecisionMachineArn', 'State machine that records what a person decides', decision.stateMachineArn);
     output('LookMachineArn', 'State machine that looks into points', look.stateMachineArn);
     output('DoctorMachineArn', 'State machine that looks at every host and cluster', doctor.stateMachineArn);

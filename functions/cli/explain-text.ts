@@ -2,7 +2,18 @@ import type { BucketPage, Consequence, PointPage, SideView } from '../core/domai
 import type { RetentionRules } from '../core/domain/retention.ts';
 import { visible } from '../core/domain/text.ts';
 import { instantText, spanText } from '../core/planner/consequences.ts';
-import { bytesText, count, drillText, howLong, marks, safety, sideText, whyOf } from '../core/planner/sentences.ts';
+import {
+  bytesText,
+  count,
+  drillText,
+  failingOver,
+  howLong,
+  marks,
+  readyText,
+  safety,
+  sideText,
+  whyOf,
+} from '../core/planner/sentences.ts';
 
 /** Longer causes are told whole by --json. */
 const LONGEST = 700;
@@ -94,6 +105,9 @@ export const bucketText = (page: BucketPage): string =>
       page.copies.map((copy) => `${copy.cluster}: ${copy.url} (${copy.proof})`),
     ),
     ...section('How long would that take?', howLong(page)),
+    ...(page.readiness
+      ? section(`Could it be failed over now? ${readyText(page.readiness).toUpperCase()}`, failingOver(page.readiness))
+      : []),
     ...section('Which rules are in force?', rules(page)),
     ...section('What would the next plan do?', nextPlan(page)),
     ...section(

@@ -180,6 +180,22 @@ const CAUSES: Readonly<Record<AlarmId, Cause>> = {
     by: 'Ada',
     reason: 'a test',
   }),
+  'failover-failed': stopped('ozone-dr-failover', { ...ofBucket, kind: 'planned', by: 'Ada', reason: 'a test' }),
+  'failed-over': {
+    make: async (world) =>
+      world.set('role', {
+        primary: 'replica',
+        epoch: 1,
+        state: 'settled',
+        point: 'odr-nightly-20261120t060000z-1',
+        since: world.cloud.clock.now(),
+        by: `prod/${BUCKET}#dr#failover.nightly#20261120t060000z`,
+        opened: null,
+      }),
+    mend: async (world) => world.set('role', null),
+    within: 12,
+    over: 25,
+  },
   'backup-failed': stopped('ozone-dr-backup', ofBucket),
   'prune-failed': stopped('ozone-dr-prune', ofBucket),
   'doctor-failed': stopped('ozone-dr-doctor', {}),

@@ -10,12 +10,14 @@ const BACKUP = 'states:stateMachine:ozone-dr-backup';
 const PRUNE = 'states:stateMachine:ozone-dr-prune';
 const DRILL = 'states:stateMachine:ozone-dr-drill';
 const RESTORE = 'states:stateMachine:ozone-dr-restore';
+const FAILOVER = 'states:stateMachine:ozone-dr-failover';
 const LOOK = 'states:stateMachine:ozone-dr-look';
 const DOCTOR = 'states:stateMachine:ozone-dr-doctor';
 const RUNS = 'states:execution:ozone-dr-backup:*';
 const PRUNES = 'states:execution:ozone-dr-prune:*';
 const RESTORES = 'states:execution:ozone-dr-restore:*';
 const DRILLS = 'states:execution:ozone-dr-drill:*';
+const FAILOVERS = 'states:execution:ozone-dr-failover:*';
 const LOOKS = 'states:execution:ozone-dr-look:*';
 const VISITS = 'states:execution:ozone-dr-doctor:*';
 const DECISIONS = 'states:execution:ozone-dr-decision:*';
@@ -29,6 +31,7 @@ const HOLDERS = {
   [PRUNES]: ['states:DescribeExecution'],
   [RESTORES]: ['states:DescribeExecution'],
   [DRILLS]: ['states:DescribeExecution'],
+  [FAILOVERS]: ['states:DescribeExecution'],
   [DECISIONS]: ['states:DescribeExecution'],
 };
 const ANSWER = ['states:SendTaskFailure', 'states:SendTaskSuccess'];
@@ -40,7 +43,15 @@ const PUBLISH = { 'events:event-bus/default': ['events:PutEvents'] };
 const SIGN = { [`${PLANS}/selections/*`]: ['s3:GetObject'] };
 /** Every machine whose Tasks wait for commands. */
 const answers = (actions: readonly string[] = ANSWER) =>
-  Object.fromEntries([BACKUP, PRUNE, RESTORE, DRILL, LOOK, DOCTOR].map((machine) => [machine, actions]));
+  Object.fromEntries([BACKUP, PRUNE, RESTORE, DRILL, FAILOVER, LOOK, DOCTOR].map((machine) => [machine, actions]));
+/** What `.sync` of Step Functions uses. */
+const HEARS_OF_THE_END = {
+  'events:rule/StepFunctionsGetEventsForStepFunctionsExecutionRule': [
+    'events:DescribeRule',
+    'events:PutRule',
+    'events:PutTargets',
+  ],
+};
 const starts = (radius: string, hosts: readonly string[]) => ({
   '*': ['ssm:ListCommands', ...XRAY],
   [TABLE]: LEDGER,
@@ -117,19 +128,21 @@ const FUNCTIONS: Readonly<Record<string, Readonly<Record<string, readonly string
     [`${PLANS}/plans/*`]: ['s3:GetObject'],
     [PLANS]: ['s3:ListBucket'],
     [RESTORE]: ['states:StartExecution'],
+    [FAILOVER]: ['states:StartExecution'],
     [BACKUP]: ['states:StartExecution'],
     'states:stateMachine:ozone-dr-decision': ['states:StartExecution'],
     [RUNS]: ['states:DescribeExecution'],
     [DECISIONS]: ['states:DescribeExecution'],
     [RESTORES]: ['states:DescribeExecution', 'states:StopExecution'],
     [DRILLS]: ['states:DescribeExecution', 'states:StopExecution'],
+    [FAILOVERS]: ['states:DescribeExecution', 'states:StopExecution'],
   },
   customWidgetOzoneDrView: {
     '*': XRAY,
     [TABLE]: ['dynamodb:GetItem', 'dynamodb:Query'],
     [`${TABLE}/index/open`]: ['dynamodb:Query'],
     ...Object.fromEntries(
-      [BACKUP, PRUNE, DRILL, RESTORE, LOOK, 'states:stateMachine:ozone-dr-decision', `${BACKUP}-fleet`].map(
+      [BACKUP, PRUNE, DRILL, RESTORE, FAILOVER, LOOK, 'states:stateMachine:ozone-dr-decision', `${BACKUP}-fleet`].map(
         (machine) => [machine, ['states:ListExecutions']],
       ),
     ),
@@ -157,7 +170,7 @@ const FUNCTIONS: Readonly<Record<string, Readonly<Record<string, readonly string
     [`${TABLE}/index/open`]: ['dynamodb:Scan'],
     ...answers(['states:SendTaskFailure', 'states:SendTaskHeartbeat', 'states:SendTaskSuccess']),
     ...Object.fromEntries(
-      [RUNS, PRUNES, RESTORES, DRILLS, LOOKS, VISITS].map((runs) => [runs, ['states:DescribeExecution']]),
+      [RUNS, PRUNES, RESTORES, DRILLS, FAILOVERS, LOOKS, VISITS].map((runs) => [runs, ['states:DescribeExecution']]),
     ),
     [`${OUTPUT}/op-*`]: ['s3:GetObject'],
     [OUTPUT]: ['s3:ListBucket'],
@@ -353,6 +366,17 @@ describe('roles of machines and schedules', () => {
     },
   );
 
+  it('the failover machine calls the handlers of restores, and starts and follows backups, and nothing else', () => {
+    expect(permissionsOf(control, roleOf('states', 'FailoverRole'))).toEqual({
+      '*': MACHINE_LOGS_AND_TRACES,
+      ...invokes('open-restore', 'decide-restore', 'record-outcome', 'record-failure'),
+      ...invokes('start-observe', 'start-restore'),
+      [BACKUP]: ['states:StartExecution'],
+      [RUNS]: ['states:DescribeExecution', 'states:StopExecution'],
+      ...HEARS_OF_THE_END,
+    });
+  });
+
   it('the fleet starts and follows backups, prunes and drills, and nothing else', () => {
     expect(permissionsOf(control, roleOf('states', 'BackupFleetRole'))).toEqual({
       '*': MACHINE_LOGS_AND_TRACES,
@@ -363,11 +387,7 @@ describe('roles of machines and schedules', () => {
       [DRILLS]: ['states:DescribeExecution', 'states:StopExecution'],
       [RUNS]: ['states:DescribeExecution', 'states:StopExecution'],
       [PRUNES]: ['states:DescribeExecution', 'states:StopExecution'],
-      'events:rule/StepFunctionsGetEventsForStepFunctionsExecutionRule': [
-        'events:DescribeRule',
-        'events:PutRule',
-        'events:PutTargets',
-      ],
+      ...HEARS_OF_THE_END,
     });
   });
 
@@ -394,7 +414,7 @@ describe('roles of machines and schedules', () => {
       ).Statement.map((it) => [it.Principal.Service, it.Condition?.StringEquals?.['aws:SourceAccount']] as const),
     );
     const outside = services.filter(([service]) => service !== 'lambda.amazonaws.com');
-    expect(outside.length).toBe(11);
+    expect(outside.length).toBe(12);
     for (const [, account] of outside) expect(account).toEqual({ Ref: 'AWS::AccountId' });
   });
 });
@@ -432,6 +452,7 @@ describe('policies of the whole template', () => {
       'arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:ozone-dr-decision:*',
       'arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:ozone-dr-doctor:*',
       'arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:ozone-dr-drill:*',
+      'arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:ozone-dr-failover:*',
       'arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:ozone-dr-look:*',
       'arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:ozone-dr-prune:*',
       'arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:ozone-dr-restore:*',

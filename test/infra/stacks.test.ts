@@ -417,6 +417,7 @@ describe('alarms', () => {
         'verification-differs',
         'anomaly-held',
         'restore-failed',
+        'failover-failed',
         'drill-failed',
       ]),
     );
@@ -431,6 +432,7 @@ describe('alarms', () => {
     'backup-fleet-failed',
     'prune-failed',
     'restore-failed',
+    'failover-failed',
     'drill-failed',
     'question-failed',
     'doctor-failed',
@@ -480,6 +482,7 @@ describe('outputs', () => {
       'DecisionMachineArn',
       'DoctorMachineArn',
       'DrillMachineArn',
+      'FailoverMachineArn',
       'LedgerTableName',
       'LookMachineArn',
       'PageTopicArn',

@@ -18,6 +18,7 @@ export type AlarmSubject =
   | { readonly of: 'runs'; readonly kind: FailureKind }
   | { readonly of: 'held' }
   | { readonly of: 'over-cap' }
+  | { readonly of: 'failed-over' }
   | { readonly of: 'hosts' }
   | { readonly of: 'clusters' }
   | { readonly of: 'nothing' };
@@ -233,6 +234,26 @@ export const ALARMS = {
     next: 'Read the error, and start the same restore again: it goes on where it stopped.',
     link: { to: 'machine', machine: 'restore' },
     about: NOTHING,
+    follows: [],
+  },
+  'failover-failed': {
+    severity: 'page',
+    what: 'a failover did not succeed',
+    impact:
+      'People wait for a bucket that nobody may write to yet; once its roles began to move, its backups wait too.',
+    next: 'Read the error; what the cluster caused goes on when the same failover is started again with its slot.',
+    link: { to: 'machine', machine: 'failover' },
+    about: NOTHING,
+    follows: [],
+  },
+  'failed-over': {
+    severity: 'ticket',
+    what: 'the primary of a bucket is its replica',
+    impact: 'What is written there has no second copy: backups and prunes of the bucket wait for a failback.',
+    next: 'As soon as the old primary answers: prepare the way back, then switch.',
+    link: dashboard,
+    about: { of: 'failed-over' },
+    // That a bucket is without a second copy is always said.
     follows: [],
   },
   'question-failed': {

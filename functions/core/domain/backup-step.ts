@@ -1,10 +1,11 @@
 import * as z from 'zod';
 import { ERROR_NAMES } from '../errors.ts';
-import { BucketRef, HostId, OperationId, OzoneService, SnapshotId, SnapshotName } from './names.ts';
+import { BucketRef, HostId, OperationId, OzoneService, PolicyName, SnapshotId, SnapshotName } from './names.ts';
 import { BlastRadius } from './operation.ts';
 import { VerificationLevel } from './policy.ts';
 import {
   Drilled,
+  FailbackPrepared,
   FailedOver,
   Overwrite,
   RelativePath,
@@ -87,6 +88,7 @@ export const BackupOutcome = z.discriminatedUnion('kind', [
   Restored,
   Drilled,
   FailedOver,
+  FailbackPrepared,
 ]);
 export type BackupOutcome = z.infer<typeof BackupOutcome>;
 
@@ -286,6 +288,13 @@ export const BackupStep = z.discriminatedUnion('kind', [
     replica: OzoneService.nullable(),
     buckets: z.array(BucketRef).min(1).max(20),
     ...operation,
+  }),
+  /** Starts a backup in the other direction, which brings the changes of the new primary to the old one. */
+  z.object({
+    kind: z.literal('bring-back'),
+    name: z.string(),
+    input: z.object({ policy: PolicyName, bucket: BucketRef, slot: z.string(), back: z.literal(true) }),
+    reason,
   }),
   z.object({ kind: z.literal('wait'), seconds: DurationSeconds, reason }),
   z.object({ kind: z.literal('done'), outcome: BackupOutcome, reason }),

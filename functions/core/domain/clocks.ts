@@ -40,7 +40,7 @@ export const Newest = z.object({
   taken: NewestPoint.nullable(),
   /** The newest point that was compared equal, for each level that it was compared at. */
   verified: z.partialRecord(VerificationLevel, NewestPoint),
-  runs: z.partialRecord(z.enum(['backup', 'prune', 'drill', 'restore', 'failover']), LastRun).default({}),
+  runs: z.partialRecord(z.enum(['backup', 'prune', 'drill', 'restore', 'failover', 'failback']), LastRun).default({}),
 });
 export type Newest = z.infer<typeof Newest>;
 
@@ -80,6 +80,10 @@ export const AssessedBucket = z.object({
   runs: Newest.shape.runs,
   /** Changes that wait for a person. */
   held: z.boolean(),
+  /** Why it could not be failed over now; null when it could, or when that is not asked. */
+  notReady: z.string().nullable().default(null),
+  /** Its source is not its primary, or not for sure, since then: no backup of it is made. */
+  failedOver: EpochMs.nullable().default(null),
 });
 export type AssessedBucket = z.infer<typeof AssessedBucket>;
 
@@ -114,6 +118,9 @@ export const PolicyAssessment = z.object({
   failed: z.partialRecord(FailureKind, z.number().int()),
   overCap: z.number().int(),
   held: z.number().int(),
+  /** How many could not be failed over now, and how many are failed over. */
+  notReady: z.number().int().default(0),
+  failedOver: z.number().int().default(0),
   /** The worst buckets first, at most {@link NAMED_BUCKETS}. */
   named: z.array(AssessedBucket),
   /** When each bucket was first expected to have points. */

@@ -3,6 +3,7 @@ import { CopyMode } from './backup-step.ts';
 import { PointState } from './ledger.ts';
 import { BucketRef, ClusterName, PairId, PolicyName, RunId, SnapshotId, SnapshotName } from './names.ts';
 import { VerificationLevel } from './policy.ts';
+import { Readiness } from './readiness.ts';
 import { PassedDrill } from './restore.ts';
 import { LegalHold, Pin, PlanHash, RetentionRules } from './retention.ts';
 import { Bytes, DurationSeconds, EpochMs } from './units.ts';
@@ -74,6 +75,8 @@ export const Trouble = z.object({
     'scratch-left',
     'restore-open',
     'restore-unproved',
+    'failed-over',
+    'roles-moving',
   ]),
   text: z.string(),
 });
@@ -154,6 +157,8 @@ export const BucketPage = z.object({
   copies: z.array(Copy),
   /** Of the newest good point; null when there is none, or its size is not known. */
   forecast: Forecast.nullable(),
+  /** What a failover would come to now; null without a replica. */
+  readiness: Readiness.nullable(),
   drills: DrillsOfBucket,
   rules: z.object({ source: RulesOfSide, replica: RulesOfSide }).nullable(),
   nextPlan: NextPlan,

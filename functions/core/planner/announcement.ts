@@ -4,6 +4,7 @@ import type { PairState } from '../domain/ledger.ts';
 import type { BucketRef } from '../domain/names.ts';
 import type { EpochMs } from '../domain/units.ts';
 import { instantText, spanText } from './consequences.ts';
+import { isFailedOver } from './roles.ts';
 
 /** A change of the state of an alarm. */
 export interface AlarmChange {
@@ -27,7 +28,7 @@ export interface AlarmContext {
   readonly buckets: readonly {
     readonly policy: string;
     readonly bucket: BucketRef;
-    readonly pair: Pick<PairState, 'newest' | 'hold'> | null;
+    readonly pair: Pick<PairState, 'newest' | 'hold' | 'role'> | null;
     readonly drills: Pick<PairState, 'newest'> | null;
   }[];
 }
@@ -51,7 +52,9 @@ const concernedBy = (id: AlarmId, { assessments, fleet, buckets }: AlarmContext,
       it.named.flatMap((bucket) => {
         const word = choose(bucket);
         const paused = it.paused ? `; paused by ${it.paused.by}: ${it.paused.reason}` : '';
-        return word === null ? [] : [`${it.policy}: ${bucket.bucket} (${word}${paused})`];
+        const moved =
+          bucket.failedOver === null ? '' : `; failed over ${ago(bucket.failedOver)}: no backups until a failback`;
+        return word === null ? [] : [`${it.policy}: ${bucket.bucket} (${word}${paused}${moved})`];
       }),
     );
   const ofRuns = (choose: (run: LastRun) => boolean, word: (run: LastRun) => string): readonly string[] =>
@@ -95,6 +98,13 @@ const concernedBy = (id: AlarmId, { assessments, fleet, buckets }: AlarmContext,
         ({ overCap }) => overCap > 0,
         ({ overCap, at }) => `${overCap} snapshots wait since the prune ${ago(at)}`,
       );
+    case 'failed-over':
+      return buckets.flatMap(({ policy, bucket, pair }) => {
+        const role = pair?.role ?? null;
+        if (!isFailedOver(role)) return [];
+        const how = role.state === 'moving' ? 'half moved' : 'failed over';
+        return [`${policy}: ${bucket} (${how} ${ago(role.since)}, from ${role.point})`];
+      });
     case 'hosts':
       return (fleet?.hosts ?? []).flatMap(({ host, clusters, online }) =>
         online === false ? [`${host} of ${clusters.join(', ')}`] : [],

@@ -208,12 +208,19 @@ export const expectedSince = (
 };
 
 /** Worst first: how far over the objective or the interval the worst clock of a bucket is. */
-export const badnessOf = ({ clocks, inBreach, held }: Pick<AssessedBucket, 'clocks' | 'inBreach' | 'held'>): number => {
+export const badnessOf = ({
+  clocks,
+  inBreach,
+  held,
+  failedOver,
+  notReady,
+}: Pick<AssessedBucket, 'clocks' | 'inBreach' | 'held' | 'failedOver' | 'notReady'>): number => {
   const worst = CLOCKS.reduce((most, name) => {
     const clock = clocks[name];
     return clock ? Math.max(most, clock.age / (clock.interval ?? clock.objective)) : most;
   }, 0);
-  return worst + (inBreach ? 1_000_000 : 0) + (held ? 1000 : 0);
+  const waits = (held || failedOver !== null ? 1000 : 0) + (notReady === null ? 0 : 10_000);
+  return worst + (inBreach ? 1_000_000 : 0) + waits;
 };
 
 /** Of the oldest reading of a clock, in intervals and in objectives, to two digits; null when no bucket has that clock. */

@@ -11,6 +11,7 @@ import { consequencesOf, instantText, isGoodPoint, spanText } from './consequenc
 import { describePause } from './decision.ts';
 import { lastDrillOf } from './drill-rota.ts';
 import { type PrunePlan, type PruneSettings, planPrune } from './plan-prune.ts';
+import { readinessOf } from './readiness.ts';
 import { restoreRate, restoreTime } from './restore-rate.ts';
 import { unjudged } from './unjudged.ts';
 
@@ -208,6 +209,13 @@ const drillTroubles = (facts: LedgerFacts, now: EpochMs): readonly Trouble[] => 
   return found;
 };
 
+/** A bucket whose people do not write to its source says so first: much of what else is late follows from it. */
+const roleTroubles = (readiness: BucketPage['readiness']): readonly Trouble[] =>
+  (readiness?.remarks ?? []).flatMap(({ kind, text, remedy }): readonly Trouble[] => {
+    if (kind === 'failed-over') return [{ kind, text: `${text}. ${remedy}` }];
+    return kind === 'moving' ? [{ kind: 'roles-moving', text: `${text}. ${remedy}` }] : [];
+  });
+
 const pauseTroubles = ({ policy, paused }: LedgerFacts): readonly Trouble[] =>
   paused ? [{ kind: 'policy-paused', text: describePause(policy.name, paused) }] : [];
 
@@ -322,6 +330,7 @@ export const explainBucket = (facts: LedgerFacts, most: number, now: EpochMs): B
   const objective = policy.objectives.rpo;
   const answer = !newestGood ? 'no' : secondsBetween(newestGood.source.created, now) > objective ? 'late' : 'yes';
   const outlook = outlookOf(facts, now);
+  const readiness = readinessOf({ ...facts, lastDrill: facts.drills.lastDrill }, now);
   return {
     kind: 'bucket',
     ...commonOf(facts, now),
@@ -332,6 +341,7 @@ export const explainBucket = (facts: LedgerFacts, most: number, now: EpochMs): B
       newestGood: newestGood ? aged(newestGood, now) : null,
     },
     troubles: [
+      ...roleTroubles(readiness),
       ...lastRunTroubles(facts, now),
       ...pairTroubles(facts, now),
       ...unreplicated(facts, newestGood, now),
@@ -348,6 +358,7 @@ export const explainBucket = (facts: LedgerFacts, most: number, now: EpochMs): B
     },
     copies: copiesOf(facts, now),
     forecast: forecastOf(facts, newestGood),
+    readiness,
     drills: drillsOf(facts, now),
     rules: settings && rulesOf(settings),
     nextPlan: nextPlanOf(outlook, policy),

@@ -5,6 +5,10 @@ import type { Role } from '../domain/roles.ts';
 /** Whom people write to. */
 export const primaryOf = (role: Role | null): Side => role?.primary ?? 'source';
 
+/** From the first move until people write to the source again: no backup of the pair is made. */
+export const isFailedOver = (role: Role | null): role is Role =>
+  role !== null && (role.primary === 'replica' || role.state === 'moving');
+
 /**
  * The policy in the other direction, while its replica is the primary. What it deletes at the old primary was confirmed with
  * the report of the failback, and nothing of it is pruned: its points go over to the policy when the roles are back.

@@ -1,4 +1,5 @@
 import type { BucketPage, PointView, SideView } from '../domain/explanation.ts';
+import type { Readiness } from '../domain/readiness.ts';
 import { instantText, spanText } from './consequences.ts';
 
 /** What an explanation says, in sentences: the same on a terminal and on a dashboard. */
@@ -65,6 +66,32 @@ export const howLong = ({ forecast: it, drills: { last, due, isScheduled } }: Bu
     ? [due === null ? 'no slot of drills has come yet' : `the next one has to pass by ${instantText(due)}`]
     : ['the policy has no drills']),
 ];
+
+/** Whether it could be failed over now, what would be lost, and what is in the way: the first one answers. */
+export const failingOver = ({ from, to, role, point, takes: work, remarks }: Readiness): readonly string[] => [
+  role === null
+    ? `primary: ${from}, ever since`
+    : `primary: ${role.primary === 'source' ? from : to}, since ${instantText(role.since)} (epoch ${role.epoch}${role.state === 'moving' ? ', on its way' : ''})`,
+  ...(point
+    ? [
+        `${to} would begin with ${point.name} of ${instantText(point.at)}: what was written to ${from} in the last ${spanText(point.age)} would be lost; a planned failover makes a last backup first, and loses nothing`,
+      ]
+    : []),
+  ...(point && work
+    ? [
+        `about ${takes(work.seconds)}, which is ${work.isWithin ? 'within' : 'MORE THAN'} the RTO of ${spanText(work.objective)}; ${work.basis}`,
+      ]
+    : []),
+  ...remarks.map(({ text, remedy }) => `${text}. ${remedy}`),
+];
+
+/** Could it be failed over now? In a few words. */
+export const readyText = ({ isReady, to, role, remarks }: Readiness): string => {
+  if (role?.state === 'moving') return 'it is on its way';
+  if (role?.primary === 'replica') return `it was, to ${to}`;
+  if (isReady) return remarks.some(({ blocks }) => blocks === 'planned') ? 'yes, but not as planned' : 'yes';
+  return remarks.every(({ blocks, until }) => blocks !== 'now' || until !== null) ? 'not at the moment' : 'no';
+};
 
 export const marks = ({ pins, holds, pinned }: PointView): readonly string[] => [
   ...pins.map(({ by, reason }) => `pinned by ${by}: ${reason}`),

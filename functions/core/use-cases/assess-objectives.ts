@@ -6,7 +6,7 @@ import {
   NAMED_BUCKETS,
   type PolicyAssessment,
 } from '../domain/clocks.ts';
-import type { PairState } from '../domain/ledger.ts';
+import { emptyPair, type PairState } from '../domain/ledger.ts';
 import { drillPair, type HostId, type PairId } from '../domain/names.ts';
 import type { Operation } from '../domain/operation.ts';
 import type { Policy } from '../domain/policy.ts';
@@ -24,6 +24,8 @@ import {
 import { isOnline } from '../planner/doctor.ts';
 import { lastDrillOf } from '../planner/drill-rota.ts';
 import { unreachableCluster } from '../planner/failure-kind.ts';
+import { whyNotReady } from '../planner/readiness.ts';
+import { isFailedOver } from '../planner/roles.ts';
 import type { Assessments, Clock, HostDirectory, Ledger, Metrics, OperationStore, PairReader } from '../ports.ts';
 import { inParallel } from './in-parallel.ts';
 import { lineageOf, publishBudget } from './snapshot-budget.ts';
@@ -59,7 +61,7 @@ const RECENT = 30;
 /**
  * How far every bucket of every policy is from what its policy promises: written down for people, and published for
  * alarms. Asks for the state of each pair, a hundred in a request, and for no points but of pairs that have not run since
- * those are kept. One part that fails does not keep the others from being published.
+ * those are kept; whether a bucket could be failed over is told from that too. One part that fails does not keep the others from being published.
  * @throws the last error, after all that could be assessed was
  */
 export const assessObjectives =
@@ -112,9 +114,11 @@ const pairsOf = (policy: Policy): readonly PairId[] =>
   ]);
 
 /** Something of it is to be said to people. */
-const isNotable = ({ clocks, inBreach, held, runs }: AssessedBucket): boolean =>
+const isNotable = ({ clocks, inBreach, held, failedOver, notReady, runs }: AssessedBucket): boolean =>
   inBreach ||
   held ||
+  failedOver !== null ||
+  notReady !== null ||
   CLOCKS.some((name) => clocks[name] !== null && clocks[name].state !== 'fine') ||
   Object.values(runs).some((run) => run.status === 'failed');
 
@@ -137,6 +141,7 @@ const assessPolicy = async (
     since: expectedSince(bucket, state, noted.get(bucket), now),
   }));
   const asked = askedOf(policy, before, now);
+  const { replica } = policy;
   const interval = intervalOf(policy.schedules, now);
   const buckets = await inParallel(expected, AT_ONCE, async ({ bucket, since }) => {
     const pair = states.get(lineageOf(policy, bucket));
@@ -161,6 +166,15 @@ const assessPolicy = async (
       inBreach: isInBreach(clocks),
       runs: { ...newest?.runs, ...drills?.newest?.[policy.name]?.runs },
       held: pair !== undefined && isHeld(pair),
+      failedOver: isFailedOver(pair?.role ?? null) ? (pair?.role?.since ?? null) : null,
+      notReady: replica
+        ? whyNotReady(
+            pair ?? emptyPair(lineageOf(policy, bucket)),
+            [newest, ...Object.values(pair?.newest ?? {})],
+            { bucket, from: policy.source.name, to: replica.name },
+            now,
+          )
+        : null,
     };
   });
   const assessment = assessmentOf(policy, buckets, { expected, asked, paused: state.paused ?? null, now });
@@ -202,6 +216,8 @@ const assessmentOf = (
     failed: Object.fromEntries(failed),
     overCap: buckets.filter(({ runs: { prune } }) => (prune?.overCap ?? 0) > 0).length,
     held: buckets.filter(({ held }) => held).length,
+    notReady: buckets.filter(({ notReady }) => notReady !== null).length,
+    failedOver: buckets.filter(({ failedOver }) => failedOver !== null).length,
     named: buckets.toSorted((one, other) => badnessOf(other) - badnessOf(one)).slice(0, NAMED_BUCKETS),
     expected: [...expected],
     asked,
@@ -225,7 +241,7 @@ const askedOf = (policy: Policy, before: PolicyAssessment | null, now: EpochMs):
 };
 
 /** For the dashboard; alarms look at the worst of all. */
-const publishPolicy = (metrics: Metrics, { policy, worst, inBreach, failed }: PolicyAssessment): void => {
+const publishPolicy = (metrics: Metrics, { policy, worst, inBreach, failed, notReady }: PolicyAssessment): void => {
   for (const clock of CLOCKS) {
     const of = worst[clock];
     if (!of) continue;
@@ -234,6 +250,7 @@ const publishPolicy = (metrics: Metrics, { policy, worst, inBreach, failed }: Po
   }
   metrics.gauge('BucketsInBreach', 'Count', inBreach, { policy });
   metrics.gauge('LastRunsFailed', 'Count', sum(Object.values(failed)), { policy });
+  metrics.gauge('NotReady', 'Count', notReady, { policy });
 };
 
 /** Without a policy: what alarms look at. Zeros are published too, so that silence is not taken for health. */
@@ -248,8 +265,10 @@ const publishWorst = (metrics: Metrics, assessed: readonly PolicyAssessment[]): 
       metrics.gauge('AgeOfObjective', 'None', Math.max(...worst.map(({ ofObjective }) => ofObjective)), { clock });
   }
   metrics.gauge('BucketsInBreach', 'Count', sum(assessed.map(({ inBreach }) => inBreach)), {});
+  metrics.gauge('NotReady', 'Count', sum(assessed.map(({ notReady }) => notReady)), {});
   metrics.gauge('ChangesHeld', 'Count', sum(assessed.map(({ held }) => held)), {});
   metrics.gauge('PrunesOverCap', 'Count', sum(assessed.map(({ overCap }) => overCap)), {});
+  metrics.gauge('BucketsFailedOver', 'Count', sum(assessed.map(({ failedOver }) => failedOver)), {});
   for (const kind of FAILURE_KINDS) {
     // A change that waits for a person is counted as held, until it is decided on.
     if (kind === 'anomaly') continue;

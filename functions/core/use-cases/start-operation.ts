@@ -120,8 +120,13 @@ const restoreParameters = (
     case 'compare':
       return {
         ...reading(step.against),
-        ...(step.of === 'primary' && task.failover
-          ? { replica: `${task.failover.from.service}/${lineageBucket}` }
+        // What people write to: of a planned failover what they leave, of a failback what they left.
+        ...(step.of === 'primary'
+          ? {
+              replica: `${(task.failover?.from ?? task.target.cluster).service}/${lineageBucket}`,
+              since: '',
+              sinceId: '',
+            }
           : {}),
         level: step.level,
         exact: step.exact ? 'yes' : 'no',

@@ -240,6 +240,7 @@ export const restoreHistory = (world: RestoreWorld): { readonly history: RunHist
     planOnly: world.planOnly ?? false,
     confirmed: world.confirmed ? { plan: planHash, targetCreated, replaced: 0, deleted: 0, ...world.confirmed } : null,
     failover: null,
+    failback: null,
   };
   const id = runId(pair, policy.name, slot, isDrill ? 'drill' : 'restore');
   const run: BackupRun = {

@@ -125,9 +125,33 @@ describe('an assessment', () => {
       'RunsFailed snapshot',
       'HostsOffline',
       'ChangesHeld',
+      'NotReady',
       'OpenOperations',
     ])
       expect([name, gauges.get(name)]).toEqual([name, 0]);
+  });
+
+  it('counts what could not be failed over now, and says why, from what it reads anyway', async () => {
+    const { assess, gauges, put, reads } = scene([policy], (pair) =>
+      pair.includes('orders') ? pairWith(pair, 'nightly', 10) : pairWith(pair, 'nightly', 10, { verified: {} }),
+    );
+    const { named } = await assess();
+    expect(named).toEqual(['nightly: sales/offers']);
+    expect([gauges.get('NotReady nightly'), gauges.get('NotReady')]).toEqual([1, 1]);
+    expect(put.get('nightly')).toMatchObject({
+      notReady: 1,
+      named: [
+        { bucket: 'sales/offers', notReady: expect.stringContaining('no verified point of sales/offers is on dr') },
+        { bucket: 'sales/orders', notReady: null },
+      ],
+    });
+    expect(reads()).toBe(3);
+  });
+
+  it('asks for no failover where there is no replica', async () => {
+    const { assess, gauges } = scene([{ ...policy, replica: null }], () => undefined);
+    await assess();
+    expect(gauges.get('NotReady')).toBe(0);
   });
 
   it('lets what never ran get old from when it was first seen, also when nothing was ever written of it', async () => {
