@@ -291,7 +291,7 @@ const lossNotice = ({ failover, target, point }: RestorePlan): Html | null => {
       )
     : notice(
         'bad',
-        html`${toned('bad', `What was written to ${from} in the last ${spanText(lossSeconds)} is lost to those who work.`)} ${target.cluster} becomes the primary of ${target.bucket} instead of ${from}, as of <code>${point}</code>. What is left on ${from} is kept apart when it comes back.`,
+        html`${toned('bad', `What was written to ${from} in the last ${spanText(lossSeconds)} will not be there.`)} ${target.cluster} becomes the primary of ${target.bucket} instead of ${from}, as of <code>${point}</code>. What is left on ${from} is kept apart when it comes back.`,
       );
 };
 
@@ -472,7 +472,7 @@ const runMarkup = async (deps: ActingDependencies, execution: string, view: Widg
     'Look again',
     { endpoint: links.failover().endpoint, page: 'failover-run', fields: { execution } },
     { isPrimary: true },
-  )}`;
+  )}${button('Cancel…', links.cancel({ execution }))}`;
 };
 
 const runPage = (deps: ActingDependencies): Page => ({
