@@ -28,7 +28,7 @@ const REMOVABLE = `(temp${ID}s[0-9]{8}-[0-9]{6}\\.[0-9]{3}|odr-tmp-[a-z0-9.-]{1,
 const POINT = `odr-[a-z0-9.-]{1,59}=${ID}`;
 
 const VERBS = {
-  observe: '^(survey|diff|verify|probe|examine|compare|versions|changes)$',
+  observe: '^(survey|diff|verify|probe|examine|compare|versions|changes|divergence)$',
   protect: '^(snapshot|replicate|create-bucket)$',
   destroy: '^(tidy|delete)$',
   restore: '^(create-bucket|snapshot|restore|remove-scratch)$',
@@ -103,6 +103,12 @@ export const edgeParameters = (script: ScriptName): Readonly<Record<string, Edge
     pattern: '^$|^[0-9a-f]{64}$',
     fallback: '',
   },
+  since: {
+    description: 'instead of a selection: what changed since this snapshot; of divergence: of the replica',
+    pattern: SNAPSHOT,
+    fallback: '',
+  },
+  sinceId: { description: 'id that this snapshot must have', pattern: UUID, fallback: '' },
   selectionUrl: { description: 'where that list can be read, signed', pattern: SIGNED_URL, fallback: '' },
   overwrite: {
     description: 'what a restore does with a file that is at its target',

@@ -18,7 +18,7 @@ readonly KEEP_DAYS=14 # how long the record of an operation answers a second del
 
 # verb -> documents that may run it, and the parameters that it cannot do without
 declare -rA DOCUMENT_OF=([survey]=observe [diff]=observe [verify]=observe [probe]=observe [examine]=observe
-  [compare]=observe [versions]=observe [changes]=observe [snapshot]='protect restore' [create-bucket]='protect restore'
+  [compare]=observe [versions]=observe [changes]=observe [divergence]=observe [snapshot]='protect restore' [create-bucket]='protect restore'
   [replicate]=protect [restore]=restore [remove-scratch]=restore [tidy]=destroy [delete]=destroy
   [doctor]='doctor-observe doctor-protect doctor-destroy doctor-restore')
 declare -rA NEEDS=([survey]='source' [diff]='source base target' [snapshot]='source target'
@@ -26,6 +26,7 @@ declare -rA NEEDS=([survey]='source' [diff]='source base target' [snapshot]='sou
   [probe]='probed' [tidy]='replica remove' [delete]='source remove' [create-bucket]='replica layout'
   [examine]='source replica target targetId' [compare]='source replica target targetId level'
   [versions]='source points path64' [changes]='source base target baseSourceId targetId'
+  [divergence]='source replica base baseSourceId target targetId since sinceId'
   [restore]='source replica target targetId overwrite targetCreated' [remove-scratch]='replica targetCreated'
   [doctor]='source buckets')
 declare -rA PATTERN=(
@@ -41,6 +42,7 @@ declare -rA PATTERN=(
   [replication]='^$|^RATIS/(ONE|THREE)$|^EC/[a-z]{1,8}-[0-9]{1,2}-[0-9]{1,2}-[0-9]{1,5}k$' [quotaBytes]='^[0-9]{1,18}$'
   [quotaNamespace]='^[0-9]{1,18}$' [encryptionKey]='^$|^[A-Za-z0-9][A-Za-z0-9._-]{0,254}$'
   [narrow]="^$|^odr-tmp-[a-z0-9.-]{1,40}=$UUID\$" [selection]='^$|^[0-9a-f]{64}$'
+  [since]=$SNAPSHOT [sinceId]="^$|^$UUID\$"
   [selectionUrl]='^$|^https?://[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]{1,5})?/[A-Za-z0-9/?&=%._~+:@-]+$'
   [overwrite]='^(|never|if-different|always)$' [deleteExtra]='^(yes|no)$' [exact]='^(yes|no)$' [targetCreated]=$CREATED
   [points]="^$|^$POINT(,$POINT)*\$" [path64]='^[A-Za-z0-9+/]{0,700}[A-Za-z0-9+/]{0,668}={0,2}$'
@@ -1333,12 +1335,15 @@ differences() {
 check_selected() {
   [[ -z ${P[selection]} && -z ${P[selectionUrl]} || -n ${P[selection]} && -n ${P[selectionUrl]} ]] ||
     refuse bad-parameter 'a selection is its hash and its URL'
+  [[ -z ${P[since]} || -z ${P[selection]} ]] || refuse bad-parameter 'what changed since a snapshot is a selection of its own'
+  [[ -z ${P[since]} || -n ${P[sinceId]} ]] || refuse bad-parameter 'since needs the parameter sinceId'
   ((${#P[selectionUrl]} <= 8000)) || refuse bad-parameter 'the URL of the selection is too long'
 }
 
-# Fetches the selection. Its URL is signed: it is evaluated by nothing, shown in no list of processes, and in no message.
+# Fetches the selection, or makes it. Its URL is signed: it is evaluated by nothing, shown in no list of processes, and in no message.
 read_selection() {
   local exit_code line seconds
+  if [[ -n ${P[since]} ]]; then select_changed; return; fi
   [[ -n ${P[selection]} ]] || return 0
   seconds=$(seconds_left)
   printf 'url = "%s"\n' "${P[selectionUrl]}" |
@@ -1355,6 +1360,25 @@ read_selection() {
     path ~ /(^|\/)\.?\.?(\/|$)/ || path ~ /^\.snapshot(\/|$)/ { print NR; exit }
     { gsub(/\\["\\]/, "", path); if (path ~ /["\\]/) { print NR; exit } }' selection) || line='?'
   [[ -z $line ]] || refuse selection-unsafe "line $line of the selection is no path within a bucket"
+}
+
+# Makes the selection of what changed since a snapshot of the same bucket, in one JVM: files that were not there then with this length and
+# time, and directories that were not there. Both listings are of one cluster, whose times can be compared; a file that was
+# overwritten has another one. Below a new directory all is new: it stands for that. From here on it is a selection like one that was given.
+select_changed() {
+  local bucket=o3://${P[source]} missing=(source-missing since-missing target-missing since-missing target-missing)
+  ozone_batch "bucket info $bucket" "snapshot info $bucket ${P[since]}" "snapshot info $bucket ${P[target]}" \
+    "key list --all -p .snapshot/${P[since]}/ $bucket" "key list --all -p .snapshot/${P[target]}/ $bucket"
+  ((FAILED_AT == 0)) || stop_unchanged "${missing[FAILED_AT - 1]}"
+  require_snapshot section.2 "${P[sinceId]}" since
+  require_snapshot section.3 "${P[targetId]}" target
+  listing section.4 ".snapshot/${P[since]}/" then.times >then.list || unreadable 'key list since then'
+  listing section.5 ".snapshot/${P[target]}/" now.times >now.list || unreadable 'key list of the point'
+  (set -o pipefail &&
+    comm -13 then.list now.list | awk -F '\t' '$2 == "d" { print $1 }' >made &&
+    { comm -13 then.times now.times | cut -f 1 && cat made; } | sort -u -S 64M -T . | not_below made - | sed 's/^/l\t/' >selection) ||
+    refuse environment 'what changed could not be listed'
+  P[selection]=$(sha256sum <selection | cut -c 1-64)
 }
 
 # Sets LIST_AT: what all that is selected begins with, as far as it has only letters that need no care: a whole path, or a
@@ -1420,6 +1444,7 @@ readonly MISSING_OF_POINT=(source-missing target-missing target-missing bucket-m
 
 # Nobody may take a selection for restored, or for equal, of which a part names nothing.
 require_matched() {
+  [[ -z ${P[since]} || -s selection ]] || refuse nothing-changed "nothing changed from ${P[since]} to ${P[target]}"
   [[ ! -s unmatched ]] || refuse selection-unmatched "$(wc -l <unmatched) lines of the selection name nothing in the point, the first is $(head -n 1 unmatched | cut -c 3-202)"
 }
 
@@ -1547,6 +1572,7 @@ check_restore() {
   check_selected
   ((10#${P[fence]} > 0 && 10#${P[copySeconds]} > 0 && 10#${P[maps]} > 0)) || refuse bad-parameter "fence, copySeconds and maps must not be 0"
   [[ ${P[deleteExtra]} == no || ${P[overwrite]} != never ]] || refuse bad-parameter 'what may overwrite nothing may delete nothing either'
+  [[ ${P[deleteExtra]} == no || -z ${P[since]} ]] || refuse bad-parameter 'of what changed since a snapshot nothing is extra'
 }
 
 # Copies the selection from the point into the target, with one distcp, in place too. Everything that can be refused is refused before
@@ -2048,6 +2074,46 @@ page_entries() {
     /^      "sourcePath" : "\.\// { path = text(); next }
     /^      "targetPath" : "\.\// { to = text(); next }
     END { if (!bad) entry(); exit bad }' "$1"
+}
+
+# ---------------------------------------------------------------- divergence [observe]
+
+# What both sides changed since they were equal, in one JVM. Each is compared with itself, because times of two clusters cannot be: the
+# source from `base` to `target`, the replica from its own snapshot `since` to what it holds now.
+divergence() {
+  local source=o3://${P[source]} replica=o3://${P[replica]} missing
+  missing=(source-missing base-missing target-missing base-missing target-missing replica-missing since-missing since-missing replica-missing)
+  ozone_batch "bucket info $source" "snapshot info $source ${P[base]}" "snapshot info $source ${P[target]}" \
+    "key list --all -p .snapshot/${P[base]}/ $source" "key list --all -p .snapshot/${P[target]}/ $source" \
+    "bucket info $replica" "snapshot info $replica ${P[since]}" "key list --all -p .snapshot/${P[since]}/ $replica" "key list --all $replica"
+  ((FAILED_AT == 0)) || stop_unchanged "${missing[FAILED_AT - 1]}"
+  require_snapshot section.2 "${P[baseSourceId]}" base
+  require_snapshot section.3 "${P[targetId]}" target
+  require_snapshot section.7 "${P[sinceId]}" since
+  listing section.4 ".snapshot/${P[base]}/" source.then >/dev/null || unreadable 'key list of the base'
+  listing section.5 ".snapshot/${P[target]}/" source.now >/dev/null || unreadable 'key list of the target'
+  listing section.8 ".snapshot/${P[since]}/" replica.then >/dev/null || unreadable 'key list of the replica since'
+  listing section.9 '' replica.now >/dev/null || unreadable 'key list of the replica'
+  (set -o pipefail && compare_times source && compare_times replica && comm -12 source.paths replica.paths >both) ||
+    refuse environment 'the listings could not be compared'
+  finish ok '' '' "{\"source\":$(<source.json),\"replica\":$(<replica.json),\"both\":{\"paths\":$(wc -l <both),$(first_paths <both)}"
+}
+
+# side: writes the paths of its files that are otherwise now, and what became of them as JSON
+compare_times() {
+  join -t $'\t' -a 1 -a 2 -e - -o 0,1.2,1.3,2.2,2.3 "$1.then" "$1.now" |
+    awk -F '\t' '$2 "" != $4 "" || $3 "" != $5 ""' >"$1.parted" && cut -f 1 "$1.parted" >"$1.paths" &&
+    awk -F '\t' '
+      $2 == "-" { added++ }
+      $4 == "-" { deleted++; next }
+      { bytes += $4 }
+      END { printf "{\"added\":%d,\"changed\":%d,\"deleted\":%d,\"bytes\":%.0f,", added, NR - added - deleted, deleted, bytes }' "$1.parted" >"$1.json" &&
+    first_paths <"$1.paths" >>"$1.json"
+}
+
+# The first 20 lines as JSON, and the end of the object
+first_paths() {
+  awk "$AWK_SHOWN"'NR <= 20 { first = first (NR > 1 ? "," : "") "\"" cut($0) "\"" } END { printf "\"first\":[%s]}", first }'
 }
 
 # ---------------------------------------------------------------- doctor [doctor]

@@ -192,6 +192,8 @@ const outcomeOf = (observed: RunStep['observed']): string => {
         : 'nothing to copy';
     case 'comparison':
       return observed.data.equal ? 'equal' : 'differs';
+    case 'divergence':
+      return `${observed.data.both.paths} paths changed on both sides`;
     case 'scratch':
       return observed.removed ? 'the scratch bucket was removed' : 'the scratch bucket was gone already';
     case 'looked':

@@ -59,6 +59,7 @@ const TROUBLES: Readonly<Record<Work, Troubles>> = {
   restore: RESTORE_TROUBLES,
   drill: RESTORE_TROUBLES,
   failover: RESTORE_TROUBLES,
+  failback: RESTORE_TROUBLES,
 };
 
 const mannersAt = ({ layer, step: stepOfWork, effect }: Place, side: Side): readonly string[] => {

@@ -180,7 +180,14 @@ export class Telling {
   readonly #live: Live[] = [];
   /** The last plan of a restore in place, and the words that confirm it. */
   #words: object | undefined;
-  readonly #slots: Record<Work, string[]> = { backup: [], prune: [], restore: [], drill: [], failover: [] };
+  readonly #slots: Record<Work, string[]> = {
+    backup: [],
+    prune: [],
+    restore: [],
+    drill: [],
+    failover: [],
+    failback: [],
+  };
   readonly #promises: Promises;
   #deadly: { moment: 'before' | 'after'; left: number } | undefined;
   #fatal: { readonly after: boolean; left: number } | undefined;

@@ -25,6 +25,16 @@ const restore: Variables = {
   targetCreated: '2026-11-20T18:22:04.605Z',
   fence: '7',
 };
+const overwriting: Variables = { ...restore, overwrite: 'always' };
+const since: Variables = { since: 'snap-1', sinceId: id(1) };
+const divergence: Variables = {
+  base: 'snap-1',
+  baseSourceId: id(1),
+  target: 'snap-2',
+  targetId: id(2),
+  since: 'odr-failover-1',
+  sinceId: id(3),
+};
 const hash = 'ab'.repeat(32);
 const url = `https://records.s3.eu-west-1.amazonaws.com/selections/${hash}?X-Amz-Signature=ab`;
 const verify: Variables = { target: 'snap-2', targetId: id(2), sealId: id(12) };
@@ -113,6 +123,16 @@ describe.concurrent('a parameter that does not fit is refused before anything ru
     ['a URL of a file', 'restore', { ...restore, selection: hash, selectionUrl: 'file:///etc/passwd' }],
     ['a URL with a password', 'restore', { ...restore, selection: hash, selectionUrl: 'https://a:b@c/d' }],
     ['a URL that is too long', 'restore', { ...restore, selection: hash, selectionUrl: `${url}${'0'.repeat(8000)}` }],
+    [
+      'changes since a snapshot and a selection',
+      'examine',
+      { ...restore, ...since, selection: hash, selectionUrl: url },
+    ],
+    ['changes since a snapshot without its id', 'compare', { ...restore, level: 'full', ...since, sinceId: '' }],
+    ['changes since a snapshot, deleting the rest', 'restore', { ...overwriting, ...since, deleteExtra: 'yes' }],
+    ['a snapshot with a blank', 'examine', { ...restore, ...since, since: 'odr-a b' }],
+    ['a divergence without what the replica was', 'divergence', { ...divergence, since: '' }],
+    ['a divergence without the id of the base', 'divergence', { ...divergence, baseSourceId: '' }],
     ['an overwrite that does not exist', 'restore', { ...restore, overwrite: 'yes' }],
     ['no overwrite', 'restore', { ...restore, overwrite: '' }],
     ['no creation time of the target', 'restore', { ...restore, targetCreated: '' }],
@@ -142,7 +162,7 @@ describe.concurrent('a parameter that does not fit is refused before anything ru
 
 describe.concurrent('an SSM agent that does not pass parameters in the environment is refused', () => {
   const names =
-    'operation verb source replica target base targetId baseSourceId baseReplicaId replicaCreated mode empty fence fenceSeed sealId copySeconds maps bandwidth level part parts brake supersedes detached probed remove layout replication quotaBytes quotaNamespace encryptionKey narrow selection selectionUrl overwrite deleteExtra exact targetCreated executionTimeout';
+    'operation verb source replica target base targetId baseSourceId baseReplicaId replicaCreated mode empty fence fenceSeed sealId copySeconds maps bandwidth level part parts brake supersedes detached probed remove layout replication quotaBytes quotaNamespace encryptionKey narrow selection selectionUrl since sinceId overwrite deleteExtra exact targetCreated executionTimeout';
   it.each(names.split(' '))('without %s', async (name) => {
     const { exit, reply } = await new EdgeHost().run('survey', { [name]: undefined });
     expect(reply).toMatchObject({ outcome: 'refused', code: 'bad-parameter' });
@@ -158,6 +178,7 @@ describe.concurrent('a document runs its own verbs only', () => {
     remove: `odr-tmp-x=${id(4)}`,
     probed: operationId(9),
     layout: 'LEGACY',
+    ...divergence,
     ...restore,
     level: 'full',
   };
@@ -175,6 +196,8 @@ describe.concurrent('a document runs its own verbs only', () => {
     ['delete', 'restore'],
     ['restore', 'protect'],
     ['restore', 'observe'],
+    ['divergence', 'protect'],
+    ['divergence', 'restore'],
     ['remove-scratch', 'destroy'],
     ['remove-scratch', 'protect'],
     ['examine', 'restore'],

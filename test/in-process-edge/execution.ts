@@ -14,7 +14,7 @@ export interface ErrorOutput {
 
 type Handler<R> = (event: unknown) => Promise<R>;
 
-export type Work = 'backup' | 'prune' | 'restore' | 'drill' | 'failover';
+export type Work = 'backup' | 'prune' | 'restore' | 'drill' | 'failover' | 'failback';
 
 /** The functions behind the states of statemachine/*.asl.json. */
 export interface Functions {
@@ -69,6 +69,7 @@ const DEFINITIONS: Readonly<Record<Work, Definition>> = {
   restore: read('restore'),
   drill: read('drill'),
   failover: read('failover'),
+  failback: read('failback'),
 };
 
 /** The Task behind a kind of step. */
@@ -150,7 +151,8 @@ export class Executions implements TaskCallbacks, Workflow {
   ): AsyncGenerator<Moment, Ended> {
     const definition = DEFINITIONS[workflow];
     const startedAt = new Date(this.#now()).toISOString();
-    const isRestore = workflow === 'restore' || workflow === 'drill' || workflow === 'failover';
+    const isRestore = workflow !== 'backup' && workflow !== 'prune';
+    const mayDrain = workflow === 'failover' || workflow === 'failback';
     const { openRun, openRestore } = functions;
     let drained = false;
     const open = () =>
@@ -159,7 +161,7 @@ export class Executions implements TaskCallbacks, Workflow {
         workflow,
         execution,
         startedAt,
-        ...(workflow === 'failover' ? { drained } : {}),
+        ...(mayDrain ? { drained } : {}),
       });
     let opened: Attempt<Opened>;
     for (;;) {
@@ -202,6 +204,7 @@ export class Executions implements TaskCallbacks, Workflow {
         case 'probe':
         case 'examine':
         case 'compare':
+        case 'measure-divergence':
           failure = yield* operate(functions.start.observe, next);
           break;
         case 'create-snapshot':
@@ -229,6 +232,13 @@ export class Executions implements TaskCallbacks, Workflow {
           const last = { runId, lease, step: step - 1 };
           const condemned = yield* invoke(definition, 'Condemn', () => functions.condemn(last));
           if ('failure' in condemned) failure = condemned.failure;
+          break;
+        }
+        case 'bring-back': {
+          yield { kind: 'entered', state: 'BringBack' };
+          const ended: Ended = yield* this.play(functions, next.name, next.input);
+          if (ended.status === 'FAILED')
+            failure = { Error: 'States.TaskFailed', Cause: `${ended.error}: ${ended.cause}` };
           break;
         }
         case 'wait':

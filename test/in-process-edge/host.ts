@@ -6,7 +6,17 @@ import * as z from 'zod';
 import type { BlastRadius } from '../../functions/core/domain/operation.ts';
 import type { SimulatedOzone } from '../ozone-simulator/simulator.ts';
 import { type Parameters, pathOf, readParameters, type Verb } from './parameters.ts';
-import { type Entries, filterOf, listAt, type Met, meet, planCopy, selected, unsafeLine } from './selected.ts';
+import {
+  changedSince,
+  type Entries,
+  filterOf,
+  listAt,
+  type Met,
+  meet,
+  planCopy,
+  selected,
+  unsafeLine,
+} from './selected.ts';
 import { type Batch, classify, clientProperties, jsonOf, runBatch } from './shell.ts';
 
 type Outcome = 'ok' | 'refused' | 'failed' | 'unreachable' | 'interrupted';
@@ -407,6 +417,8 @@ class Work {
         return this.#compare();
       case 'restore':
         return this.#restore();
+      case 'divergence':
+        return this.#divergence();
       case 'remove-scratch':
         return this.#removeScratch();
       case 'doctor':
@@ -1121,7 +1133,8 @@ class Work {
 
   /** `read_selection` of the script. @returns its lines; undefined for the whole bucket */
   #readSelection(): readonly string[] | undefined {
-    const { selection, selectionUrl = '' } = this.#p;
+    const { selection, selectionUrl = '', since } = this.#p;
+    if (since) return this.#selectChanged(since);
     if (!selection) return undefined;
     const text = this.#options.selectionAt?.(selectionUrl);
     if (text === undefined)
@@ -1133,6 +1146,25 @@ class Work {
     const unsafe = unsafeLine(lines);
     if (unsafe) refuse('selection-unsafe', `line ${unsafe} of the selection is no path within a bucket`);
     return lines;
+  }
+
+  /** `select_changed` of the script. */
+  #selectChanged(since: string): readonly string[] {
+    const { target = '', sinceId, targetId } = this.#p;
+    const { failedAt, sections } = this.#run(
+      `bucket info ${this.#source}`,
+      `snapshot info ${this.#source} ${since}`,
+      `snapshot info ${this.#source} ${target}`,
+      `key list --all -p .snapshot/${since}/ ${this.#source}`,
+      `key list --all -p .snapshot/${target}/ ${this.#source}`,
+    );
+    const missing = ['source', 'since', 'target', 'since', 'target'];
+    if (failedAt > 0) this.#stopUnchanged(`${missing[failedAt - 1]}-missing`);
+    requireSnapshot(sections[1], sinceId, 'since');
+    requireSnapshot(sections[2], targetId, 'target');
+    const before = listing(sections[3], `.snapshot/${since}/`) ?? unreadable('key list since then');
+    const now = listing(sections[4], `.snapshot/${target}/`) ?? unreadable('key list of the point');
+    return changedSince(before, now).map((path) => `l\t${path}`);
   }
 
   /** `point_commands` of the script, run. */
@@ -1159,8 +1191,10 @@ class Work {
     return all && { all, chosen: selected(all, lines).chosen };
   }
 
-  #requireMatched(unmatched: readonly string[]): void {
+  #requireMatched(unmatched: readonly string[], lines: readonly string[] | undefined): void {
+    const { since, target } = this.#p;
     const [first] = unmatched;
+    if (since && lines?.length === 0) refuse('nothing-changed', `nothing changed from ${since} to ${target}`);
     if (first !== undefined)
       refuse(
         'selection-unmatched',
@@ -1206,6 +1240,43 @@ class Work {
     });
   }
 
+  // ---------------------------------------------------------------- divergence
+
+  /** What both sides have changed since they were equal: the source in frozen snapshots, the replica live. */
+  #divergence(): never {
+    const { base = '', target = '', since = '' } = this.#p;
+    const { failedAt, sections } = this.#run(
+      `bucket info ${this.#source}`,
+      `snapshot info ${this.#source} ${base}`,
+      `snapshot info ${this.#source} ${target}`,
+      `key list --all -p .snapshot/${base}/ ${this.#source}`,
+      `key list --all -p .snapshot/${target}/ ${this.#source}`,
+      `bucket info ${this.#replica}`,
+      `snapshot info ${this.#replica} ${since}`,
+      `key list --all -p .snapshot/${since}/ ${this.#replica}`,
+      `key list --all ${this.#replica}`,
+    );
+    const missing = ['source', 'base', 'target', 'base', 'target', 'replica', 'since', 'since', 'replica'];
+    if (failedAt > 0) this.#stopUnchanged(`${missing[failedAt - 1]}-missing`);
+    requireSnapshot(sections[1], this.#p.baseSourceId, 'base');
+    requireSnapshot(sections[2], this.#p.targetId, 'target');
+    requireSnapshot(sections[6], this.#p.sinceId, 'since');
+    const timesOf = (n: number, prefix: string, what: string) =>
+      listing(sections[n], prefix)?.times ?? unreadable(`key list of ${what}`);
+    const source = differences(
+      timesOf(3, `.snapshot/${base}/`, 'the base'),
+      timesOf(4, `.snapshot/${target}/`, 'the target'),
+    );
+    const replica = differences(timesOf(7, `.snapshot/${since}/`, 'the replica since'), timesOf(8, '', 'the replica'));
+    const here = new Set(source.map(([path]) => path));
+    const both = replica.map(([path]) => path).filter((path) => here.has(path));
+    throw new Finish('ok', '', '', {
+      source: parted(source),
+      replica: parted(replica),
+      both: { paths: both.length, first: both.slice(0, 20).map(cut) },
+    });
+  }
+
   #compare(): never {
     const { level, exact } = this.#p;
     const lines = this.#readSelection();
@@ -1215,7 +1286,7 @@ class Work {
     requireSnapshot(sections[1], this.#p.targetId, 'target');
     this.#requireTargetBucket(sections[3]);
     const { chosen: left, unmatched } = this.#readPoint(lines);
-    this.#requireMatched(unmatched);
+    this.#requireMatched(unmatched, lines);
     const right = this.#readTarget(lines)?.chosen ?? unreadable('key list of the target');
     const same = [...left].filter(([path, entry]) => right.get(path) === entry && entry.startsWith('f'));
     const sums =
@@ -1263,7 +1334,7 @@ class Work {
     this.#requireLayout(replica, this.#requireTargetBucket(sections[3]).layout, 'write');
     requireSnapshot(sections[1], this.#p.targetId, 'target');
     const point = this.#readPoint(lines);
-    this.#requireMatched(point.unmatched);
+    this.#requireMatched(point.unmatched, lines);
     const target = this.#readTarget(lines) ?? unreadable('key list of the target');
     const keep = keptOf(overwrite, meet(point.chosen, target.all));
     const plan = planCopy(
@@ -1708,6 +1779,19 @@ const differences = (
     .filter((path) => source.get(path) !== replica.get(path))
     .sort()
     .map((path) => [path, source.get(path), replica.get(path)]);
+
+/** What became of the files of one side, from their lengths and times before and after. */
+const parted = (paths: readonly Difference[]) => {
+  const added = paths.filter(([, before]) => before === undefined).length;
+  const deleted = paths.filter(([, , after]) => after === undefined).length;
+  return {
+    added,
+    changed: paths.length - added - deleted,
+    deleted,
+    bytes: paths.reduce((sum, [, , after]) => sum + Number(after?.split('\t')[0] ?? 0), 0),
+    first: paths.slice(0, 20).map(([path]) => cut(path)),
+  };
+};
 
 /** A name as a path of a {@link listing}. */
 const escaped = (name: string): string => Buffer.from(JSON.stringify(name).slice(1, -1)).toString('latin1');

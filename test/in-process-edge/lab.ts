@@ -250,7 +250,7 @@ export class Lab {
     const common = {
       policy: 'nightly',
       bucket: this.#bucket,
-      ...(work === 'restore' || work === 'failover' ? { by: 'ann', reason: 'a test' } : {}),
+      ...(['restore', 'failover', 'failback'].includes(work) ? { by: 'ann', reason: 'a test' } : {}),
     };
     return this.executions.play(functions, this.newestExecution, { ...common, ...request }, work);
   }
@@ -292,11 +292,12 @@ export class Lab {
     return this.play(this.startWith(request, this.functions, 'failover'));
   }
 
-  /** Plans a failover, and does it with the words that the plan asks for. */
-  async failoverConfirmed(request: object): Promise<BackupResult> {
-    const planned = await this.failover(request);
+  /** Plans a failover or a failback, and does it with the words that the plan asks for. */
+  async confirmed(work: 'failover' | 'failback', request: object): Promise<BackupResult> {
+    const start = (asked: object) => this.play(this.startWith(asked, this.functions, work));
+    const planned = await start(request);
     const plan = planned.status === 'SUCCEEDED' ? RestorePlanned.safeParse(planned.output).data : undefined;
-    return plan ? this.failover({ ...request, plan: plan.plan, confirmation: plan.confirmation }) : planned;
+    return plan ? start({ ...request, plan: plan.plan, confirmation: plan.confirmation }) : planned;
   }
 
   async play(execution: AsyncGenerator<Moment, Ended>): Promise<BackupResult> {

@@ -54,6 +54,8 @@ const PATTERNS: Readonly<Record<string, string>> = {
   limit: '^[0-9]{1,4}$',
   buckets: `^$|^${name}/${name}(,${name}/${name})*$`,
   selection: '^$|^[0-9a-f]{64}$',
+  since: snapshot,
+  sinceId: uuid,
   selectionUrl: '^$|^https?://[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]{1,5})?/[A-Za-z0-9/?&=%._~+:@-]+$',
   overwrite: '^(|never|if-different|always)$',
   deleteExtra: '^(yes|no)$',
@@ -80,6 +82,10 @@ const VERBS: Readonly<
   'remove-scratch': { document: 'restore', needs: ['replica', 'targetCreated'] },
   versions: { document: 'observe', needs: ['source', 'points', 'path64'] },
   changes: { document: 'observe', needs: ['source', 'base', 'target', 'baseSourceId', 'targetId'] },
+  divergence: {
+    document: 'observe',
+    needs: ['source', 'replica', 'base', 'baseSourceId', 'target', 'targetId', 'since', 'sinceId'],
+  },
   doctor: { document: 'all', needs: ['source', 'buckets'] },
 };
 
@@ -174,6 +180,9 @@ export const readParameters = (document: BlastRadius, given: Parameters): Read =
   }
   if (verb === 'examine' || verb === 'compare' || verb === 'restore') {
     if ((checked.selection === '') !== (checked.selectionUrl === '')) return bad('a selection is its hash and its URL');
+    if (checked.since !== '' && checked.selection !== '')
+      return bad('what changed since a snapshot is a selection of its own');
+    if (checked.since !== '' && missing(['sinceId'])) return bad('since needs the parameter sinceId');
     if ((checked.selectionUrl ?? '').length > 8000) return bad('the URL of the selection is too long');
   }
   if (verb === 'compare' && checked.level !== 'listing' && checked.level !== 'full')
@@ -183,6 +192,8 @@ export const readParameters = (document: BlastRadius, given: Parameters): Read =
       return bad('fence, copySeconds and maps must not be 0');
     if (checked.deleteExtra === 'yes' && checked.overwrite === 'never')
       return bad('what may overwrite nothing may delete nothing either');
+    if (checked.deleteExtra === 'yes' && checked.since !== '')
+      return bad('of what changed since a snapshot nothing is extra');
   }
   if (verb === 'remove-scratch' && !/\/odr-drill-[a-z0-9.-]+$/.test(checked.replica ?? ''))
     return { code: 'scratch-name', message: `${checked.replica} is no scratch bucket by its name`, checked };

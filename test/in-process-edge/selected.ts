@@ -68,6 +68,24 @@ export const selected = (
   return { chosen: new Map(chosen), unmatched: lines.filter((_, n) => !used.has(n)) };
 };
 
+/** What the selection of `select_changed` names: below a new directory nothing more. */
+export const changedSince = (
+  before: { readonly entries: Entries; readonly times: ReadonlyMap<string, string> },
+  now: { readonly entries: Entries; readonly times: ReadonlyMap<string, string> },
+): readonly string[] => {
+  const made = new Set(
+    [...now.entries]
+      .filter(([path, entry]) => typeOf(entry) === 'd' && before.entries.get(path) !== entry)
+      .map(([path]) => path),
+  );
+  const changed = [...now.times].filter(([path, time]) => before.times.get(path) !== time).map(([path]) => path);
+  const isBelowMade = (path: string): boolean => {
+    const above = parentOf(path);
+    return above !== '' && (made.has(above) || isBelowMade(above));
+  };
+  return [...new Set([...changed, ...made])].filter((path) => !isBelowMade(path)).sort();
+};
+
 /** What the target has in the place of one path; `there` is `-` for nothing, `b` where a directory above it is a file. */
 export interface Met {
   readonly path: string;

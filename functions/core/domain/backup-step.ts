@@ -1,10 +1,11 @@
 import * as z from 'zod';
 import { ERROR_NAMES } from '../errors.ts';
-import { BucketRef, HostId, OperationId, OzoneService, SnapshotId, SnapshotName } from './names.ts';
+import { BucketRef, HostId, OperationId, OzoneService, PolicyName, SnapshotId, SnapshotName } from './names.ts';
 import { BlastRadius } from './operation.ts';
 import { VerificationLevel } from './policy.ts';
 import {
   Drilled,
+  FailbackPrepared,
   FailedOver,
   Overwrite,
   RelativePath,
@@ -30,6 +31,9 @@ export type Base = z.infer<typeof Base>;
 /** A snapshot on the source, known by its id. */
 export const Target = z.object({ name: SnapshotName, id: SnapshotId, created: EpochMs });
 export type Target = z.infer<typeof Target>;
+
+/** A snapshot of one side. */
+const Known = Target.omit({ created: true });
 
 /** A point as a look reads it: its ids on the sides where it can be read. */
 export const LookedPoint = z.object({
@@ -84,6 +88,7 @@ export const BackupOutcome = z.discriminatedUnion('kind', [
   Restored,
   Drilled,
   FailedOver,
+  FailbackPrepared,
 ]);
 export type BackupOutcome = z.infer<typeof BackupOutcome>;
 
@@ -242,6 +247,11 @@ export const BackupStep = z.discriminatedUnion('kind', [
     of: z.enum(['target', 'primary']).default('target'),
     ...operation,
   }),
+  /**
+   * Counts what both sides have changed since they were equal: the source from `base` to `target`, the replica from
+   * `opened`, its own snapshot of that time, to what it holds now.
+   */
+  z.object({ kind: z.literal('measure-divergence'), base: Known, target: Known, opened: Known, ...operation }),
   /** Deletes the bucket that a drill restored to. */
   z.object({ kind: z.literal('remove-scratch'), bucket: BucketRef, created: z.string(), ...operation }),
   /** Looks where a path is in points of one side. Of a look, which has no planner of runs: recorded once by its opener. */
@@ -278,6 +288,13 @@ export const BackupStep = z.discriminatedUnion('kind', [
     replica: OzoneService.nullable(),
     buckets: z.array(BucketRef).min(1).max(20),
     ...operation,
+  }),
+  /** Starts a backup in the other direction, which brings the changes of the new primary to the old one. */
+  z.object({
+    kind: z.literal('bring-back'),
+    name: z.string(),
+    input: z.object({ policy: PolicyName, bucket: BucketRef, slot: z.string(), back: z.literal(true) }),
+    reason,
   }),
   z.object({ kind: z.literal('wait'), seconds: DurationSeconds, reason }),
   z.object({ kind: z.literal('done'), outcome: BackupOutcome, reason }),

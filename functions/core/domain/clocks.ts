@@ -40,7 +40,7 @@ export const Newest = z.object({
   taken: NewestPoint.nullable(),
   /** The newest point that was compared equal, for each level that it was compared at. */
   verified: z.partialRecord(VerificationLevel, NewestPoint),
-  runs: z.partialRecord(z.enum(['backup', 'prune', 'drill', 'restore', 'failover']), LastRun).default({}),
+  runs: z.partialRecord(z.enum(['backup', 'prune', 'drill', 'restore', 'failover', 'failback']), LastRun).default({}),
 });
 export type Newest = z.infer<typeof Newest>;
 

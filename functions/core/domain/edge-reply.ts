@@ -209,6 +209,26 @@ export const ChangesData = z.object({
 });
 export type ChangesData = z.infer<typeof ChangesData>;
 
+/** Files by path that one side has otherwise than at the point where both parted; `changed`: another length or modification time. */
+const Parted = z.object({
+  added: Count,
+  changed: Count,
+  deleted: Count,
+  /** Length of what was added or changed, as it is now. */
+  bytes: Bytes,
+  /** In the order of their bytes, as Ozone escaped them. */
+  first: z.array(z.string()).max(20),
+});
+
+/** How two sides went different ways since they were equal: the source in frozen snapshots, the replica live. */
+export const DivergenceData = z.object({
+  source: Parted,
+  replica: Parted,
+  /** Paths of files that were added, changed or deleted on both sides. */
+  both: z.object({ paths: Count, first: z.array(z.string()).max(20) }),
+});
+export type DivergenceData = z.infer<typeof DivergenceData>;
+
 const Short = z.string().max(300);
 
 /** What the identity of a document finds on one cluster. */
@@ -321,6 +341,7 @@ export const EdgeReply = z.discriminatedUnion('verb', [
   reply('remove-scratch', RemoveScratchData),
   reply('versions', VersionsData),
   reply('changes', ChangesData),
+  reply('divergence', DivergenceData),
   reply('doctor', DoctorData),
 ]);
 export type EdgeReply = z.infer<typeof EdgeReply>;

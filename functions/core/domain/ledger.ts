@@ -4,6 +4,7 @@ import { Newest } from './clocks.ts';
 import {
   CompareData,
   DiffStatus,
+  DivergenceData,
   ExamineData,
   ProbeData,
   RemovedData,
@@ -272,6 +273,7 @@ export const Observation = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('examination'), data: ExamineData }),
   z.object({ kind: z.literal('restored'), data: RestoreData }),
   z.object({ kind: z.literal('comparison'), data: CompareData }),
+  z.object({ kind: z.literal('divergence'), data: DivergenceData }),
   /** `removed` is false when the scratch bucket was gone already. */
   z.object({ kind: z.literal('scratch'), removed: z.boolean() }),
   /** A look has its answer; it is kept with the operation. */
@@ -290,7 +292,7 @@ export const Observation = z.discriminatedUnion('kind', [
   }),
   /** No answer: the state machine or Run Command says why. What was changed is not known. */
   z.object({ kind: z.literal('no-answer'), error: z.string(), cause: z.string() }),
-  /** A wait is over. */
+  /** A wait is over, or an execution that was started. */
   z.object({ kind: z.literal('elapsed') }),
 ]);
 export type Observation = z.infer<typeof Observation>;
@@ -313,7 +315,7 @@ export const RunStatus = z.enum(['open', 'succeeded', 'failed']);
 /** One execution of the backup workflow for one bucket and slot. */
 export const BackupRun = z.object({
   schema: z.literal(1),
-  workflow: z.enum(['backup', 'prune', 'restore', 'drill', 'failover', 'look', 'doctor']).default('backup'),
+  workflow: z.enum(['backup', 'prune', 'restore', 'drill', 'failover', 'failback', 'look', 'doctor']).default('backup'),
   /** Of a restore, a drill or a failover. */
   restore: RestoreTask.nullable().default(null),
   runId: RunId,

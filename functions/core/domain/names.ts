@@ -89,7 +89,17 @@ export const doctorPair = (source: ClusterName, bucket: BucketRef): PairId =>
 /** Whether it is the pair of a bucket and its replica, which has points and a record: others are for a lease alone. */
 export const isLineage = (pair: PairId): boolean => !/#(restore|drill|look|doctor)$/.test(pair);
 
-export const WORKFLOWS = ['backup', 'prune', 'decision', 'restore', 'drill', 'failover', 'look', 'doctor'] as const;
+export const WORKFLOWS = [
+  'backup',
+  'prune',
+  'decision',
+  'restore',
+  'drill',
+  'failover',
+  'failback',
+  'look',
+  'doctor',
+] as const;
 export type WorkflowName = (typeof WORKFLOWS)[number];
 
 /**
@@ -100,7 +110,7 @@ export const RunId = z
   .string()
   .regex(
     new RegExp(
-      `^[a-z][a-z0-9-]*/${RESOURCE}/${RESOURCE}#[a-z][a-z0-9-]*#((prune|decision|restore|drill|failover|look|doctor)\\.)?[a-z][a-z0-9-]*#[0-9]{8}t[0-9]{6}z$`,
+      `^[a-z][a-z0-9-]*/${RESOURCE}/${RESOURCE}#[a-z][a-z0-9-]*#((prune|decision|restore|drill|failover|failback|look|doctor)\\.)?[a-z][a-z0-9-]*#[0-9]{8}t[0-9]{6}z$`,
     ),
   )
   .brand<'RunId'>();

@@ -30,6 +30,7 @@ export const EdgeParameters = z.strictObject({
     'remove-scratch',
     'versions',
     'changes',
+    'divergence',
     'doctor',
   ]),
   source: z.string(),
@@ -72,6 +73,9 @@ export const EdgeParameters = z.strictObject({
   /** SHA-256 of the list of the paths to examine, compare or restore, and a signed URL that gives it; empty: the whole bucket. */
   selection: z.string().default(''),
   selectionUrl: z.string().default(''),
+  /** Instead of a selection: what changed since this snapshot of the source bucket. Of `divergence`: what the replica bucket was then. */
+  since: z.string().default(''),
+  sinceId: z.string().default(''),
   /** What a restore does with what it finds at its target, and whether what the point has not is deleted there. */
   overwrite: z.enum(['', 'never', 'if-different', 'always']).default(''),
   deleteExtra: z.enum(['yes', 'no']).default('no'),

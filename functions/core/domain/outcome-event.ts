@@ -21,6 +21,9 @@ export const EVENT_TYPES = {
   'Failover Planned': 'a failover made its plan, which waits for a confirmation; nothing was changed',
   'Failover Succeeded': 'a replica is the primary of its bucket now',
   'Failover Failed': 'a failover failed; the roles of its bucket may be half moved',
+  'Failback Planned': 'a failback reported what both sides changed, and waits for a confirmation',
+  'Failback Succeeded': 'a failback was prepared, or the roles of its bucket are back',
+  'Failback Failed': 'a failback failed; the roles of its bucket may be half moved',
   'Recovery Points Condemned': 'a plan condemned snapshots: they are deleted after the grace period',
   'Recovery Points Spared': 'snapshots that were condemned stay after all',
   'Recovery Points Deleted': 'snapshots were deleted, by a plan or (`byUs` false) by somebody else',
@@ -49,6 +52,7 @@ const WORKFLOWS = {
   restore: 'Restore',
   drill: 'Drill',
   failover: 'Failover',
+  failback: 'Failback',
 } as const;
 
 /** The `detail-type` of what happened; null for what nobody is told of. */
@@ -59,7 +63,8 @@ export const eventTypeOf = (happening: Happening): EventType | null => {
     case 'run-ended': {
       if (happening.workflow === 'look' || happening.workflow === 'doctor') return null;
       const isPlanned = happening.status === 'succeeded' && happening.summary.startsWith(ONLY_PLANNED);
-      if (isPlanned) return happening.workflow === 'failover' ? 'Failover Planned' : 'Restore Planned';
+      if (isPlanned && happening.workflow === 'failover') return 'Failover Planned';
+      if (isPlanned) return happening.workflow === 'failback' ? 'Failback Planned' : 'Restore Planned';
       return `${WORKFLOWS[happening.workflow]} ${happening.status === 'succeeded' ? 'Succeeded' : 'Failed'}`;
     }
     case 'condemned':

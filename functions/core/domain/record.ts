@@ -15,7 +15,7 @@ export const Happening = z.discriminatedUnion('kind', [
   /** An attempt of a run is over, whatever it came to. */
   z.object({
     kind: z.literal('run-ended'),
-    workflow: z.enum(['backup', 'prune', 'restore', 'drill', 'failover', 'look', 'doctor']),
+    workflow: z.enum(['backup', 'prune', 'restore', 'drill', 'failover', 'failback', 'look', 'doctor']),
     runId: RunId,
     status: z.enum(['succeeded', 'failed']),
     /** The point, what was done, or the error. */

@@ -138,7 +138,7 @@ const Confirmed = z.object({
 
 /** What a restore, a drill or a failover is to do, resolved when it was opened. */
 export const RestoreTask = z.object({
-  purpose: z.enum(['restore', 'drill', 'failover']),
+  purpose: z.enum(['restore', 'drill', 'failover', 'failback']),
   /** Whose point it is. */
   lineage: PairId,
   point: z.object({
@@ -160,6 +160,8 @@ export const RestoreTask = z.object({
   }),
   /** Of the selection file; null for the whole bucket. */
   selection: PlanHash.nullable(),
+  /** Only what changed since this snapshot of the bucket that is read; never together with a selection. */
+  since: z.object({ name: SnapshotName, id: SnapshotId }).nullable().default(null),
   /** For people: `the whole bucket`, `3 paths`. */
   scope: z.string(),
   target: z.object({ kind: z.enum(['side', 'in-place', 'other', 'scratch']), cluster: Cluster, bucket: BucketRef }),
@@ -181,6 +183,16 @@ export const RestoreTask = z.object({
       /** The side that becomes the primary, and the pair whose roles these are. */
       to: Side,
       roleOf: PairId,
+    })
+    .nullable()
+    .default(null),
+  /** Of the preparation of a failback: what both sides were when they parted, on each of them. */
+  failback: z
+    .object({
+      epoch: z.number().int().positive(),
+      roleOf: PairId,
+      common: z.object({ name: SnapshotName, id: SnapshotId }),
+      opened: z.object({ name: SnapshotName, id: SnapshotId }),
     })
     .nullable()
     .default(null),
@@ -235,7 +247,19 @@ export const RestorePlan = z.object({
   seconds: DurationSeconds,
   basis: z.string(),
   /** Of a failover: what was written to `from` in the last `lossSeconds` is not in the point. */
-  failover: z.object({ kind: FailoverKind, from: ClusterName, lossSeconds: DurationSeconds }).nullable().default(null),
+  failover: z
+    .object({
+      kind: FailoverKind,
+      from: ClusterName,
+      lossSeconds: DurationSeconds,
+      /** What `from` has otherwise than the point, by their listings; null when it could not be read. */
+      differs: z
+        .object({ added: Count, changed: Count, deleted: Count, first: z.array(z.string()) })
+        .nullable()
+        .default(null),
+    })
+    .nullable()
+    .default(null),
 });
 export type RestorePlan = z.infer<typeof RestorePlan>;
 
@@ -300,7 +324,7 @@ export const FailedOver = z.object({
   bytes: Bytes,
   /** What had to be brought back to the point. */
   bytesCopied: Bytes,
-  /** Of what was there before; null when nothing could be overwritten. */
+  /** Of what was there before. */
   safetySnapshot: SnapshotName.nullable(),
   /** The new primary from before anybody wrote there. */
   opened: z.object({ name: SnapshotName, id: SnapshotId, created: EpochMs }).nullable(),
@@ -310,6 +334,22 @@ export const FailedOver = z.object({
   notes: z.array(z.string()),
 });
 export type FailedOver = z.infer<typeof FailedOver>;
+
+/** The old primary may become the primary again. */
+export const FailbackPrepared = z.object({
+  kind: z.literal('failback-prepared'),
+  bucket: BucketRef,
+  from: ClusterName,
+  to: ClusterName,
+  /** What was written to the old primary after both parted, kept apart and compared; null when there was nothing. */
+  orphans: z.object({ bucket: BucketRef, files: Count, bytes: Bytes }).nullable(),
+  /** The last point of the new primary that the old one has too. */
+  point: SnapshotName,
+  rounds: Count,
+  bytesCopied: Bytes,
+  notes: z.array(z.string()),
+});
+export type FailbackPrepared = z.infer<typeof FailbackPrepared>;
 
 export const Drilled = z.object({
   kind: z.literal('drilled'),

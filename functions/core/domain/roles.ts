@@ -1,5 +1,6 @@
 import * as z from 'zod';
-import { BucketRef, PolicyName, RunId, Slot, SnapshotId, SnapshotName } from './names.ts';
+import { DivergenceData } from './edge-reply.ts';
+import { BucketRef, ClusterName, PairId, PolicyName, RunId, Slot, SnapshotId, SnapshotName } from './names.ts';
 import { FailoverKind, RestoreVerification, Who, Why } from './restore.ts';
 import { PlanHash, Side } from './retention.ts';
 import { EpochMs } from './units.ts';
@@ -21,7 +22,7 @@ export const Role = z.object({
   /** The snapshot of the new primary from before anybody wrote there; null while it is moving. */
   opened: z.object({ name: SnapshotName, id: SnapshotId, created: EpochMs }).nullable(),
   /** What was written to the old primary is kept apart, so it may become the replica of the new one. */
-  prepared: z.object({ by: RunId, at: EpochMs, isClean: z.boolean() }).nullable().default(null),
+  prepared: z.object({ by: RunId, at: EpochMs }).nullable().default(null),
 });
 export type Role = z.infer<typeof Role>;
 
@@ -31,8 +32,6 @@ export const FailoverRequest = z
     policy: PolicyName,
     bucket: BucketRef,
     kind: FailoverKind,
-    /** From the replica, which is the primary, back to the source. */
-    back: z.boolean().default(false),
     /** Of an unplanned one: another verified point than the newest. */
     point: SnapshotName.optional(),
     /** What proves that the replica is the point: every path, type and length; or the checksum of every file too. */
@@ -58,3 +57,53 @@ export const FailoverRequest = z
       );
   });
 export type FailoverRequest = z.infer<typeof FailoverRequest>;
+
+/** What a person asks for, as the input of the failback machine. */
+export const FailbackRequest = z
+  .strictObject({
+    policy: PolicyName,
+    bucket: BucketRef,
+    /**
+     * `prepare`: reports what both sides changed, keeps apart what was written to the old primary, and brings the changes of
+     * the new one to it, while people go on there. `switch`: the roles go back; nobody may write meanwhile.
+     */
+    kind: z.enum(['prepare', 'switch']),
+    verification: RestoreVerification.default('full'),
+    by: Who,
+    reason: Why,
+    slot: Slot.optional(),
+    planOnly: z.boolean().default(false),
+    plan: PlanHash.optional(),
+    confirmation: z.string().max(500).optional(),
+    AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID: z.string().optional(),
+  })
+  .superRefine((request, context) => {
+    if ((request.plan === undefined) !== (request.confirmation === undefined))
+      context.addIssue({
+        code: 'custom',
+        path: ['confirmation'],
+        message: 'a confirmation is of a plan: give both, as the output of the planning run has them',
+      });
+  });
+export type FailbackRequest = z.infer<typeof FailbackRequest>;
+
+/** The three-way report: what both sides changed since they were equal. Confirming it lets the old primary be overwritten. */
+export const FailbackPlan = z.object({
+  schema: z.literal(1),
+  kind: z.literal('failback'),
+  roleOf: PairId,
+  epoch: z.number().int(),
+  policy: PolicyName,
+  bucket: BucketRef,
+  from: ClusterName,
+  to: ClusterName,
+  madeAt: EpochMs,
+  expires: EpochMs,
+  /** What both sides were when they parted. */
+  common: SnapshotName,
+  divergence: DivergenceData,
+});
+export type FailbackPlan = z.infer<typeof FailbackPlan>;
+
+export const failbackWords = ({ bucket, to }: FailbackPlan, plan: PlanHash): string =>
+  `fail back ${bucket} to ${to} ${plan.slice(0, 12)}`;

@@ -283,6 +283,7 @@ export const absorb = (
     case 'examination':
     case 'restored':
     case 'comparison':
+    case 'divergence':
     case 'scratch':
     // Of looks, which change nothing.
     case 'looked':

@@ -77,6 +77,7 @@ const fold = (facts: ClusterFacts, step: RunStep): ClusterFacts => {
     case 'examination':
     case 'restored':
     case 'comparison':
+    case 'divergence':
     case 'scratch':
     case 'looked':
       return facts;

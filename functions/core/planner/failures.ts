@@ -45,6 +45,7 @@ const EXHAUSTED: Readonly<Record<OperationStep['kind'], ErrorName>> = {
   'safety-snapshot': 'SnapshotFailed',
   restore: 'CopyFailed',
   compare: 'EdgeFailed',
+  'measure-divergence': 'EdgeFailed',
   'remove-scratch': 'ScratchNotRemoved',
   'look-versions': 'EdgeFailed',
   'look-changes': 'DiffFailed',

@@ -71,6 +71,7 @@ export const operation = (history: RunHistory, step: Plain<OperationStep['kind']
     case 'restore':
       return { ...step, host, ...time(seconds(step.copySeconds + AROUND_COPY)) };
     case 'compare':
+    case 'measure-divergence':
     case 'verify': {
       const limit = Math.min(history.run.policy.limits.copyTimeout, LONGEST_COMMAND);
       return { ...step, host, ...time(seconds(limit)) };

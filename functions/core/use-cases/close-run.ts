@@ -117,7 +117,8 @@ const letGo = async (
 ): Promise<void> => {
   if (!restore || current !== lease) return;
   for (let attempt = 0; attempt < POINT_ATTEMPTS; attempt++) {
-    const point = (await ledger.livingPoints(restore.lineage)).find(({ name }) => name === restore.point.name);
+    const { name: kept } = restore.failback?.common ?? restore.point;
+    const point = (await ledger.livingPoints(restore.lineage)).find(({ name }) => name === kept);
     if (!point) return;
     const pins = point.pins.filter(({ by }) => by !== runId);
     if (pins.length === point.pins.length && drilled === null) return;

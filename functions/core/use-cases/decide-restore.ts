@@ -2,11 +2,12 @@ import type * as z from 'zod';
 import { type BackupStep, isOperation, type NumberedStep } from '../domain/backup-step.ts';
 import type { SeenSide } from '../domain/edge-reply.ts';
 import type { BackupRun, Observation, PairPatch, PairState, RunStep } from '../domain/ledger.ts';
-import type { OperationId, PairId } from '../domain/names.ts';
+import { type OperationId, type PairId, pairId } from '../domain/names.ts';
 import { confirmationOf, type Restored, RestorePlan, type RestoreTask } from '../domain/restore.ts';
-import type { Role } from '../domain/roles.ts';
+import { FailbackPlan, failbackWords, type Role } from '../domain/roles.ts';
 import type { EpochMs } from '../domain/units.ts';
 import { DrError } from '../errors.ts';
+import { decideFailback, describeFailback, type FailbackToConfirm } from '../planner/decide-failback.ts';
 import { decideRestore, type PlanToConfirm } from '../planner/decide-restore.ts';
 import { isFailure } from '../planner/history.ts';
 import { describePlan } from '../planner/restore-plan.ts';
@@ -36,8 +37,7 @@ export const decideRestoreNext = (deps: DecideRestoreDependencies): ((event: unk
     // The point was resolved and pinned when the run was opened; the host proves by its id that it is still there.
     async () => [],
     async ({ run, steps: before, pair: seen, points, lease, failure, now }) => {
-      const task = run.restore;
-      if (!task) throw new DrError('EventInvalid', `${run.runId} restores nothing`);
+      if (!run.restore) throw new DrError('EventInvalid', `${run.runId} restores nothing`);
       const last = before.findLast(({ observed }) => observed === null);
       const id = last && operationId(run.runId, last.operationStep);
       const operation = id && isOperation(last.decision) ? await deps.operations.load(id) : undefined;
@@ -45,12 +45,20 @@ export const decideRestoreNext = (deps: DecideRestoreDependencies): ((event: unk
       const known = id && answer ? patchAfter(seen, before, { ...last, observed: answer.observed }, id, now) : {};
       const changedPair = await changed(deps, seen, lease, known);
       // The roles are those of the pair as its policy has it, whichever way the run goes.
-      const roleOf = task.failover?.roleOf ?? seen.pair;
+      const roleOf = run.restore.failover?.roleOf ?? run.restore.failback?.roleOf ?? seen.pair;
       const role = roleOf === seen.pair ? seen.role : (await deps.ledger.loadPair(roleOf)).role;
       const noted = { ...changedPair, role };
       const steps = answer ? await noteAnswer(deps.ledger, run.runId, before, answer, now) : before;
-      const decided = decideRestore({ run, steps, pair: noted, points }, task, now);
+      const task = frozen(run.restore, run, steps);
+      if (task !== run.restore) await deps.ledger.putRun({ ...run, restore: task });
+      const history = { run: { ...run, restore: task }, steps, pair: noted, points };
+      const decided = task.failback
+        ? decideFailback(history, task, task.failback, await deps.ledger.livingPoints(otherWay(run)), now)
+        : decideRestore(history, task, now);
       if (decided.kind === 'plan') return { steps, decision: await planned(deps, decided) };
+      if (decided.kind === 'failback-plan') return { steps, decision: await failbackPlanned(deps, decided) };
+      if (decided.kind === 'bring-back' && role && !role.prepared)
+        await moveRole(deps, role, { ...role, prepared: { by: run.runId, at: now } }, roleOf);
       if (task.failover) await moveRole(deps, role, roleBefore(role, run, task, task.failover, decided, now), roleOf);
       await changed(deps, noted, lease, patchBefore(noted, run, task, decided, now));
       return { steps, decision: decided };
@@ -187,6 +195,42 @@ const isWhole = (
           name === point.name && restores?.lineage === lineage && restores.selection === selection,
       )
   );
+};
+
+/** The pair in the other direction. */
+const otherWay = ({ policy, bucket }: BackupRun): PairId =>
+  pairId(policy.replica?.name ?? policy.source.name, bucket, policy.source.name);
+
+/** What the preparation of a failback restores from: the snapshot that it has taken, which nobody knew when it was opened. */
+const frozen = (task: RestoreTask, run: BackupRun, steps: readonly RunStep[]): RestoreTask => {
+  if (!task.failback) return task;
+  const taken = steps.findLast(
+    ({ decision, observed }) => decision.kind === 'create-snapshot' && observed?.kind === 'snapshot',
+  );
+  if (taken?.decision.kind !== 'create-snapshot' || taken.observed?.kind !== 'snapshot') return task;
+  const { id, created } = taken.observed.snapshot;
+  if (task.point.source?.id === id) return task;
+  const source = { id, cluster: run.policy.source };
+  return { ...task, point: { ...task.point, name: taken.decision.name, created, source }, since: task.failback.common };
+};
+
+const failbackPlanned = async (
+  { plans }: DecideRestoreDependencies,
+  { plan, reason }: FailbackToConfirm,
+): Promise<BackupStep> => {
+  const { hash, text } = asText(FailbackPlan, plan);
+  await plans.put(hash, text);
+  return {
+    kind: 'done',
+    outcome: {
+      kind: 'restore-planned',
+      plan: hash,
+      confirmation: failbackWords(plan, hash),
+      expires: plan.expires,
+      summary: describeFailback(plan),
+    },
+    reason,
+  };
 };
 
 /** The run ends here; another one, with the words, does what the plan says. */

@@ -4,7 +4,7 @@ import { pairId, RunId, Slot } from '../domain/names.ts';
 import type { Policy } from '../domain/policy.ts';
 import { DrillRequest, RestoreRequest, type RestoreTask } from '../domain/restore.ts';
 import type { Pin } from '../domain/retention.ts';
-import { FailoverRequest } from '../domain/roles.ts';
+import { FailbackRequest, FailoverRequest } from '../domain/roles.ts';
 import { type EpochMs, later, seconds } from '../domain/units.ts';
 import { DrError } from '../errors.ts';
 import { isReadable } from '../planner/pick-point.ts';
@@ -12,12 +12,13 @@ import type { Clock, Ledger, PlanStore, Selections, Workflow } from '../ports.ts
 import { holderOf, LEASE, type Opened, othersWho, takeLease } from './open-run.ts';
 import { isOperationOf } from './operation-id.ts';
 import { parseEvent } from './parse-event.ts';
+import { wantedPreparation } from './wanted-failback.ts';
 import { wantedFailover } from './wanted-failover.ts';
 import { type Wanted, wantedDrill, wantedRestore } from './wanted-restore.ts';
 
 const OpenEvent = z.strictObject({
   request: z.unknown(),
-  workflow: z.enum(['restore', 'drill', 'failover']),
+  workflow: z.enum(['restore', 'drill', 'failover', 'failback']),
   execution: z.string().min(1),
   startedAt: Slot,
   /** Of a planned failover: the backup before it is over. */
@@ -125,6 +126,12 @@ const wantedBy = (
       return wantedDrill(deps, parseEvent(DrillRequest, request), startedAt, now);
     case 'failover':
       return wantedFailover(deps, parseEvent(FailoverRequest, request), startedAt, now);
+    case 'failback': {
+      const asked = parseEvent(FailbackRequest, request);
+      return asked.kind === 'prepare'
+        ? wantedPreparation(deps, asked, startedAt, now)
+        : wantedFailover(deps, { ...asked, kind: 'planned' }, startedAt, now, true);
+    }
   }
 };
 
@@ -219,7 +226,7 @@ const writerOf = async (
 
 const fresh = (
   { id, pair, policy, bucket, slot, task }: Wanted,
-  workflow: 'restore' | 'drill' | 'failover',
+  workflow: z.infer<typeof OpenEvent>['workflow'],
   execution: string,
   lease: number,
   steps: number,
@@ -250,12 +257,13 @@ const fresh = (
 const pin = async (
   { ledger }: OpenRestoreDependencies,
   id: RunId,
-  { lineage, point: { name }, reason }: RestoreTask,
+  { lineage, point, failback, reason }: RestoreTask,
   now: EpochMs,
 ): Promise<void> => {
+  const { name } = failback?.common ?? point;
   const mine: Pin = { by: id, reason, at: now };
   for (let attempt = 0; attempt < PIN_ATTEMPTS; attempt++) {
-    const seen = (await ledger.livingPoints(lineage)).find((point) => point.name === name);
+    const seen = (await ledger.livingPoints(lineage)).find((it) => it.name === name);
     if (!seen || (!isReadable(seen, 'source') && !isReadable(seen, 'replica'))) break;
     const others = seen.pins.filter(({ by }) => by !== id);
     if (await ledger.changePoint(lineage, seen, { pins: [...others, mine] })) return;
@@ -267,9 +275,10 @@ const pin = async (
 const unpin = async (
   { ledger }: OpenRestoreDependencies,
   id: RunId,
-  { lineage, point: { name } }: RestoreTask,
+  { lineage, point, failback }: RestoreTask,
 ): Promise<void> => {
-  const seen = (await ledger.livingPoints(lineage)).find((point) => point.name === name);
+  const { name } = failback?.common ?? point;
+  const seen = (await ledger.livingPoints(lineage)).find((it) => it.name === name);
   // Who is faster leaves a pin that the next restore lets go of.
   if (seen) await ledger.changePoint(lineage, seen, { pins: seen.pins.filter(({ by }) => by !== id) });
 };

@@ -66,6 +66,16 @@ export const summaryOf = (outcome: BackupOutcome): string => {
       ...notes,
     ].join('; ');
   }
+  if (outcome.kind === 'failback-prepared') {
+    const { bucket, from, to, orphans, point, rounds, bytesCopied, notes } = outcome;
+    return [
+      `the failback of ${bucket} from ${from} to ${to} is prepared: ${to} has ${point} after ${rounds} rounds, ${bytesCopied} bytes copied`,
+      orphans
+        ? `${orphans.files} files (${orphans.bytes} bytes) that were written to ${to} meanwhile are in ${orphans.bucket}`
+        : `nothing was written to ${to} meanwhile`,
+      ...notes,
+    ].join('; ');
+  }
   if (outcome.kind === 'failed-over') {
     const { bucket, failover, from, to, epoch, point, lossSeconds, files, bytes, bytesCopied, seconds, level, notes } =
       outcome;

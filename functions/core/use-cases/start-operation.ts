@@ -49,6 +49,7 @@ const VERBS = {
   'safety-snapshot': { verb: 'snapshot', blastRadius: 'restore' },
   restore: { verb: 'restore', blastRadius: 'restore' },
   compare: { verb: 'compare', blastRadius: 'observe' },
+  'measure-divergence': { verb: 'divergence', blastRadius: 'observe' },
   'remove-scratch': { verb: 'remove-scratch', blastRadius: 'restore' },
   'look-versions': { verb: 'versions', blastRadius: 'observe' },
   'look-changes': { verb: 'changes', blastRadius: 'observe' },
@@ -86,6 +87,8 @@ const restoreParameters = (
       target: task.point.name,
       targetId: copy.id,
       selection: task.selection ?? '',
+      since: task.since?.name ?? '',
+      sinceId: task.since?.id ?? '',
     };
   };
   switch (step.kind) {
@@ -117,8 +120,13 @@ const restoreParameters = (
     case 'compare':
       return {
         ...reading(step.against),
-        ...(step.of === 'primary' && task.failover
-          ? { replica: `${task.failover.from.service}/${lineageBucket}` }
+        // What people write to: of a planned failover what they leave, of a failback what they left.
+        ...(step.of === 'primary'
+          ? {
+              replica: `${(task.failover?.from ?? task.target.cluster).service}/${lineageBucket}`,
+              since: '',
+              sinceId: '',
+            }
           : {}),
         level: step.level,
         exact: step.exact ? 'yes' : 'no',
@@ -263,6 +271,16 @@ export const edgeParameters = (
     case 'remove-scratch':
       if (!run.restore) throw new DrError('EventInvalid', `${run.runId} restores nothing`);
       return restoreParameters(step, run.restore, run.bucket, common);
+    case 'measure-divergence':
+      return {
+        ...common,
+        base: step.base.name,
+        baseSourceId: step.base.id,
+        target: step.target.name,
+        targetId: step.target.id,
+        since: step.opened.name,
+        sinceId: step.opened.id,
+      };
     case 'look-versions':
     case 'look-changes':
       return lookParameters(step, run, common);

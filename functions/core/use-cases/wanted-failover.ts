@@ -19,11 +19,12 @@ import { confirmationFor, noPoint, pointOf, type Wanted, type WantedDependencies
  */
 export const wantedFailover = async (
   deps: WantedDependencies,
-  request: FailoverRequest,
+  request: Omit<FailoverRequest, 'slot'> & { readonly slot?: EpochMs | undefined },
   startedAt: EpochMs,
   now: EpochMs,
+  back = false,
 ): Promise<Wanted> => {
-  const { bucket, kind, back } = request;
+  const { bucket, kind } = request;
   const given = await policyOf(deps, request, now);
   if (!given.replica)
     throw new DrError('PolicyInvalid', `the policy ${given.name} has no replica: there is nothing to fail over to`);
@@ -33,7 +34,7 @@ export const wantedFailover = async (
   const pair = pairId(from.name, bucket, to.name);
   const plan = request.plan && readPlan(RestorePlan, request.plan, await deps.plans.load(request.plan));
   const slot = request.slot ?? startedAt;
-  const id = runId(pair, policy.name, slot, 'failover');
+  const id = runId(pair, policy.name, slot, back ? 'failback' : 'failover');
   const [points, { role }, { lastDrill }] = await Promise.all([
     deps.ledger.livingPoints(pair),
     deps.ledger.loadPair(roleOf),
@@ -60,6 +61,7 @@ export const wantedFailover = async (
     lineage: pair,
     point: { ...pointOf(policy, bucket, point), source: null },
     selection: null,
+    since: null,
     scope: describeScope('bucket'),
     target: { kind: 'in-place', cluster: to, bucket },
     overwrite: 'if-different',
@@ -71,6 +73,7 @@ export const wantedFailover = async (
     planOnly: request.planOnly,
     confirmed: null,
     failover: { kind, from, epoch: isThere ? (role?.epoch ?? 1) : (role?.epoch ?? 0) + 1, to: side, roleOf },
+    failback: null,
   };
   const confirmed = confirmationFor(request, task, plan, now);
   const isDrained = isThere || point.slot >= startedAt;

@@ -91,6 +91,7 @@ export const wantedRestore = async (
     lineage,
     point: pointOf(policy, bucket, point),
     selection: selection === null ? null : hashOf(selection),
+    since: null,
     scope: describeScope(scope).slice(0, 500),
     target,
     overwrite: request.overwrite,
@@ -102,6 +103,7 @@ export const wantedRestore = async (
     planOnly: request.planOnly,
     confirmed: null,
     failover: null,
+    failback: null,
   };
   return {
     id: runId(pair, policy.name, slot, 'restore'),
@@ -154,6 +156,7 @@ export const wantedDrill = async (
       lineage,
       point: pointOf(policy, bucket, point),
       selection: null,
+      since: null,
       scope: describeScope('bucket'),
       target: { kind: 'scratch', cluster, bucket: scratch },
       // Nothing is there before; a second try goes on where the first one ended.
@@ -166,6 +169,7 @@ export const wantedDrill = async (
       planOnly: false,
       confirmed: null,
       failover: null,
+      failback: null,
     },
   };
 };
@@ -226,12 +230,17 @@ const clusterNamed = (policies: readonly Policy[], name: ClusterName): Cluster =
 };
 
 /** `orders-restore-20261120t020000z` beside `orders`; names have at most 63 characters. */
-const sideBucket = (bucket: BucketRef, slot: EpochMs): BucketRef => {
+const sideBucket = (bucket: BucketRef, slot: EpochMs): BucketRef => besideOf(bucket, 'restore', slot);
+
+const besideOf = (bucket: BucketRef, what: 'restore' | 'orphans', slot: EpochMs): BucketRef => {
   const [volume, name = ''] = bucket.split('/');
   // Two long names that begin alike are not to share a target.
   const short = name.length > 38 ? `${name.slice(0, 29).replace(/[._-]+$/, '')}-${hashOf(bucket).slice(0, 8)}` : name;
-  return BucketRef.parse(`${volume}/${short}-restore-${compactTime(slot)}`);
+  return BucketRef.parse(`${volume}/${short}-${what}-${compactTime(slot)}`);
 };
+
+/** `orders-orphans-20261120t020000z` beside `orders`. */
+export const orphansBucket = (bucket: BucketRef, slot: EpochMs): BucketRef => besideOf(bucket, 'orphans', slot);
 
 /** Where a request restores to, whether it may or not. @throws EventInvalid */
 export const placeOf = (

@@ -60,6 +60,8 @@ it('an operation that was written before there were levels, brakes and detached 
     narrow: '',
     selection: '',
     selectionUrl: '',
+    since: '',
+    sinceId: '',
     overwrite: '',
     deleteExtra: 'no',
     exact: 'no',

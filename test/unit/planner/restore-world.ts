@@ -228,6 +228,7 @@ export const restoreHistory = (world: RestoreWorld): { readonly history: RunHist
             },
     },
     selection: world.selection ? PlanHash.parse('5'.repeat(64)) : null,
+    since: null,
     scope: world.selection ? '3 paths' : 'the whole bucket',
     target,
     overwrite: world.overwrite ?? (isDrill ? 'if-different' : 'never'),
@@ -239,6 +240,7 @@ export const restoreHistory = (world: RestoreWorld): { readonly history: RunHist
     planOnly: world.planOnly ?? false,
     confirmed: world.confirmed ? { plan: planHash, targetCreated, replaced: 0, deleted: 0, ...world.confirmed } : null,
     failover: null,
+    failback: null,
   };
   const id = runId(pair, policy.name, slot, isDrill ? 'drill' : 'restore');
   const run: BackupRun = {
