@@ -154,7 +154,7 @@ export const wantedDrill = async (
     task: {
       purpose: 'drill',
       lineage,
-      point: pointOf(policy, bucket, point),
+      point: { ...pointOf(policy, bucket, point), ...(drills.as === 'failover' ? { source: null } : {}) },
       selection: null,
       since: null,
       scope: describeScope('bucket'),
