@@ -10,9 +10,11 @@ import {
   PolicyName,
   pairId,
   RunId,
+  SnapshotName,
 } from '../../../functions/core/domain/names.ts';
 import { EdgeParameters, type Operation } from '../../../functions/core/domain/operation.ts';
 import { PlanHash, type Removal } from '../../../functions/core/domain/retention.ts';
+import type { Role } from '../../../functions/core/domain/roles.ts';
 import { Bytes, type EpochMs, epochMs, seconds } from '../../../functions/core/domain/units.ts';
 import type { Ledger, OperationStore } from '../../../functions/core/ports.ts';
 import type { DecisionLog } from '../../fixtures/memory-store.ts';
@@ -174,6 +176,32 @@ export const describeStores = (engine: string, open: () => Promise<Stores>): voi
       const state = await ledger.raiseFence(pair, token, (seen) => ({ dirtySince: seen.dirtySince ?? dirtySince }));
       expect(state).toMatchObject({ fence: 2, dirtySince });
       expect(await ledger.loadPair(pair)).toEqual(state);
+    });
+
+    it('roles are moved by one of several who saw the same, and by nobody who saw others', async () => {
+      const pair = freshPair();
+      await leased(pair);
+      const moving: Role = {
+        primary: 'replica',
+        epoch: 1,
+        state: 'moving',
+        point: SnapshotName.parse('odr-a'),
+        since: slot,
+        by: runOf(pair),
+        opened: null,
+        prepared: null,
+      };
+      const settled: Role = { ...moving, state: 'settled' };
+      const prepared: Role = { ...settled, prepared: { by: runOf(pair), at: slot } };
+      const both = await Promise.all([ledger.moveRole(pair, null, moving), ledger.moveRole(pair, null, moving)]);
+      expect(both.toSorted()).toEqual([false, true]);
+      expect(await ledger.moveRole(pair, settled, prepared)).toBe(false);
+      expect(await ledger.moveRole(pair, moving, settled)).toBe(true);
+      expect(await ledger.moveRole(pair, { ...settled, epoch: 2 }, moving)).toBe(false);
+      expect(await ledger.moveRole(pair, settled, prepared)).toBe(true);
+      expect(await ledger.moveRole(pair, moving, settled)).toBe(false);
+      expect(await ledger.moveRole(pair, prepared, { ...moving, epoch: 2 })).toBe(true);
+      expect((await ledger.loadPair(pair)).role).toMatchObject({ epoch: 2, state: 'moving', prepared: null });
     });
 
     it('a decision is recorded once', async () => {
