@@ -86,6 +86,12 @@ export const FailbackRequest = z
         path: ['confirmation'],
         message: 'a confirmation is of a plan: give both, as the output of the planning run has them',
       });
+    if (request.planOnly && request.plan !== undefined)
+      context.addIssue({
+        code: 'custom',
+        path: ['planOnly'],
+        message: 'this would plan anew, and not do what the plan says: leave planOnly out, or plan and confirmation',
+      });
   });
 export type FailbackRequest = z.infer<typeof FailbackRequest>;
 
