@@ -254,6 +254,8 @@ export const describeFailoverJob = <C extends Clusters>(
         expect(done.bytesCopied).toBe(2000 + 500);
         expect(kinds(result)).toEqual([
           'examine',
+          // What the source has otherwise: it does not answer, and is not waited for.
+          'compare',
           'done',
           'examine',
           'safety-snapshot',

@@ -247,7 +247,19 @@ export const RestorePlan = z.object({
   seconds: DurationSeconds,
   basis: z.string(),
   /** Of a failover: what was written to `from` in the last `lossSeconds` is not in the point. */
-  failover: z.object({ kind: FailoverKind, from: ClusterName, lossSeconds: DurationSeconds }).nullable().default(null),
+  failover: z
+    .object({
+      kind: FailoverKind,
+      from: ClusterName,
+      lossSeconds: DurationSeconds,
+      /** What `from` has otherwise than the point, by their listings; null when it could not be read. */
+      differs: z
+        .object({ added: Count, changed: Count, deleted: Count, first: z.array(z.string()) })
+        .nullable()
+        .default(null),
+    })
+    .nullable()
+    .default(null),
 });
 export type RestorePlan = z.infer<typeof RestorePlan>;
 
