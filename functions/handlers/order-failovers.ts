@@ -4,7 +4,7 @@ import { environment, instrument } from './instrument.ts';
 import { systemClock } from './wiring/clock.ts';
 import { livePlans } from './wiring/plans.ts';
 import { deployedPolicies } from './wiring/policies.ts';
-import { liveLedger, livePlans } from './wiring/store.ts';
+import { liveLedger } from './wiring/store.ts';
 
 const env = environment(PlanStoreEnv);
 

@@ -131,7 +131,7 @@ const plan = async (
             ledger.livingPoints(id),
             ledger.loadPair(drillPair(source.name, bucket)),
           ]);
-          const ready = readinessOf({ bucket, policy, pair, points, lastDrill }, now);
+          const ready = readinessOf({ bucket, policy, replica, pair, points, lastDrill }, now);
           const blocker = ready?.remarks.find(
             ({ blocks, kind }) =>
               kind !== 'at-work' && (blocks === 'now' || (blocks === 'planned' && request.kind === 'planned')),
