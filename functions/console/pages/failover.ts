@@ -295,8 +295,17 @@ const lossNotice = ({ failover, target, point }: RestorePlan): Html | null => {
       );
 };
 
+const differsMarkup = ({ failover }: RestorePlan): Value => {
+  if (!failover) return null;
+  const { differs, from } = failover;
+  if (!differs) return `not known: ${from} could not be read`;
+  const { added, changed, deleted, first } = differs;
+  return html`${added} added, ${changed} changed, ${deleted} deleted${first.length > 0 && html`<ul>${first.map((it) => html`<li><code>${it}</code></li>`)}</ul>`}`;
+};
+
 const planFacts = (plan: RestorePlan): Html =>
   facts([
+    [`On ${plan.failover?.from ?? 'the other side'} since then`, differsMarkup(plan)],
     ['It begins with', html`<code>${plan.point}</code>: ${filesText(plan.files, plan.bytes)}`],
     ['New primary', html`<code>${plan.target.bucket}</code> on ${plan.target.cluster}`],
     ['Has to come back', filesText(plan.absent)],
