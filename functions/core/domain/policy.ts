@@ -165,8 +165,8 @@ export const PolicyFile = z
       if (policy.replica === policy.source) refuse('replica', 'name another cluster than the source');
       if (policy.drills?.on === 'replica' && !policy.replica)
         refuse('drills.on', 'this policy has no replica: write source');
-      if (policy.drills?.as === 'failover' && policy.drills.on === 'source')
-        refuse('drills.as', 'a failover goes to the replica: write on: replica');
+      if (policy.drills?.as === 'failover' && !policy.replica)
+        refuse('drills.as', 'this policy has no replica to fail over to: write restore');
       if (policy.retention && !policy.replica !== !policy.retention.replica)
         refuse(
           'retention.replica',
