@@ -22,6 +22,7 @@ export type Watched = {
   readonly drill: IStateMachine;
   readonly failover: IStateMachine;
   readonly failback: IStateMachine;
+  readonly failoverFleet: IStateMachine;
   readonly decision: IStateMachine;
   readonly look: IStateMachine;
   readonly doctor: IStateMachine;
@@ -108,7 +109,9 @@ export function addAlarms(scope: Construct, watched: Watched): void {
     'prune-failed': any(notSucceeded(watched.prune)),
     'backup-fleet-failed': any(notSucceeded(watched.fleet)),
     'restore-failed': any(notSucceeded(watched.restore)),
-    'failover-failed': [any(notSucceeded(watched.failover)), any(notSucceeded(watched.failback))],
+    'failover-failed': [watched.failover, watched.failback, watched.failoverFleet].map((machine) =>
+      any(notSucceeded(machine)),
+    ),
     'failed-over': any(metric('BucketsFailedOver', 'Maximum', {}, Duration.minutes(10))),
     'question-failed': [any(notSucceeded(watched.decision)), any(notSucceeded(watched.look))],
     'doctor-failed': any(notSucceeded(watched.doctor)),

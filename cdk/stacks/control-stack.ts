@@ -79,8 +79,9 @@ export class ControlStack extends Stack {
     this.#policies = props.policies;
 
     this.#warnOfSharedHosts();
-    const { backup, fleet, prune, restore, drill, failover, failback, decision, look, doctor, settle, sweep, assess } =
-      this.#workflows();
+    const workflows = this.#workflows();
+    const { backup, fleet, prune, restore, drill, failover, failback, failoverFleet } = workflows;
+    const { decision, look, doctor, settle, sweep, assess } = workflows;
     const undelivered = this.#deadLetters('SchedulesUndelivered');
     const unheard = this.#deadLetters('EventsUndelivered');
     this.#policySchedules(fleet, undelivered);
@@ -101,6 +102,7 @@ export class ControlStack extends Stack {
       drill,
       failover,
       failback,
+      failoverFleet,
       decision,
       look,
       doctor,
@@ -118,7 +120,7 @@ export class ControlStack extends Stack {
       view,
       machines: { backup, fleet, prune, restore, drill, failover, failback },
     });
-    this.#outputs({ backup, prune, restore, drill, failover, failback, decision, look, doctor }, topics);
+    this.#outputs({ backup, prune, restore, drill, failover, failback, failoverFleet, decision, look, doctor }, topics);
   }
 
   #workflows() {
@@ -226,7 +228,13 @@ export class ControlStack extends Stack {
       environment: { schema: PlanStoreEnv, values: keeping },
       permissions: [ledger, allow(['s3:PutObject'], [plans])],
     });
-    for (const handler of [decidePrune, condemnPoints, openRestore, decideRestore])
+    const orderFailovers = this.#handler('OrderFailovers', {
+      handler: 'order-failovers',
+      description: 'Says what a failover of several buckets would lose, and which buckets are next',
+      environment: { schema: PlanStoreEnv, values: keeping },
+      permissions: [this.#ledger('GetItem', 'Query'), allow(['s3:GetObject', 's3:PutObject'], [plans]), listPlans],
+    });
+    for (const handler of [decidePrune, condemnPoints, openRestore, decideRestore, orderFailovers])
       acknowledge(handler, {
         [recordsFinding(this.#prefix, 'plans/*')]:
           'Reads and writes the plan of any bucket; their hashes are not known at deployment.',
@@ -427,6 +435,14 @@ export class ControlStack extends Stack {
       DRAIN,
       'Follows and stops the backups that it starts, whose names hold their time.',
     );
+    const failoverFleet = new Workflow(this, 'FailoverFleet', {
+      machineName: nameOf('failover-fleet'),
+      definition: project('statemachine/failover-fleet.asl.json'),
+      handlers: { OrderFailoversFunction: orderFailovers },
+      substitutions: { FailoverMachine: failover.machine.stateMachineArn },
+      permissions: following(['failover']),
+    });
+    acknowledgeExecutions([failoverFleet], ['failover'], 'Follows and stops what it started; the names hold the time.');
     const fleet = new Workflow(this, 'BackupFleet', {
       machineName: nameOf('backup-fleet'),
       definition: project('statemachine/backup-fleet.asl.json'),
@@ -471,6 +487,7 @@ export class ControlStack extends Stack {
       drill: drill.machine,
       failover: failover.machine,
       failback: failback.machine,
+      failoverFleet: failoverFleet.machine,
       decision: decision.machine,
       look: look.machine,
       settle,
@@ -906,12 +923,22 @@ export class ControlStack extends Stack {
       drill,
       failover,
       failback,
+      failoverFleet,
       decision,
       look,
       doctor,
     }: Readonly<
       Record<
-        'backup' | 'prune' | 'restore' | 'drill' | 'failover' | 'failback' | 'decision' | 'look' | 'doctor',
+        | 'backup'
+        | 'prune'
+        | 'restore'
+        | 'drill'
+        | 'failover'
+        | 'failback'
+        | 'failoverFleet'
+        | 'decision'
+        | 'look'
+        | 'doctor',
         StateMachine
       >
     >,
@@ -923,6 +950,11 @@ export class ControlStack extends Stack {
     output('RestoreMachineArn', 'State machine that restores what a person asks for', restore.stateMachineArn);
     output('DrillMachineArn', 'State machine that proves a point restorable by restoring it', drill.stateMachineArn);
     output('FailbackMachineArn', 'State machine that gives the roles of a bucket back', failback.stateMachineArn);
+    output(
+      'FailoverFleetMachineArn',
+      'State machine that fails over several buckets in their order',
+      failoverFleet.stateMachineArn,
+    );
     output('FailoverMachineArn', 'State machine that makes a replica the primary', failover.stateMachineArn);
     output('DecisionMachineArn', 'State machine that records what a person decides', decision.stateMachineArn);
     output('LookMachineArn', 'State machine that looks into points', look.stateMachineArn);
