@@ -21,6 +21,8 @@ export type Watched = {
   readonly restore: IStateMachine;
   readonly drill: IStateMachine;
   readonly failover: IStateMachine;
+  readonly failback: IStateMachine;
+  readonly failoverFleet: IStateMachine;
   readonly decision: IStateMachine;
   readonly look: IStateMachine;
   readonly doctor: IStateMachine;
@@ -107,7 +109,9 @@ export function addAlarms(scope: Construct, watched: Watched): void {
     'prune-failed': any(notSucceeded(watched.prune)),
     'backup-fleet-failed': any(notSucceeded(watched.fleet)),
     'restore-failed': any(notSucceeded(watched.restore)),
-    'failover-failed': any(notSucceeded(watched.failover)),
+    'failover-failed': [watched.failover, watched.failback, watched.failoverFleet].map((machine) =>
+      any(notSucceeded(machine)),
+    ),
     'failed-over': any(metric('BucketsFailedOver', 'Maximum', {}, Duration.minutes(10))),
     'question-failed': [any(notSucceeded(watched.decision)), any(notSucceeded(watched.look))],
     'doctor-failed': any(notSucceeded(watched.doctor)),
@@ -210,13 +214,14 @@ const throttled = ({
   restore,
   drill,
   failover,
+  failback,
   decision,
   look,
   doctor,
 }: Watched): MathExpression =>
   total(
     'state transitions that waited',
-    [backup, fleet, prune, restore, drill, failover, decision, look, doctor].map((machine) =>
+    [backup, fleet, prune, restore, drill, failover, failback, decision, look, doctor].map((machine) =>
       machine.metricThrottled({ period: FIVE_MINUTES }),
     ),
     FIVE_MINUTES,

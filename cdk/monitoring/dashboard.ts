@@ -24,7 +24,9 @@ export type Shown = {
   readonly policies: readonly Policy[];
   /** The function that shows pages. */
   readonly view: IFunction;
-  readonly machines: Readonly<Record<'backup' | 'fleet' | 'prune' | 'restore' | 'drill' | 'failover', IStateMachine>>;
+  readonly machines: Readonly<
+    Record<'backup' | 'fleet' | 'prune' | 'restore' | 'drill' | 'failover' | 'failback', IStateMachine>
+  >;
 };
 
 /** A graph is readable with so many lines; a deployment of more policies shows its worst ones by the widget above. */

@@ -47,12 +47,12 @@ export type ControlStackProps = StackProps & {
  * Machines whose Tasks wait for commands on hosts. Whoever starts or settles a command may answer each of them, whoever sweeps keeps
  * its Task alive and asks whether it still runs: a machine is added to all of that here.
  */
-const OPERATING = ['backup', 'prune', 'restore', 'drill', 'failover', 'look', 'doctor'] as const;
+const OPERATING = ['backup', 'prune', 'restore', 'drill', 'failover', 'failback', 'look', 'doctor'] as const;
 /** Those whose executions may hold a lease; whoever wants one asks whether its holder is still there. */
-const HOLDING = ['backup', 'prune', 'restore', 'drill', 'failover', 'decision'] as const;
+const HOLDING = ['backup', 'prune', 'restore', 'drill', 'failover', 'failback', 'decision'] as const;
 /** What the fleet starts, follows and stops. */
 const FLEET = ['backup', 'prune', 'drill'] as const;
-/** What a planned failover starts, follows and stops. */
+/** What a planned failover and a failback start, follow and stop. */
 const DRAIN = ['backup'] as const;
 
 /** Functions whose errors say what others did wrong, or that have an alarm of their own. */
@@ -79,8 +79,9 @@ export class ControlStack extends Stack {
     this.#policies = props.policies;
 
     this.#warnOfSharedHosts();
-    const { backup, fleet, prune, restore, drill, failover, decision, look, doctor, settle, sweep, assess } =
-      this.#workflows();
+    const workflows = this.#workflows();
+    const { backup, fleet, prune, restore, drill, failover, failback, failoverFleet } = workflows;
+    const { decision, look, doctor, settle, sweep, assess } = workflows;
     const undelivered = this.#deadLetters('SchedulesUndelivered');
     const unheard = this.#deadLetters('EventsUndelivered');
     this.#policySchedules(fleet, undelivered);
@@ -100,6 +101,8 @@ export class ControlStack extends Stack {
       restore,
       drill,
       failover,
+      failback,
+      failoverFleet,
       decision,
       look,
       doctor,
@@ -115,9 +118,9 @@ export class ControlStack extends Stack {
       prefix: props.prefix,
       policies: props.policies,
       view,
-      machines: { backup, fleet, prune, restore, drill, failover },
+      machines: { backup, fleet, prune, restore, drill, failover, failback },
     });
-    this.#outputs({ backup, prune, restore, drill, failover, decision, look, doctor }, topics);
+    this.#outputs({ backup, prune, restore, drill, failover, failback, failoverFleet, decision, look, doctor }, topics);
   }
 
   #workflows() {
@@ -208,7 +211,7 @@ export class ControlStack extends Stack {
     const openRestore = this.#handler('OpenRestore', {
       handler: 'open-restore',
       description:
-        'Opens a restore, a drill or a failover: resolves and keeps its point, takes the lease of its target',
+        'Opens a restore, a drill, a failover or a failback: resolves and keeps its point, takes the lease of its target',
       environment: { schema: PlanStoreEnv, values: keeping },
       permissions: [
         ledger,
@@ -221,11 +224,17 @@ export class ControlStack extends Stack {
     });
     const decideRestore = this.#handler('DecideRestore', {
       handler: 'decide-restore',
-      description: 'Decides the next step of a restore, a drill or a failover',
+      description: 'Decides the next step of a restore, a drill, a failover or a failback',
       environment: { schema: PlanStoreEnv, values: keeping },
       permissions: [ledger, allow(['s3:PutObject'], [plans])],
     });
-    for (const handler of [decidePrune, condemnPoints, openRestore, decideRestore])
+    const orderFailovers = this.#handler('OrderFailovers', {
+      handler: 'order-failovers',
+      description: 'Says what a failover of several buckets would lose, and which buckets are next',
+      environment: { schema: PlanStoreEnv, values: keeping },
+      permissions: [this.#ledger('GetItem', 'Query'), allow(['s3:GetObject', 's3:PutObject'], [plans]), listPlans],
+    });
+    for (const handler of [decidePrune, condemnPoints, openRestore, decideRestore, orderFailovers])
       acknowledge(handler, {
         [recordsFinding(this.#prefix, 'plans/*')]:
           'Reads and writes the plan of any bucket; their hashes are not known at deployment.',
@@ -414,7 +423,26 @@ export class ControlStack extends Stack {
       substitutions: { BackupMachine: backup.machine.stateMachineArn },
       permissions: following(DRAIN),
     });
-    acknowledgeExecutions([failover], DRAIN, 'Follows and stops the last backup, whose name holds its time.');
+    const failback = new Workflow(this, 'Failback', {
+      machineName: nameOf('failback'),
+      definition: project('statemachine/failback.asl.json'),
+      handlers: { ...restoring, StartProtectFunction: startProtect },
+      substitutions: { BackupMachine: backup.machine.stateMachineArn },
+      permissions: following(DRAIN),
+    });
+    acknowledgeExecutions(
+      [failover, failback],
+      DRAIN,
+      'Follows and stops the backups that it starts, whose names hold their time.',
+    );
+    const failoverFleet = new Workflow(this, 'FailoverFleet', {
+      machineName: nameOf('failover-fleet'),
+      definition: project('statemachine/failover-fleet.asl.json'),
+      handlers: { OrderFailoversFunction: orderFailovers },
+      substitutions: { FailoverMachine: failover.machine.stateMachineArn },
+      permissions: following(['failover']),
+    });
+    acknowledgeExecutions([failoverFleet], ['failover'], 'Follows and stops what it started; the names hold the time.');
     const fleet = new Workflow(this, 'BackupFleet', {
       machineName: nameOf('backup-fleet'),
       definition: project('statemachine/backup-fleet.asl.json'),
@@ -458,6 +486,8 @@ export class ControlStack extends Stack {
       restore: restore.machine,
       drill: drill.machine,
       failover: failover.machine,
+      failback: failback.machine,
+      failoverFleet: failoverFleet.machine,
       decision: decision.machine,
       look: look.machine,
       settle,
@@ -469,7 +499,7 @@ export class ControlStack extends Stack {
   /** What the widgets of the dashboard show. It may read, and nothing else. */
   #viewConsole(): LambdaFunction {
     const { table, openIndex } = stateNames(this, this.#prefix);
-    const machines = [...FLEET, 'restore', 'failover', 'look', 'decision', 'backup-fleet'].map((it) =>
+    const machines = [...FLEET, 'restore', 'failover', 'failback', 'look', 'decision', 'backup-fleet'].map((it) =>
       machineArn(this, `${this.#prefix}-${it}`),
     );
     return this.#handler('ViewConsole', {
@@ -500,8 +530,8 @@ export class ControlStack extends Stack {
     const forms = allowAs('Forms', ['dynamodb:PutItem', 'dynamodb:UpdateItem'], [this.#tableArn()]);
     forms.addCondition('ForAllValues:StringLike', { 'dynamodb:LeadingKeys': ['NONCE#*'] });
     const records = `arn:${this.partition}:s3:::${recordsBucket}`;
-    const started = ['restore', 'failover', 'backup', 'decision'] as const;
-    const stopped = ['restore', 'drill', 'failover'] as const;
+    const started = ['restore', 'failover', 'failback', 'backup', 'decision'] as const;
+    const stopped = ['restore', 'drill', 'failover', 'failback'] as const;
     const looked = [...new Set([...started, ...stopped])];
     const handler = this.#handler('ActConsole', {
       functionName: widgetName(this.#prefix, 'Act'),
@@ -892,11 +922,25 @@ export class ControlStack extends Stack {
       restore,
       drill,
       failover,
+      failback,
+      failoverFleet,
       decision,
       look,
       doctor,
     }: Readonly<
-      Record<'backup' | 'prune' | 'restore' | 'drill' | 'failover' | 'decision' | 'look' | 'doctor', StateMachine>
+      Record<
+        | 'backup'
+        | 'prune'
+        | 'restore'
+        | 'drill'
+        | 'failover'
+        | 'failback'
+        | 'failoverFleet'
+        | 'decision'
+        | 'look'
+        | 'doctor',
+        StateMachine
+      >
     >,
     topics: Readonly<Record<Severity, Topic>>,
   ): void {
@@ -905,6 +949,12 @@ export class ControlStack extends Stack {
     output('PruneMachineArn', 'State machine that plans and does the deletions of one bucket', prune.stateMachineArn);
     output('RestoreMachineArn', 'State machine that restores what a person asks for', restore.stateMachineArn);
     output('DrillMachineArn', 'State machine that proves a point restorable by restoring it', drill.stateMachineArn);
+    output('FailbackMachineArn', 'State machine that gives the roles of a bucket back', failback.stateMachineArn);
+    output(
+      'FailoverFleetMachineArn',
+      'State machine that fails over several buckets in their order',
+      failoverFleet.stateMachineArn,
+    );
     output('FailoverMachineArn', 'State machine that makes a replica the primary', failover.stateMachineArn);
     output('DecisionMachineArn', 'State machine that records what a person decides', decision.stateMachineArn);
     output('LookMachineArn', 'State machine that looks into points', look.stateMachineArn);

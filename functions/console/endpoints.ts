@@ -24,6 +24,8 @@ export const links = ({ view, act }: Endpoints) => {
     /** `policy`, `bucket`; `point` is the one that is chosen at first. */
     restore: to(act, 'restore'),
     /** `policy`, `bucket` */
+    failover: to(act, 'failover'),
+    /** `policy`, `bucket` */
     approvals: to(act, 'approvals'),
     /** `policy`, `bucket`, `point` */
     pin: to(act, 'pin'),

@@ -45,7 +45,7 @@ export interface Ledger {
   /** The next fencing token, with the doubt and the claim that go before a copy. @throws LeaseLost */
   readonly raiseFence: (pair: PairId, token: number, patch: (seen: PairState) => PairPatch) => Promise<PairState>;
   /**
-   * Moves the roles of a pair, if they still are what was seen: by nobody's lease, as either direction has one of its own.
+   * Moves the roles of a pair, if epoch, state and mover still are what was seen: by nobody's lease, as either direction has one of its own.
    * @returns false when somebody else moved them meanwhile
    */
   readonly moveRole: (pair: PairId, seen: Role | null, next: Role) => Promise<boolean>;
@@ -145,7 +145,7 @@ export interface ExecutionState {
 }
 
 /** The workflows that a person may start. */
-export type StartedByHand = 'restore' | 'failover' | 'backup' | 'decision';
+export type StartedByHand = 'restore' | 'failover' | 'failback' | 'backup' | 'decision';
 
 /** Executions, for a person who starts, watches and cancels them. */
 export interface Machines {

@@ -1343,7 +1343,7 @@ check_selected() {
 # Fetches the selection, or makes it. Its URL is signed: it is evaluated by nothing, shown in no list of processes, and in no message.
 read_selection() {
   local exit_code line seconds
-  if [[ -n ${P[since]} ]]; then select_changed; fi
+  if [[ -n ${P[since]} ]]; then select_changed; return; fi
   [[ -n ${P[selection]} ]] || return 0
   seconds=$(seconds_left)
   printf 'url = "%s"\n' "${P[selectionUrl]}" |

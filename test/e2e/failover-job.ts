@@ -62,6 +62,11 @@ const failedOverOf = (result: BackupResult) => {
   if (outcome.kind !== 'failed-over') throw new Error(`${outcome.kind} instead of a failover`);
   return outcome;
 };
+const preparedOf = (result: BackupResult) => {
+  const outcome = outcomeOf(result);
+  if (outcome.kind !== 'failback-prepared') throw new Error(`${outcome.kind} instead of a preparation`);
+  return outcome;
+};
 const kinds = (result: BackupResult): readonly string[] => result.steps.map(({ decision }) => decision.kind);
 
 /** The tools of a host, with a `hadoop` that does something right after it copied to a bucket. */
@@ -103,7 +108,7 @@ export const describeFailoverJob = <C extends Clusters>(
   start: () => Promise<C>,
   power: Power<C>,
 ): void => {
-  describe(`failovers on ${name}`, () => {
+  describe(`failovers on ${name}`, { timeout: 600_000 }, () => {
     let clusters: C;
     let deployment: Deployment;
     let writer: ReturnType<typeof writerOf>;
@@ -126,7 +131,7 @@ export const describeFailoverJob = <C extends Clusters>(
       expect(await deployment.fire(slotOf(10))).toMatchObject({ status: 'SUCCEEDED' });
       for (const bucket of BUCKETS) await clusters.change(on('prod', bucket), laterContent);
       expect(await deployment.fire(slotOf(11))).toMatchObject({ status: 'SUCCEEDED' });
-    });
+    }, 900_000);
     afterAll(async () => {
       await deployment?.close();
       writer?.remove();
@@ -176,7 +181,7 @@ export const describeFailoverJob = <C extends Clusters>(
           epoch: 1,
           lossSeconds: 0,
           bytesCopied: 0,
-          safetySnapshot: null,
+          safetySnapshot: expect.stringMatching(/^restore-safety-/),
         });
         const last = await newest(MOVED);
         expect(last).toMatchObject({ name: done.point, state: 'verified', mode: 'incremental', base: planned.name });
@@ -249,6 +254,8 @@ export const describeFailoverJob = <C extends Clusters>(
         expect(done.bytesCopied).toBe(2000 + 500);
         expect(kinds(result)).toEqual([
           'examine',
+          // What the source has otherwise: it does not answer, and is not waited for.
+          'compare',
           'done',
           'examine',
           'safety-snapshot',
@@ -291,6 +298,72 @@ export const describeFailoverJob = <C extends Clusters>(
         expect(await deployment.points(LOST)).toEqual(snapshots);
         // What nobody may lose: it waits on the old primary.
         expect((await clusters.tree(on('prod', LOST))).has('2026/q2/jun')).toBe(true);
+      });
+    });
+
+    describe('the way back', () => {
+      const source = on('prod', LOST);
+      const replica = on('dr', LOST);
+      const asked = (kind: 'prepare' | 'switch', more: object = {}) => {
+        const { kind: _, ...common } = request(LOST, 'planned', more);
+        return { ...common, kind };
+      };
+
+      it('is not gone before what was written to the old primary is kept apart', async () => {
+        const switched = await deployment.failBack(asked('switch'));
+        expect(switched).toMatchObject({ status: 'FAILED', error: 'NotPrimary' });
+        expect(switched.cause).toContain('prepare a failback first');
+        const back = await deployment.backUp({ policy: 'nightly', bucket: LOST, back: true });
+        expect(back).toMatchObject({ status: 'SUCCEEDED', output: { kind: 'skipped', error: 'NotPrimary' } });
+      });
+
+      it('is prepared: the orphans are kept, and only the changes are brought back', async () => {
+        await clusters.change(source, [{ op: 'rm', path: 'empty' }, put('2026/q1/feb', 2001, 40)]);
+        const orphaned = await clusters.tree(source);
+        const { plan, confirmation, summary } = plannedOf(await deployment.failBack(asked('prepare')));
+        expect(confirmation).toMatch(new RegExp(`^fail back ${LOST} to prod [0-9a-f]{12}$`));
+        expect(summary).toContain('since then on dr, which people use: 1 files added, 0 changed, 1 deleted (77 bytes)');
+        expect(summary).toContain('since then on prod, the old primary: 2 files added, 1 changed, 0 deleted');
+        expect(await clusters.tree(source)).toEqual(orphaned);
+        const wrong = await deployment.failBack(asked('prepare', { plan, confirmation: 'yes' }));
+        expect(wrong).toMatchObject({ status: 'FAILED', error: 'NotConfirmed' });
+
+        const done = preparedOf(await deployment.failBack(asked('prepare', { plan, confirmation })));
+        expect(done.orphans).toMatchObject({ files: 3, bytes: 700 + 900 + 2001 });
+        const kept = await clusters.tree(on('prod', done.orphans?.bucket ?? ''));
+        for (const path of ['2026/q2/may', '2026/q2/jun', '2026/q1/feb'])
+          expect(kept.get(path)).toEqual(orphaned.get(path));
+        expect([...kept].filter(([, { type }]) => type === 'file')).toHaveLength(3);
+        // What is new on dr, and what the orphans had taken the place of: not what both have.
+        expect(done.bytesCopied).toBe(77 + 2001);
+        expect(await clusters.tree(source)).toEqual(await clusters.tree(replica));
+      });
+
+      it('is gone when nobody writes, and the usual direction goes on by increments', async () => {
+        await clusters.change(replica, [put('written-before-the-switch', 55, 41)]);
+        const { plan, confirmation } = plannedOf(await deployment.failBack(asked('switch')));
+        expect(confirmation).toMatch(new RegExp(`^fail over ${LOST} to prod [0-9a-f]{12}$`));
+        const done = failedOverOf(await deployment.failBack(asked('switch', { plan, confirmation })));
+        expect(done).toMatchObject({ from: 'dr', to: 'prod', epoch: 2, lossSeconds: 0, bytesCopied: 0 });
+        expect((await deployment.pair(LOST)).role).toMatchObject({ primary: 'source', epoch: 2, state: 'settled' });
+        expect(await clusters.tree(source)).toEqual(await clusters.tree(replica));
+
+        const before = await deployment.points(LOST);
+        await clusters.change(source, [put('written-afterwards', 44, 42)]);
+        const backedUp = await deployment.backUp({ policy: 'nightly', bucket: LOST });
+        expect(backedUp).toMatchObject({ status: 'SUCCEEDED' });
+        expect(await newest(LOST)).toMatchObject({
+          state: 'verified',
+          mode: 'incremental',
+          base: done.point,
+          bytesCopied: 44,
+        });
+        expect(await clusters.tree(replica)).toEqual(await clusters.tree(source));
+        // No point of before was lost.
+        for (const { name } of before) expect((await deployment.points(LOST)).map((it) => it.name)).toContain(name);
+        expect(await skippedIn('prune', '2026-11-16T04:00:00Z', LOST)).toMatchObject({ status: 'SUCCEEDED' });
+        const lateBack = await deployment.backUp({ policy: 'nightly', bucket: LOST, back: true });
+        expect(lateBack).toMatchObject({ status: 'SUCCEEDED', output: { kind: 'skipped', error: 'NotPrimary' } });
       });
     });
   });

@@ -177,7 +177,10 @@ export const planCopy = (
   return { ...plan, way, sources, kept: within.some((name) => !known.has(name)) ? kept : undefined };
 };
 
-const quoted = (name: string): string => name.replace(/[^A-Za-z0-9/_=\u0080-\uffff-]/g, '\\$&');
+const quoted = (name: string): string =>
+  name.replace(/[^A-Za-z0-9/_=\u0080-\uffff-]/g, (it) =>
+    it < ' ' || it === '\x7f' ? `\\x${it.charCodeAt(0).toString(16).padStart(2, '0')}` : `\\${it}`,
+  );
 
 /** A list for `-filters`: one expression for all but these names, which are no longer escaped. */
 export const filterOf = (root: string, names: readonly string[]): string =>

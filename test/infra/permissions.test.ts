@@ -11,6 +11,7 @@ const PRUNE = 'states:stateMachine:ozone-dr-prune';
 const DRILL = 'states:stateMachine:ozone-dr-drill';
 const RESTORE = 'states:stateMachine:ozone-dr-restore';
 const FAILOVER = 'states:stateMachine:ozone-dr-failover';
+const FAILBACK = 'states:stateMachine:ozone-dr-failback';
 const LOOK = 'states:stateMachine:ozone-dr-look';
 const DOCTOR = 'states:stateMachine:ozone-dr-doctor';
 const RUNS = 'states:execution:ozone-dr-backup:*';
@@ -18,6 +19,7 @@ const PRUNES = 'states:execution:ozone-dr-prune:*';
 const RESTORES = 'states:execution:ozone-dr-restore:*';
 const DRILLS = 'states:execution:ozone-dr-drill:*';
 const FAILOVERS = 'states:execution:ozone-dr-failover:*';
+const FAILBACKS = 'states:execution:ozone-dr-failback:*';
 const LOOKS = 'states:execution:ozone-dr-look:*';
 const VISITS = 'states:execution:ozone-dr-doctor:*';
 const DECISIONS = 'states:execution:ozone-dr-decision:*';
@@ -32,6 +34,7 @@ const HOLDERS = {
   [RESTORES]: ['states:DescribeExecution'],
   [DRILLS]: ['states:DescribeExecution'],
   [FAILOVERS]: ['states:DescribeExecution'],
+  [FAILBACKS]: ['states:DescribeExecution'],
   [DECISIONS]: ['states:DescribeExecution'],
 };
 const ANSWER = ['states:SendTaskFailure', 'states:SendTaskSuccess'];
@@ -43,7 +46,9 @@ const PUBLISH = { 'events:event-bus/default': ['events:PutEvents'] };
 const SIGN = { [`${PLANS}/selections/*`]: ['s3:GetObject'] };
 /** Every machine whose Tasks wait for commands. */
 const answers = (actions: readonly string[] = ANSWER) =>
-  Object.fromEntries([BACKUP, PRUNE, RESTORE, DRILL, FAILOVER, LOOK, DOCTOR].map((machine) => [machine, actions]));
+  Object.fromEntries(
+    [BACKUP, PRUNE, RESTORE, DRILL, FAILOVER, FAILBACK, LOOK, DOCTOR].map((machine) => [machine, actions]),
+  );
 /** What `.sync` of Step Functions uses. */
 const HEARS_OF_THE_END = {
   'events:rule/StepFunctionsGetEventsForStepFunctionsExecutionRule': [
@@ -129,6 +134,7 @@ const FUNCTIONS: Readonly<Record<string, Readonly<Record<string, readonly string
     [PLANS]: ['s3:ListBucket'],
     [RESTORE]: ['states:StartExecution'],
     [FAILOVER]: ['states:StartExecution'],
+    [FAILBACK]: ['states:StartExecution'],
     [BACKUP]: ['states:StartExecution'],
     'states:stateMachine:ozone-dr-decision': ['states:StartExecution'],
     [RUNS]: ['states:DescribeExecution'],
@@ -136,15 +142,24 @@ const FUNCTIONS: Readonly<Record<string, Readonly<Record<string, readonly string
     [RESTORES]: ['states:DescribeExecution', 'states:StopExecution'],
     [DRILLS]: ['states:DescribeExecution', 'states:StopExecution'],
     [FAILOVERS]: ['states:DescribeExecution', 'states:StopExecution'],
+    [FAILBACKS]: ['states:DescribeExecution', 'states:StopExecution'],
   },
   customWidgetOzoneDrView: {
     '*': XRAY,
     [TABLE]: ['dynamodb:GetItem', 'dynamodb:Query'],
     [`${TABLE}/index/open`]: ['dynamodb:Query'],
     ...Object.fromEntries(
-      [BACKUP, PRUNE, DRILL, RESTORE, FAILOVER, LOOK, 'states:stateMachine:ozone-dr-decision', `${BACKUP}-fleet`].map(
-        (machine) => [machine, ['states:ListExecutions']],
-      ),
+      [
+        BACKUP,
+        PRUNE,
+        DRILL,
+        RESTORE,
+        FAILOVER,
+        FAILBACK,
+        LOOK,
+        'states:stateMachine:ozone-dr-decision',
+        `${BACKUP}-fleet`,
+      ].map((machine) => [machine, ['states:ListExecutions']]),
     ),
   },
   'ozone-dr-open-doctor': {
@@ -170,7 +185,10 @@ const FUNCTIONS: Readonly<Record<string, Readonly<Record<string, readonly string
     [`${TABLE}/index/open`]: ['dynamodb:Scan'],
     ...answers(['states:SendTaskFailure', 'states:SendTaskHeartbeat', 'states:SendTaskSuccess']),
     ...Object.fromEntries(
-      [RUNS, PRUNES, RESTORES, DRILLS, FAILOVERS, LOOKS, VISITS].map((runs) => [runs, ['states:DescribeExecution']]),
+      [RUNS, PRUNES, RESTORES, DRILLS, FAILOVERS, FAILBACKS, LOOKS, VISITS].map((runs) => [
+        runs,
+        ['states:DescribeExecution'],
+      ]),
     ),
     [`${OUTPUT}/op-*`]: ['s3:GetObject'],
     [OUTPUT]: ['s3:ListBucket'],
@@ -366,11 +384,15 @@ describe('roles of machines and schedules', () => {
     },
   );
 
-  it('the failover machine calls the handlers of restores, and starts and follows backups, and nothing else', () => {
-    expect(permissionsOf(control, roleOf('states', 'FailoverRole'))).toEqual({
+  it.each([
+    ['FailoverRole', []],
+    // It also freezes the old primary.
+    ['FailbackRole', ['start-protect']],
+  ] as const)('%s calls the handlers of restores, and starts and follows backups, and nothing else', (part, more) => {
+    expect(permissionsOf(control, roleOf('states', part))).toEqual({
       '*': MACHINE_LOGS_AND_TRACES,
       ...invokes('open-restore', 'decide-restore', 'record-outcome', 'record-failure'),
-      ...invokes('start-observe', 'start-restore'),
+      ...invokes('start-observe', 'start-restore', ...more),
       [BACKUP]: ['states:StartExecution'],
       [RUNS]: ['states:DescribeExecution', 'states:StopExecution'],
       ...HEARS_OF_THE_END,
@@ -414,7 +436,7 @@ describe('roles of machines and schedules', () => {
       ).Statement.map((it) => [it.Principal.Service, it.Condition?.StringEquals?.['aws:SourceAccount']] as const),
     );
     const outside = services.filter(([service]) => service !== 'lambda.amazonaws.com');
-    expect(outside.length).toBe(12);
+    expect(outside.length).toBe(13);
     for (const [, account] of outside) expect(account).toEqual({ Ref: 'AWS::AccountId' });
   });
 });
@@ -452,6 +474,7 @@ describe('policies of the whole template', () => {
       'arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:ozone-dr-decision:*',
       'arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:ozone-dr-doctor:*',
       'arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:ozone-dr-drill:*',
+      'arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:ozone-dr-failback:*',
       'arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:ozone-dr-failover:*',
       'arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:ozone-dr-look:*',
       'arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:ozone-dr-prune:*',

@@ -482,6 +482,7 @@ describe('outputs', () => {
       'DecisionMachineArn',
       'DoctorMachineArn',
       'DrillMachineArn',
+      'FailbackMachineArn',
       'FailoverMachineArn',
       'LedgerTableName',
       'LookMachineArn',

@@ -147,7 +147,7 @@ const OF_PRUNES = ['delete', 'condemn'];
 const OF_RESTORES = ['examine', 'create-target', 'safety-snapshot', 'restore', 'compare', 'remove-scratch'];
 const OF_LOOKS = ['look-versions', 'look-changes'];
 const OF_DOCTOR = ['check-host'];
-const OF_FAILBACK = ['measure-divergence'];
+const OF_FAILBACK = ['measure-divergence', 'bring-back'];
 const COMMON = ['wait', 'done', 'fail'];
 const KINDS = {
   backup: BackupStep.options
@@ -158,9 +158,11 @@ const KINDS = {
   drill: [...OF_RESTORES.filter((kind) => kind !== 'safety-snapshot'), ...COMMON],
   // The replica is there, and stays.
   failover: [...OF_RESTORES.filter((kind) => kind !== 'create-target' && kind !== 'remove-scratch'), ...COMMON],
+  // It freezes the old primary, too.
+  failback: [...OF_RESTORES.filter((kind) => kind !== 'remove-scratch'), ...OF_FAILBACK, 'create-snapshot', ...COMMON],
 };
 
-it.each(['backup', 'prune', 'restore', 'drill', 'failover'] as const)(
+it.each(['backup', 'prune', 'restore', 'drill', 'failover', 'failback'] as const)(
   'the %s machine has a branch for each kind of its steps, and failure is what is left',
   (name) => {
     const { States } = read(`${name}.asl.json`);

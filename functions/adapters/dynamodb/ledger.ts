@@ -182,10 +182,16 @@ export const dynamoLedger = ({ client, name: TableName }: Table): Ledger => {
             UpdateExpression: 'SET #role = :next',
             // A pair of before there were roles has no such attribute.
             ConditionExpression: seen
-              ? '#role = :seen'
-              : 'attribute_exists(pk) AND (attribute_not_exists(#role) OR #role = :seen)',
-            ExpressionAttributeNames: { '#role': 'role' },
-            ExpressionAttributeValues: { ':next': next, ':seen': seen },
+              ? '#role.#epoch = :epoch AND #role.#state = :state AND #role.#by = :by'
+              : 'attribute_exists(pk) AND (attribute_not_exists(#role) OR #role = :none)',
+            ExpressionAttributeNames: {
+              '#role': 'role',
+              ...(seen ? { '#epoch': 'epoch', '#state': 'state', '#by': 'by' } : {}),
+            },
+            ExpressionAttributeValues: {
+              ':next': next,
+              ...(seen ? { ':epoch': seen.epoch, ':state': seen.state, ':by': seen.by } : { ':none': null }),
+            },
           }),
         ),
       );

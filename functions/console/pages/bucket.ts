@@ -4,7 +4,7 @@ import { BucketRef, PolicyName } from '../../core/domain/names.ts';
 import { instantText, spanText } from '../../core/planner/consequences.ts';
 import { explainBucket } from '../../core/planner/explain.ts';
 import { nearestNames } from '../../core/planner/nearest-names.ts';
-import { howLong, marks, safety, sideText, whyOf } from '../../core/planner/sentences.ts';
+import { failingOver, howLong, marks, readyText, safety, sideText, whyOf } from '../../core/planner/sentences.ts';
 import type { Clock } from '../../core/ports.ts';
 import {
   type BucketFactsDependencies,
@@ -16,7 +16,7 @@ import { button, linkButton } from '../action.ts';
 import type { Links } from '../endpoints.ts';
 import { form } from '../form.ts';
 import { type Html, html, type Value } from '../html.ts';
-import { notice, type Tone, table } from '../parts.ts';
+import { notice, type Tone, table, toned } from '../parts.ts';
 import type { Page } from '../router.ts';
 import { bar } from './bar.ts';
 import { stateText, timeline } from './timeline.ts';
@@ -35,6 +35,21 @@ const answerOf = (page: BucketPage): Html => {
   return notice(tone, html`<strong class="odr-${tone}">${text}</strong> ${safety(page).join('; ')}.`);
 };
 
+/** Before all else: the bucket that people write to is another one. */
+const movedOf = ({ readiness }: BucketPage): Html | null => {
+  if (!readiness?.role) return null;
+  const { role, from, to } = readiness;
+  const since = instantText(role.since);
+  if (role.state === 'moving')
+    return notice('bad', `Its roles are being moved since ${since}: until they are settled nothing backs it up.`);
+  return role.primary === 'replica'
+    ? notice(
+        'warn',
+        html`${toned('warn', 'Failed over:')} ${to} is the primary since ${since}; ${from} must not be written to.`,
+      )
+    : null;
+};
+
 /** What can be done about a trouble from here. */
 const remedyOf = ({ kind }: Trouble, { bucket, policy }: BucketPage, links: Links): Value => {
   switch (kind) {
@@ -44,6 +59,8 @@ const remedyOf = ({ kind }: Trouble, { bucket, policy }: BucketPage, links: Link
     case 'never-ran':
     case 'run-failed':
       return html` ${linkButton('Back up now', links.backUp({ policy, bucket }), `Back up ${bucket} now`)}`;
+    case 'roles-moving':
+      return html` ${linkButton('Go on with it', links.failover({ policy, bucket }), `Go on with the failover of ${bucket}`)}`;
     case 'run-open':
     case 'restore-open':
       return html` ${linkButton('What is running', links.operations())}`;
@@ -75,6 +92,15 @@ const backOf = (page: BucketPage, links: Links): Html => {
     html`<p>It can be read right now, without a restore:</p><ul>${copies.map((it) => html`<li>${it.cluster}: <code>${it.url}</code> (${it.proof})</li>`)}</ul>`
   }<ul>${howLong(page).map((it) => html`<li>${it}</li>`)}</ul></div>`;
 };
+
+/** Whom people write to, and what a failover would come to. */
+const failoverOf = ({ bucket, policy, readiness }: BucketPage, links: Links): Html | null =>
+  readiness &&
+  html`<h3>Could it be failed over? ${toned(readiness.isReady ? 'good' : 'warn', readyText(readiness))}</h3><p>${button(
+    'Fail over…',
+    links.failover({ policy, bucket }),
+    { label: `Fail ${bucket} over to ${readiness.to}` },
+  )}</p><ul class="odr-tall">${failingOver(readiness).map((it) => html`<li>${it}</li>`)}</ul>`;
 
 const modeText = ({ mode, base }: PointView): Value =>
   mode === null ? '–' : html`${mode}${base !== null && html`<br /><span class="odr-soft">from ${base}</span>`}`;
@@ -111,7 +137,7 @@ export const bucketMarkup = (page: BucketPage, links: Links, width: number): Htm
   const { bucket, policy, source, replica, now, basis } = page;
   return html`${bar(links, linkButton(`Policy ${policy}`, links.policy({ policy })), linkButton('Back up now', links.backUp({ policy, bucket })))}
 <h2>${bucket}</h2>
-${answerOf(page)}${backOf(page, links)}${troublesOf(page, links)}${pointsOf(page, links, width)}
+${movedOf(page)}${answerOf(page)}${backOf(page, links)}${failoverOf(page, links)}${troublesOf(page, links)}${pointsOf(page, links, width)}
 <p class="odr-soft odr-tall">Policy ${policy}: ${source}${replica === null ? ', no replica' : ` → ${replica}`}; at ${instantText(now)}, ${basis}.</p>`;
 };
 

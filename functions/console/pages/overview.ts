@@ -30,7 +30,7 @@ const AT_A_TIME = 10;
 
 /** One policy, and what was last found of it. */
 export interface AssessedPolicy {
-  readonly policy: Pick<Policy, 'name' | 'buckets'>;
+  readonly policy: Pick<Policy, 'name' | 'buckets' | 'replica'>;
   /** Null before the first assessment. */
   readonly found: PolicyAssessment | null;
 }
@@ -57,6 +57,7 @@ const badness = ({ found }: AssessedPolicy, now: EpochMs): number => {
     (sum(found.stale) > 0 ? 1e8 : 0) +
     (isOld(found, now) ? 1e7 : 0) +
     (failures(found) > 0 ? 1e5 : 0) +
+    (found.notReady + found.failedOver > 0 ? 2e4 : 0) +
     (sum(found.late) + found.held + found.overCap > 0 ? 1e4 : 0) +
     (found.named.some(isEmpty) ? 1e4 : 0) +
     Math.min(worst, 9999)
@@ -70,10 +71,12 @@ const healthOf = ({ found }: AssessedPolicy, now: EpochMs): readonly [Tone, stri
   if (found.inBreach > 0) return ['bad', `${found.inBreach} of ${found.buckets} late: beyond the objective`];
   if (sum(found.stale) > 0) return ['bad', 'stale'];
   if (failures(found) > 0) return ['warn', `${failures(found)} failed last time`];
+  if (found.failedOver > 0) return ['warn', `${found.failedOver} failed over`];
   if (found.held > 0) return ['warn', `${found.held} wait for a decision`];
   if (sum(found.late) > 0) return ['warn', 'a slot was missed'];
   const empty = found.named.filter(isEmpty).length;
   if (empty > 0) return ['warn', `${empty} without a good point yet`];
+  if (found.notReady > 0) return ['warn', `${found.notReady} could not fail over`];
   return ['good', 'safe'];
 };
 
@@ -87,6 +90,13 @@ const clockCell = (found: PolicyAssessment, clock: ClockName): Value => {
   return found.late[clock] > 0 ? toned('warn', `${used}: ${found.late[clock]} late`) : used;
 };
 
+/** How many of its buckets could be failed over now. */
+const failoverCell = ({ policy, found }: AssessedPolicy): Value => {
+  if (!found || policy.replica === null) return html`<span class="odr-soft">–</span>`;
+  const { buckets, notReady, failedOver } = found;
+  return html`${notReady > 0 ? toned('warn', `${notReady} of ${buckets} not`) : 'ready'}${failedOver > 0 && html`<br />${toned('warn', `${failedOver} failed over`)}`}`;
+};
+
 const policyRow = (assessed: AssessedPolicy, now: EpochMs, links: Links): readonly Value[] => {
   const { policy, found } = assessed;
   const [tone, word] = healthOf(assessed, now);
@@ -95,6 +105,7 @@ const policyRow = (assessed: AssessedPolicy, now: EpochMs, links: Links): readon
     linkButton(name, links.policy({ policy: name }), `Policy ${name}`),
     html`${toned(tone, word)}${found?.paused && html`<br />${toned('warn', 'paused')} by ${found.paused.by}`}`,
     ...CLOCKS.map((clock) => (found ? clockCell(found, clock) : '–')),
+    html`<span class="odr-wide">${failoverCell(assessed)}</span>`,
     html`<span class="odr-wide">${found?.buckets ?? policy.buckets.length}</span>`,
   ];
 };
@@ -116,19 +127,24 @@ const isEmpty = ({ clocks }: AssessedBucket): boolean => {
 
 const isTroubled = (bucket: AssessedBucket): boolean => isEmpty(bucket) || isLate(bucket);
 
-const isLate = ({ clocks, inBreach, held, runs }: AssessedBucket): boolean =>
+const isLate = ({ clocks, inBreach, held, failedOver, notReady, runs }: AssessedBucket): boolean =>
   inBreach ||
   held ||
+  failedOver !== null ||
+  notReady !== null ||
   CLOCKS.some((it) => clocks[it] && clocks[it].state !== 'fine') ||
   Object.values(runs).some((run) => run?.status === 'failed');
 
 const bucketToneOf = (bucket: AssessedBucket): readonly [Tone, string] => {
-  const { inBreach, held, clocks } = bucket;
+  const { inBreach, held, clocks, failedOver, notReady } = bucket;
+  // Much of what else is late follows from it.
+  if (failedOver !== null) return [inBreach ? 'bad' : 'warn', 'failed over'];
   if (inBreach) return ['bad', 'breach'];
   if (CLOCKS.some((it) => clocks[it]?.state === 'stale')) return ['bad', 'stale'];
   if (held) return ['warn', 'waits for a decision'];
   if (CLOCKS.some((it) => clocks[it]?.state === 'late')) return ['warn', 'late'];
-  return ['warn', isEmpty(bucket) ? 'no good point yet' : 'failed'];
+  if (isEmpty(bucket)) return ['warn', 'no good point yet'];
+  return ['warn', notReady === null ? 'failed' : 'could not fail over'];
 };
 
 const failureOf = ({ runs }: AssessedBucket): string =>
@@ -143,7 +159,7 @@ const troubledRow = (bucket: AssessedBucket, policy: PolicyName, links: Links): 
   return [
     linkButton(bucket.bucket, links.bucket({ policy, bucket: bucket.bucket })),
     toned(tone, word),
-    html`${worstClock(bucket)}${failureOf(bucket) !== '' && html`<br />${failureOf(bucket)}`}`,
+    html`${bucket.failedOver !== null && html`its replica is the primary, or about to be, since ${instantText(bucket.failedOver)}: no backup to the replica is made<br />`}${worstClock(bucket)}${failureOf(bucket) !== '' && html`<br />${failureOf(bucket)}`}${bucket.notReady !== null && html`<br />could not be failed over: ${bucket.notReady}`}`,
   ];
 };
 
@@ -189,6 +205,8 @@ const headline = (policies: readonly AssessedPolicy[], now: EpochMs): Html => {
 /** Named on the first screen; each policy's page has more. */
 const NAMED = 15;
 
+const wide = (text: string): Html => html`<span class="odr-wide">${text}</span>`;
+
 /** All policies with the worst of each clock, worst first, and the buckets that need somebody. Pure. */
 export const overviewMarkup = (
   policies: readonly AssessedPolicy[],
@@ -209,7 +227,7 @@ ${
 }<div class="odr-tall"><h3>Policies, worst first</h3>
 ${table(
   'Policies, worst first: how much of the objective the oldest bucket has used',
-  ['Policy', 'How it is', ...CLOCKS.map((it) => CLOCK_WORDS[it]), html`<span class="odr-wide">Buckets</span>`],
+  ['Policy', 'How it is', ...CLOCKS.map((it) => CLOCK_WORDS[it]), wide('Failover'), wide('Buckets')],
   worstFirst.map((it) => policyRow(it, now, links)),
 )}
 <p class="odr-soft odr-wide">Under each clock: how much of the objective the policy's oldest bucket has used.</p>

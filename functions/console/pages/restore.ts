@@ -1,15 +1,14 @@
 import * as z from 'zod';
 import type { BackupRun, RunStep } from '../../core/domain/ledger.ts';
 import { BucketRef, ClusterName, PolicyName, pairId, runId, Slot, targetPair } from '../../core/domain/names.ts';
-import { Restored, RestorePlan, RestorePlanned } from '../../core/domain/restore.ts';
+import { Restored, type RestorePlan } from '../../core/domain/restore.ts';
 import type { PlanHash } from '../../core/domain/retention.ts';
-import { type EpochMs, epochMs, secondsBetween } from '../../core/domain/units.ts';
+import { epochMs, secondsBetween } from '../../core/domain/units.ts';
 import { DrError } from '../../core/errors.ts';
 import { instantText, spanText } from '../../core/planner/consequences.ts';
-import { bytesText, count, takes } from '../../core/planner/sentences.ts';
+import { bytesText, takes } from '../../core/planner/sentences.ts';
 import type { ExecutionState } from '../../core/ports.ts';
 import type { Act } from '../../core/use-cases/nonces.ts';
-import { readPlan } from '../../core/use-cases/plan-text.ts';
 import { placeOf } from '../../core/use-cases/wanted-restore.ts';
 import { button } from '../action.ts';
 import { readFields } from '../fields.ts';
@@ -20,6 +19,19 @@ import type { Page } from '../router.ts';
 import type { WidgetRequest } from '../widget-event.ts';
 import { type ActingDependencies, awaited, shortName, shown, submit, WHO_HINT } from './acting.ts';
 import { bar } from './bar.ts';
+import {
+  confirmed,
+  failureNotice,
+  filesText,
+  firstOf,
+  isPlanOnly,
+  obstaclesNotice,
+  type Planned,
+  plannedIn,
+  planOf,
+  skippedNotice,
+  stepsMarkup,
+} from './planned.ts';
 import { type Problems, readRequest, restoreForm, type Typed, typedAgain, typedOf } from './restore-form.ts';
 
 const Of = z.object({ policy: PolicyName, bucket: BucketRef });
@@ -111,9 +123,6 @@ const planPage = (deps: ActingDependencies): Page => ({
 
 // ---------------------------------------------------------------- the plan, and its words
 
-const filesText = (files: number, bytes?: number): string =>
-  `${count(files, 'file')}${bytes === undefined ? '' : `, ${bytesText(bytes)}`}`;
-
 const planFacts = (plan: RestorePlan): Html =>
   facts([
     ['What', html`${plan.scope} of <code>${plan.point}</code>: ${filesText(plan.files, plan.bytes)}`],
@@ -136,9 +145,6 @@ const planFacts = (plan: RestorePlan): Html =>
     ['Takes about', `${takes(plan.seconds)} (${plan.basis})`],
   ]);
 
-const firstOf = ({ first }: RestorePlan): Html =>
-  html`${first.length > 0 && html`<details><summary>The first files that differ at the target</summary><ul>${first.map((it) => html`<li><code>${it}</code></li>`)}</ul></details>`}`;
-
 /** Where a request is changed: the same form, filled in as it was. */
 const changeButton = ({ links }: ActingDependencies, input: unknown, text: string): Html | null => {
   const fields = typedAgain(input);
@@ -149,22 +155,17 @@ const planMarkup = async (
   deps: ActingDependencies,
   execution: string,
   input: unknown,
-  planned: z.infer<typeof RestorePlanned>,
+  planned: Planned,
   view: WidgetRequest['view'],
   problem?: string,
 ): Promise<Html> => {
   const { links, clock } = deps;
-  const plan = readPlan(RestorePlan, planned.plan, await deps.plans.load(planned.plan));
-  if (!plan) throw new DrError('NotConfirmed', `the plan ${planned.plan} cannot be read: plan again`);
+  const plan = await planOf(deps, planned);
   const now = clock.now();
   const change = changeButton(deps, input, 'Change it');
   const head = html`<h2>The plan</h2>${planFacts(plan)}${firstOf(plan)}`;
   const { confirmation } = planned;
-  if (confirmation === null)
-    return html`${notice(
-      'bad',
-      html`<strong>This cannot be done as planned. Nothing was changed.</strong>${plan.obstacles.map((it) => html`<br />${it.reason}. ${it.remedy}`)}`,
-    )}${change}${head}`;
+  if (confirmation === null) return html`${obstaclesNotice(plan)}${change}${head}`;
   if (planned.expires <= now)
     return html`${notice('warn', `This plan was good until ${instantText(planned.expires)}: look again before you restore.`)}${change}${head}`;
   const call = { endpoint: links.restore().endpoint, page: 'restore-start' };
@@ -187,15 +188,6 @@ const planMarkup = async (
       ),
     problem,
   )}`;
-};
-
-const plannedIn = (state: ExecutionState | undefined): z.infer<typeof RestorePlanned> | undefined =>
-  RestorePlanned.safeParse(state?.output).data;
-
-/** What the second start says: the same request, the plan and its words. */
-const confirmed = (input: unknown, plan: PlanHash, confirmation: string): object => {
-  const { planOnly: _, ...request } = readFields(z.looseObject({ planOnly: z.boolean().optional() }), input);
-  return { ...request, plan, confirmation };
 };
 
 const startPage = (deps: ActingDependencies): Page => ({
@@ -244,24 +236,6 @@ const runOf = async (
   return ledger.loadRun(runId(targetPair(target.cluster.name, target.bucket), policy.name, slot, 'restore'));
 };
 
-const DOES: Readonly<Partial<Record<RunStep['decision']['kind'], string>>> = {
-  examine: 'looks at the point and at the target',
-  'create-target': 'makes the bucket',
-  'safety-snapshot': 'keeps what is there in a snapshot',
-  restore: 'copies',
-  compare: 'compares the target with the point',
-  wait: 'waits',
-};
-
-const stepsMarkup = (run: BackupRun, steps: readonly RunStep[], now: EpochMs): Html => {
-  const current = steps.filter(({ n, decision }) => n >= run.firstStep && DOES[decision.kind] !== undefined);
-  return html`<ol>${current.map((step) => {
-    const isOver = step.observed !== null;
-    const took = spanText(secondsBetween(step.decidedAt, step.observedAt ?? now));
-    return html`<li>${isOver ? 'Done' : toned('good', 'Now')}: ${DOES[step.decision.kind]} <span class="odr-soft">(${isOver ? took : `for ${took}`}; ${step.decision.reason})</span></li>`;
-  })}</ol>`;
-};
-
 const again = ({ links }: ActingDependencies, execution: string, text: string): Html =>
   button(text, { endpoint: links.restore().endpoint, page: 'restore-run', fields: { execution } }, { isPrimary: true });
 
@@ -288,27 +262,22 @@ ${facts([
   }`;
 };
 
-const Skipped = z.object({ kind: z.literal('skipped'), reason: z.string() });
-
 const endMarkup = async (
   deps: ActingDependencies,
   execution: string,
-  { input, output, status, error, cause }: ExecutionState,
+  state: ExecutionState,
   view: WidgetRequest['view'],
 ): Promise<Html> => {
-  const planned = RestorePlanned.safeParse(output);
-  if (planned.success) return planMarkup(deps, execution, input, planned.data, view);
+  const { input, output } = state;
+  const planned = plannedIn(state);
+  if (planned) return planMarkup(deps, execution, input, planned, view);
   const restored = Restored.safeParse(output);
   if (restored.success) return resultMarkup(restored.data, deps, input);
-  const skipped = Skipped.safeParse(output);
   const change = changeButton(deps, input, 'Back to the form');
-  if (skipped.success) return html`${notice('warn', `Nothing was done: ${skipped.data.reason}.`)}${change}`;
-  const what =
-    status === 'cancelled' ? 'It was cancelled' : status === 'timed-out' ? 'It ran out of time' : 'It failed';
-  return html`${notice('bad', html`<strong>${what}: ${error ?? status}.</strong> ${cause ?? ''}`)}<p>What was copied by then stays. Started again, it looks at what is there first.</p>${change}`;
+  const skipped = skippedNotice(state);
+  if (skipped) return html`${skipped}${change}`;
+  return html`${failureNotice(state)}<p>What was copied by then stays. Started again, it looks at what is there first.</p>${change}`;
 };
-
-const IsPlanOnly = z.looseObject({ planOnly: z.literal(true) });
 
 /** An execution of the restore machine: the plan, the progress or the result. */
 const runMarkup = async (deps: ActingDependencies, execution: string, view: WidgetRequest['view']): Promise<Html> => {
@@ -321,7 +290,7 @@ const runMarkup = async (deps: ActingDependencies, execution: string, view: Widg
   const known = await runOf(deps, state);
   // The run is there since it was planned; until this execution has opened it, it says what the planning did.
   const found = known?.run.execution === execution ? known : undefined;
-  const isPlanning = IsPlanOnly.safeParse(state.input).success;
+  const isPlanning = isPlanOnly(state.input);
   const body: Value = found ? stepsMarkup(found.run, found.steps, now) : 'It begins.';
   return html`${head}<h2>${isPlanning ? 'Planning' : 'Restoring'}${found?.run.restore && html`: ${found.run.restore.scope} into ${found.run.restore.target.bucket}`}</h2>
 <p>At work for ${spanText(secondsBetween(state.startedAt, now))}. You may close this: it goes on, and is found under "What is running".</p>${body}${again(deps, execution, 'Look again')}${button(

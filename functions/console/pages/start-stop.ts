@@ -114,6 +114,9 @@ const backUpRunPage = (deps: ActingDependencies): Page => ({
 const cancelling = (execution: string): Act => ({ act: 'cancel', about: { execution } });
 const WORD = 'cancel';
 
+/** By the name of its machine, which is in its ARN. */
+const isFailover = (execution: string): boolean => /-failover:[^:]+$/.test(execution);
+
 const cancelForm = async (
   deps: ActingDependencies,
   execution: string,
@@ -126,7 +129,13 @@ const cancelForm = async (
   const head = html`${bar(links)}<h2>Cancel ${shortName(execution)}?</h2>`;
   if (state?.status !== 'running')
     return html`${head}${notice('warn', 'It is not running (any more): there is nothing to cancel.')}`;
-  return html`${head}<p>What it copied by then stays. The command on the host is ended by the sweeper within minutes, and until then the target is not free. The same restore started again looks at what is there; the next drill removes what a drill left.</p>${await shown(
+  return html`${head}<p>What it copied by then stays. The command on the host is ended by the sweeper within minutes, and until then the target is not free. The same restore started again looks at what is there; the next drill removes what a drill left.</p>${
+    isFailover(execution) &&
+    notice(
+      'warn',
+      'A failover that has begun to change something leaves the roles half moved: nothing backs the bucket up until it is started again and succeeds.',
+    )
+  }${await shown(
     deps,
     cancelling(execution),
     dashboard,

@@ -238,10 +238,10 @@ export const ALARMS = {
   },
   'failover-failed': {
     severity: 'page',
-    what: 'a failover did not succeed',
+    what: 'a failover or a failback did not succeed',
     impact:
       'People wait for a bucket that nobody may write to yet; once its roles began to move, its backups wait too.',
-    next: 'Read the error; what the cluster caused goes on when the same failover is started again with its slot.',
+    next: 'Read the error; what the cluster caused goes on when the same request is started again with its slot.',
     link: { to: 'machine', machine: 'failover' },
     about: NOTHING,
     follows: [],

@@ -247,7 +247,19 @@ export const RestorePlan = z.object({
   seconds: DurationSeconds,
   basis: z.string(),
   /** Of a failover: what was written to `from` in the last `lossSeconds` is not in the point. */
-  failover: z.object({ kind: FailoverKind, from: ClusterName, lossSeconds: DurationSeconds }).nullable().default(null),
+  failover: z
+    .object({
+      kind: FailoverKind,
+      from: ClusterName,
+      lossSeconds: DurationSeconds,
+      /** What `from` has otherwise than the point, by their listings; null when it could not be read. */
+      differs: z
+        .object({ added: Count, changed: Count, deleted: Count, first: z.array(z.string()) })
+        .nullable()
+        .default(null),
+    })
+    .nullable()
+    .default(null),
 });
 export type RestorePlan = z.infer<typeof RestorePlan>;
 
@@ -312,7 +324,7 @@ export const FailedOver = z.object({
   bytes: Bytes,
   /** What had to be brought back to the point. */
   bytesCopied: Bytes,
-  /** Of what was there before; null when nothing could be overwritten. */
+  /** Of what was there before. */
   safetySnapshot: SnapshotName.nullable(),
   /** The new primary from before anybody wrote there. */
   opened: z.object({ name: SnapshotName, id: SnapshotId, created: EpochMs }).nullable(),

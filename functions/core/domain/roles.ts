@@ -3,7 +3,7 @@ import { DivergenceData } from './edge-reply.ts';
 import { BucketRef, ClusterName, PairId, PolicyName, RunId, Slot, SnapshotId, SnapshotName } from './names.ts';
 import { FailoverKind, RestoreVerification, Who, Why } from './restore.ts';
 import { PlanHash, Side } from './retention.ts';
-import { EpochMs } from './units.ts';
+import { DurationSeconds, EpochMs } from './units.ts';
 
 /**
  * Which side of a pair people write to, as the ledger knows it: never as a cluster says. A pair without one was never
@@ -42,6 +42,8 @@ export const FailoverRequest = z
     planOnly: z.boolean().default(false),
     plan: PlanHash.optional(),
     confirmation: z.string().max(500).optional(),
+    /** The plan of several buckets that a person confirmed; given by the fleet that does it. */
+    fleet: PlanHash.optional(),
     AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID: z.string().optional(),
   })
   .superRefine((request, context) => {
@@ -84,6 +86,12 @@ export const FailbackRequest = z
         path: ['confirmation'],
         message: 'a confirmation is of a plan: give both, as the output of the planning run has them',
       });
+    if (request.planOnly && request.plan !== undefined)
+      context.addIssue({
+        code: 'custom',
+        path: ['planOnly'],
+        message: 'this would plan anew, and not do what the plan says: leave planOnly out, or plan and confirmation',
+      });
   });
 export type FailbackRequest = z.infer<typeof FailbackRequest>;
 
@@ -107,3 +115,59 @@ export type FailbackPlan = z.infer<typeof FailbackPlan>;
 
 export const failbackWords = ({ bucket, to }: FailbackPlan, plan: PlanHash): string =>
   `fail back ${bucket} to ${to} ${plan.slice(0, 12)}`;
+
+/** The most buckets that one request moves. */
+const MOST_BUCKETS = 100;
+
+/** What a person asks for of several buckets, as the input of the fleet of failovers. */
+export const FailoverFleetRequest = z
+  .strictObject({
+    policy: PolicyName,
+    kind: FailoverKind,
+    /** Groups, one after the other, as what depends on what; the buckets of one group at the same time. All of the policy without it. */
+    buckets: z
+      .array(z.union([BucketRef.transform((bucket) => [bucket]), z.array(BucketRef).min(1)]))
+      .min(1)
+      .refine((groups) => groups.flat().length <= MOST_BUCKETS, `name at most ${MOST_BUCKETS} buckets`)
+      .refine((groups) => new Set(groups.flat()).size === groups.flat().length, 'name each bucket once')
+      .optional(),
+    verification: RestoreVerification.default('full'),
+    by: Who,
+    reason: Why,
+    plan: PlanHash.optional(),
+    confirmation: z.string().max(500).optional(),
+    AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID: z.string().optional(),
+  })
+  .refine((request) => (request.plan === undefined) === (request.confirmation === undefined), {
+    path: ['confirmation'],
+    error: 'a confirmation is of a plan: give both, as the output of the planning execution has them',
+  });
+export type FailoverFleetRequest = z.infer<typeof FailoverFleetRequest>;
+
+/** What would be failed over, bucket by bucket in their order, as the ledger knows it. */
+export const FailoverFleetPlan = z.object({
+  schema: z.literal(1),
+  kind: z.literal('failover-fleet'),
+  policy: PolicyName,
+  failover: FailoverKind,
+  from: ClusterName,
+  to: ClusterName,
+  madeAt: EpochMs,
+  expires: EpochMs,
+  groups: z.array(
+    z.array(
+      z.object({
+        bucket: BucketRef,
+        point: SnapshotName.nullable(),
+        lossSeconds: DurationSeconds.nullable(),
+        seconds: DurationSeconds.nullable(),
+        /** Why it cannot be done now; null when it can. */
+        blocker: z.string().nullable(),
+      }),
+    ),
+  ),
+});
+export type FailoverFleetPlan = z.infer<typeof FailoverFleetPlan>;
+
+export const fleetWords = ({ policy, to, groups }: FailoverFleetPlan, plan: PlanHash): string =>
+  `fail over ${groups.flat().length} buckets of ${policy} to ${to} ${plan.slice(0, 12)}`;

@@ -110,6 +110,8 @@ const judge = (all: RunHistory, task: RestoreTask, now: EpochMs): Verdict => {
   const obstacle = notRestorable(history, task, from, data);
   if (obstacle && !(task.planOnly && isObstacle(obstacle))) return obstacle;
   const target = targetOf(data, made);
+  const unseen = task.failover && !task.confirmed ? lookAtPrimary(history, task, from) : undefined;
+  if (unseen) return unseen;
   if (task.planOnly) return planOnly(history, task, from, data, target, obstacle, now);
   if (!target) return createTarget(history, task, data);
   const inTheWay = conflicts(history, task, data, target);
@@ -145,6 +147,29 @@ const isComparison = (step: RunStep): step is Answered<'compare', 'comparison'> 
   isAnswered('compare', 'comparison')(step) && step.decision.of === 'target';
 
 // ---------------------------------------------------------------- failover
+
+const primaryComparisons = (history: RunHistory): readonly RunStep[] =>
+  ofNow(history).filter(({ decision }) => decision.kind === 'compare' && decision.of === 'primary');
+
+const primaryDiffers = (history: RunHistory): NonNullable<RestorePlan['failover']>['differs'] => {
+  const compared = primaryComparisons(history).findLast(isAnswered('compare', 'comparison'));
+  if (!compared) return null;
+  const { missing, changed, extra, first } = compared.observed.data;
+  return { added: extra, changed, deleted: missing, first: first.map(({ path }) => path) };
+};
+
+/** For the report, once: a source that is lost is not waited for. */
+const lookAtPrimary = (history: RunHistory, task: RestoreTask, from: Side): BackupStep | undefined =>
+  primaryComparisons(history).length > 0
+    ? undefined
+    : operation(history, {
+        kind: 'compare',
+        against: from,
+        level: 'listing',
+        exact: true,
+        of: 'primary',
+        reason: `find out what ${task.failover?.from.name} has otherwise than ${task.point.name}, if it can be read`,
+      });
 
 /** What this run has settled; it died before it could say so. */
 const settledRole = ({ run, pair: { role } }: RunHistory): RunHistory['pair']['role'] =>
@@ -421,7 +446,17 @@ const planOnly = (
   const planned: TargetToPlan = target ?? { created: null, isNew: true };
   return {
     kind: 'plan',
-    plan: restorePlan(history.run, task, from, whyFrom(history, task, from), data, planned, obstacles, now),
+    plan: restorePlan(
+      history.run,
+      task,
+      from,
+      whyFrom(history, task, from),
+      data,
+      planned,
+      obstacles,
+      now,
+      primaryDiffers(history),
+    ),
     reason: 'only a plan was asked for',
   };
 };
@@ -442,7 +477,17 @@ const confirm = (
   if (!allowed)
     return {
       kind: 'plan',
-      plan: restorePlan(history.run, task, from, whyFrom(history, task, from), data, target, [], now),
+      plan: restorePlan(
+        history.run,
+        task,
+        from,
+        whyFrom(history, task, from),
+        data,
+        target,
+        [],
+        now,
+        primaryDiffers(history),
+      ),
       reason: 'it overwrites or deletes, or writes where people work: a person has to confirm it',
     };
   const { replaced, deleted } = effectOn(task, target);
@@ -614,7 +659,7 @@ const outcome = (
     .map((step) => step.decision.name)
     .filter((name) => name !== openedName(history));
   if (task.failover) {
-    const { kind, from: before, epoch } = task.failover;
+    const { kind, from: before, to, epoch } = task.failover;
     return {
       kind: 'done',
       outcome: {
@@ -635,7 +680,9 @@ const outcome = (
         level: data.level,
         notes: [
           `point everything that reads or writes ${history.run.bucket} to ${task.target.cluster.name}, also what creates snapshots there`,
-          `backups and prunes of this bucket wait until a failback; ${before.name} must not be written to`,
+          to === 'source'
+            ? `backups and prunes of this bucket go on in the usual direction with the next slot, as increments: ${before.name} is its replica again, and must not be written to`
+            : `backups and prunes of this bucket wait until a failback; ${before.name} must not be written to`,
         ],
       },
       reason: `${task.target.bucket} on ${task.target.cluster.name} is what ${task.point.name} is`,
@@ -713,6 +760,7 @@ const failureOf = (history: RunHistory, task: RestoreTask, now: EpochMs): Backup
     case 'restore':
       return copyFailure(history, task, observed, now) ?? afterFailure(withoutProgress(history, last), last);
     case 'compare': {
+      if (decision.of === 'primary' && !task.confirmed) return undefined;
       const isNextBest = task.purpose === 'drill' && decision.against !== readFrom(history);
       if (isNextBest && isOutOfReach(history, decision.against)) return undefined;
       if (isOneOf(GONE, observed)) return goneAfterAll(task, decision.against, observed);

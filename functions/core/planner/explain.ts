@@ -330,7 +330,9 @@ export const explainBucket = (facts: LedgerFacts, most: number, now: EpochMs): B
   const objective = policy.objectives.rpo;
   const answer = !newestGood ? 'no' : secondsBetween(newestGood.source.created, now) > objective ? 'late' : 'yes';
   const outlook = outlookOf(facts, now);
-  const readiness = readinessOf({ ...facts, lastDrill: facts.drills.lastDrill }, now);
+  const readiness = policy.replica
+    ? readinessOf({ ...facts, replica: policy.replica, lastDrill: facts.drills.lastDrill }, now)
+    : null;
   return {
     kind: 'bucket',
     ...commonOf(facts, now),

@@ -1,7 +1,7 @@
 import type { Newest } from '../domain/clocks.ts';
 import type { PairState, RecoveryPoint } from '../domain/ledger.ts';
 import type { BucketRef, ClusterName } from '../domain/names.ts';
-import type { Policy } from '../domain/policy.ts';
+import type { Cluster, Policy } from '../domain/policy.ts';
 import type { Readiness, Remark } from '../domain/readiness.ts';
 import { type EpochMs, epochMs, secondsBetween } from '../domain/units.ts';
 import { newestAt } from './clocks.ts';
@@ -104,7 +104,8 @@ const isReadyBy = (remarks: readonly Remark[]): boolean => remarks.every(({ bloc
 
 export interface ReadinessFacts {
   readonly bucket: BucketRef;
-  readonly policy: Pick<Policy, 'source' | 'replica' | 'limits' | 'objectives'>;
+  readonly policy: Pick<Policy, 'source' | 'limits' | 'objectives'>;
+  readonly replica: Pick<Cluster, 'name'>;
   readonly pair: PairToPromote;
   /** Every living point of the pair. */
   readonly points: readonly RecoveryPoint[];
@@ -113,15 +114,14 @@ export interface ReadinessFacts {
 }
 
 /**
- * What would fail over now: to which point, what would be lost, how long it would take and what is in the way. Null without
- * a replica. Pure; from the ledger alone, so a cluster that does not answer is not seen here.
+ * What would fail over now: to which point, what would be lost, how long it would take and what is in the way. Pure;
+ * from the ledger alone, so a cluster that does not answer is not seen here.
  */
 export const readinessOf = (
-  { bucket, policy, pair, points, lastDrill }: ReadinessFacts,
+  { bucket, policy, replica, pair, points, lastDrill }: ReadinessFacts,
   now: EpochMs,
-): Readiness | null => {
-  const { source, replica, limits, objectives } = policy;
-  if (!replica) return null;
+): Readiness => {
+  const { source, limits, objectives } = policy;
   const { role } = pair;
   const good = promotable(points).filter((point) => point.source.created <= now);
   // What the replica is brought back to is not changed half way.

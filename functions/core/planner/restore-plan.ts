@@ -99,6 +99,7 @@ export const restorePlan = (
   target: TargetToPlan,
   obstacles: readonly Obstacle[],
   now: EpochMs,
+  differs: NonNullable<RestorePlan['failover']>['differs'] = null,
 ): RestorePlan => {
   const { point: selected, target: seen } = data;
   const copy = task.point[from];
@@ -152,17 +153,22 @@ export const restorePlan = (
       kind: task.failover.kind,
       from: task.failover.from.name,
       lossSeconds: secondsBetween(task.point.created, now),
+      differs,
     },
   };
 };
 
 const describeFailover = (
   { target, point }: RestorePlan,
-  { kind, from, lossSeconds }: NonNullable<RestorePlan['failover']>,
-): string =>
-  kind === 'planned'
-    ? `${target.bucket}: ${target.cluster} becomes the primary instead of ${from} after a last backup; stop what writes to ${from} before you confirm: what is written after that backup stops the failover, and nothing is lost`
-    : `${target.bucket}: ${target.cluster} becomes the primary instead of ${from}, as of ${point}, ${spanText(lossSeconds)} ago: WHAT WAS WRITTEN TO ${from} SINCE IS NOT THERE, and is kept apart when ${from} comes back`;
+  { kind, from, lossSeconds, differs }: NonNullable<RestorePlan['failover']>,
+): string => {
+  const what = differs
+    ? `${differs.added} files or directories added, ${differs.changed} changed, ${differs.deleted} deleted${differs.first.length > 0 ? `, the first are ${differs.first.slice(0, 5).join(', ')}` : ''}`
+    : `what changed is not known: ${from} could not be read`;
+  return kind === 'planned'
+    ? `${target.bucket}: ${target.cluster} becomes the primary instead of ${from} after a last backup (since ${point}: ${what}); stop what writes to ${from} before you confirm: what is written after that backup stops the failover, and nothing is lost`
+    : `${target.bucket}: ${target.cluster} becomes the primary instead of ${from}, as of ${point}, ${spanText(lossSeconds)} ago: WHAT WAS WRITTEN TO ${from} SINCE IS NOT THERE (${what}), and is kept apart when ${from} comes back`;
+};
 
 /** `12 files (3000 bytes) of odr-… on dr into prod/sales/orders: 10 are replaced, 2 deleted; about 40 s`. */
 export const describePlan = (plan: RestorePlan): string => {

@@ -130,7 +130,7 @@ const wantedBy = (
       const asked = parseEvent(FailbackRequest, request);
       return asked.kind === 'prepare'
         ? wantedPreparation(deps, asked, startedAt, now)
-        : wantedFailover(deps, { ...asked, kind: 'planned' }, startedAt, now, true);
+        : wantedFailover(deps, { ...asked, kind: 'planned', point: undefined, fleet: undefined }, startedAt, now, true);
     }
   }
 };

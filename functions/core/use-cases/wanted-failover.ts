@@ -1,13 +1,14 @@
 import { compactTime, drillPair, pairId, runId } from '../domain/names.ts';
 import { RestorePlan, type RestoreTask } from '../domain/restore.ts';
-import type { Side } from '../domain/retention.ts';
+import type { PlanHash, Side } from '../domain/retention.ts';
 import type { FailoverRequest } from '../domain/roles.ts';
-import type { EpochMs } from '../domain/units.ts';
+import { type EpochMs, later, seconds } from '../domain/units.ts';
 import { DrError } from '../errors.ts';
 import { promotable } from '../planner/pick-point.ts';
 import { restoreRate } from '../planner/restore-rate.ts';
 import { exchanged, primaryOf } from '../planner/roles.ts';
 import { describeScope } from '../planner/selection.ts';
+import { fleetPlanOf } from './failover-fleet.ts';
 import { policyOf } from './open-run.ts';
 import { hashOf, readPlan } from './plan-text.ts';
 import { confirmationFor, noPoint, pointOf, type Wanted, type WantedDependencies } from './wanted-restore.ts';
@@ -19,7 +20,7 @@ import { confirmationFor, noPoint, pointOf, type Wanted, type WantedDependencies
  */
 export const wantedFailover = async (
   deps: WantedDependencies,
-  request: Omit<FailoverRequest, 'slot'> & { readonly slot?: EpochMs | undefined },
+  request: FailoverRequest,
   startedAt: EpochMs,
   now: EpochMs,
   back = false,
@@ -35,7 +36,7 @@ export const wantedFailover = async (
   const plan = request.plan && readPlan(RestorePlan, request.plan, await deps.plans.load(request.plan));
   const slot = request.slot ?? startedAt;
   const id = runId(pair, policy.name, slot, back ? 'failback' : 'failover');
-  const [points, { role }, { lastDrill }] = await Promise.all([
+  const [points, { role, owned }, { lastDrill }] = await Promise.all([
     deps.ledger.livingPoints(pair),
     deps.ledger.loadPair(roleOf),
     deps.ledger.loadPair(drillPair(given.source.name, bucket)),
@@ -75,7 +76,9 @@ export const wantedFailover = async (
     failover: { kind, from, epoch: isThere ? (role?.epoch ?? 1) : (role?.epoch ?? 0) + 1, to: side, roleOf },
     failback: null,
   };
-  const confirmed = confirmationFor(request, task, plan, now);
+  const confirmed = request.fleet
+    ? await confirmedByFleet(deps, request.fleet, task, owned?.created ?? null, startedAt)
+    : confirmationFor(request, task, plan, now);
   const isDrained = isThere || point.slot >= startedAt;
   return {
     id,
@@ -95,4 +98,32 @@ export const wantedFailover = async (
         }
       : {}),
   };
+};
+
+/** A fleet takes hours at most; its children are started by it, and each bucket of it is confirmed once. */
+const FLEET = seconds(24 * 3600);
+
+/** What a person confirmed for several buckets. @throws NotConfirmed */
+const confirmedByFleet = async (
+  { plans }: WantedDependencies,
+  hash: PlanHash,
+  task: RestoreTask,
+  created: string | null,
+  startedAt: EpochMs,
+): Promise<RestoreTask['confirmed']> => {
+  const refuse = (why: string): never => {
+    throw new DrError('NotConfirmed', `${why}. Nothing was changed: plan the fleet anew`);
+  };
+  const plan = (await fleetPlanOf(plans, hash)) ?? refuse(`there is no plan ${hash} of a fleet`);
+  const { failover, target, point } = task;
+  const mine = plan.groups.flat().find(({ bucket }) => bucket === target.bucket);
+  if (!mine || plan.from !== failover?.from.name || plan.to !== target.cluster.name || plan.failover !== failover.kind)
+    return refuse(`the plan does not have ${target.bucket}, or not like this`);
+  if (later(plan.expires, FLEET) <= startedAt)
+    refuse(`the plan of ${new Date(plan.madeAt).toISOString()} is no longer valid`);
+  if (plan.failover === 'unplanned' && mine.point !== point.name)
+    refuse(`the plan was to go back to ${mine.point}, and the newest point is ${point.name}`);
+  // As the ledger knows the bucket: nobody has looked at it when the fleet was planned. What is there is kept in a snapshot.
+  const all = Number.MAX_SAFE_INTEGER;
+  return { plan: hashOf(`${hash} ${target.bucket}`), targetCreated: created, replaced: all, deleted: all };
 };

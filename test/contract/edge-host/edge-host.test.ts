@@ -29,6 +29,10 @@ const summaryOf = ({ verb, outcome, code, data }: Answer): string => {
       const counts = state === 'read' ? [absent.files, sameLength, otherLength, extra.files].join(' ') : '';
       return `${words} | ${state} ${counts}`.trimEnd();
     }
+    case 'divergence': {
+      const [source, replica] = [data.source, data.replica].map((it) => [it.added, it.changed, it.deleted].join(' '));
+      return `${words} | ${source}, ${replica}, both ${data.both.paths}`;
+    }
     case 'remove-scratch':
       return `${words} | ${data.removed}`;
     case 'doctor':
@@ -93,7 +97,7 @@ describe('the scenarios', () => {
     const script = readFileSync(new URL('../../../functions/edge-host/ozone-dr.sh', import.meta.url), 'utf8');
     const known = [
       ...script.matchAll(/\b(?:refuse |copy_failed |finish [a-z]+ |code=|ERROR_CODE=)'?([a-z]+(?:-[a-z]+)*)\b/g),
-      ...script.matchAll(/\b((?:target|seal|base|source|replica|temporary)-(?:missing|other))\b/g),
+      ...script.matchAll(/\b((?:target|seal|base|source|replica|temporary|since)-(?:missing|other))\b/g),
     ].map(([, code]) => code ?? '');
     const expected = scenarios.map(({ expects }) => expects.split(' |')[0]?.split(' ').at(-1));
     const missing = new Set(known.filter((it) => !expected.includes(it) && !BEYOND_THE_SIMULATOR.includes(it)));

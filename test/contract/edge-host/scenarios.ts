@@ -1866,6 +1866,126 @@ const restoring: readonly Scenario[] = [
   }),
 ];
 
+/** Changes `base` to `s-2` on the source; the target bucket holds what it held when it was `opened`, and what it became. */
+const parted = (s: Setting, onSource: readonly Change[] = PARTED, onTarget: readonly Change[] = []): void => {
+  const common = [put('a/same'), put('a/other', 20, 1), put('gone', 5), put('d/deep/x', 7), put('q"\\/ü\n', 1)];
+  for (const service of ['prod', 'dr']) {
+    s.bucket(service);
+    s.change(service, ...common);
+  }
+  s.snapshot(SOURCE, 'base');
+  s.snapshot(REPLICA, 'opened');
+  s.later(1000);
+  s.change('prod', ...onSource);
+  s.snapshot(SOURCE, 's-2');
+  s.change('dr', ...onTarget);
+};
+
+const PARTED: readonly Change[] = [
+  put('a/other', 20, 2),
+  put('q"\\/ü\n', 1, 2),
+  { op: 'rm', path: 'gone' },
+  { op: 'mv', path: 'd', to: 'e f' },
+  { op: 'mkdir', path: 'new/empty' },
+];
+
+const sinceBase = (s: Setting, more: Variables = {}): Variables => ({
+  since: 'base',
+  sinceId: s.id(SOURCE, 'base'),
+  ...more,
+});
+
+const divergence = (s: Setting, more: Variables = {}): Promise<void> =>
+  s.point('divergence', {
+    base: 'base',
+    baseSourceId: s.id(SOURCE, 'base'),
+    since: 'opened',
+    sinceId: s.id(REPLICA, 'opened'),
+    ...more,
+  });
+
+const failingBack: readonly Scenario[] = [
+  scenario('a restore of what changed since a snapshot', 'compare ok | equal 3 0', async (s) => {
+    parted(s);
+    const since = sinceBase(s);
+    await s.point('examine', since);
+    await s.restore('if-different', since);
+    await s.point('compare', { level: 'full', ...since });
+  }),
+  scenario('a restore of what changed of one path', 'restore ok | copied 1', async (s) => {
+    parted(s, [put('a/other', 20, 2)]);
+    await s.restore('always', sinceBase(s));
+  }),
+  scenario('a look at what changed since a snapshot when nothing has', 'examine ok | read 0 0 0 0', async (s) => {
+    parted(s, [{ op: 'rm', path: 'gone' }]);
+    await s.point('examine', sinceBase(s));
+  }),
+  scenario('a comparison of what changed when nothing has', 'compare refused nothing-changed', async (s) => {
+    parted(s, []);
+    await s.restore('always', sinceBase(s));
+    await s.point('compare', { level: 'listing', ...sinceBase(s) });
+  }),
+  scenario('what changed since another snapshot of that name', 'examine refused since-other', async (s) => {
+    parted(s);
+    await s.point('examine', sinceBase(s, { sinceId: OTHER_ID }));
+  }),
+  scenario('what changed since a snapshot that is not there', 'restore refused since-missing', async (s) => {
+    parted(s);
+    await s.restore('never', sinceBase(s, { since: 'base-0' }));
+  }),
+  scenario('what changed until another point', 'examine refused target-other', async (s) => {
+    parted(s);
+    await s.point('examine', sinceBase(s, { targetId: OTHER_ID }));
+  }),
+  scenario('what changed in a bucket that is not there', 'examine refused source-missing', async (s) => {
+    parted(s);
+    await s.point('examine', sinceBase(s, { source: 'prod/vol/none' }));
+  }),
+  scenario('what changed, deleting the rest', 'restore refused bad-parameter', async (s) => {
+    parted(s);
+    await s.restore('always', sinceBase(s, { deleteExtra: 'yes' }));
+  }),
+  scenario('what changed without the id of the snapshot', 'examine refused bad-parameter', async (s) => {
+    parted(s);
+    await s.point('examine', sinceBase(s, { sinceId: '' }));
+  }),
+  scenario('what changed, and paths besides', 'examine refused bad-parameter', async (s) => {
+    parted(s);
+    await s.point('examine', { ...s.selection('l\ta'), ...sinceBase(s) });
+  }),
+  scenario('a divergence', 'divergence ok | 1 2 2, 1 1 1, both 2', async (s) => {
+    parted(s, PARTED, [put('gone', 6), put('new/file', 9), { op: 'rm', path: 'd/deep/x' }]);
+    await divergence(s);
+  }),
+  scenario('a divergence of what nobody wrote', 'divergence ok | 0 0 0, 0 0 0, both 0', async (s) => {
+    parted(s, []);
+    await divergence(s);
+  }),
+  ...(
+    [
+      ['base-other', { baseSourceId: OTHER_ID }],
+      ['base-missing', { base: 'base-0' }],
+      ['target-other', { targetId: OTHER_ID }],
+      ['since-other', { sinceId: OTHER_ID }],
+      ['since-missing', { since: 'opened-0' }],
+      ['source-missing', { source: 'prod/vol/none' }],
+      ['replica-missing', { replica: 'dr/vol/none' }],
+      ['bad-parameter', { since: '' }],
+    ] satisfies readonly (readonly [string, Variables])[]
+  ).map(([code, more]) =>
+    scenario(`a divergence with ${code}`, `divergence refused ${code}`, async (s) => {
+      parted(s);
+      await divergence(s, more);
+    }),
+  ),
+  scenario('a divergence while the old primary is away', 'divergence unreachable connection', async (s) => {
+    parted(s);
+    const ids = { targetId: s.id(SOURCE, 's-2'), baseSourceId: s.id(SOURCE, 'base'), sinceId: s.id(REPLICA, 'opened') };
+    s.fault(away);
+    await s.run('divergence', { target: 's-2', base: 'base', since: 'opened', ...ids });
+  }),
+];
+
 const SEVERAL = { buckets: 'vol/bkt,vol/none,vol/two' };
 
 const doctors: readonly Scenario[] = [
@@ -1918,5 +2038,6 @@ export const scenarios: readonly Scenario[] = [
   ...narrowings,
   ...looks,
   ...restoring,
+  ...failingBack,
   ...inputs,
 ];

@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { actWidget } from '../../../functions/console/act-widget.ts';
 import { links } from '../../../functions/console/endpoints.ts';
 import { answerWidget } from '../../../functions/console/router.ts';
+import { RunId } from '../../../functions/core/domain/names.ts';
 import { RestorePlan } from '../../../functions/core/domain/restore.ts';
 import { epochMs } from '../../../functions/core/domain/units.ts';
 import type { ExecutionState, StartedByHand } from '../../../functions/core/ports.ts';
@@ -136,7 +137,7 @@ const stageOf = () => {
   const fill = async () => {
     for (const point of points) await ledger.putPoint(run.pair, point);
   };
-  return { ledger, pair: run.pair, started, stopped, executions, clock, ask, sends, planned, fill };
+  return { ledger, pair: run.pair, points, started, stopped, executions, clock, ask, sends, planned, fill };
 };
 
 let stage: ReturnType<typeof stageOf>;
@@ -229,6 +230,199 @@ describe('a restore from the dashboard', () => {
   });
 });
 
+describe('a failover from the dashboard', () => {
+  const typed = { kind: 'unplanned', by: 'Ada', reason: 'the data centre is lost' };
+  const failover = { kind: 'unplanned', from: 'prod', lossSeconds: 21_600 };
+  const WORDS = 'fail over sales/orders to dr 0123456789ab';
+  /** A plan that waits for its words. */
+  const planned = async (change: object = {}) => {
+    const plan = await stage.planned({
+      target: { kind: 'in-place', cluster: 'dr', bucket: 'sales/orders', created: 'then' },
+      failover,
+      ...change,
+    });
+    const { input: _, ...state } = stage.executions.get(PLANNING) as ExecutionState;
+    stage.executions.set(PLANNING, {
+      ...state,
+      input: { ...OF, ...typed, slot: '2026-11-20T12:00:00Z', planOnly: true },
+      output: { ...(state.output as object), confirmation: WORDS },
+    });
+    return plan;
+  };
+  const ended = (output: unknown, more: Partial<ExecutionState> = {}) =>
+    stage.executions.set(PLANNING, {
+      status: output ? 'succeeded' : 'failed',
+      startedAt: stage.clock.at,
+      input: { ...OF, ...typed, slot: '2026-11-20T12:00:00Z' },
+      output,
+      error: null,
+      cause: null,
+      ...more,
+    });
+  const role = async (state: 'moving' | 'settled') => {
+    const by = RunId.parse(`${stage.pair}#failover.nightly#20261120t110000z`);
+    const seen = await stage.ledger.loadPair(stage.pair);
+    const lease = await stage.ledger.takeLease(seen, { runId: by, execution: PLANNING }, stage.clock.at);
+    await stage.ledger.releaseLease(stage.pair, lease?.token ?? 0);
+    const isMoved = await stage.ledger.moveRole(stage.pair, null, {
+      primary: 'replica',
+      epoch: 1,
+      state,
+      point: nameOf('b'),
+      since: stage.clock.at,
+      by,
+      opened: null,
+      prepared: null,
+    });
+    expect(isMoved).toBe(true);
+  };
+
+  it('begins with who is the primary, what would be lost and what the two kinds do', async () => {
+    const form = textsOf(await stage.ask('failover', OF));
+    for (const said of [
+      'prod; it was never failed over',
+      nameOf('b'),
+      'unplanned: what was written to prod in the last',
+      'planned: nothing',
+      'prod answers: a last backup is made',
+      'prod is lost: it is not asked for anything',
+    ])
+      expect(form).toContain(said);
+  });
+
+  it('is planned first: only that, under the name of the form', async () => {
+    const fields = stage.sends(await stage.ask('failover', OF), 'failover-plan');
+    await stage.ask('failover-plan', fields, typed);
+    await stage.ask('failover-plan', fields, typed);
+    expect(stage.started).toEqual([
+      {
+        workflow: 'failover',
+        name: `console-${fields.nonce}`,
+        input: { ...OF, ...typed, slot: '2026-11-20T12:00:00Z', planOnly: true },
+      },
+    ]);
+  });
+
+  it.each<readonly [string, object, RegExp]>([
+    ['no name', { by: ' ' }, /write your name/],
+    ['no reason', { reason: '' }, /write why/],
+    ['no kind', { kind: 'whatever' }, /choose one/],
+  ])('is not planned with %s, and the form says what to write', async (_sentence, change, said) => {
+    const fields = stage.sends(await stage.ask('failover', OF), 'failover-plan');
+    const again = await stage.ask('failover-plan', fields, { ...typed, ...change });
+    expect(textsOf(again)).toMatch(said);
+    expect(stage.started).toEqual([]);
+    await stage.ask('failover-plan', stage.sends(again, 'failover-plan'), typed);
+    expect(stage.started).toHaveLength(1);
+  });
+
+  it('says first what is lost, and is done after its words, once', async () => {
+    const plan = await planned();
+    const page = await stage.ask('failover-run', { execution: PLANNING });
+    expect(textsOf(page)).toMatch(
+      /fail over sales\/orders to dr.{0,40}What was written to prod in the last 6 h will not be there\./,
+    );
+    const fields = stage.sends(page, 'failover-start');
+    const wrong = await stage.ask('failover-start', fields, { confirmation: 'fail over' });
+    expect(textsOf(wrong)).toContain(`what was typed is not "${WORDS}"`);
+    expect(stage.started).toEqual([]);
+    const [one, other] = await Promise.all([
+      stage.ask('failover-start', fields, { confirmation: ` ${WORDS} ` }),
+      stage.ask('failover-start', fields, { confirmation: WORDS }),
+    ]);
+    expect(stage.started).toEqual([
+      {
+        workflow: 'failover',
+        name: `console-${fields.nonce}`,
+        input: { ...OF, ...typed, slot: '2026-11-20T12:00:00Z', plan, confirmation: WORDS },
+      },
+    ]);
+    expect([one, other].filter((it) => it.includes('sent before'))).toHaveLength(1);
+  });
+
+  it('is not started by the form of another act, nor from a plan that is too old', async () => {
+    await planned();
+    const fields = stage.sends(await stage.ask('failover-run', { execution: PLANNING }), 'failover-start');
+    const { nonce } = stage.sends(await stage.ask('restore', POINT), 'restore-plan');
+    const other = await stage.ask('failover-start', { ...fields, nonce }, { confirmation: WORDS });
+    expect(textsOf(other)).toContain('for something else');
+    stage.clock.at = epochMs(stage.clock.at + 3_700_000);
+    const late = await stage.ask('failover-run', { execution: PLANNING });
+    expect(textsOf(late)).toContain('look again before you fail over');
+    expect(payloadsOf(late).map((it) => it.page)).not.toContain('failover-start');
+    expect(stage.started).toEqual([]);
+  });
+
+  it('a planned one says what to stop before it is confirmed', async () => {
+    await planned({ failover: { ...failover, kind: 'planned' } });
+    expect(textsOf(await stage.ask('failover-run', { execution: PLANNING }))).toMatch(
+      /Nothing may be lost\..*Stop what writes to prod now, before you confirm/,
+    );
+  });
+
+  it('says what has to be repointed when it is done', async () => {
+    ended({
+      kind: 'failed-over',
+      bucket: 'sales/orders',
+      failover: 'unplanned',
+      from: 'prod',
+      to: 'dr',
+      epoch: 1,
+      point: nameOf('b'),
+      lossSeconds: 21_600,
+      files: 3,
+      bytes: 3000,
+      bytesCopied: 1000,
+      safetySnapshot: 'restore-safety-20261120t120000z-4',
+      opened: { name: 'failover-20261120t120000z-4', id: stage.points[0]?.source.id, created: stage.clock.at },
+      seconds: 75,
+      level: 'full',
+      notes: ['point everything to dr'],
+    });
+    const text = textsOf(await stage.ask('failover-run', { execution: PLANNING }));
+    for (const said of [
+      'dr is the primary of sales/orders now',
+      'What was written to prod in the 6 h before is not there',
+      'ofs://prod/sales/orders',
+      'ofs://dr/sales/orders',
+      'Nobody may write to prod any more',
+      'failover-20261120t120000z-4',
+    ])
+      expect(text).toContain(said);
+  });
+
+  it('that failed says whether the roles are half moved, and how it goes on', async () => {
+    ended(undefined, { error: 'ChangedMeanwhile', cause: 'something was written' });
+    const before = textsOf(await stage.ask('failover-run', { execution: PLANNING }));
+    expect(before).toMatch(/It failed: ChangedMeanwhile\..*people write to prod/);
+    await role('moving');
+    const half = await stage.ask('failover-run', { execution: PLANNING });
+    expect(textsOf(half)).toContain('The roles are half moved');
+    const fields = stage.sends(half, 'failover');
+    expect(fields).toEqual({ ...OF, ...typed });
+    const form = await stage.ask('failover', fields);
+    expect(textsOf(form)).toContain('Started again it goes on, to the same point');
+    expect(payloadsOf(form).map((it) => it.page)).toContain('failover-plan');
+  });
+
+  it('has no form where there is nothing to do', async () => {
+    await role('settled');
+    const page = await stage.ask('failover', OF);
+    expect(textsOf(page)).toMatch(/is failed over: dr is the primary/);
+    expect(payloadsOf(page).map((it) => it.page)).not.toContain('failover-plan');
+    const empty = stageOf();
+    const none = await empty.ask('failover', OF);
+    expect(textsOf(none)).toContain('no verified point of sales/orders is on dr');
+    expect(payloadsOf(none).map((it) => it.page)).toContain('back-up');
+  });
+
+  it('while a last backup is made, says that nothing has moved yet', async () => {
+    ended(undefined, { status: 'running', input: { ...OF, ...typed, kind: 'planned', slot: '2026-11-20T12:00:00Z' } });
+    const page = await stage.ask('failover-run', { execution: PLANNING });
+    expect(textsOf(page)).toContain('A last backup is made. The roles have not moved yet.');
+  });
+});
+
 describe('a decision from the dashboard', () => {
   const who = { by: 'Ada', reason: 'audit' };
   it.each<readonly [string, object, object, string]>([
@@ -315,6 +509,7 @@ describe('whatever is typed or stored stays text', () => {
     'cluster',
     'to',
     'read',
+    'kind',
     'words',
     'until',
     'of',
@@ -328,6 +523,10 @@ describe('whatever is typed or stored stays text', () => {
     'restore-plan',
     'restore-start',
     'restore-run',
+    'failover',
+    'failover-plan',
+    'failover-start',
+    'failover-run',
     'pin',
     'approvals',
     'pause',
@@ -368,6 +567,14 @@ describe('whatever is typed or stored stays text', () => {
       await world.ask('restore-plan', { ...OF, nonce: value }, typed),
       await world.ask('restore-run', { execution: PLANNING }),
       await world.ask('restore-start', { execution: PLANNING, nonce: value }, typed),
+      await world.ask('failover', { ...OF, kind: value, by: value, reason: value }),
+      await world.ask(
+        'failover-plan',
+        { ...OF, nonce: value },
+        { kind: 'planned', by: value.slice(0, 99), reason: value },
+      ),
+      await world.ask('failover-run', { execution: PLANNING }),
+      await world.ask('failover-start', { execution: PLANNING, nonce: value }, typed),
       await world.ask('pin', { ...OF, point: point?.name ?? '' }),
       await world.ask('decide', { ...POINT, act: 'hold' }),
       await world.ask('decide-now', { ...POINT, act: 'hold', nonce: value }, typed),
@@ -379,6 +586,7 @@ describe('whatever is typed or stored stays text', () => {
     return [
       ...markups,
       await world.ask('restore-run', { execution: PLANNING }),
+      await world.ask('failover-run', { execution: PLANNING }),
       await world.ask('back-up-run', { execution: PLANNING }),
     ];
   };

@@ -271,6 +271,7 @@ describe('the operations page', () => {
       'backup-fleet',
       'decision',
       'drill',
+      'failover',
       'i-0123456789abcdef0',
       'look',
       'mi-0123456789abcdef0',

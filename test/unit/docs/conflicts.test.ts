@@ -49,7 +49,6 @@ const NOT_OF_RUNS: readonly ErrorName[] = [
   'EnvMissing',
   'ItemInvalid',
   'SlotAlreadyDone',
-  'BucketsFailed',
   'PruneRefused',
 ];
 /** What is said of two sides that are compared or copied to each other. */
@@ -67,6 +66,8 @@ const OF_BACKUPS: readonly ErrorName[] = [
   'DiffFailed',
   'ReplicaDiffers',
 ];
+/** Roles that are elsewhere, and backups that a failback started. */
+const OF_FAILOVERS: readonly ErrorName[] = ['NotPrimary', 'BucketsFailed'];
 const OF_RESTORES: readonly ErrorName[] = [
   'PointGone',
   'PathsNotFound',
@@ -94,16 +95,20 @@ describe('the runbook', () => {
         'EventInvalid',
         'NotConfirmed',
         'ChangedMeanwhile',
+        'BucketsFailed',
         ...OF_RESTORES,
       ],
     ],
-    ['restore-failed', 'error of a restore', [...OF_BACKUPS, 'ScratchNotRemoved', 'RestoreTooSlow']],
+    ['restore-failed', 'error of a restore', [...OF_BACKUPS, ...OF_FAILOVERS, 'ScratchNotRemoved', 'RestoreTooSlow']],
+    // All of a bucket is meant, which is no scratch bucket, and no objective is compared.
+    ['failover-failed', 'error of a failover', [...OF_BACKUPS, 'PathsNotFound', 'ScratchNotRemoved', 'RestoreTooSlow']],
     [
       'drill-failed',
       'error of a drill',
       // A drill overwrites nothing, and restores all of a point into an empty bucket without a quota.
       [
         ...OF_BACKUPS,
+        ...OF_FAILOVERS,
         'NotConfirmed',
         'PathsNotFound',
         'RestoreConflicts',
@@ -115,6 +120,15 @@ describe('the runbook', () => {
   ])('%s tells of every error that its run ends with whom to turn to, and of no other', (name, heading, others) => {
     const elsewhere = new Set<string>([...NOT_OF_RUNS, ...others]);
     expect(told(name, heading).toSorted()).toEqual(ERROR_NAMES.filter((it) => !elsewhere.has(it)).toSorted());
+  });
+
+  it('failover-failed tells of every error that the code of failovers and failbacks names', () => {
+    const code = ['planner/decide-failback', 'use-cases/wanted-failover', 'use-cases/wanted-failback']
+      .map((file) => page(`functions/core/${file}.ts`))
+      .join('\n');
+    const named = ERROR_NAMES.filter((it) => code.includes(`'${it}'`));
+    expect(named.length).toBeGreaterThan(3);
+    expect(named.filter((it) => !told('failover-failed', 'error of a failover').includes(it))).toEqual([]);
   });
 
   it('restore-failed and drill-failed tell of every error that the code of restores names', () => {

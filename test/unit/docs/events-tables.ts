@@ -5,7 +5,7 @@ import { Happening, ONLY_PLANNED } from '../../../functions/core/domain/record.t
 
 const runId = RunId.parse('prod/sales/orders#dr#nightly#20261120t020000z');
 const plan = 'a'.repeat(64);
-const workflows = ['backup', 'prune', 'restore', 'drill', 'look'] as const;
+const workflows = ['backup', 'prune', 'restore', 'drill', 'failover', 'failback', 'look'] as const;
 const endings = workflows.flatMap((workflow) =>
   (['succeeded', 'failed'] as const).map((status) => ({
     kind: 'run-ended' as const,
@@ -21,7 +21,11 @@ const endings = workflows.flatMap((workflow) =>
 /** One of everything that can be put on record. */
 export const everyHappening: readonly Happening[] = z.array(Happening).parse([
   ...endings,
-  { ...endings[4], summary: `${ONLY_PLANNED}: 3 files` },
+  ...endings.flatMap((it) =>
+    ['restore', 'failover', 'failback'].includes(it.workflow) && it.status === 'succeeded'
+      ? [{ ...it, summary: `${ONLY_PLANNED}: 3 files` }]
+      : [],
+  ),
   { kind: 'verified', runId, name: 'odr-a', equal: true, detail: 'equal' },
   { kind: 'verified', runId, name: 'odr-a', equal: false, detail: 'differs' },
   { kind: 'condemned', runId, plan, snapshots: [] },

@@ -735,3 +735,30 @@ describe('spans and instants', () => {
     expect(instantText(timeOf('a') + 123)).toBe('2026-11-01T02:00:00Z');
   });
 });
+
+describe('could it be failed over?', () => {
+  it('of a bucket with a replica says what that would come to', () => {
+    expect(bucketOf(week).readiness).toMatchObject({ isReady: true, to: 'dr', point: { name: nameOf('z') } });
+    expect(bucketOf({ ...week, local: true }).readiness).toBeNull();
+  });
+
+  it('a bucket that is failed over says that first', () => {
+    const role = {
+      primary: 'replica',
+      epoch: 1,
+      state: 'settled',
+      point: nameOf('z'),
+      since: epochMs(now - HOUR),
+      by: RunId.parse('prod/sales/orders#dr#failover.nightly#20261130t110000z'),
+      opened: null,
+      prepared: null,
+    } as const;
+    const { troubles } = bucketOf({ ...week, pair: { role } });
+    expect(troubles[0]).toMatchObject({
+      kind: 'failed-over',
+      text: expect.stringContaining('it was failed over to dr'),
+    });
+    const half = bucketOf({ ...week, pair: { role: { ...role, state: 'moving' } } });
+    expect(half.troubles[0]).toMatchObject({ kind: 'roles-moving' });
+  });
+});

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { PairState } from '../../../functions/core/domain/ledger.ts';
-import { runId } from '../../../functions/core/domain/names.ts';
+import { ClusterName, runId } from '../../../functions/core/domain/names.ts';
 import { Readiness } from '../../../functions/core/domain/readiness.ts';
 import type { Role } from '../../../functions/core/domain/roles.ts';
 import { epochMs } from '../../../functions/core/domain/units.ts';
@@ -10,13 +10,14 @@ import { HOUR, lineageOf, nameOf, now, timeOf, type World } from './lineage-worl
 import { operationOf } from './world.ts';
 
 const facts = lineageOf({ points: '' });
+const replica = { name: ClusterName.parse('dr') };
 const BACKUP = runId(facts.pair.pair, facts.policy.name, timeOf('z'));
 const FAILOVER = runId(facts.pair.pair, facts.policy.name, timeOf('z'), 'failover');
 
 /** What is ready in this world, in the form that is printed. */
 const readyOf = (world: World, at = now): Readiness => {
   const known = lineageOf(world);
-  return Readiness.parse(readinessOf({ ...known, lastDrill: known.drills.lastDrill }, at));
+  return Readiness.parse(readinessOf({ ...known, replica, lastDrill: known.drills.lastDrill }, at));
 };
 
 const role = (more: Partial<Role> = {}): Role => ({
@@ -120,11 +121,6 @@ describe('what would fail over now', () => {
       expect([text.length > 20, /^[A-Z].*\.$/.test(remedy)]).toEqual([true, true]);
   });
 
-  it('nothing of a policy without a replica', () => {
-    const known = lineageOf({ points: 'y z', local: true });
-    expect(readinessOf({ ...known, lastDrill: null }, now)).toBeNull();
-  });
-
   it('says what would be lost: the age of the point', () => {
     expect(readyOf({ points }).point).toEqual({ name: nameOf('y'), at: timeOf('y'), age: (now - timeOf('y')) / 1000 });
     // A point of a clock that was ahead is not begun with.
@@ -147,14 +143,14 @@ describe('what would fail over now', () => {
       ...point,
       verification: point.verification && { ...point.verification, bytes: 1e12 as never },
     }));
-    const of = (pair: PairState) => readinessOf({ ...known, pair, points: large, lastDrill: null }, now)?.takes;
+    const of = (pair: PairState) => readinessOf({ ...known, replica, pair, points: large, lastDrill: null }, now).takes;
     expect(of(known.pair)).toMatchObject({ isWithin: false, objective: 4 * 3600 });
     expect(of({ ...known.pair, dirtySince: null })).toMatchObject({ isWithin: true });
   });
 });
 
 describe('of a whole fleet, from the state of the pairs alone', () => {
-  const names = { bucket: facts.bucket, from: facts.policy.source.name, to: 'dr' as never };
+  const names = { bucket: facts.bucket, from: facts.policy.source.name, to: replica.name };
   const verified = { taken: null, verified: { full: { name: nameOf('y'), at: timeOf('y') } }, runs: {} };
   const roughOf = (pair: Partial<PairState>, newest: Parameters<typeof whyNotReady>[1] = [null, verified]) =>
     whyNotReady({ ...facts.pair, ...pair }, newest, names, now);

@@ -167,7 +167,7 @@ export interface RestoreWorld {
 const DEFAULTS: Readonly<Record<string, object>> = {
   examine: { from: 'source' },
   restore: { from: 'source', overwrite: 'never', deleteExtra: false, targetCreated, copySeconds: seconds(3600) },
-  compare: { against: 'source', level: 'full', exact: false },
+  compare: { against: 'source', level: 'full', exact: false, of: 'target' },
   'create-target': {
     layout: 'FILE_SYSTEM_OPTIMIZED',
     replication: '',

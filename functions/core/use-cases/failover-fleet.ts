@@ -1,0 +1,206 @@
+import * as z from 'zod';
+import { type BucketRef, compactTime, drillPair, pairId, Slot } from '../domain/names.ts';
+import type { Policy } from '../domain/policy.ts';
+import type { PlanHash } from '../domain/retention.ts';
+import { FailoverFleetPlan, FailoverFleetRequest, fleetWords } from '../domain/roles.ts';
+import { type EpochMs, later, seconds } from '../domain/units.ts';
+import { DrError } from '../errors.ts';
+import { spanText } from '../planner/consequences.ts';
+import { readinessOf } from '../planner/readiness.ts';
+import { primaryOf } from '../planner/roles.ts';
+import type { Clock, Ledger, PlanStore } from '../ports.ts';
+import { inParallel } from './in-parallel.ts';
+import { findPolicy } from './open-run.ts';
+import { parseEvent } from './parse-event.ts';
+import { asText, hashOf, readPlan } from './plan-text.ts';
+
+export interface FailoverFleetDependencies {
+  readonly policies: readonly Policy[];
+  readonly ledger: Pick<Ledger, 'loadPair' | 'livingPoints' | 'usePlan'>;
+  readonly plans: PlanStore;
+  readonly clock: Clock;
+}
+
+const FleetEvent = z.strictObject({
+  request: FailoverFleetRequest,
+  execution: z.string().min(1),
+  startedAt: Slot,
+  /** How the failovers of the groups so far ended. */
+  results: z.array(z.object({ bucket: z.string(), name: z.string(), error: z.string().nullable() })),
+});
+
+const VALID = seconds(3600);
+const AT_ONCE = 20;
+
+export type FleetStep =
+  | {
+      readonly kind: 'planned';
+      readonly plan: PlanHash;
+      /** Null when no bucket of it can be failed over. */
+      readonly confirmation: string | null;
+      readonly expires: EpochMs;
+      readonly summary: string;
+      readonly groups: FailoverFleetPlan['groups'];
+    }
+  | { readonly kind: 'group'; readonly runs: readonly { readonly name: string; readonly input: object }[] }
+  | { readonly kind: 'done'; readonly buckets: readonly string[] };
+
+/**
+ * What the fleet of failovers does next: say what would be lost, or the next group of buckets that are not failed over yet.
+ * After a group with a failure nothing more is begun: what depends on it would be without it. Started again with the same plan
+ * it goes on with what is left.
+ * @throws EventInvalid, PolicyInvalid, NotConfirmed, BucketsFailed
+ */
+export const nextOfFleet =
+  (deps: FailoverFleetDependencies) =>
+  async (event: unknown): Promise<FleetStep> => {
+    const { request, startedAt, results } = parseEvent(FleetEvent, event);
+    const now = deps.clock.now();
+    const failed = results.filter(({ error }) => error !== null);
+    if (failed.length > 0)
+      throw new DrError(
+        'BucketsFailed',
+        `${failed.length} of ${results.length} buckets were not failed over: ${failed.map((it) => `${it.bucket} (${it.error}, execution ${it.name})`).join(', ')}. What comes after them was not begun. Find out why, then start the same input again: it goes on with what is left`.slice(
+          0,
+          8000,
+        ),
+      );
+    if (!request.plan) return plan(deps, request, now);
+    const confirmed = await confirmedPlan(deps, request, request.plan, results.length > 0 ? startedAt : now);
+    const moved = new Set(results.map(({ bucket }) => bucket));
+    const { policy, kind, by, reason, verification } = request;
+    for (const group of confirmed.groups) {
+      const left = group.filter(({ bucket }) => !moved.has(bucket));
+      const pending = await inParallel(left, AT_ONCE, async ({ bucket }) => ({
+        bucket,
+        isMoved: await isFailedOver(deps, confirmed, bucket),
+      }));
+      const runs = pending.flatMap(({ bucket, isMoved }) =>
+        isMoved
+          ? []
+          : [
+              {
+                name: `fleet-${compactTime(startedAt)}-${hashOf(`${request.plan} ${bucket}`).slice(0, 16)}`,
+                input: { policy, bucket, kind, by, reason, verification, fleet: request.plan },
+              },
+            ],
+      );
+      if (runs.length > 0) return { kind: 'group', runs };
+    }
+    return { kind: 'done', buckets: confirmed.groups.flat().map(({ bucket }) => bucket) };
+  };
+
+const isFailedOver = async (
+  { ledger }: FailoverFleetDependencies,
+  { from, to }: FailoverFleetPlan,
+  bucket: BucketRef,
+): Promise<boolean> => {
+  const { role } = await ledger.loadPair(pairId(from, bucket, to));
+  return primaryOf(role) === 'replica' && role?.state === 'settled';
+};
+
+const plan = async (
+  { policies, ledger, plans }: FailoverFleetDependencies,
+  request: FailoverFleetRequest,
+  now: EpochMs,
+): Promise<FleetStep> => {
+  const policy = policies.find(({ name }) => name === request.policy);
+  const groups = request.buckets ?? [policy?.buckets ?? []];
+  for (const bucket of groups.flat()) findPolicy(policies, request.policy, bucket);
+  if (!policy?.replica)
+    throw new DrError(
+      'PolicyInvalid',
+      `the policy ${request.policy} has no replica, or is not there: there is nothing to fail over to`,
+    );
+  const { source, replica } = policy;
+  const made: FailoverFleetPlan = {
+    schema: 1,
+    kind: 'failover-fleet',
+    policy: policy.name,
+    failover: request.kind,
+    from: source.name,
+    to: replica.name,
+    madeAt: now,
+    expires: later(now, VALID),
+    groups: await Promise.all(
+      groups.map(async (group) => [
+        ...(await inParallel(group, AT_ONCE, async (bucket): Promise<FailoverFleetPlan['groups'][number][number]> => {
+          const id = pairId(source.name, bucket, replica.name);
+          const [pair, points, { lastDrill }] = await Promise.all([
+            ledger.loadPair(id),
+            ledger.livingPoints(id),
+            ledger.loadPair(drillPair(source.name, bucket)),
+          ]);
+          const ready = readinessOf({ bucket, policy, replica, pair, points, lastDrill }, now);
+          const blocker = ready?.remarks.find(
+            ({ blocks, kind }) =>
+              kind !== 'at-work' && (blocks === 'now' || (blocks === 'planned' && request.kind === 'planned')),
+          );
+          return {
+            bucket,
+            point: ready?.point?.name ?? null,
+            lossSeconds: ready?.point?.age ?? null,
+            seconds: ready?.takes?.seconds ?? null,
+            blocker: blocker ? `${blocker.text}. ${blocker.remedy}` : null,
+          };
+        })),
+      ]),
+    ),
+  };
+  const { hash, text } = asText(FailoverFleetPlan, made);
+  await plans.put(hash, text);
+  const isPossible = made.groups.flat().every(({ blocker }) => blocker === null);
+  return {
+    kind: 'planned',
+    plan: hash,
+    confirmation: isPossible ? fleetWords(made, hash) : null,
+    expires: made.expires,
+    summary: describe(made),
+    groups: made.groups,
+  };
+};
+
+const describe = ({ failover, from, to, groups }: FailoverFleetPlan): string => {
+  const all = groups.flat();
+  const blocked = all.filter(({ blocker }) => blocker !== null);
+  const worst = Math.max(0, ...all.map(({ lossSeconds }) => lossSeconds ?? 0));
+  return [
+    `${all.length} buckets in ${groups.length} groups, one group after the other: ${to} becomes the primary instead of ${from}`,
+    failover === 'planned'
+      ? `a last backup of each is made first; stop what writes to ${from} before you confirm`
+      : `WHAT WAS WRITTEN TO ${from} IN THE LAST ${spanText(worst)} OR LESS IS NOT THERE`,
+    ...blocked.map(({ bucket, blocker }) => `${bucket} cannot be failed over now: ${blocker}`),
+    ...(blocked.length > 0 ? ['nothing can be confirmed until that is mended, or those buckets are left out'] : []),
+  ].join('; ');
+};
+
+/** @throws NotConfirmed */
+const confirmedPlan = async (
+  { plans }: FailoverFleetDependencies,
+  { policy, kind, confirmation, buckets }: FailoverFleetRequest,
+  hash: PlanHash,
+  at: EpochMs,
+): Promise<FailoverFleetPlan> => {
+  const refuse = (why: string): never => {
+    throw new DrError('NotConfirmed', `${why}. Start it without plan and confirmation to plan anew`);
+  };
+  const plan = await fleetPlanOf(plans, hash);
+  if (!plan) return refuse(`there is no plan ${hash} of a fleet`);
+  const words = fleetWords(plan, hash);
+  if (confirmation?.trim() !== words) refuse(`the words that confirm this plan are "${words}", not "${confirmation}"`);
+  const blocked = plan.groups.flat().find(({ blocker }) => blocker !== null);
+  if (blocked) refuse(`the plan cannot be done: ${blocked.bucket}: ${blocked.blocker}`);
+  if (plan.expires <= at) refuse(`the plan of ${new Date(plan.madeAt).toISOString()} is no longer valid`);
+  const isOfThis =
+    plan.policy === policy &&
+    plan.failover === kind &&
+    (buckets === undefined ||
+      JSON.stringify(buckets) === JSON.stringify(plan.groups.map((group) => group.map(({ bucket }) => bucket))));
+  if (!isOfThis) refuse('the plan is of another request');
+  return plan;
+};
+
+export const fleetPlanOf = async (
+  plans: Pick<PlanStore, 'load'>,
+  hash: PlanHash,
+): Promise<FailoverFleetPlan | undefined> => readPlan(FailoverFleetPlan, hash, await plans.load(hash));
