@@ -32,8 +32,8 @@ describe('a failover of several buckets', () => {
   const primaries = () => Promise.all(BUCKETS.map(async (it) => (await deployment.pair(it)).role?.primary ?? 'source'));
 
   const planned = async () => {
-    const { status, output } = await deployment.failOverFleet(request);
-    expect(status).toBe('SUCCEEDED');
+    const { status, output, error, cause } = await deployment.failOverFleet(request);
+    expect({ status, error, cause }).toEqual({ status: 'SUCCEEDED' });
     return { plan: String(output?.plan), confirmation: String(output?.confirmation), output };
   };
 

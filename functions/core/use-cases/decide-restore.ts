@@ -153,6 +153,8 @@ const roleBefore = (
 ): Role | null => {
   const common = { primary: to, epoch, point: point.name, by: runId, prepared: null };
   const isMoving = role?.state === 'moving';
+  // Told again; a failback may be prepared by now.
+  if (role?.state === 'settled' && role.by === runId) return role;
   if (decision.kind === 'done' && decision.outcome.kind === 'failed-over')
     return { ...common, state: 'settled', since: role?.since ?? now, opened: decision.outcome.opened };
   if (decision.kind !== 'safety-snapshot' && decision.kind !== 'restore') return role;
