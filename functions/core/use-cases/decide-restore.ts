@@ -187,10 +187,10 @@ const moveRole = async (
  */
 const isWhole = (
   { dirtySince, copies }: PairState,
-  { lineage, point, selection }: RestoreTask,
+  { lineage, point, selection, since }: RestoreTask,
   { leftAlone }: Pick<z.infer<typeof Restored>, 'leftAlone'>,
 ): boolean => {
-  if (selection === null && leftAlone === 0) return true;
+  if (selection === null && since === null && leftAlone === 0) return true;
   const begin = copies.findIndex(({ operation }) => operation === dirtySince?.operation);
   return (
     begin >= 0 &&
