@@ -7,7 +7,7 @@ import { confirmationOf, type Restored, RestorePlan, type RestoreTask } from '..
 import { FailbackPlan, failbackWords, type Role } from '../domain/roles.ts';
 import type { EpochMs } from '../domain/units.ts';
 import { DrError } from '../errors.ts';
-import { decideFailback, describeFailback, type FailbackToConfirm } from '../planner/decide-failback.ts';
+import { decideFailback, describeFailback, type FailbackToConfirm, isRebuilt } from '../planner/decide-failback.ts';
 import { decideRestore, type PlanToConfirm, restrictedAfter } from '../planner/decide-restore.ts';
 import { isFailure } from '../planner/history.ts';
 import { describePlan } from '../planner/restore-plan.ts';
@@ -58,7 +58,7 @@ export const decideRestoreNext = (deps: DecideRestoreDependencies): ((event: unk
       if (decided.kind === 'plan') return { steps, decision: await planned(deps, decided) };
       if (decided.kind === 'failback-plan') return { steps, decision: await failbackPlanned(deps, decided) };
       if (decided.kind === 'bring-back' && role && !role.prepared)
-        await moveRole(deps, role, { ...role, prepared: { by: run.runId, at: now } }, roleOf);
+        await moveRole(deps, role, { ...role, prepared: { by: run.runId, at: now, isRebuilt: isRebuilt(history) } }, roleOf);
       if (task.failover) {
         const restricted = restrictedAfter(history, task.failover);
         await moveRole(deps, role, roleBefore(role, run, task, task.failover, restricted, decided, now), roleOf);

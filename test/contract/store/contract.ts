@@ -193,7 +193,7 @@ export const describeStores = (engine: string, open: () => Promise<Stores>): voi
         restricted: null,
       };
       const settled: Role = { ...moving, state: 'settled' };
-      const prepared: Role = { ...settled, prepared: { by: runOf(pair), at: slot } };
+      const prepared: Role = { ...settled, prepared: { by: runOf(pair), at: slot, isRebuilt: false } };
       const both = await Promise.all([ledger.moveRole(pair, null, moving), ledger.moveRole(pair, null, moving)]);
       expect(both.toSorted()).toEqual([false, true]);
       expect(await ledger.moveRole(pair, settled, prepared)).toBe(false);

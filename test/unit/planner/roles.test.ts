@@ -5,7 +5,7 @@ import { roleOf } from './role-world.ts';
 import { policyOf } from './world.ts';
 
 const policy = policyOf('incremental');
-const prepared = { prepared: { by: roleOf().by, at: roleOf().since } };
+const prepared = { prepared: { by: roleOf().by, at: roleOf().since, isRebuilt: false } };
 
 type Row = readonly [
   sentence: string,

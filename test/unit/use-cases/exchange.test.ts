@@ -12,7 +12,7 @@ import { baseOf, historyOf, nameOf, noon, policyOf, slot } from '../planner/worl
 
 const policy = policyOf('incremental');
 const bucket = 'sales/orders' as never;
-const prepared = { by: roleOf().by, at: slot };
+const prepared = { by: roleOf().by, at: slot, isRebuilt: false };
 const sourceMade = '2026-01-01T00:00:00.000Z';
 const replicaMade = '2026-02-02T00:00:00.000Z';
 

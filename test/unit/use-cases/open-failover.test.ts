@@ -364,7 +364,7 @@ describe('the preparation of a failback', () => {
 });
 
 describe('the switch of a failback', () => {
-  const prepared = roleOf({ prepared: { by: roleOf().by, at: slot } });
+  const prepared = roleOf({ prepared: { by: roleOf().by, at: slot, isRebuilt: false } });
   /** Points of the other direction, as its backups leave them. */
   const withBackups = async (role: Role) => {
     const stage = await withRole(role);
