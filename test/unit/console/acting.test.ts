@@ -273,6 +273,7 @@ describe('a failover from the dashboard', () => {
       by,
       opened: null,
       prepared: null,
+      restricted: null,
     });
     expect(isMoved).toBe(true);
   };
