@@ -5,7 +5,9 @@ import { confirmationOf, RestorePlan } from '../../../functions/core/domain/rest
 import { FailbackPlan, failbackWords, type Role } from '../../../functions/core/domain/roles.ts';
 import { later, seconds } from '../../../functions/core/domain/units.ts';
 import type { Ledger } from '../../../functions/core/ports.ts';
+import { decideRestoreNext } from '../../../functions/core/use-cases/decide-restore.ts';
 import { asText } from '../../../functions/core/use-cases/plan-text.ts';
+import { compared, copied, kept, looked, restoreHistory } from '../planner/restore-world.ts';
 import { backward, forward, roleOf } from '../planner/role-world.ts';
 import { nameOf, noon, policyOf, slot } from '../planner/world.ts';
 import { type RestoreStage, restoreStage } from './restore-fixture.ts';
@@ -195,14 +197,9 @@ describe('the confirmation of a failover', () => {
       { confirmation: 'yes' },
       /the words that confirm this plan are "fail over sales\/orders to dr /,
     ],
-    [
-      'the plan of another bucket',
-      { lineage: 'prod/sales/parts#dr' },
-      {},
-      /the plan is of another request: point, paths, target/,
-    ],
-    ['the plan of another point', { point: nameOf('a') }, {}, /of another request/],
-    ['the plan of a restore', { failover: null }, {}, /of another request/],
+    ['the plan of another bucket', { lineage: 'prod/sales/parts#dr' }, {}, /the plan is of another/],
+    ['the plan of another point', { point: nameOf('a') }, {}, /the plan is of another/],
+    ['the plan of a restore', { failover: null }, {}, /the plan is of another/],
     [
       'the plan of a failover on purpose',
       { failover: { kind: 'planned', from: 'prod', lossSeconds: 0 } },
@@ -427,4 +424,137 @@ it('a failover waits for a backup that is at work', async () => {
     later(noon, seconds(3600)),
   );
   expect(await failOver(stage)).toMatchObject({ kind: 'busy', reason: expect.stringContaining('backup') });
+});
+
+describe('the roles of a failover', () => {
+  /** A confirmed failover whose first steps are done, each with its answer. */
+  const begun = async (steps: number, role?: Role) => {
+    const stage = role ? await withRole(role) : await restoreStage();
+    const opened = await failOver(stage, await planned(stage, 'unplanned', { target: ofTarget, deleted: 2 }));
+    const { history } = restoreHistory({
+      target: 'in-place',
+      on: 'dr',
+      sides: 'replica',
+      did: [
+        [{ kind: 'examine', from: 'replica' }, looked({ same: 8, extra: 2 })],
+        [{ kind: 'safety-snapshot', name: `restore-safety-20261120t120000z-${opened.lease}` }, kept],
+        [{ kind: 'restore', from: 'replica' }, copied(2)],
+        [{ kind: 'compare', against: 'replica' }, compared()],
+        [{ kind: 'safety-snapshot', name: `failover-20261120t120000z-${opened.lease}` }, kept],
+      ],
+    });
+    for (const step of history.steps.slice(0, steps)) await stage.ledger.recordStep(opened.runId, step);
+    const decide = (ledger: Ledger = stage.ledger) =>
+      decideRestoreNext({
+        ledger,
+        operations: { load: async () => undefined },
+        plans: stage.plans,
+        clock: stage.clock,
+      })({
+        runId: opened.runId,
+        lease: opened.lease,
+        step: steps,
+        failure: null,
+      });
+    const roles = async () => (await stage.ledger.loadPair(forward)).role;
+    return { stage, id: opened.runId, decide, roles };
+  };
+  const ofTarget = { kind: 'in-place', cluster: 'dr', bucket: 'sales/orders', created: '2026-03-03T03:03:03.000Z' };
+
+  it('stay where they are while it only looks', async () => {
+    const { decide, roles } = await begun(0);
+    expect(await decide()).toMatchObject({ kind: 'examine' });
+    expect(await roles()).toBeNull();
+  });
+
+  it.each([
+    [1, 'safety-snapshot'],
+    [2, 'restore'],
+  ])('are moved before step %i, the %s, is known to anybody', async (steps, kind) => {
+    const { stage, decide, roles, id } = await begun(steps);
+    const recorded: unknown[] = [];
+    const decided = await decide({
+      ...stage.ledger,
+      recordStep: async (run, step) => {
+        recorded.push(await roles());
+        return stage.ledger.recordStep(run, step);
+      },
+    });
+    expect(decided).toMatchObject({ kind });
+    expect(recorded).toEqual([
+      {
+        primary: 'replica',
+        state: 'moving',
+        epoch: 1,
+        point: nameOf('b'),
+        by: id,
+        since: noon,
+        opened: null,
+        prepared: null,
+      },
+    ]);
+  });
+
+  it('are settled with what the new primary begins with', async () => {
+    const moving = roleOf({ state: 'moving', opened: null });
+    const { decide, roles, id } = await begun(5, moving);
+    expect(await decide()).toMatchObject({ kind: 'done', outcome: { kind: 'failed-over' } });
+    expect(await roles()).toMatchObject({
+      primary: 'replica',
+      state: 'settled',
+      by: id,
+      since: moving.since,
+      opened: { id: expect.any(String) },
+    });
+  });
+
+  it('that another run has begun to move are taken over, since when it began', async () => {
+    const moving = roleOf({ state: 'moving', opened: null });
+    const { decide, roles, id } = await begun(1, moving);
+    await decide();
+    expect(await roles()).toEqual({ ...moving, by: id });
+  });
+
+  it('are moved once by a decision that is repeated, whether it was recorded or not', async () => {
+    const { stage, decide, roles } = await begun(1);
+    const died = decide({
+      ...stage.ledger,
+      recordStep: async () => {
+        throw new Error('the function died');
+      },
+    });
+    await expect(died).rejects.toThrow('the function died');
+    const moved = await roles();
+    const first = await decide();
+    expect(await decide()).toEqual(first);
+    expect(await roles()).toEqual(moved);
+  });
+
+  it('that were moved by the same decision a moment ago are found', async () => {
+    const { stage, decide, id } = await begun(1);
+    const decided = await decide({
+      ...stage.ledger,
+      moveRole: async (pair, seen, next) => {
+        await stage.ledger.moveRole(pair, seen, next);
+        return false;
+      },
+    });
+    expect(decided).toMatchObject({ kind: 'safety-snapshot' });
+    expect((await stage.ledger.loadPair(forward)).role?.by).toBe(id);
+  });
+
+  it('that somebody else moves meanwhile stop it, and nothing is begun', async () => {
+    const { stage, decide, roles, id } = await begun(1);
+    const other = roleOf({ state: 'moving', opened: null });
+    const decided = decide({
+      ...stage.ledger,
+      moveRole: async (pair, seen, next) => {
+        await stage.ledger.moveRole(pair, seen, other);
+        return stage.ledger.moveRole(pair, seen, next);
+      },
+    });
+    await expect(decided).rejects.toMatchObject(refused('ChangedMeanwhile', /were moved by .* meanwhile/));
+    expect(await roles()).toEqual(other);
+    expect((await stage.ledger.loadRun(id))?.steps).toHaveLength(1);
+  });
 });
