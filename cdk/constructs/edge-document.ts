@@ -24,6 +24,9 @@ const OPERATION = 'op-[0-9a-f]{24}-[0-9]{3}';
  */
 const REMOVABLE = `(temp${ID}s[0-9]{8}-[0-9]{6}\\.[0-9]{3}|odr-tmp-[a-z0-9.-]{1,40}|odr-[a-z0-9-]{2,33}[0-9]{8}t[0-9]{6}z-[0-9]{1,9})=${ID}`;
 
+/** An entry of an ACL, as `ozone sh bucket setacl` takes it. */
+const ACL = '(user|group|world|anonymous|client_ip):[A-Za-z0-9._@/+-]{0,100}:[rwcldxyan]{1,9}(\\[DEFAULT\\])?';
+
 /** A recovery point that is looked into, and its id. */
 const POINT = `odr-[a-z0-9.-]{1,59}=${ID}`;
 
@@ -31,7 +34,7 @@ const VERBS = {
   observe: '^(survey|diff|verify|probe|examine|compare|versions|changes|divergence)$',
   protect: '^(snapshot|replicate|create-bucket)$',
   destroy: '^(tidy|delete)$',
-  restore: '^(create-bucket|snapshot|restore|remove-scratch)$',
+  restore: '^(create-bucket|snapshot|restore|remove-scratch|restrict)$',
   doctor: '^doctor$',
 } as const;
 
@@ -118,8 +121,13 @@ export const edgeParameters = (script: ScriptName): Readonly<Record<string, Edge
   deleteExtra: { description: 'a restore deletes what the point has not', pattern: YES_OR_NO, fallback: 'no' },
   exact: { description: 'what is at the target only makes it different', pattern: YES_OR_NO, fallback: 'no' },
   targetCreated: {
-    description: 'creation time that the bucket must have which is restored into, or removed',
+    description: 'creation time that the bucket must have which is restored into, restricted, or removed',
     pattern: CREATED,
+    fallback: '',
+  },
+  acls: {
+    description: 'what restrict makes the ACL of the bucket; empty: only reading and listing is left of it',
+    pattern: `^$|^${ACL}(,${ACL})*$`,
     fallback: '',
   },
   points: {

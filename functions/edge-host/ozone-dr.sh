@@ -14,12 +14,13 @@ readonly UUID='[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}'
 readonly CREATED='^$|^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{5,15}Z$'
 readonly BUCKET="^$|^${SERVICE}/${NAME}/${NAME}\$" SNAPSHOT='^$|^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$'
 readonly POINT="odr-[a-z0-9.-]{1,59}=$UUID"
+readonly ACL='(user|group|world|anonymous|client_ip):[A-Za-z0-9._@/+-]{0,100}:[rwcldxyan]{1,9}(\[DEFAULT\])?'
 readonly KEEP_DAYS=14 # how long the record of an operation answers a second delivery; Run Command gives up within hours
 
 # verb -> documents that may run it, and the parameters that it cannot do without
 declare -rA DOCUMENT_OF=([survey]=observe [diff]=observe [verify]=observe [probe]=observe [examine]=observe
   [compare]=observe [versions]=observe [changes]=observe [divergence]=observe [snapshot]='protect restore' [create-bucket]='protect restore'
-  [replicate]=protect [restore]=restore [remove-scratch]=restore [tidy]=destroy [delete]=destroy
+  [replicate]=protect [restore]=restore [remove-scratch]=restore [restrict]=restore [tidy]=destroy [delete]=destroy
   [doctor]='doctor-observe doctor-protect doctor-destroy doctor-restore')
 declare -rA NEEDS=([survey]='source' [diff]='source base target' [snapshot]='source target'
   [verify]='source replica target targetId sealId level' [replicate]='source replica target targetId mode'
@@ -28,6 +29,7 @@ declare -rA NEEDS=([survey]='source' [diff]='source base target' [snapshot]='sou
   [versions]='source points path64' [changes]='source base target baseSourceId targetId'
   [divergence]='source replica base baseSourceId target targetId since sinceId'
   [restore]='source replica target targetId overwrite targetCreated' [remove-scratch]='replica targetCreated'
+  [restrict]='replica targetCreated'
   [doctor]='source buckets')
 declare -rA PATTERN=(
   [operation]='^op-[0-9a-f]{24}-[0-9]{3}$' [verb]='^[a-z-]{1,20}$' [source]=$BUCKET [replica]=$BUCKET
@@ -46,7 +48,7 @@ declare -rA PATTERN=(
   [selectionUrl]='^$|^https?://[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]{1,5})?/[A-Za-z0-9/?&=%._~+:@-]+$'
   [overwrite]='^(|never|if-different|always)$' [deleteExtra]='^(yes|no)$' [exact]='^(yes|no)$' [targetCreated]=$CREATED
   [points]="^$|^$POINT(,$POINT)*\$" [path64]='^[A-Za-z0-9+/]{0,700}[A-Za-z0-9+/]{0,668}={0,2}$'
-  [token]='^[0-9]{0,40}$' [limit]='^[0-9]{1,4}$' [buckets]="^$|^$NAME/$NAME(,$NAME/$NAME)*\$")
+  [token]='^[0-9]{0,40}$' [limit]='^[0-9]{1,4}$' [acls]="^$|^$ACL(,$ACL)*\$" [buckets]="^$|^$NAME/$NAME(,$NAME/$NAME)*\$")
 
 declare -A P=()    # checked parameters
 declare -A CONF=([path]='' [java_home]='' [state]=/var/lib/ozone-dr [client_attempts]=10 [client_wait_ms]=1000)
@@ -1808,6 +1810,59 @@ remove_scratch() {
   ((FAILED_AT == 0 || FAILED_AT == last)) || finish failed "$ERROR_CODE" "$ERROR"
   # A bucket with a snapshot, or with one that is deleted and not purged yet, loses what is in it and stays.
   finish failed not-gone "it is not proved that ${P[replica]} is gone: $(head -c 500 "section.$((last - 1))")"
+}
+
+# ---------------------------------------------------------------- restrict [restore]
+
+# How long a cluster may take that may be gone: nobody waits for it.
+readonly RESTRICT_SECONDS=60
+
+# Leaves only reading and listing of the ACL of a bucket, or makes it exactly `acls` again.
+restrict() {
+  local bucket=o3://${P[replica]} before wanted after BATCH_SECONDS=$RESTRICT_SECONDS
+  ozone_batch "bucket info $bucket" "bucket getacl $bucket"
+  ((FAILED_AT == 0)) || stop_unchanged bucket-missing
+  require_target_bucket section.1
+  before=$(acl_entries section.2) || unreadable 'bucket getacl'
+  # What could not be set again is not taken away.
+  ! grep -vxE "|$ACL" <<<"$before" >unusual || refuse acl-unusual "the ACL of ${P[replica]} has an entry that is not handled: $(head -c 200 unusual)"
+  if [[ -n ${P[acls]} ]]; then wanted=$(tr , '\n' <<<"${P[acls]}" | sort -u); else wanted=$(reading_only <<<"$before"); fi
+  if [[ $wanted == "$before" ]]; then finish ok '' '' "$(data_restrict "$before" "$before")"; fi
+  [[ -n $wanted ]] || refuse acl-unusual "nobody in the ACL of ${P[replica]} may read or list: nothing would be left of it"
+  ozone_batch "bucket setacl -a ${wanted//$'\n'/,} $bucket" "bucket getacl $bucket"
+  case $FAILED_AT:$ERROR_CODE in 1:permission-denied | 1:unknown-host | 1:connection) stop_unchanged bucket-missing ;; esac
+  ((FAILED_AT == 0)) || finish failed "$ERROR_CODE" "$ERROR"
+  after=$(acl_entries section.2) || finish failed unreadable 'the ACL could not be read back: the output was not understood'
+  [[ $after == "$wanted" ]] || finish failed acl-differs "the ACL of ${P[replica]} is not what was set: ${after//$'\n'/,}"
+  finish ok '' '' "$(data_restrict "$before" "$after")"
+}
+
+# file: the ACL of a bucket as setacl takes it, one entry per line, in the order of bytes
+acl_entries() {
+  records array "$1" type name aclScope aclList | awk -F '\t' '
+    BEGIN { split("READ=r WRITE=w CREATE=c LIST=l DELETE=d READ_ACL=x WRITE_ACL=y ALL=a NONE=n", known, " "); for (i in known) { split(known[i], it, "="); letter[it[1]] = it[2] } }
+    {
+      gsub(/"/, ""); gsub(/[][ ]/, "", $4); n = split($4, right, ","); rights = ""
+      for (i = 1; i <= n; i++) { if (!(right[i] in letter)) exit 1; rights = rights letter[right[i]] }
+      if ($3 != "ACCESS" && $3 != "DEFAULT" || NR > 100) exit 1
+      print tolower($1) ":" ($1 == "WORLD" || $1 == "ANONYMOUS" ? "" : $2) ":" rights ($3 == "DEFAULT" ? "[DEFAULT]" : "")
+    }' | sort -u
+  [[ "${PIPESTATUS[*]}" == '0 0 0' ]]
+}
+
+# Entries without a right to read or to list are left out.
+reading_only() {
+  awk -F : '{
+      scope = sub(/\[DEFAULT\]$/, "", $3) ? "[DEFAULT]" : ""; rights = ($3 ~ /[ra]/ ? "r" : "") ($3 ~ /[la]/ ? "l" : "")
+      if (rights != "") print $1 ":" $2 ":" rights scope
+    }' | sort -u
+}
+
+quoted() { sed '/^$/d; s/.*/"&"/' <<<"$1" | paste -s -d ,; }
+
+# before after: entries, one per line
+data_restrict() {
+  echo "{\"before\":[$(quoted "$1")],\"after\":[$(quoted "$2")]}"
 }
 
 # ---------------------------------------------------------------- create-bucket [protect restore]

@@ -194,6 +194,8 @@ const outcomeOf = (observed: RunStep['observed']): string => {
       return observed.data.equal ? 'equal' : 'differs';
     case 'divergence':
       return `${observed.data.both.paths} paths changed on both sides`;
+    case 'restricted':
+      return `ACL ${observed.data.after.join(', ')}`;
     case 'scratch':
       return observed.removed ? 'the scratch bucket was removed' : 'the scratch bucket was gone already';
     case 'looked':

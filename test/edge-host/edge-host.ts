@@ -113,6 +113,7 @@ export const documentOf: Readonly<Record<string, BlastRadius>> = {
   compare: 'observe',
   restore: 'restore',
   'remove-scratch': 'restore',
+  restrict: 'restore',
   doctor: 'observe',
 };
 

@@ -220,6 +220,7 @@ export class Executions implements TaskCallbacks, Workflow {
         case 'create-target':
         case 'safety-snapshot':
         case 'restore':
+        case 'restrict':
         case 'remove-scratch':
           failure = yield* operate(functions.start.restore, next);
           break;

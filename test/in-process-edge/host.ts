@@ -256,6 +256,40 @@ const SeenAcls = z.array(
 );
 const aclsOf = (section: string | undefined) => SeenAcls.safeParse(jsonOf(section)).data?.sort() ?? null;
 
+const LETTERS: Readonly<Record<string, string>> = {
+  READ: 'r',
+  WRITE: 'w',
+  CREATE: 'c',
+  LIST: 'l',
+  DELETE: 'd',
+  READ_ACL: 'x',
+  WRITE_ACL: 'y',
+  ALL: 'a',
+  NONE: 'n',
+};
+
+/** ACLs as `setacl` takes them, sorted: `user:bob:rl[DEFAULT]`. */
+const aclEntriesOf = (section: string | undefined): readonly string[] | null => {
+  const seen = aclsOf(section);
+  if (!seen) return null;
+  const entries = seen.map((acl) => {
+    const [type = '', name = '', rights = '', scope] = acl.split(':');
+    const letters = rights.split(',').map((right) => LETTERS[right] ?? '?');
+    const whom = type === 'WORLD' || type === 'ANONYMOUS' ? '' : name;
+    return `${type.toLowerCase()}:${whom}:${letters.join('')}${scope === 'DEFAULT' ? '[DEFAULT]' : ''}`;
+  });
+  return [...new Set(entries)].sort();
+};
+
+const readingOnly = (entries: readonly string[]): readonly string[] => {
+  const left = entries.flatMap((entry) => {
+    const [, whom = '', rights = '', scope = ''] = /^(.*:.*:)([a-z]+)(.*)$/.exec(entry) ?? [];
+    const kept = `${/[ra]/.test(rights) ? 'r' : ''}${/[la]/.test(rights) ? 'l' : ''}`;
+    return kept === '' ? [] : [`${whom}${kept}${scope}`];
+  });
+  return [...new Set(left)].sort();
+};
+
 const SeenSnapshot = z
   .object({
     name: z.string(),
@@ -419,6 +453,8 @@ class Work {
         return this.#restore();
       case 'divergence':
         return this.#divergence();
+      case 'restrict':
+        return this.#restrict();
       case 'remove-scratch':
         return this.#removeScratch();
       case 'doctor':
@@ -1441,6 +1477,35 @@ class Work {
       'not-gone',
       `it is not proved that ${this.#p.replica} is gone: ${submissionText(sections[commands.length - 2])}`,
     );
+  }
+
+  // ---------------------------------------------------------------- restrict
+
+  #restrict(): never {
+    const { replica, acls } = this.#p;
+    const bucket = this.#replica;
+    const looked = this.#run(`bucket info ${bucket}`, `bucket getacl ${bucket}`);
+    if (looked.failedAt > 0) this.#stopUnchanged('bucket-missing');
+    this.#requireTargetBucket(looked.sections[0]);
+    const before = aclEntriesOf(looked.sections[1]) ?? unreadable('bucket getacl');
+    const wanted = acls ? [...new Set(acls.split(','))].sort() : readingOnly(before);
+    const isSame = (some: readonly string[]) => some.join() === wanted.join();
+    if (isSame(before)) throw new Finish('ok', '', '', { before, after: before });
+    if (wanted.length === 0)
+      refuse('acl-unusual', `nobody in the ACL of ${replica} may read or list: nothing would be left of it`);
+    const { failedAt, sections, code, error } = this.#run(
+      `bucket setacl -a ${wanted.join()} ${bucket}`,
+      `bucket getacl ${bucket}`,
+    );
+    if (failedAt === 1 && ['permission-denied', 'unknown-host', 'connection'].includes(code))
+      this.#stopUnchanged('bucket-missing');
+    if (failedAt > 0) throw new Finish('failed', code, error);
+    const after = aclEntriesOf(sections[1]);
+    if (!after)
+      throw new Finish('failed', 'unreadable', 'the ACL could not be read back: the output was not understood');
+    if (!isSame(after))
+      throw new Finish('failed', 'acl-differs', `the ACL of ${replica} is not what was set: ${after.join()}`);
+    throw new Finish('ok', '', '', { before, after });
   }
 
   // ---------------------------------------------------------------- create-bucket

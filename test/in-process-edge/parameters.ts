@@ -11,6 +11,7 @@ const id = '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}';
 const uuid = `^$|^${id}$`;
 const point = `odr-[a-z0-9.-]{1,59}=${id}`;
 const created = '^$|^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{5,15}Z$';
+const acl = '(user|group|world|anonymous|client_ip):[A-Za-z0-9._@/+-]{0,100}:[rwcldxyan]{1,9}(\\[DEFAULT\\])?';
 const snapshot = '^$|^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$';
 
 /** The script's patterns; `operation` and `verb` are read first. */
@@ -48,6 +49,7 @@ const PATTERNS: Readonly<Record<string, string>> = {
   quotaNamespace: '^[0-9]{1,18}$',
   encryptionKey: '^$|^[A-Za-z0-9][A-Za-z0-9._-]{0,254}$',
   narrow: `^$|^odr-tmp-[a-z0-9.-]{1,40}=${id}$`,
+  acls: `^$|^${acl}(,${acl})*$`,
   points: `^$|^${point}(,${point})*$`,
   path64: '^[A-Za-z0-9+/]{0,700}[A-Za-z0-9+/]{0,668}={0,2}$',
   token: '^[0-9]{0,40}$',
@@ -80,6 +82,7 @@ const VERBS: Readonly<
   compare: { document: 'observe', needs: ['source', 'replica', 'target', 'targetId', 'level'] },
   restore: { document: 'restore', needs: ['source', 'replica', 'target', 'targetId', 'overwrite', 'targetCreated'] },
   'remove-scratch': { document: 'restore', needs: ['replica', 'targetCreated'] },
+  restrict: { document: 'restore', needs: ['replica', 'targetCreated'] },
   versions: { document: 'observe', needs: ['source', 'points', 'path64'] },
   changes: { document: 'observe', needs: ['source', 'base', 'target', 'baseSourceId', 'targetId'] },
   divergence: {

@@ -248,6 +248,7 @@ it('each verb is in one document, but for those that a restore needs too', () =>
     delete: ['destroy'],
     restore: ['restore'],
     'remove-scratch': ['restore'],
+    restrict: ['restore'],
   });
 });
 
@@ -270,6 +271,7 @@ it('a command of an older function version, which knows less parameters, still r
     'buckets',
     'since',
     'sinceId',
+    'acls',
   ];
   const defaults = names.map((name) => edgeParameters('protect')[name]?.fallback);
   expect(defaults).toEqual([

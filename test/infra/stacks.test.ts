@@ -219,7 +219,7 @@ describe('schedules', () => {
   });
 
   it('each starts the fleet with the scheduled time as its slot, once, within an hour, or tells the queue', () => {
-    const [[fleet]] = ofType(many, 'AWS::StepFunctions::StateMachine').filter(([id]) => id.includes('Fleet')) as [
+    const [[fleet]] = ofType(many, 'AWS::StepFunctions::StateMachine').filter(([id]) => id.includes('BackupFleet')) as [
       [string, unknown],
     ];
     for (const { FlexibleTimeWindow, Target } of ofPolicies) {
@@ -483,6 +483,7 @@ describe('outputs', () => {
       'DoctorMachineArn',
       'DrillMachineArn',
       'FailbackMachineArn',
+      'FailoverFleetMachineArn',
       'FailoverMachineArn',
       'LedgerTableName',
       'LookMachineArn',

@@ -147,19 +147,33 @@ const OF_PRUNES = ['delete', 'condemn'];
 const OF_RESTORES = ['examine', 'create-target', 'safety-snapshot', 'restore', 'compare', 'remove-scratch'];
 const OF_LOOKS = ['look-versions', 'look-changes'];
 const OF_DOCTOR = ['check-host'];
+const OF_FAILOVERS = ['restrict'];
 const OF_FAILBACK = ['measure-divergence', 'bring-back'];
 const COMMON = ['wait', 'done', 'fail'];
 const KINDS = {
   backup: BackupStep.options
     .map(kindOf)
-    .filter((kind) => ![...OF_PRUNES, ...OF_RESTORES, ...OF_LOOKS, ...OF_DOCTOR, ...OF_FAILBACK].includes(kind)),
+    .filter(
+      (kind) =>
+        ![...OF_PRUNES, ...OF_RESTORES, ...OF_LOOKS, ...OF_DOCTOR, ...OF_FAILOVERS, ...OF_FAILBACK].includes(kind),
+    ),
   prune: ['survey', ...OF_PRUNES, ...COMMON],
   restore: [...OF_RESTORES.filter((kind) => kind !== 'remove-scratch'), ...COMMON],
   drill: [...OF_RESTORES.filter((kind) => kind !== 'safety-snapshot'), ...COMMON],
   // The replica is there, and stays.
-  failover: [...OF_RESTORES.filter((kind) => kind !== 'create-target' && kind !== 'remove-scratch'), ...COMMON],
+  failover: [
+    ...OF_RESTORES.filter((kind) => kind !== 'create-target' && kind !== 'remove-scratch'),
+    ...OF_FAILOVERS,
+    ...COMMON,
+  ],
   // It freezes the old primary, too.
-  failback: [...OF_RESTORES.filter((kind) => kind !== 'remove-scratch'), ...OF_FAILBACK, 'create-snapshot', ...COMMON],
+  failback: [
+    ...OF_RESTORES.filter((kind) => kind !== 'remove-scratch'),
+    ...OF_FAILOVERS,
+    ...OF_FAILBACK,
+    'create-snapshot',
+    ...COMMON,
+  ],
 };
 
 it.each(['backup', 'prune', 'restore', 'drill', 'failover', 'failback'] as const)(

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { ERROR_NAMES } from '../errors.ts';
+import { AclEntries } from './edge-reply.ts';
 import { BucketRef, HostId, OperationId, OzoneService, PolicyName, SnapshotId, SnapshotName } from './names.ts';
 import { BlastRadius } from './operation.ts';
 import { VerificationLevel } from './policy.ts';
@@ -252,6 +253,17 @@ export const BackupStep = z.discriminatedUnion('kind', [
    * `opened`, its own snapshot of that time, to what it holds now.
    */
   z.object({ kind: z.literal('measure-divergence'), base: Known, target: Known, opened: Known, ...operation }),
+  /**
+   * Takes the right to write from everybody in the ACL of the bucket of a failover on one of its clusters, or gives it
+   * the ACL that it had. `created`: of the bucket that the host must find.
+   */
+  z.object({
+    kind: z.literal('restrict'),
+    service: OzoneService,
+    created: z.string(),
+    acls: AclEntries.nullable(),
+    ...operation,
+  }),
   /** Deletes the bucket that a drill restored to. */
   z.object({ kind: z.literal('remove-scratch'), bucket: BucketRef, created: z.string(), ...operation }),
   /** Looks where a path is in points of one side. Of a look, which has no planner of runs: recorded once by its opener. */

@@ -172,6 +172,13 @@ export type RestoreData = z.infer<typeof RestoreData>;
 /** False: the bucket was gone already. */
 export const RemoveScratchData = z.object({ removed: z.boolean() });
 
+/** An ACL as `ozone sh bucket setacl` takes it: `user:bob:rl`, `group:staff:a[DEFAULT]`. */
+export const AclEntries = z.array(z.string().max(200)).max(100);
+
+/** The ACL of a bucket before and after; the same when nothing was set. */
+export const RestrictData = z.object({ before: AclEntries, after: AclEntries });
+export type RestrictData = z.infer<typeof RestrictData>;
+
 /** Where a path is in each point, in the order asked for; `no-snapshot`: the point is not there, or its name is another snapshot's. */
 export const VersionsData = z.object({
   versions: z
@@ -339,6 +346,7 @@ export const EdgeReply = z.discriminatedUnion('verb', [
   reply('compare', CompareData),
   reply('restore', RestoreData),
   reply('remove-scratch', RemoveScratchData),
+  reply('restrict', RestrictData),
   reply('versions', VersionsData),
   reply('changes', ChangesData),
   reply('divergence', DivergenceData),

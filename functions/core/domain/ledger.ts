@@ -10,6 +10,7 @@ import {
   RemovedData,
   ReplicateData,
   RestoreData,
+  RestrictData,
   SeenBucket,
   SeenSide,
   SeenSnapshot,
@@ -274,6 +275,7 @@ export const Observation = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('restored'), data: RestoreData }),
   z.object({ kind: z.literal('comparison'), data: CompareData }),
   z.object({ kind: z.literal('divergence'), data: DivergenceData }),
+  z.object({ kind: z.literal('restricted'), data: RestrictData }),
   /** `removed` is false when the scratch bucket was gone already. */
   z.object({ kind: z.literal('scratch'), removed: z.boolean() }),
   /** A look has its answer; it is kept with the operation. */

@@ -28,6 +28,7 @@ export const EdgeParameters = z.strictObject({
     'compare',
     'restore',
     'remove-scratch',
+    'restrict',
     'versions',
     'changes',
     'divergence',
@@ -76,6 +77,8 @@ export const EdgeParameters = z.strictObject({
   /** Instead of a selection: what changed since this snapshot of the source bucket. Of `divergence`: what the replica bucket was then. */
   since: z.string().default(''),
   sinceId: z.string().default(''),
+  /** Of `restrict`: what the ACL becomes, commas between; empty: only reading and listing is left of it. */
+  acls: z.string().default(''),
   /** What a restore does with what it finds at its target, and whether what the point has not is deleted there. */
   overwrite: z.enum(['', 'never', 'if-different', 'always']).default(''),
   deleteExtra: z.enum(['yes', 'no']).default('no'),

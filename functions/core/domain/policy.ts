@@ -116,6 +116,13 @@ export const Drills = z.strictObject({
 });
 export type Drills = z.infer<typeof Drills>;
 
+const Failover = z.strictObject({
+  restrict: z.boolean().default(false).meta({
+    description:
+      'a failover takes the right to write from everybody in the ACL of the bucket of the source, if that answers; the failback gives it back',
+  }),
+});
+
 /** When a clock is late or stale: older than so many times the longest gap between two slots. */
 const Alarms = z
   .strictObject({
@@ -144,6 +151,7 @@ const PolicyEntry = z.strictObject({
   drills: Drills.optional().meta({
     description: 'restores to a scratch bucket on a schedule, compared with the point and removed again',
   }),
+  failover: Failover.prefault({}),
   limits: Limits.prefault({}),
 });
 
@@ -212,6 +220,7 @@ export const Policy = z.object({
   retention: Retention.nullable().default(null),
   /** Null: nothing is drilled on a schedule. */
   drills: Drills.extend({ within: DurationSeconds }).nullable().default(null),
+  failover: z.object({ restrict: z.boolean() }).default({ restrict: false }),
   limits: z.object({
     maps: z.number().int(),
     bandwidthMBps: z.number().int().nullable(),
@@ -242,6 +251,7 @@ export const resolvePolicies = (file: PolicyFile): readonly Policy[] =>
       alarms: entry.alarms,
       retention: entry.retention ?? null,
       drills: entry.drills ?? null,
+      failover: entry.failover,
       limits: { ...entry.limits, bandwidthMBps: entry.limits.bandwidthMBps ?? null },
     }),
   );

@@ -328,6 +328,8 @@ export const FailedOver = z.object({
   safetySnapshot: SnapshotName.nullable(),
   /** The new primary from before anybody wrote there. */
   opened: z.object({ name: SnapshotName, id: SnapshotId, created: EpochMs }).nullable(),
+  /** Whether the right to write was taken from everybody in the ACL of the source, and not given back; null: that was not asked for. */
+  restricted: z.boolean().nullable().default(null),
   /** From the first look to the proof: what people waited for. */
   seconds: DurationSeconds,
   level: RestoreVerification,

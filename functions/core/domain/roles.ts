@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { DivergenceData } from './edge-reply.ts';
+import { AclEntries, DivergenceData } from './edge-reply.ts';
 import { BucketRef, ClusterName, PairId, PolicyName, RunId, Slot, SnapshotId, SnapshotName } from './names.ts';
 import { FailoverKind, RestoreVerification, Who, Why } from './restore.ts';
 import { PlanHash, Side } from './retention.ts';
@@ -23,6 +23,8 @@ export const Role = z.object({
   opened: z.object({ name: SnapshotName, id: SnapshotId, created: EpochMs }).nullable(),
   /** What was written to the old primary is kept apart, so it may become the replica of the new one. */
   prepared: z.object({ by: RunId, at: EpochMs }).nullable().default(null),
+  /** Nobody in the ACL of the bucket may write on this cluster: `before` is the ACL that it had. */
+  restricted: z.object({ cluster: ClusterName, before: AclEntries }).nullable().default(null),
 });
 export type Role = z.infer<typeof Role>;
 

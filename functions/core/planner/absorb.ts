@@ -284,6 +284,7 @@ export const absorb = (
     case 'restored':
     case 'comparison':
     case 'divergence':
+    case 'restricted':
     case 'scratch':
     // Of looks, which change nothing.
     case 'looked':

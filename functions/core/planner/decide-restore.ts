@@ -1,12 +1,14 @@
 import type { BackupStep, BackupStepKind } from '../domain/backup-step.ts';
-import type { CompareData, ExamineData, SeenTarget } from '../domain/edge-reply.ts';
+import type { CompareData, ExamineData, RestrictData, SeenTarget } from '../domain/edge-reply.ts';
 import type { Observation, RunStep } from '../domain/ledger.ts';
 import type { SnapshotName } from '../domain/names.ts';
-import type { Obstacle, RestorePlan, RestoreTask } from '../domain/restore.ts';
+import type { Cluster } from '../domain/policy.ts';
+import type { FailedOver, Obstacle, RestorePlan, RestoreTask } from '../domain/restore.ts';
 import { Side } from '../domain/retention.ts';
+import type { Role } from '../domain/roles.ts';
 import { Bytes, type DurationSeconds, type EpochMs, epochMs, later, seconds, secondsBetween } from '../domain/units.ts';
 import { afterFailure } from './failures.ts';
-import { currentSteps, isFailure, type RunHistory } from './history.ts';
+import { currentSteps, isFailure, isUnanswered, type RunHistory } from './history.ts';
 import { reattach } from './reattach.ts';
 import {
   effectOn,
@@ -139,7 +141,7 @@ const judge = (all: RunHistory, task: RestoreTask, now: EpochMs): Verdict => {
   );
   if (!compared) return compare(history, task, from);
   const ended = outcome(history, task, from, data, compared);
-  return task.failover && ended.kind === 'done' ? open(history, task.failover, ended, compared.n) : ended;
+  return task.failover && ended.kind === 'done' ? open(history, task.failover, ended, compared.n, target) : ended;
 };
 
 /** Of the target, and not of what people write to. */
@@ -217,6 +219,7 @@ const open = (
   failover: NonNullable<RestoreTask['failover']>,
   done: Extract<BackupStep, { kind: 'done' }>,
   comparedAt: number,
+  { created: targetCreated }: Target,
 ): BackupStep => {
   const { run } = history;
   const name = openedName(history);
@@ -233,7 +236,95 @@ const open = (
   const { outcome: ended } = done;
   if (ended.kind !== 'failed-over') return done;
   const { id, created } = opened.observed.snapshot;
-  return { ...done, outcome: { ...ended, opened: { name, id, created } } };
+  const settled = { ...done, outcome: { ...ended, opened: { name, id, created } } };
+  return failover.to === 'replica'
+    ? restrict(history, failover.from, settled)
+    : giveBack(history, targetCreated, settled);
+};
+
+type FailoverDone = Extract<BackupStep, { kind: 'done' }> & { readonly outcome: FailedOver };
+
+const withRestricted = (done: FailoverDone, restricted: boolean, ...notes: readonly string[]): FailoverDone => ({
+  ...done,
+  outcome: { ...done.outcome, restricted, notes: [...done.outcome.notes, ...notes] },
+});
+
+/** Of any attempt: what the bucket had before is known only once. */
+const restriction = ({ steps }: RunHistory) => steps.findLast(isAnswered('restrict', 'restricted'));
+
+const changedNothing = ({ before, after }: RestrictData): boolean => before.join() === after.join();
+
+/** What the roles keep of it, so that it can be undone, when a failover is over. */
+export const restrictedAfter = (
+  history: RunHistory,
+  { to, from }: NonNullable<RestoreTask['failover']>,
+): Role['restricted'] => {
+  const known = history.pair.role?.restricted ?? null;
+  const answered = restriction(history);
+  if (!answered) return known;
+  if (to === 'source') return null;
+  const { data } = answered.observed;
+  // What an earlier failover took and was not given back is not what the bucket had.
+  return changedNothing(data) && known ? known : { cluster: from.name, before: data.before };
+};
+
+/** Nobody writes to the old primary by mistake, where it answers. Tried once: nobody waits for a cluster that is lost. */
+const restrict = (history: RunHistory, from: Cluster, done: FailoverDone): BackupStep => {
+  const { run, pair } = history;
+  if (!run.policy.failover.restrict) return done;
+  const where = `${run.bucket} on ${from.name}`;
+  const answered = restriction(history);
+  if (answered)
+    return changedNothing(answered.observed.data) && !pair.role?.restricted
+      ? withRestricted(done, true, `the ACL of ${where} let nobody write before: it was left as it is`)
+      : withRestricted(done, true);
+  if (pair.role?.by === run.runId && pair.role.state === 'settled' && pair.role.restricted)
+    return withRestricted(done, true);
+  const writable = `so nothing keeps people from writing to ${where}`;
+  const failed = currentSteps(history).findLast(({ decision }) => decision.kind === 'restrict');
+  if (failed)
+    return withRestricted(
+      done,
+      false,
+      isUnanswered(failed)
+        ? `it is not known whether people can still write to ${where} (${messageOf(failed)}): look at ozone sh bucket getacl o3://${from.service}/${run.bucket}`
+        : `${from.name} was not reachable, or refused it (${messageOf(failed)}), ${writable}`,
+    );
+  if (pair.sourceCreated === null)
+    return withRestricted(done, false, `the ledger does not know which bucket was the source, ${writable}`);
+  return operation(history, {
+    kind: 'restrict',
+    service: from.service,
+    created: pair.sourceCreated,
+    acls: null,
+    reason: `take the right to write to ${where} from everybody in its ACL, as the policy asks for`,
+  });
+};
+
+/** The new primary gets the ACL that it had before it was failed over. */
+const giveBack = (history: RunHistory, created: string, done: FailoverDone): BackupStep => {
+  const { run } = history;
+  if (restriction(history)) return withRestricted(done, false);
+  const known = history.pair.role?.restricted;
+  const { service, name } = run.policy.replica ?? run.policy.source;
+  if (!known) return done;
+  const tried = currentSteps(history).filter(({ decision }) => decision.kind === 'restrict');
+  const last = tried.at(-1);
+  if (last && tried.length >= run.policy.limits.attempts)
+    return withRestricted(
+      done,
+      true,
+      `people cannot write to ${run.bucket} on ${name} yet: its ACL could not be set (${messageOf(last)}). Type: ozone sh bucket setacl -a '${known.before.join(',')}' o3://${service}/${run.bucket}`,
+    );
+  if (last && last === currentSteps(history).at(-1))
+    return wait(backoff(tried.length), `the ACL of ${run.bucket} could not be set: ${messageOf(last)}`);
+  return operation(history, {
+    kind: 'restrict',
+    service,
+    created,
+    acls: [...known.before],
+    reason: `give ${run.bucket} on ${name} the ACL back that it had before it was failed over`,
+  });
 };
 
 // ---------------------------------------------------------------- looking
@@ -676,6 +767,7 @@ const outcome = (
         bytesCopied: totals.bytes,
         safetySnapshot: kept[0] ?? null,
         opened: null,
+        restricted: null,
         seconds: took,
         level: data.level,
         notes: [
@@ -768,6 +860,9 @@ const failureOf = (history: RunHistory, task: RestoreTask, now: EpochMs): Backup
       const steps = history.steps.filter((it) => it.decision.kind !== 'compare' || it.decision.against === against);
       return afterFailure({ ...history, steps }, last);
     }
+    // The failover is done without it, too.
+    case 'restrict':
+      return undefined;
     default:
       return afterFailure(history, last);
   }

@@ -78,6 +78,7 @@ const fold = (facts: ClusterFacts, step: RunStep): ClusterFacts => {
     case 'restored':
     case 'comparison':
     case 'divergence':
+    case 'restricted':
     case 'scratch':
     case 'looked':
       return facts;

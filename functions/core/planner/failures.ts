@@ -46,6 +46,7 @@ const EXHAUSTED: Readonly<Record<OperationStep['kind'], ErrorName>> = {
   restore: 'CopyFailed',
   compare: 'EdgeFailed',
   'measure-divergence': 'EdgeFailed',
+  restrict: 'EdgeFailed',
   'remove-scratch': 'ScratchNotRemoved',
   'look-versions': 'EdgeFailed',
   'look-changes': 'DiffFailed',

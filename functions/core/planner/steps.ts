@@ -63,6 +63,7 @@ export const operation = (history: RunHistory, step: Plain<OperationStep['kind']
     case 'examine':
     case 'create-target':
     case 'safety-snapshot':
+    case 'restrict':
     case 'remove-scratch':
     case 'look-versions':
     case 'look-changes':

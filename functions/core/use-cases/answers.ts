@@ -86,6 +86,8 @@ const observationOf = (reply: EdgeReply, bounded: (side: SeenSide) => SeenSide):
       return { kind: 'comparison', data: reply.data };
     case 'divergence':
       return { kind: 'divergence', data: reply.data };
+    case 'restrict':
+      return { kind: 'restricted', data: reply.data };
     case 'remove-scratch':
       return { kind: 'scratch', removed: reply.data.removed };
     // What a look or a doctor found may be long, and stays with its operation.

@@ -8,7 +8,7 @@ import { FailbackPlan, failbackWords, type Role } from '../domain/roles.ts';
 import type { EpochMs } from '../domain/units.ts';
 import { DrError } from '../errors.ts';
 import { decideFailback, describeFailback, type FailbackToConfirm } from '../planner/decide-failback.ts';
-import { decideRestore, type PlanToConfirm } from '../planner/decide-restore.ts';
+import { decideRestore, type PlanToConfirm, restrictedAfter } from '../planner/decide-restore.ts';
 import { isFailure } from '../planner/history.ts';
 import { describePlan } from '../planner/restore-plan.ts';
 import type { Clock, Ledger, OperationStore, PlanStore } from '../ports.ts';
@@ -59,7 +59,10 @@ export const decideRestoreNext = (deps: DecideRestoreDependencies): ((event: unk
       if (decided.kind === 'failback-plan') return { steps, decision: await failbackPlanned(deps, decided) };
       if (decided.kind === 'bring-back' && role && !role.prepared)
         await moveRole(deps, role, { ...role, prepared: { by: run.runId, at: now } }, roleOf);
-      if (task.failover) await moveRole(deps, role, roleBefore(role, run, task, task.failover, decided, now), roleOf);
+      if (task.failover) {
+        const restricted = restrictedAfter(history, task.failover);
+        await moveRole(deps, role, roleBefore(role, run, task, task.failover, restricted, decided, now), roleOf);
+      }
       await changed(deps, noted, lease, patchBefore(noted, run, task, decided, now));
       return { steps, decision: decided };
     },
@@ -148,10 +151,11 @@ const roleBefore = (
   { runId }: BackupRun,
   { point }: RestoreTask,
   { epoch, to }: NonNullable<RestoreTask['failover']>,
+  restricted: Role['restricted'],
   decision: BackupStep,
   now: EpochMs,
 ): Role | null => {
-  const common = { primary: to, epoch, point: point.name, by: runId, prepared: null };
+  const common = { primary: to, epoch, point: point.name, by: runId, prepared: null, restricted };
   const isMoving = role?.state === 'moving';
   // Told again; a failback may be prepared by now.
   if (role?.state === 'settled' && role.by === runId) return role;

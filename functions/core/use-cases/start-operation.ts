@@ -50,6 +50,7 @@ const VERBS = {
   restore: { verb: 'restore', blastRadius: 'restore' },
   compare: { verb: 'compare', blastRadius: 'observe' },
   'measure-divergence': { verb: 'divergence', blastRadius: 'observe' },
+  restrict: { verb: 'restrict', blastRadius: 'restore' },
   'remove-scratch': { verb: 'remove-scratch', blastRadius: 'restore' },
   'look-versions': { verb: 'versions', blastRadius: 'observe' },
   'look-changes': { verb: 'changes', blastRadius: 'observe' },
@@ -66,7 +67,7 @@ const path = (cluster: Cluster | null, run: BackupRun): string => (cluster ? `${
 
 type RestoreStep = Extract<
   OperationStep,
-  { kind: 'examine' | 'create-target' | 'safety-snapshot' | 'restore' | 'compare' | 'remove-scratch' }
+  { kind: 'examine' | 'create-target' | 'safety-snapshot' | 'restore' | 'compare' | 'restrict' | 'remove-scratch' }
 >;
 
 /** For the host a restore has the copy of the point as its source and the target as its replica. */
@@ -130,6 +131,14 @@ const restoreParameters = (
           : {}),
         level: step.level,
         exact: step.exact ? 'yes' : 'no',
+      };
+    case 'restrict':
+      return {
+        ...common,
+        source: '',
+        replica: `${step.service}/${lineageBucket}`,
+        targetCreated: step.created,
+        acls: step.acls?.join(',') ?? '',
       };
     case 'remove-scratch':
       return {
@@ -268,6 +277,7 @@ export const edgeParameters = (
     case 'safety-snapshot':
     case 'restore':
     case 'compare':
+    case 'restrict':
     case 'remove-scratch':
       if (!run.restore) throw new DrError('EventInvalid', `${run.runId} restores nothing`);
       return restoreParameters(step, run.restore, run.bucket, common);
@@ -401,8 +411,8 @@ const create = async (
   if (radiusOf(step) !== document.blastRadius)
     throw new DrError('EventInvalid', `${step.kind} is not for the ${document.blastRadius} document`);
   const now = deps.clock.now();
-  // What a redriven run decided before others had the bucket is nothing to delete by, nor to make one by that they have removed.
-  if (step.kind === 'delete' || step.kind === 'remove-scratch')
+  // What a redriven run decided before others had the bucket is nothing to delete or to restrict by, nor to make one by that they have removed.
+  if (step.kind === 'delete' || step.kind === 'remove-scratch' || step.kind === 'restrict')
     await deps.ledger.raiseFence(known.run.pair, lease, () => ({}));
   if (step.kind === 'create-target')
     await deps.ledger.raiseFence(known.run.pair, lease, (seen) => beforeMaking(step, seen, now));

@@ -190,6 +190,7 @@ export const describeStores = (engine: string, open: () => Promise<Stores>): voi
         by: runOf(pair),
         opened: null,
         prepared: null,
+        restricted: null,
       };
       const settled: Role = { ...moving, state: 'settled' };
       const prepared: Role = { ...settled, prepared: { by: runOf(pair), at: slot } };
@@ -201,7 +202,12 @@ export const describeStores = (engine: string, open: () => Promise<Stores>): voi
       expect(await ledger.moveRole(pair, settled, prepared)).toBe(true);
       expect(await ledger.moveRole(pair, moving, settled)).toBe(false);
       expect(await ledger.moveRole(pair, prepared, { ...moving, epoch: 2 })).toBe(true);
-      expect((await ledger.loadPair(pair)).role).toMatchObject({ epoch: 2, state: 'moving', prepared: null });
+      expect((await ledger.loadPair(pair)).role).toMatchObject({
+        epoch: 2,
+        state: 'moving',
+        prepared: null,
+        restricted: null,
+      });
     });
 
     it('a decision is recorded once', async () => {

@@ -35,6 +35,12 @@ export interface NewBucket {
   readonly replication: string;
 }
 
+/** What a new volume or bucket has. */
+export const ownersAcls = (owner: string): readonly Acl[] => [
+  { type: 'USER', name: owner, scope: 'ACCESS', rights: 'a' },
+  { type: 'GROUP', name: owner, scope: 'ACCESS', rights: 'rl' },
+];
+
 /** One cluster's Ozone Manager as its clients see it: requests in, results or {@link OmError} out, one at a time. */
 export class Om {
   readonly service: string;
@@ -109,7 +115,7 @@ export class Om {
         name,
         id: state.nextId,
         created: this.now(),
-        acls: [],
+        acls: ownersAcls(as.owner),
         table: new Map(),
         detached: [],
         snapshots: [],
@@ -124,6 +130,14 @@ export class Om {
     this.apply('bucket-acl', (state) => {
       const bucket = bucketIn(state, volume, name);
       return [replaceBucket(state, bucket, { ...bucket, acls: [...bucket.acls, ...acls] }), undefined];
+    });
+  }
+
+  setAcls(volume: string, name: string, acls: readonly Acl[]): void {
+    this.deny('WRITE_ACL', volume, name);
+    this.apply('bucket-acl', (state) => {
+      const bucket = bucketIn(state, volume, name);
+      return [replaceBucket(state, bucket, { ...bucket, acls }), undefined];
     });
   }
 

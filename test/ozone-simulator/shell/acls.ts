@@ -13,12 +13,6 @@ const RIGHTS: readonly (readonly [letter: string, right: string])[] = [
   ['n', 'NONE'],
 ];
 
-/** What a new volume or bucket has. */
-export const ownersAcls = (owner: string): readonly Acl[] => [
-  { type: 'USER', name: owner, scope: 'ACCESS', rights: 'a' },
-  { type: 'GROUP', name: owner, scope: 'ACCESS', rights: 'rl' },
-];
-
 /** `user:bob:rw`, `group:staff:rl[DEFAULT]`, `world::r` */
 export function parseAcl(text: string): Acl | null {
   const [, type = '', name = '', rights = '', scope = 'ACCESS'] =

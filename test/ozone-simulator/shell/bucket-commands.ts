@@ -1,11 +1,18 @@
 import { ClientError, OmError } from '../om/errors.ts';
-import { usedBytes } from '../om/om.ts';
-import type { Bucket, Layout, Volume } from '../store/model.ts';
-import { aclJson, aclText, ownersAcls, parseAcl } from './acls.ts';
-import { UsageError } from './arguments.ts';
+import { ownersAcls, usedBytes } from '../om/om.ts';
+import type { Acl, Bucket, Layout, Volume } from '../store/model.ts';
+import { aclJson, aclText, parseAcl } from './acls.ts';
+import { type Parsed, UsageError } from './arguments.ts';
 import type { Command } from './command.ts';
 import { jackson } from './json.ts';
 import { replicationJson, replicationOf } from './replication.ts';
+
+const aclsOf = (parsed: Parsed): readonly Acl[] =>
+  (parsed.value('-a', '--acls', '--acl') ?? '').split(',').map((text) => {
+    const acl = parseAcl(text);
+    if (!acl) throw new UsageError(`Invalid acl: ${text}`);
+    return acl;
+  });
 
 const iso = (ms: number): string => new Date(ms).toISOString();
 
@@ -182,8 +189,7 @@ export const bucketCommands: readonly Command[] = [
     run({ session, address, print }) {
       const found = session.om(address.service).findBucket(address.volume, address.bucket);
       if (!found) throw new OmError('BUCKET_NOT_FOUND', `Bucket ${address.bucket} is not found`);
-      const { owner, acls } = session.om(address.service).bucket(address.volume, address.bucket);
-      print(`${jackson([...ownersAcls(owner), ...acls].map(aclJson))}\n`);
+      print(`${jackson(session.om(address.service).bucket(address.volume, address.bucket).acls.map(aclJson))}\n`);
     },
   },
   {
@@ -197,13 +203,24 @@ export const bucketCommands: readonly Command[] = [
     names: ['addacl'],
     takes: 'bucket',
     run({ session, parsed, address, print }) {
-      const acls = (parsed.value('-a', '--acls', '--acl') ?? '').split(',').map((text) => {
-        const acl = parseAcl(text);
-        if (!acl) throw new UsageError(`Invalid acl: ${text}`);
-        return acl;
-      });
+      const acls = aclsOf(parsed);
       session.om(address.service).addAcls(address.volume, address.bucket, acls);
       for (const acl of acls) print(`ACL ${aclText(acl)} added successfully.\n`);
+    },
+  },
+  {
+    spec: {
+      path: 'bucket setacl',
+      about: 'Set a list of acls.',
+      flags: [],
+      valued: ['-a', '--acls', '--acl'],
+      parameters: ['<value>'],
+    },
+    names: ['setacl'],
+    takes: 'bucket',
+    run({ session, parsed, address, print }) {
+      session.om(address.service).setAcls(address.volume, address.bucket, aclsOf(parsed));
+      print('ACLs set successfully.\n');
     },
   },
   {

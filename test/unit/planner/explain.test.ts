@@ -752,6 +752,7 @@ describe('could it be failed over?', () => {
       by: RunId.parse('prod/sales/orders#dr#failover.nightly#20261130t110000z'),
       opened: null,
       prepared: null,
+      restricted: null,
     } as const;
     const { troubles } = bucketOf({ ...week, pair: { role } });
     expect(troubles[0]).toMatchObject({

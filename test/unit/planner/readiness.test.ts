@@ -29,6 +29,7 @@ const role = (more: Partial<Role> = {}): Role => ({
   by: FAILOVER,
   opened: null,
   prepared: null,
+  restricted: null,
   ...more,
 });
 const lease = (hours: number, by = BACKUP): Pick<PairState, 'lease'> => ({

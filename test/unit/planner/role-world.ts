@@ -17,5 +17,6 @@ export const roleOf = (change: Partial<Role> = {}): Role => ({
   by: runId(forward, policy.name, slot, 'failover'),
   opened: { name: 'failover-20261120t020000z-1' as never, id: baseOf('o').replicaId, created: slot },
   prepared: null,
+  restricted: null,
   ...change,
 });

@@ -38,6 +38,7 @@ const role: Role = {
   by: RunId.parse('prod/sales/orders#dr#failover.nightly#20261120t020000z'),
   opened: null,
   prepared: null,
+  restricted: null,
 };
 const late = { point: null, age: 200_000, interval: 86_400, objective: 300_000, state: 'late', breach: false };
 
