@@ -32,6 +32,8 @@ interface Sealed {
   readonly side: Side;
   readonly name: string;
   readonly tree: string;
+  /** When the primary of that time had taken it. */
+  readonly created: number;
   /** By the ledger of each direction: whether a prune may delete it now. */
   readonly dooms: Map<string, boolean>;
   isGone: boolean;
@@ -99,6 +101,8 @@ export class RolePromises {
       this.#say(next.epoch === epoch + 1 && next.state === 'moving', what);
       this.#say(before?.state !== 'moving', what);
       this.#say(next.primary === 'replica' || before?.prepared !== null, `${what}, unprepared`);
+      const newest = this.#newest(next.primary);
+      this.#say(next.point === newest, `${what}, with ${next.point} and not the newest verified point ${newest}`);
       return;
     }
     this.#say(next.epoch === epoch, what);
@@ -110,6 +114,12 @@ export class RolePromises {
         next.opened !== null && this.#tree(next.primary, next.opened.name) === this.#tree(next.primary, next.point),
         `${what}, and what it was opened with is not ${next.point}`,
       );
+  }
+
+  /** Of a side. */
+  #newest(side: Side): string | undefined {
+    const there = [...this.#sealed.values()].filter((it) => it.side === side && !it.isGone);
+    return there.toSorted((one, next) => next.created - one.created)[0]?.name;
   }
 
   #note(pair: string, point: RecoveryPoint): void {
@@ -125,6 +135,7 @@ export class RolePromises {
         side,
         name: point.name,
         tree: this.#tree(side, point.name),
+        created: point.source.created,
         dooms: new Map(),
         isGone: false,
       };

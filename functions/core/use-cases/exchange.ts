@@ -1,5 +1,5 @@
 import type { RecoveryPoint } from '../domain/ledger.ts';
-import { type BucketRef, type PairId, pairId } from '../domain/names.ts';
+import { type BucketRef, type PairId, pairId, RunId } from '../domain/names.ts';
 import type { Policy } from '../domain/policy.ts';
 import type { Role } from '../domain/roles.ts';
 import type { EpochMs } from '../domain/units.ts';
@@ -52,21 +52,17 @@ export const goOnFrom = async (
     });
     return;
   }
-  const names = new Set(known.map(({ name }) => name));
-  const newest = Math.max(0, ...known.map(({ source: { created } }) => created));
-  const shared = points.filter((point) => isReadable(point, 'source') && isReadable(point, 'replica'));
-  const first = shared.find(({ name }) => name === role.point);
+  const taken = takenOver(role, points, known);
+  const first = [...taken, ...known.filter(isOnBoth)].find(({ name }) => name === role.point);
   if (!first)
     throw new DrError(
       'NoCommonPoint',
       `${role.point} of ${bucket}, with which ${source.name} became its primary, is not on both clusters any more`,
     );
-  for (const point of shared)
-    if (!names.has(point.name) && (point === first || point.source.created > newest))
-      await ledger.putPoint(pair, exchangedPoint(point));
+  for (const point of taken) await ledger.putPoint(pair, point);
   await ledger.changePair(pair, lease, {
     epoch: role.epoch,
-    base: baseOf(exchangedPoint(first)) ?? null,
+    base: baseOf(first) ?? null,
     previousBase: seen.base,
     // A write of somebody into the old primary is found by the copy, and compared away; it is kept apart by then.
     dirtySince: null,
@@ -77,6 +73,26 @@ export const goOnFrom = async (
   });
 };
 
+const isOnBoth = (point: RecoveryPoint): boolean => isReadable(point, 'source') && isReadable(point, 'replica');
+
+/**
+ * The points of the other direction that count in this one: what its primary began with, and what was made meanwhile.
+ * @param other points of the other direction
+ * @param known those of this one
+ */
+export const takenOver = (
+  { point: begin }: Role,
+  other: readonly RecoveryPoint[],
+  known: readonly RecoveryPoint[],
+): readonly RecoveryPoint[] => {
+  const names = new Set(known.map(({ name }) => name));
+  const newest = Math.max(0, ...known.map(({ source: { created } }) => created));
+  return other
+    .filter(isOnBoth)
+    .filter(({ name, source: { created } }) => !names.has(name) && (name === begin || created > newest))
+    .map(exchangedPoint);
+};
+
 /** The same two snapshots, seen from the other side. */
 const exchangedPoint = (point: RecoveryPoint): RecoveryPoint => {
   const { source, replica } = point;
@@ -85,6 +101,9 @@ const exchangedPoint = (point: RecoveryPoint): RecoveryPoint => {
     ...point,
     source: { id: replica.id, created: replica.created },
     replica: { id: source.id, created: source.created, condemned: false },
+    removal: { source: point.removal.replica, replica: point.removal.source },
+    // What a run keeps it lets go of in its own direction only.
+    pins: point.pins.filter(({ by }) => !RunId.safeParse(by).success),
     base: null,
     mode: null,
   };

@@ -9,6 +9,7 @@ import { type EpochMs, later, seconds } from '../domain/units.ts';
 import { DrError } from '../errors.ts';
 import { isReadable } from '../planner/pick-point.ts';
 import type { Clock, Ledger, PlanStore, Selections, Workflow } from '../ports.ts';
+import { goOnFrom } from './exchange.ts';
 import { holderOf, LEASE, type Opened, othersWho, takeLease } from './open-run.ts';
 import { isOperationOf } from './operation-id.ts';
 import { parseEvent } from './parse-event.ts';
@@ -99,6 +100,7 @@ export const openRestore =
           reason: `the ${workflow} ${id} is done`,
         };
       }
+      await goOn(deps, wanted, lease.token, now);
       const steps = known?.steps.length ?? 0;
       const run: BackupRun =
         known?.run.status === 'open' && (await isContinued(deps, known.run, wanted))
@@ -133,6 +135,19 @@ const wantedBy = (
         : wantedFailover(deps, { ...asked, kind: 'planned', point: undefined, fleet: undefined }, startedAt, now, true);
     }
   }
+};
+
+/** A failover from a primary that no backup was made of yet. */
+const goOn = async (
+  { ledger }: OpenRestoreDependencies,
+  { pair, policy, bucket, task: { failover } }: Wanted,
+  lease: number,
+  now: EpochMs,
+): Promise<void> => {
+  if (!failover) return;
+  const { role } = await ledger.loadPair(failover.roleOf);
+  if (role?.state === 'settled' && role.primary !== failover.to)
+    await goOnFrom(ledger, { role, pair, lease, policy, bucket, now });
 };
 
 /** Everything that has to be there before the first step. */

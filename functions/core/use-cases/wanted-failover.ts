@@ -8,6 +8,7 @@ import { promotable } from '../planner/pick-point.ts';
 import { restoreRate } from '../planner/restore-rate.ts';
 import { exchanged, primaryOf } from '../planner/roles.ts';
 import { describeScope } from '../planner/selection.ts';
+import { takenOver } from './exchange.ts';
 import { fleetPlanOf } from './failover-fleet.ts';
 import { policyOf } from './open-run.ts';
 import { hashOf, readPlan } from './plan-text.ts';
@@ -36,8 +37,9 @@ export const wantedFailover = async (
   const plan = request.plan && readPlan(RestorePlan, request.plan, await deps.plans.load(request.plan));
   const slot = request.slot ?? startedAt;
   const id = runId(pair, policy.name, slot, back ? 'failback' : 'failover');
-  const [points, { role, owned }, { lastDrill }] = await Promise.all([
+  const [known, { epoch }, { role, owned }, { lastDrill }] = await Promise.all([
     deps.ledger.livingPoints(pair),
+    deps.ledger.loadPair(pair),
     deps.ledger.loadPair(roleOf),
     deps.ledger.loadPair(drillPair(given.source.name, bucket)),
   ]);
@@ -52,6 +54,10 @@ export const wantedFailover = async (
     throw new DrError('NotPrimary', `${bucket} is being failed over the other way by ${role.by}: finish that first`);
   if (back && !isThere && !role?.prepared)
     throw new DrError('NotPrimary', `what was written to ${to.name} is not kept apart yet: prepare a failback first`);
+  // Roles that came back a moment ago: no backup has taken over yet what the other direction left.
+  const isNew = role?.state === 'settled' && !isThere && epoch !== role.epoch;
+  const left = isNew ? await deps.ledger.livingPoints(pairId(to.name, bucket, from.name)) : [];
+  const points = role && isNew ? [...takenOver(role, left, known), ...known] : known;
   const good = promotable(points);
   // What the new primary is brought to is not changed half way.
   const name = isThere ? role?.point : request.point;
