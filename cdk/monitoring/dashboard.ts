@@ -203,6 +203,7 @@ export function addDashboard(scope: Construct, { prefix, policies, view, machine
             ours('ChangesHeld', 'Maximum', {}, 'changes held back'),
             ours('PrunesOverCap', 'Maximum', {}, 'deletions over the cap'),
             ours('BucketsFailedOver', 'Maximum', {}, 'failed over, without a replica'),
+            ours('NotReady', 'Maximum', {}, 'could not be failed over'),
           ],
           width: 12,
           height: 3,

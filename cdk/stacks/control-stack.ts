@@ -233,6 +233,7 @@ export class ControlStack extends Stack {
       description: 'Says what a failover of several buckets would lose, and which buckets are next',
       environment: { schema: PlanStoreEnv, values: keeping },
       permissions: [this.#ledger('GetItem', 'Query'), allow(['s3:GetObject', 's3:PutObject'], [plans]), listPlans],
+      files,
     });
     for (const handler of [decidePrune, condemnPoints, openRestore, decideRestore, orderFailovers])
       acknowledge(handler, {

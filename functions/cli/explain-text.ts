@@ -2,6 +2,7 @@ import type { BucketPage, Consequence, PointPage, SideView } from '../core/domai
 import type { RetentionRules } from '../core/domain/retention.ts';
 import { visible } from '../core/domain/text.ts';
 import { instantText, spanText } from '../core/planner/consequences.ts';
+import { isFailedOver } from '../core/planner/roles.ts';
 import {
   bytesText,
   count,
@@ -95,7 +96,10 @@ const nextPlan = ({ nextPlan: plan }: BucketPage): readonly string[] => {
 export const bucketText = (page: BucketPage): string =>
   [
     ...head(page),
-    ...section(`Am I safe? ${ANSWERS[page.safe.answer]}`, safety(page)),
+    ...section(
+      `Am I safe? ${isFailedOver(page.readiness?.role ?? null) ? 'NOT BY THESE POINTS' : ANSWERS[page.safe.answer]}`,
+      safety(page),
+    ),
     ...section(
       'What is late or wrong, and why?',
       page.troubles.map(({ text }) => text),

@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parsePolicies } from '../../cdk/config/load-policies.ts';
 import { recoveryPlan } from '../../functions/cli/recovery/text.ts';
+import { BackupOutcome } from '../../functions/core/domain/backup-step.ts';
 import { resolvePolicies } from '../../functions/core/domain/policy.ts';
 import { type Clusters, type Deployment, deploy, policyText } from '../fixtures/deployment.ts';
 import type { Change } from '../ozone-cluster/ozone-clusters.ts';
@@ -34,7 +35,8 @@ const journaled = (bin: string) => {
     join(tools, 'hadoop'),
     `#!/bin/bash\nprintf '%s\\t' "$@" >>${journal}; echo >>${journal}\nexec ${bin}/hadoop "$@"\n`,
   );
-  for (const program of ['ozone', 'hadoop']) chmodSync(join(tools, program), 0o755);
+  writeFileSync(join(tools, 'systemctl'), `#!/bin/bash\necho "systemctl $*"\n`);
+  for (const program of ['ozone', 'hadoop', 'systemctl']) chmodSync(join(tools, program), 0o755);
   return {
     tools,
     directory,
@@ -164,6 +166,85 @@ export const describeByHand = (name: string, start: () => Promise<Clusters>): vo
       );
       expect(printed).toMatch(/\nequal\n$/);
       expect(await clusters.tree('ofs://dr/elsewhere/orders')).toEqual(await clusters.tree(SOURCE));
+    });
+
+    const replica = `ofs://dr/${BUCKET}`;
+    const moved = async (machine: 'failover' | 'failback', input: object) => {
+      const start = async (more: object) => {
+        const request = { policy: 'nightly', bucket: BUCKET, by: 'Ada', reason: 'a test', ...input, ...more };
+        const arn = deployment.cloud.startExecution(`ozone-dr-${machine}`, request);
+        const { status, cause, output } = await deployment.cloud.executionEnded(arn);
+        if (status !== 'SUCCEEDED') throw new Error(cause);
+        return BackupOutcome.parse(output);
+      };
+      const planned = await start({});
+      if (planned.kind !== 'restore-planned') throw new Error(`${planned.kind} instead of a plan`);
+      return start({ plan: planned.plan, confirmation: planned.confirmation });
+    };
+
+    it('the edge hosts are stopped, and say when no copy is at work', async () => {
+      const state = join(journal.directory, 'state');
+      mkdirSync(join(state, 'buckets/dr+sales+orders'), { recursive: true });
+      mkdirSync(join(state, 'buckets/prod+sales+orders'), { recursive: true });
+      for (const kind of ['failover-stop', 'failback-stop'])
+        expect(await type(kind, {}, (line) => line.replace('/var/lib/ozone-dr', state))).toBe(
+          'systemctl disable --now amazon-ssm-agent\nfree\n',
+        );
+    });
+
+    it('a failover of a lost source, of which the ledger is told when people have written to the new primary', async () => {
+      const good = await clusters.tree(`${replica}/.snapshot/${point}`);
+      const halfApplied = [put('half', 6, 60), { op: 'rm', path: FILE } as const];
+      await clusters.change(replica, halfApplied);
+      const damaged = await clusters.tree(replica);
+      journal.writes();
+      const printed = await type('failover', { POINT: point });
+      const typed = journal.writes();
+      // What was cut off is shown first; afterwards nothing differs.
+      expect(printed).toMatch(/^> .*"half"/m);
+      expect(printed.match(/^equal$/gm)).toHaveLength(1);
+      expect(await clusters.tree(replica)).toEqual(good);
+      expect(await clusters.tree(`${replica}/.snapshot/restore-safety-by-hand`)).toEqual(damaged);
+      expect(await clusters.tree(`${replica}/.snapshot/failover-by-hand`)).toEqual(good);
+
+      await clusters.change(replica, [put('written-on-dr', 70, 7), put('2026/q1/feb', 2001, 71)]);
+      const written = await clusters.tree(replica);
+      const done = await moved('failover', { kind: 'unplanned', point });
+      expect(journal.writes()).toEqual(typed);
+      if (done.kind !== 'failed-over') throw new Error(done.kind);
+      expect(await clusters.tree(replica)).toEqual(good);
+      expect(await type('failover-told', { POINT: done.safetySnapshot ?? '' })).toMatch(/^equal$/m);
+      expect(await clusters.tree(replica)).toEqual(written);
+      expect((await deployment.pair(BUCKET)).role).toMatchObject({ primary: 'replica', state: 'settled', point });
+    });
+
+    it('a failback, of which the ledger is told when people have written to the old primary', async () => {
+      const orphans = [put('only here (1) + [2] $3', 30, 31), put('2026/q3/jul', 32, 33), put('at-the-root', 81, 34)];
+      await clusters.change(SOURCE, orphans);
+      const old = await clusters.tree(SOURCE);
+      const printed = await type('failback-keep', { COMMON: point });
+      expect(printed).toMatch(/^all kept\nequal$/m);
+      const kept = await clusters.tree('ofs://prod/sales/orders-orphans');
+      for (const path of ['only here (1) + [2] $3', '2026/q3/jul', 'at-the-root'])
+        expect(kept.get(path)).toEqual(old.get(path));
+      expect(kept.has('name with blanks')).toBe(false);
+
+      expect(await type('failback-round', {})).toMatch(/^equal$/m);
+      await clusters.change(replica, [put('while-they-went-on', 12, 13)]);
+      expect((await type('failback-switch', {})).match(/^equal$/gm)).toHaveLength(2);
+      expect(await clusters.tree(SOURCE)).toEqual(await clusters.tree(replica));
+
+      await clusters.change(SOURCE, [put('back-at-home', 14, 15)]);
+      const home = await clusters.tree(SOURCE);
+      const again = (line: string) => line.replaceAll('failover-by-hand', 'told-by-hand');
+      expect((await type('failover-planned', {}, again)).match(/^equal$/gm)).toHaveLength(2);
+      expect(await clusters.tree(replica)).toEqual(home);
+      expect(await moved('failback', { kind: 'prepare' })).toMatchObject({ kind: 'failback-prepared', bytesCopied: 0 });
+      expect(await moved('failback', { kind: 'switch' })).toMatchObject({ kind: 'failed-over', to: 'prod' });
+      expect(await clusters.tree(SOURCE)).toEqual(home);
+      expect((await deployment.pair(BUCKET)).role).toMatchObject({ primary: 'source', state: 'settled' });
+      expect(await deployment.backUp({ policy: 'nightly', bucket: BUCKET })).toMatchObject({ status: 'SUCCEEDED' });
+      expect((await deployment.points(BUCKET))[0]).toMatchObject({ state: 'verified', mode: 'incremental' });
     });
   });
 };

@@ -126,7 +126,7 @@ export const BACKUPS: readonly BackupScenario[] = [
 const DAY_MS = 24 * HOUR_MS;
 
 /** Backups or prunes, from the first run to a verified point. */
-export class BackupTrial extends Trial {
+export class BackupTrial extends Trial<Promises> {
   readonly #scenario: BackupScenario;
   readonly #work: 'backup' | 'prune';
 

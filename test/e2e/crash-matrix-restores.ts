@@ -138,7 +138,7 @@ class Saboteur {
 }
 
 /** Restores and drills, from a verified point to a target that is what the point is. */
-export class RestoreTrial extends Trial {
+export class RestoreTrial extends Trial<Promises> {
   readonly #scenario: RestoreScenario;
   #point = '';
   /** The confirmation that a person has, once a plan was made. */

@@ -2,7 +2,6 @@ import { DELIVERY } from '../../functions/core/domain/operation.ts';
 import type { Ended, Functions, Moment, Work } from '../in-process-edge/execution.ts';
 import { type Between, Lab, type LabOptions } from '../in-process-edge/lab.ts';
 import { type Command, eventOf } from '../in-process-edge/run-command.ts';
-import type { Promises } from './crash-matrix-promises.ts';
 import { type Strike, Strikes, type Times } from './crash-matrix-strikes.ts';
 import { isScratch } from './restore-promises.ts';
 
@@ -28,11 +27,19 @@ const DELIVERY_MS = DELIVERY * 1000;
 /** What can happen to an execution, by its name. */
 export type Troubles = Readonly<Record<string, (trial: Trial, execution: string) => Promise<void>>>;
 
-export interface Staging {
+/** What must hold at every moment, and what of it did not. */
+export interface Watched {
+  readonly broken: string[];
+  readonly between: Between;
+  watch(lab: Lab): void;
+  check(how: { readonly whole: boolean }): Promise<void>;
+}
+
+export interface Staging<P extends Watched> {
   /** What the runs are that are struck, and those after them. */
   readonly work: Work;
   readonly isWithoutEvents: boolean;
-  readonly promises: Promises;
+  readonly promises: P;
   readonly lab: LabOptions;
   /** Besides those of every execution. */
   readonly troubles: Troubles;
@@ -44,16 +51,16 @@ export interface Staging {
 export const prefixOf = (work: Work): string => (work === 'backup' ? '' : `${work}: `);
 
 /** One scenario, with at most one strike, from the first run to where it has to end. */
-export abstract class Trial {
+export abstract class Trial<P extends Watched = Watched> {
   readonly strikes: Strikes;
-  readonly promises: Promises;
+  readonly promises: P;
   readonly lab: Lab;
   readonly told: string[] = [];
   protected readonly functions: Functions;
   protected slot = '';
   /** When the last run began. */
   protected begunAt = 0;
-  readonly #staging: Staging;
+  readonly #staging: Staging<P>;
   /** Commands of which Run Command will never say anything. */
   readonly #silent = new Set<string>();
   readonly #later: { readonly when: 'next command' | 'next run'; readonly what: () => Promise<void> | void }[] = [];
@@ -61,7 +68,7 @@ export abstract class Trial {
   #state = '';
   #brokenSweeps = 0;
 
-  constructor(staging: Staging, strike: Strike | undefined) {
+  constructor(staging: Staging<P>, strike: Strike | undefined) {
     this.#staging = staging;
     const overtake = async (): Promise<void> => {
       const [command] = this.#pending();

@@ -27,7 +27,7 @@ describe('the crash matrix', () => {
   it('a sample of every layer converges within two further runs and breaks no promise', async () => {
     const cases = sample(await allCases(), Number(CRASH_CASES), Number(CRASH_SEED));
     expect(new Set(cases.map(({ strike }) => strike.place.layer)).size).toBe(6);
-    for (const work of ['restore: ', 'drill: '])
+    for (const work of ['restore: ', 'drill: ', 'failover: ', 'failback: '])
       expect(cases.some(({ strike }) => strike.place.step.startsWith(work))).toBe(true);
     const struck = new Set<string>();
     for (const it of cases) {

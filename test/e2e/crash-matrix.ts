@@ -2,6 +2,7 @@ import type { Work } from '../in-process-edge/execution.ts';
 import { unit } from '../ozone-simulator/faults/rules.ts';
 import { BACKUPS, type BackupScenario, BackupTrial, PRUNE_TROUBLES } from './crash-matrix-backups.ts';
 import { RESTORE_TROUBLES, RESTORES, type RestoreScenario, RestoreTrial } from './crash-matrix-restores.ts';
+import { ROLES, type RoleScenario, RoleTrial } from './crash-matrix-roles.ts';
 import { keyOf, type Manner, type Place, type Side, type Strike, type Times } from './crash-matrix-strikes.ts';
 import {
   DELIVERY_TROUBLES,
@@ -13,11 +14,13 @@ import {
   type Verdict,
 } from './crash-matrix-trial.ts';
 
-export type Scenario = BackupScenario | RestoreScenario;
-export const SCENARIOS: readonly Scenario[] = [...BACKUPS, ...RESTORES];
+export type Scenario = BackupScenario | RestoreScenario | RoleScenario;
+export const SCENARIOS: readonly Scenario[] = [...BACKUPS, ...RESTORES, ...ROLES];
 
-const trialOf = (scenario: Scenario, strike: Strike | undefined): Trial =>
-  'request' in scenario ? new RestoreTrial(scenario, strike) : new BackupTrial(scenario, strike);
+const trialOf = (scenario: Scenario, strike: Strike | undefined): Trial => {
+  if ('asked' in scenario) return new RoleTrial(scenario, strike);
+  return 'request' in scenario ? new RestoreTrial(scenario, strike) : new BackupTrial(scenario, strike);
+};
 
 export interface Case {
   readonly scenario: Scenario;
@@ -52,7 +55,7 @@ const READS: ReadonlySet<string> = new Set([
   'callbacks.isRunning',
 ]);
 
-const WORKS: readonly Work[] = ['backup', 'prune', 'restore', 'drill'];
+const WORKS: readonly Work[] = ['backup', 'prune', 'restore', 'drill', 'failover', 'failback'];
 const TROUBLES: Readonly<Record<Work, Troubles>> = {
   backup: {},
   prune: PRUNE_TROUBLES,

@@ -4,7 +4,7 @@ import { PruneOutcome } from '../../functions/core/domain/backup-step.ts';
 import type { PolicyMode } from '../../functions/core/domain/policy.ts';
 import { RestorePlanned } from '../../functions/core/domain/restore.ts';
 import { isDrError } from '../../functions/core/errors.ts';
-import type { Ended, Functions, Moment, Work } from '../in-process-edge/execution.ts';
+import { type Ended, type Functions, type Moment, type Work, wrapped } from '../in-process-edge/execution.ts';
 import { HostDied } from '../in-process-edge/host.ts';
 import { type Between, Lab, type Side } from '../in-process-edge/lab.ts';
 import { type Command, eventOf } from '../in-process-edge/run-command.ts';
@@ -301,24 +301,7 @@ export class Telling {
   }
 
   #functions(): Functions {
-    const { openRun, decide, decidePrune, openRestore, decideRestore, condemn, start, recordOutcome, recordFailure } =
-      this.lab.functions;
-    return {
-      openRun: this.#mortal(openRun),
-      decide: this.#mortal(decide),
-      decidePrune: this.#mortal(decidePrune),
-      openRestore: this.#mortal(openRestore),
-      decideRestore: this.#mortal(decideRestore),
-      condemn: this.#mortal(condemn),
-      start: {
-        observe: this.#mortal(start.observe),
-        protect: this.#mortal(start.protect),
-        destroy: this.#mortal(start.destroy),
-        restore: this.#mortal(start.restore),
-      },
-      recordOutcome: this.#mortal(recordOutcome),
-      recordFailure: this.#mortal(recordFailure),
-    };
+    return wrapped(this.lab.functions, (work) => this.#mortal(work));
   }
 
   #count(what: string, times = 1): void {

@@ -352,3 +352,24 @@ async function* invoke<R>(
     yield { kind: 'wait', seconds: delay };
   }
 }
+
+/** The same functions, each called through `wrap`. */
+export const wrapped = (functions: Functions, wrap: <R>(work: Handler<R>) => Handler<R>): Functions => {
+  const { start } = functions;
+  return {
+    openRun: wrap(functions.openRun),
+    decide: wrap(functions.decide),
+    decidePrune: wrap(functions.decidePrune),
+    openRestore: wrap(functions.openRestore),
+    decideRestore: wrap(functions.decideRestore),
+    condemn: wrap(functions.condemn),
+    start: {
+      observe: wrap(start.observe),
+      protect: wrap(start.protect),
+      destroy: wrap(start.destroy),
+      restore: wrap(start.restore),
+    },
+    recordOutcome: wrap(functions.recordOutcome),
+    recordFailure: wrap(functions.recordFailure),
+  };
+};

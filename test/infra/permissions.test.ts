@@ -118,6 +118,12 @@ const FUNCTIONS: Readonly<Record<string, Readonly<Record<string, readonly string
     ...HOLDERS,
   },
   'ozone-dr-decide-restore': { '*': XRAY, [TABLE]: LEDGER, [`${PLANS}/plans/*`]: ['s3:PutObject'] },
+  'ozone-dr-order-failovers': {
+    '*': XRAY,
+    [TABLE]: ['dynamodb:GetItem', 'dynamodb:Query'],
+    [`${PLANS}/plans/*`]: ['s3:GetObject', 's3:PutObject'],
+    [PLANS]: ['s3:ListBucket'],
+  },
   'ozone-dr-record-decision': {
     '*': XRAY,
     ...PUBLISH,
@@ -436,7 +442,7 @@ describe('roles of machines and schedules', () => {
       ).Statement.map((it) => [it.Principal.Service, it.Condition?.StringEquals?.['aws:SourceAccount']] as const),
     );
     const outside = services.filter(([service]) => service !== 'lambda.amazonaws.com');
-    expect(outside.length).toBe(13);
+    expect(outside.length).toBe(14);
     for (const [, account] of outside) expect(account).toEqual({ Ref: 'AWS::AccountId' });
   });
 });

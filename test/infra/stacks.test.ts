@@ -114,12 +114,12 @@ describe('functions', () => {
     for (const [, { Properties }] of logs) expect(Properties.RetentionInDays).toBe(90);
   });
 
-  it('the thirteen that need the policies have them beside their code, resolved', () => {
+  it('the fourteen that need the policies have them beside their code, resolved', () => {
     const expected = JSON.parse(JSON.stringify(resolvePolicies(sample('two-clusters.yaml'))));
-    expect(policies.map((it) => JSON.parse(it))).toEqual(Array.from({ length: 13 }, () => expected));
+    expect(policies.map((it) => JSON.parse(it))).toEqual(Array.from({ length: 14 }, () => expected));
   });
 
-  it('another policy file gives these thirteen another code, and so another version', () => {
+  it('another policy file gives these fourteen another code, and so another version', () => {
     const other = synthesize(sampleWith('two-clusters.yaml', ['sales/orders', 'sales/offers'])).control;
     const versions = (template: typeof control) => new Set(ofType(template, 'AWS::Lambda::Version').map(([id]) => id));
     const changed = [...versions(other)].filter((id) => !versions(control).has(id));
@@ -134,6 +134,7 @@ describe('functions', () => {
       'OpenLook',
       'OpenRestore',
       'OpenRun',
+      'OrderFailovers',
       'RecordDecision',
       'SummarizeFleet',
       'ViewConsole',
@@ -219,7 +220,7 @@ describe('schedules', () => {
   });
 
   it('each starts the fleet with the scheduled time as its slot, once, within an hour, or tells the queue', () => {
-    const [[fleet]] = ofType(many, 'AWS::StepFunctions::StateMachine').filter(([id]) => id.includes('Fleet')) as [
+    const [[fleet]] = ofType(many, 'AWS::StepFunctions::StateMachine').filter(([id]) => id.includes('BackupFleet')) as [
       [string, unknown],
     ];
     for (const { FlexibleTimeWindow, Target } of ofPolicies) {
@@ -483,6 +484,7 @@ describe('outputs', () => {
       'DoctorMachineArn',
       'DrillMachineArn',
       'FailbackMachineArn',
+      'FailoverFleetMachineArn',
       'FailoverMachineArn',
       'LedgerTableName',
       'LookMachineArn',

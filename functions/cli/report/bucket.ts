@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { type Entry, type Link, readEntry, withoutRepeats } from '../../core/domain/chain.ts';
 import type { RecoveryPoint } from '../../core/domain/ledger.ts';
 import { type PairId, PolicyName, type RunId, splitRunId, workflowOf } from '../../core/domain/names.ts';
+import type { Readiness } from '../../core/domain/readiness.ts';
 import { type Happening, ONLY_PLANNED } from '../../core/domain/record.ts';
 import type { PolicyVersion } from '../../core/domain/retention.ts';
 import { type DurationSeconds, type EpochMs, epochMs } from '../../core/domain/units.ts';
@@ -23,6 +24,8 @@ export interface KnownBucket {
   /** Living and retired. */
   readonly points: readonly RecoveryPoint[];
   readonly policies: readonly KnownPolicy[];
+  /** What a failover would come to; null where there is no replica, or nothing to tell its policy by. */
+  readonly readiness: Readiness | null;
 }
 
 export const bucketOf = (pair: PairId): string => pair.slice(pair.indexOf('/') + 1, pair.lastIndexOf('#'));
@@ -171,6 +174,18 @@ const policyReport = (
   return [{ policy: name, objectives: promised, attainment, why: null }];
 };
 
+/** Without what goes by the clock, so that the same table gives the same report. */
+const failoverOf = ({ role, point, takes, remarks }: Readiness): BucketReport['failover'] => ({
+  primary: role?.primary ?? 'source',
+  epoch: role?.epoch ?? 0,
+  since: role ? iso(role.since) : null,
+  isMoving: role?.state === 'moving',
+  point: point && { name: point.name, created: iso(point.at) },
+  secondsExpected: takes?.seconds ?? null,
+  basis: takes?.basis ?? null,
+  blockers: remarks.flatMap(({ blocks, until, text }) => (blocks !== 'nothing' && until === null ? [text] : [])),
+});
+
 /** The evidence of one bucket in a month. */
 export const reportBucket = (bucket: KnownBucket, month: Span): BucketReport => {
   const { pair, links, points } = bucket;
@@ -198,6 +213,7 @@ export const reportBucket = (bucket: KnownBucket, month: Span): BucketReport => 
       prune: runsOf(entries, 'prune'),
       restore: runsOf(entries, 'restore'),
       drill: runsOf(entries, 'drill'),
+      failover: runsOf(entries, 'failover'),
     },
     failures: ofKind(entries, 'run-ended')
       .filter(({ happening }) => happening.status === 'failed')
@@ -205,6 +221,8 @@ export const reportBucket = (bucket: KnownBucket, month: Span): BucketReport => 
     drills: runsOf(entries, 'drill').succeeded,
     drilled: succeeded(entries, 'drill'),
     restored: succeeded(entries, 'restore'),
+    failedOver: succeeded(entries, 'failover'),
+    failover: bucket.readiness && failoverOf(bucket.readiness),
     deletions: deletionsOf(entries),
     condemned: snapshotsOf(entries, 'condemned'),
     spared: snapshotsOf(entries, 'spared'),

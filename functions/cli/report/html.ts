@@ -58,6 +58,22 @@ const sidesText = ({ source, replica }: { readonly source: number; readonly repl
 const drillsText = ({ runs: { drill } }: BucketReport): string =>
   drill.succeeded + drill.failed === 0 ? 'no drill on record' : `${drill.succeeded} passed, ${drill.failed} failed`;
 
+/** Who is the primary, and what a failover would come to. */
+const failoverFacts = ({ failover, runs }: BucketReport): readonly (readonly [string, string])[] => {
+  if (!failover) return [];
+  const { primary, epoch, since, isMoving, point, secondsExpected, basis, blockers } = failover;
+  const who = since === null ? 'the source, ever since' : `the ${primary} since ${day(since)} (epoch ${epoch})`;
+  const expected = secondsExpected === null ? '' : `, in about ${spanText(secondsExpected)} (${basis})`;
+  return [
+    ['primary', isMoving ? `on its way to the ${primary}` : who],
+    ['failovers', runsText(runs.failover)],
+    [
+      'would fail over',
+      [...(point ? [`to ${point.name}, of ${day(point.created)}${expected}`] : []), ...blockers].join('; ') || 'no',
+    ],
+  ];
+};
+
 const policyFacts = (policy: PolicyOfBucket): readonly (readonly [string, string])[] => {
   const { attainment } = policy;
   const name = `policy ${policy.policy}`;
@@ -97,6 +113,7 @@ const card = (bucket: BucketReport, chain: MonthlyReport['chains'][number] | und
     ],
     ['restores', runsText(runs.restore)],
     ['drills', drillsText(bucket)],
+    ...failoverFacts(bucket),
     ['deleted by us', sidesText(deletions.byUs)],
     ['deleted by others', sidesText(deletions.byOthers)],
     ['condemned', `${bucket.condemned}; spared again: ${bucket.spared}`],
@@ -130,6 +147,11 @@ ${[
     'Restores',
     ['when', 'run', 'what was restored'],
     bucket.restored.map((it) => [day(it.at), it.runId, it.summary]),
+  ),
+  table(
+    'Failovers',
+    ['when', 'run', 'what became the primary'],
+    bucket.failedOver.map((it) => [day(it.at), it.runId, it.summary]),
   ),
   table(
     'Differences found by comparison',

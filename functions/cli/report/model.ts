@@ -42,13 +42,31 @@ export const BucketReport = z.strictObject({
     good: Count,
     newest: z.strictObject({ name: z.string(), created: Instant }).nullable(),
   }),
-  runs: z.strictObject({ backup: Runs, prune: Runs, restore: Runs, drill: Runs }),
+  runs: z.strictObject({ backup: Runs, prune: Runs, restore: Runs, drill: Runs, failover: Runs }),
   failures: z.array(Ended),
   /** Drills that passed; 0: no drill on record did. */
   drills: Count,
   /** Each of them, and each restore: what was restored from where to where, how it was compared, how long it took. */
   drilled: z.array(Ended),
   restored: z.array(Ended),
+  /** Each failover: from where to where, as of which point, what was lost, how long it took. */
+  failedOver: z.array(Ended),
+  /** The roles as they were when the report was made, and the newest point of the time that it is of. Null without a replica, or where the policy of its last run is not known. */
+  failover: z
+    .strictObject({
+      primary: z.enum(['source', 'replica']),
+      /** Of the roles; 0: never failed over. */
+      epoch: Count,
+      since: Instant.nullable(),
+      isMoving: z.boolean(),
+      /** What the replica would begin with. */
+      point: z.strictObject({ name: z.string(), created: Instant }).nullable(),
+      secondsExpected: Count.nullable(),
+      basis: z.string().nullable(),
+      /** What is in the way until somebody does something. */
+      blockers: z.array(z.string()),
+    })
+    .nullable(),
   /** Snapshots, each counted once. */
   deletions: z.strictObject({ byUs: Sides, byOthers: Sides, plans: z.array(z.string()) }),
   condemned: Count,

@@ -4,6 +4,7 @@ import { BucketRef, PolicyName } from '../../core/domain/names.ts';
 import { instantText, spanText } from '../../core/planner/consequences.ts';
 import { explainBucket } from '../../core/planner/explain.ts';
 import { nearestNames } from '../../core/planner/nearest-names.ts';
+import { isFailedOver } from '../../core/planner/roles.ts';
 import { failingOver, howLong, marks, readyText, safety, sideText, whyOf } from '../../core/planner/sentences.ts';
 import type { Clock } from '../../core/ports.ts';
 import {
@@ -31,7 +32,9 @@ const ANSWERS: Readonly<Record<BucketPage['safe']['answer'], readonly [Tone, str
 };
 
 const answerOf = (page: BucketPage): Html => {
-  const [tone, text] = ANSWERS[page.safe.answer];
+  const [tone, text] = isFailedOver(page.readiness?.role ?? null)
+    ? (['warn', 'What was written since the roles moved is not in these points:'] as const)
+    : ANSWERS[page.safe.answer];
   return notice(tone, html`<strong class="odr-${tone}">${text}</strong> ${safety(page).join('; ')}.`);
 };
 
@@ -96,11 +99,10 @@ const backOf = (page: BucketPage, links: Links): Html => {
 /** Whom people write to, and what a failover would come to. */
 const failoverOf = ({ bucket, policy, readiness }: BucketPage, links: Links): Html | null =>
   readiness &&
-  html`<h3>Could it be failed over? ${toned(readiness.isReady ? 'good' : 'warn', readyText(readiness))}</h3><p>${button(
-    'Fail over…',
-    links.failover({ policy, bucket }),
-    { label: `Fail ${bucket} over to ${readiness.to}` },
-  )}</p><ul class="odr-tall">${failingOver(readiness).map((it) => html`<li>${it}</li>`)}</ul>`;
+  html`<h3>Could it be failed over? ${toned(readiness.isReady ? 'good' : 'warn', readyText(readiness))}</h3>${
+    !isFailedOver(readiness.role) &&
+    html`<p>${button('Fail over…', links.failover({ policy, bucket }), { label: `Fail ${bucket} over to ${readiness.to}` })}</p>`
+  }<ul class="odr-tall">${failingOver(readiness).map((it) => html`<li>${it}</li>`)}</ul>`;
 
 const modeText = ({ mode, base }: PointView): Value =>
   mode === null ? '–' : html`${mode}${base !== null && html`<br /><span class="odr-soft">from ${base}</span>`}`;

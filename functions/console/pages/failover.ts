@@ -287,7 +287,7 @@ const lossNotice = ({ failover, target, point }: RestorePlan): Html | null => {
   return kind === 'planned'
     ? notice(
         'warn',
-        html`${toned('warn', 'Nothing may be lost.')} ${target.cluster} becomes the primary of ${target.bucket} instead of ${from}, after a last backup. Stop what writes to ${from} now, before you confirm: what is written after that backup stops the failover, and changes nothing.`,
+        html`${toned('good', 'Nothing will be lost.')} ${target.cluster} becomes the primary of ${target.bucket} instead of ${from}, after a last backup. Stop what writes to ${from} now, before you confirm: what is written after that backup stops the failover, and changes nothing.`,
       )
     : notice(
         'bad',
@@ -295,15 +295,21 @@ const lossNotice = ({ failover, target, point }: RestorePlan): Html | null => {
       );
 };
 
+const differsMarkup = ({ failover }: RestorePlan): Value => {
+  if (!failover) return null;
+  const { differs, from } = failover;
+  if (!differs) return `not known: ${from} could not be read`;
+  const { added, changed, deleted, first } = differs;
+  return html`${added} added, ${changed} changed, ${deleted} deleted${first.length > 0 && html`<ul>${first.map((it) => html`<li><code>${it}</code></li>`)}</ul>`}`;
+};
+
 const planFacts = (plan: RestorePlan): Html =>
   facts([
+    [`On ${plan.failover?.from ?? 'the other side'} since then`, differsMarkup(plan)],
     ['It begins with', html`<code>${plan.point}</code>: ${filesText(plan.files, plan.bytes)}`],
     ['New primary', html`<code>${plan.target.bucket}</code> on ${plan.target.cluster}`],
-    ['Has to come back', filesText(plan.absent)],
-    [
-      'Is replaced',
-      plan.replaced > 0 ? toned('warn', `at most ${filesText(plan.replaced)}, where they differ`) : 'nothing',
-    ],
+    ['Is compared', `${filesText(plan.replaced)}, and brought back where they differ`],
+    ['Is missing', plan.absent > 0 ? toned('warn', `${filesText(plan.absent)}, which come back`) : 'nothing'],
     [
       'Is taken away',
       plan.deleted > 0 ? toned('warn', `${filesText(plan.deleted)} that the point does not have`) : 'nothing',
@@ -323,7 +329,7 @@ const planMarkup = async (
   const { links, clock } = deps;
   const plan = await planOf(deps, planned);
   const change = changeButton(deps, input, 'Change it');
-  const head = html`<h2>The plan: fail over ${plan.target.bucket} to ${plan.target.cluster}</h2>${lossNotice(plan)}${planFacts(plan)}${firstOf(plan)}`;
+  const head = html`<h2>The plan: fail over ${plan.target.bucket} to ${plan.target.cluster}</h2>${lossNotice(plan)}${planFacts(plan)}${plan.absent + plan.deleted > 0 && firstOf(plan)}`;
   const { confirmation } = planned;
   if (confirmation === null) return html`${obstaclesNotice(plan)}${change}${head}`;
   if (planned.expires <= clock.now())

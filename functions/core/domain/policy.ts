@@ -100,6 +100,10 @@ export const Drills = z.strictObject({
   on: z.enum(['replica', 'source']).default('replica').meta({
     description: 'the cluster that gets the scratch bucket; source for a policy without a replica',
   }),
+  as: z.enum(['restore', 'failover']).default('restore').meta({
+    description:
+      'failover: as if the source were lost, nothing of it is read, and the replica alone has to be enough; restore: the result is compared with the source where it answers',
+  }),
   within: Duration.default(DurationSeconds.parse(30 * 86_400)).meta({
     description: 'every bucket is drilled at least once in this time, so each slot drills as many as that takes',
   }),
@@ -169,6 +173,8 @@ export const PolicyFile = z
       if (policy.replica === policy.source) refuse('replica', 'name another cluster than the source');
       if (policy.drills?.on === 'replica' && !policy.replica)
         refuse('drills.on', 'this policy has no replica: write source');
+      if (policy.drills?.as === 'failover' && !policy.replica)
+        refuse('drills.as', 'this policy has no replica to fail over to: write restore');
       if (policy.retention && !policy.replica !== !policy.retention.replica)
         refuse(
           'retention.replica',

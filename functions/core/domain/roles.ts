@@ -22,7 +22,15 @@ export const Role = z.object({
   /** The snapshot of the new primary from before anybody wrote there; null while it is moving. */
   opened: z.object({ name: SnapshotName, id: SnapshotId, created: EpochMs }).nullable(),
   /** What was written to the old primary is kept apart, so it may become the replica of the new one. */
-  prepared: z.object({ by: RunId, at: EpochMs }).nullable().default(null),
+  prepared: z
+    .object({
+      by: RunId,
+      at: EpochMs,
+      /** Nothing that both sides had in common is left on the old primary: it is filled like a new replica, if it is empty. */
+      isRebuilt: z.boolean().default(false),
+    })
+    .nullable()
+    .default(null),
   /** Nobody in the ACL of the bucket may write on this cluster: `before` is the ACL that it had. */
   restricted: z.object({ cluster: ClusterName, before: AclEntries }).nullable().default(null),
 });
@@ -88,6 +96,12 @@ export const FailbackRequest = z
         path: ['confirmation'],
         message: 'a confirmation is of a plan: give both, as the output of the planning run has them',
       });
+    if (request.planOnly && request.plan !== undefined)
+      context.addIssue({
+        code: 'custom',
+        path: ['planOnly'],
+        message: 'this would plan anew, and not do what the plan says: leave planOnly out, or plan and confirmation',
+      });
   });
 export type FailbackRequest = z.infer<typeof FailbackRequest>;
 
@@ -105,7 +119,8 @@ export const FailbackPlan = z.object({
   expires: EpochMs,
   /** What both sides were when they parted. */
   common: SnapshotName,
-  divergence: DivergenceData,
+  /** Null: the old primary has nothing any more of what both sides had in common. */
+  divergence: DivergenceData.nullable(),
 });
 export type FailbackPlan = z.infer<typeof FailbackPlan>;
 

@@ -43,6 +43,14 @@ export const decideFailback = (
   const open = reattach(history);
   if (open) return open;
   const last = currentSteps(history).at(-1);
+  const rounds = currentSteps(history).filter(({ decision }) => decision.kind === 'bring-back');
+  if (isRebuilt(history)) {
+    const failed = last && failureOf(history, last);
+    if (failed && rounds.length > 0) return failed;
+    return task.planOnly || !task.confirmed
+      ? plan(history, task, preparation, null, now)
+      : bringBack(history, task, undefined, rounds, back, now);
+  }
   if (last && OWN.has(last.decision.kind)) {
     const failed = failureOf(history, last);
     if (failed) return failed;
@@ -57,7 +65,6 @@ export const decideFailback = (
   const orphans = data.source.added + data.source.changed;
   const kept = orphans > 0 ? keepApart(history, task, now) : undefined;
   if (kept && kept.kind !== 'done') return kept;
-  const rounds = currentSteps(history).filter(({ decision }) => decision.kind === 'bring-back');
   const changed = rounds.length === 0 ? changedSince(history, task, frozen) : undefined;
   if (changed) return changed;
   return bringBack(history, task, kept, rounds, back, now);
@@ -97,6 +104,18 @@ const failureOf = (history: RunHistory, last: RunStep): BackupStep | undefined =
     : wait(backoff(failures.length), `the backup ${decision.name} failed: ${why}`.slice(0, 900));
 };
 
+/** What says that the old primary was built anew. */
+const GONE: Readonly<Record<string, ReadonlySet<string>>> = {
+  'create-snapshot': new Set(['source-missing']),
+  'measure-divergence': new Set(['base-missing', 'base-other']),
+};
+
+/** Whether the old primary has nothing any more of what both sides had in common: the snapshot, or the whole bucket. */
+export const isRebuilt = (history: RunHistory): boolean =>
+  currentSteps(history).some(
+    ({ decision, observed }) => observed?.kind === 'not-done' && (GONE[decision.kind]?.has(observed.code) ?? false),
+  );
+
 // ---------------------------------------------------------------- the report
 
 const frozenName = ({ run }: RunHistory): SnapshotName => Name.parse(`failback-${compactTime(run.slot)}-${run.lease}`);
@@ -128,7 +147,7 @@ const plan = (
   { run }: RunHistory,
   task: RestoreTask,
   { roleOf, epoch, common }: Preparation,
-  divergence: DivergenceData,
+  divergence: DivergenceData | null,
   now: EpochMs,
 ): FailbackToConfirm => ({
   kind: 'failback-plan',
@@ -154,6 +173,14 @@ const counts = ({ added, changed, deleted, bytes, first }: DivergenceData['sourc
 
 /** The report in sentences. */
 export const describeFailback = ({ bucket, from, to, common, divergence }: FailbackPlan): string =>
+  divergence === null
+    ? `${bucket} goes back from ${from} to ${to}, which has nothing any more of ${common}, that both had in common: ALL of ${bucket} is copied to ${to}. A bucket that is there has to be empty, else nothing is done; people go on working: the roles go back by a second request, the switch`
+    : describeParted({ bucket, from, to, common }, divergence);
+
+const describeParted = (
+  { bucket, from, to, common }: Pick<FailbackPlan, 'bucket' | 'from' | 'to' | 'common'>,
+  divergence: DivergenceData,
+): string =>
   [
     `${bucket} goes back from ${from} to ${to}; both were the same at ${common}`,
     `since then on ${from}, which people use: ${counts(divergence.replica)}: this is brought to ${to}`,
@@ -197,7 +224,8 @@ const changedSince = (
     return operation(history, {
       kind: 'compare',
       against: 'source',
-      level: 'listing',
+      // A file that was overwritten by one of the same length is no other one in a listing.
+      level: task.verification,
       exact: true,
       of: 'primary',
       reason: `prove that nothing was written to ${history.run.bucket} on ${task.target.cluster.name} after ${frozen.decision.name}`,

@@ -1,6 +1,7 @@
 import type { BackupStep, BackupStepKind } from '../domain/backup-step.ts';
 import type { CompareData, ExamineData, RestrictData, SeenTarget } from '../domain/edge-reply.ts';
 import type { Observation, RunStep } from '../domain/ledger.ts';
+import type { SnapshotName } from '../domain/names.ts';
 import type { Cluster } from '../domain/policy.ts';
 import type { FailedOver, Obstacle, RestorePlan, RestoreTask } from '../domain/restore.ts';
 import { Side } from '../domain/retention.ts';
@@ -91,7 +92,7 @@ const isAboutTarget =
     decision.kind !== 'remove-scratch' && (decision.kind !== 'create-target' || decision.bucket === target.bucket);
 
 const judge = (all: RunHistory, task: RestoreTask, now: EpochMs): Verdict => {
-  const history = { ...all, steps: all.steps.filter(isAboutTarget(task)) };
+  const history = toldAgain({ ...all, steps: all.steps.filter(isAboutTarget(task)) });
   const steps = ofNow(history);
   const failed = failureOf(history, task, now);
   if (failed) return failed;
@@ -126,7 +127,7 @@ const judge = (all: RunHistory, task: RestoreTask, now: EpochMs): Verdict => {
   if (occupied) return occupied;
   const changing = begun ? undefined : unlikePrimary(history, task, from);
   if (changing) return changing;
-  const opened = openedSnapshotOf(history.run);
+  const opened = openedName(history);
   const isKeptSafe = after.some(
     (step) => isAnswered('safety-snapshot', 'snapshot')(step) && step.decision.name !== opened,
   );
@@ -172,6 +173,21 @@ const lookAtPrimary = (history: RunHistory, task: RestoreTask, from: Side): Back
         reason: `find out what ${task.failover?.from.name} has otherwise than ${task.point.name}, if it can be read`,
       });
 
+/** What this run has settled; it died before it could say so. */
+const settledRole = ({ run, pair: { role } }: RunHistory): RunHistory['pair']['role'] =>
+  role?.state === 'settled' && role.by === run.runId ? role : null;
+
+/**
+ * People write to the new primary from the moment that its role is settled: whoever starts that failover again is only
+ * told how it ended, by what was seen then.
+ */
+const toldAgain = (history: RunHistory): RunHistory =>
+  settledRole(history) ? { ...history, run: { ...history.run, firstStep: 0, factsFrom: 0 } } : history;
+
+/** The lease is in its name, and another one starts the run again. */
+const openedName = (history: RunHistory): SnapshotName =>
+  settledRole(history)?.opened?.name ?? openedSnapshotOf(history.run);
+
 /** A planned failover loses nothing: before the roles move, what people write to is the point. */
 const unlikePrimary = (history: RunHistory, task: RestoreTask, from: Side): BackupStep | undefined => {
   const { failover, point } = task;
@@ -206,7 +222,7 @@ const open = (
   { created: targetCreated }: Target,
 ): BackupStep => {
   const { run } = history;
-  const name = openedSnapshotOf(run);
+  const name = openedName(history);
   const opened = ofNow(history).find(
     (step): step is Answered<'safety-snapshot', 'snapshot'> =>
       step.n > comparedAt && isAnswered('safety-snapshot', 'snapshot')(step) && step.decision.name === name,
@@ -732,7 +748,7 @@ const outcome = (
   const kept = currentSteps(history)
     .filter(isAnswered('safety-snapshot', 'snapshot'))
     .map((step) => step.decision.name)
-    .filter((name) => name !== openedSnapshotOf(history.run));
+    .filter((name) => name !== openedName(history));
   if (task.failover) {
     const { kind, from: before, to, epoch } = task.failover;
     return {

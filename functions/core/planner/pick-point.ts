@@ -32,8 +32,15 @@ export const promotable = (points: readonly RecoveryPoint[]): readonly RecoveryP
 export const nearestPoint = (points: readonly RecoveryPoint[], asOf: EpochMs): RecoveryPoint | undefined =>
   newestOf(points.filter((point) => point.source.created <= asOf && isRestorable(point)));
 
-/** Of verified points; of a bucket without a replica, where nothing is ever verified, of what was taken. */
-export const drillable = (points: readonly RecoveryPoint[], { on }: Pick<Drills, 'on'>): readonly RecoveryPoint[] => {
+/**
+ * Of verified points; of a bucket without a replica, where nothing is ever verified, of what was taken. A failover has only
+ * the replica's copies.
+ */
+export const drillable = (
+  points: readonly RecoveryPoint[],
+  { on, as }: Pick<Drills, 'on' | 'as'>,
+): readonly RecoveryPoint[] => {
+  if (as === 'failover') return promotable(points);
   const isLocal = on === 'source' && points.every(({ replica }) => replica === null);
   return points.filter((point) => (isLocal || isVerified(point.state)) && isRestorable(point));
 };

@@ -82,7 +82,10 @@ export const failingOver = ({ from, to, role, point, takes: work, remarks }: Rea
         `about ${takes(work.seconds)}, which is ${work.isWithin ? 'within' : 'MORE THAN'} the RTO of ${spanText(work.objective)}; ${work.basis}`,
       ]
     : []),
-  ...remarks.map(({ text, remedy }) => `${text}. ${remedy}`),
+  // Where the roles are is told among the troubles.
+  ...remarks.flatMap(({ kind, text, remedy }) =>
+    kind === 'failed-over' || kind === 'moving' ? [] : [`${text}. ${remedy}`],
+  ),
 ];
 
 /** Could it be failed over now? In a few words. */

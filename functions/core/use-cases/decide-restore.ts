@@ -7,7 +7,7 @@ import { confirmationOf, type Restored, RestorePlan, type RestoreTask } from '..
 import { FailbackPlan, failbackWords, type Role } from '../domain/roles.ts';
 import type { EpochMs } from '../domain/units.ts';
 import { DrError } from '../errors.ts';
-import { decideFailback, describeFailback, type FailbackToConfirm } from '../planner/decide-failback.ts';
+import { decideFailback, describeFailback, type FailbackToConfirm, isRebuilt } from '../planner/decide-failback.ts';
 import { decideRestore, type PlanToConfirm, restrictedAfter } from '../planner/decide-restore.ts';
 import { isFailure } from '../planner/history.ts';
 import { describePlan } from '../planner/restore-plan.ts';
@@ -58,7 +58,7 @@ export const decideRestoreNext = (deps: DecideRestoreDependencies): ((event: unk
       if (decided.kind === 'plan') return { steps, decision: await planned(deps, decided) };
       if (decided.kind === 'failback-plan') return { steps, decision: await failbackPlanned(deps, decided) };
       if (decided.kind === 'bring-back' && role && !role.prepared)
-        await moveRole(deps, role, { ...role, prepared: { by: run.runId, at: now } }, roleOf);
+        await moveRole(deps, role, { ...role, prepared: { by: run.runId, at: now, isRebuilt: isRebuilt(history) } }, roleOf);
       if (task.failover) {
         const restricted = restrictedAfter(history, task.failover);
         await moveRole(deps, role, roleBefore(role, run, task, task.failover, restricted, decided, now), roleOf);
@@ -157,6 +157,8 @@ const roleBefore = (
 ): Role | null => {
   const common = { primary: to, epoch, point: point.name, by: runId, prepared: null, restricted };
   const isMoving = role?.state === 'moving';
+  // Told again; a failback may be prepared by now.
+  if (role?.state === 'settled' && role.by === runId) return role;
   if (decision.kind === 'done' && decision.outcome.kind === 'failed-over')
     return { ...common, state: 'settled', since: role?.since ?? now, opened: decision.outcome.opened };
   if (decision.kind !== 'safety-snapshot' && decision.kind !== 'restore') return role;
@@ -185,10 +187,10 @@ const moveRole = async (
  */
 const isWhole = (
   { dirtySince, copies }: PairState,
-  { lineage, point, selection }: RestoreTask,
+  { lineage, point, selection, since }: RestoreTask,
   { leftAlone }: Pick<z.infer<typeof Restored>, 'leftAlone'>,
 ): boolean => {
-  if (selection === null && leftAlone === 0) return true;
+  if (selection === null && since === null && leftAlone === 0) return true;
   const begin = copies.findIndex(({ operation }) => operation === dirtySince?.operation);
   return (
     begin >= 0 &&

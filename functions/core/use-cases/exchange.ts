@@ -38,6 +38,20 @@ export const goOnFrom = async (
     ledger.livingPoints(pair),
   ]);
   if (seen.epoch === role.epoch) return;
+  if (role.prepared?.isRebuilt) {
+    // Filled like a new replica: claimed by the first copy, which has to find it empty.
+    await ledger.changePair(pair, lease, {
+      epoch: role.epoch,
+      base: null,
+      previousBase: null,
+      dirtySince: null,
+      foreignChange: null,
+      hold: null,
+      owned: null,
+      sourceCreated: before.owned?.created ?? null,
+    });
+    return;
+  }
   const names = new Set(known.map(({ name }) => name));
   const newest = Math.max(0, ...known.map(({ source: { created } }) => created));
   const shared = points.filter((point) => isReadable(point, 'source') && isReadable(point, 'replica'));

@@ -154,7 +154,7 @@ export const wantedDrill = async (
     task: {
       purpose: 'drill',
       lineage,
-      point: pointOf(policy, bucket, point),
+      point: { ...pointOf(policy, bucket, point), ...(drills.as === 'failover' ? { source: null } : {}) },
       selection: null,
       since: null,
       scope: describeScope('bucket'),
@@ -318,6 +318,7 @@ export const confirmationFor = (
     target.bucket === task.target.bucket &&
     plan.overwrite === task.overwrite &&
     plan.deleteExtra === task.deleteExtra;
-  if (!isOfThis) refuse('the plan is of another request: point, paths, target and overwriting must be the same');
+  const other = task.failover ? 'request' : 'restore';
+  if (!isOfThis) refuse(`the plan is of another ${other}: point, paths, target and overwriting must be the same`);
   return { plan: hash, targetCreated: target.created, replaced: plan.replaced, deleted: plan.deleted };
 };

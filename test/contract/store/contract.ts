@@ -19,6 +19,7 @@ import { Bytes, type EpochMs, epochMs, seconds } from '../../../functions/core/d
 import type { Ledger, OperationStore } from '../../../functions/core/ports.ts';
 import type { DecisionLog } from '../../fixtures/memory-store.ts';
 import { restoreHistory } from '../../unit/planner/restore-world.ts';
+import { roleOf } from '../../unit/planner/role-world.ts';
 import { historyOf, operationOf, slot } from '../../unit/planner/world.ts';
 
 export interface Stores extends DecisionLog {
@@ -102,6 +103,57 @@ export const describeStores = (engine: string, open: () => Promise<Stores>): voi
       expect([first.token, raised.fence, second.token]).toEqual([1, 2, 3]);
     });
 
+    it('a token is above those of other pairs, and stays so', async () => {
+      const pair = freshPair();
+      const take = async (execution: string, above: number) => {
+        const holder = { runId: runOf(pair), execution };
+        const lease = await ledger.takeLease(await ledger.loadPair(pair), holder, expires, above);
+        if (lease) await ledger.releaseLease(pair, lease.token);
+        return lease?.token;
+      };
+      expect([await take('one', 7), await take('two', 3), await take('three', 8), await take('four', 20)]).toEqual([
+        8, 9, 10, 21,
+      ]);
+      expect((await ledger.loadPair(pair)).fence).toBe(21);
+    });
+
+    it('the roles of a pair move from what was seen, and by nobody else meanwhile', async () => {
+      const pair = freshPair();
+      const moving = roleOf({ state: 'moving', opened: null });
+      expect(await ledger.moveRole(pair, null, moving)).toBe(false);
+      const { token } = await leased(pair);
+      expect(await ledger.moveRole(pair, moving, roleOf())).toBe(false);
+      expect(await ledger.moveRole(pair, null, moving)).toBe(true);
+      expect(await ledger.moveRole(pair, null, moving)).toBe(false);
+      expect((await ledger.loadPair(pair)).role).toEqual(moving);
+
+      // Neither the lease nor what else changes touches them.
+      await ledger.changePair(pair, token, { dirtySince: null, epoch: 1 });
+      await ledger.releaseLease(pair, token);
+      await leased(pair, 'two');
+      expect(await ledger.loadPair(pair)).toMatchObject({ role: moving, epoch: 1 });
+
+      for (const other of [
+        roleOf({ state: 'moving', epoch: 2 }),
+        roleOf({ state: 'moving', by: runOf(pair) }),
+        roleOf(),
+      ])
+        expect(await ledger.moveRole(pair, other, roleOf())).toBe(false);
+      expect(await ledger.moveRole(pair, moving, roleOf())).toBe(true);
+      expect((await ledger.loadPair(pair)).role).toEqual(roleOf());
+    });
+
+    it('of two that move the same roles one does', async () => {
+      const pair = freshPair();
+      await leased(pair);
+      const both = await Promise.all(
+        [1, 2].map((n) =>
+          ledger.moveRole(pair, null, roleOf({ by: RunId.parse(`${pair}#failover.nightly#20261120t02000${n}z`) })),
+        ),
+      );
+      expect(both.toSorted()).toEqual([false, true]);
+    });
+
     it('a lost lease can do nothing any more', async () => {
       const pair = freshPair();
       const first = await leased(pair);
@@ -141,7 +193,7 @@ export const describeStores = (engine: string, open: () => Promise<Stores>): voi
         restricted: null,
       };
       const settled: Role = { ...moving, state: 'settled' };
-      const prepared: Role = { ...settled, prepared: { by: runOf(pair), at: slot } };
+      const prepared: Role = { ...settled, prepared: { by: runOf(pair), at: slot, isRebuilt: false } };
       const both = await Promise.all([ledger.moveRole(pair, null, moving), ledger.moveRole(pair, null, moving)]);
       expect(both.toSorted()).toEqual([false, true]);
       expect(await ledger.moveRole(pair, settled, prepared)).toBe(false);

@@ -15,6 +15,7 @@ import { parseMonth } from '../../../functions/cli/report/month.ts';
 import { type Link, nextEntry } from '../../../functions/core/domain/chain.ts';
 import type { RecoveryPoint } from '../../../functions/core/domain/ledger.ts';
 import { PairId, runId, snapshotName } from '../../../functions/core/domain/names.ts';
+import { Readiness } from '../../../functions/core/domain/readiness.ts';
 import { type Happening, ONLY_PLANNED } from '../../../functions/core/domain/record.ts';
 import type { PolicyVersion } from '../../../functions/core/domain/retention.ts';
 import { type EpochMs, epochMs, seconds } from '../../../functions/core/domain/units.ts';
@@ -275,6 +276,7 @@ const bucket = (more: Partial<KnownBucket>): KnownBucket => ({
   links: [],
   points: [],
   policies: [knownPolicy],
+  readiness: null,
   ...more,
 });
 const month = { from: start, until: end };
@@ -375,7 +377,42 @@ describe('the report of a bucket', () => {
       prune: { succeeded: 0, failed: 1 },
       restore: { succeeded: 0, failed: 0 },
       drill: { succeeded: 0, failed: 0 },
+      failover: { succeeded: 0, failed: 0 },
     });
+  });
+
+  it('says who is the primary, what would fail over and what is in the way until somebody does something', () => {
+    const ready = Readiness.parse({
+      isReady: false,
+      from: 'prod',
+      to: 'dr',
+      role: null,
+      point: { name, at: hours(3), age: 60 },
+      takes: { files: 1, bytes: 1, seconds: 90, objective: 3600, isWithin: true, basis: 'measured' },
+      remarks: [
+        { kind: 'at-work', blocks: 'now', until: hours(9), text: 'a run is at work', remedy: 'Wait.' },
+        { kind: 'change-held', blocks: 'planned', until: null, text: 'a change is held back', remedy: 'Decide.' },
+        { kind: 'replica-dirty', blocks: 'nothing', until: null, text: 'it is dirty', remedy: 'Nothing.' },
+      ],
+    });
+    const links = chainOf([
+      [hours(5), 'f1', { ...ended('succeeded'), workflow: 'failover', summary: 'failed over to dr' } as Happening],
+    ]);
+    const report = reportBucket(bucket({ links, readiness: ready }), month);
+    expect(report.failover).toEqual({
+      primary: 'source',
+      epoch: 0,
+      since: null,
+      isMoving: false,
+      point: { name, created: new Date(hours(3)).toISOString() },
+      secondsExpected: 90,
+      basis: 'measured',
+      blockers: ['a change is held back'],
+    });
+    expect(report.failedOver).toMatchObject([{ summary: 'failed over to dr' }]);
+    const html = reportHtml(reportOf(report), 'f'.repeat(64));
+    for (const text of ['the source, ever since', 'in about 2 min (measured)', 'failed over to dr'])
+      expect(html).toContain(text);
   });
 
   it('tells of each restore and each drill, and of none that only made a plan', () => {

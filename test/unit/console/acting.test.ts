@@ -357,7 +357,7 @@ describe('a failover from the dashboard', () => {
   it('a planned one says what to stop before it is confirmed', async () => {
     await planned({ failover: { ...failover, kind: 'planned' } });
     expect(textsOf(await stage.ask('failover-run', { execution: PLANNING }))).toMatch(
-      /Nothing may be lost\..*Stop what writes to prod now, before you confirm/,
+      /Nothing will be lost\..*Stop what writes to prod now, before you confirm/,
     );
   });
 

@@ -61,6 +61,7 @@ it('an operation that was written before there were levels, brakes and detached 
     selection: '',
     selectionUrl: '',
     since: '',
+    acls: '',
     sinceId: '',
     overwrite: '',
     deleteExtra: 'no',

@@ -143,6 +143,9 @@ type Did = readonly [decision: { readonly kind: BackupStep['kind'] } & Record<st
 
 export interface RestoreWorld {
   readonly purpose?: 'drill' | undefined;
+  /** Of its replica, or on the way back of its source, from its own snapshot. */
+  readonly failover?: Partial<NonNullable<RestoreTask['failover']>> | undefined;
+  readonly role?: PairState['role'] | undefined;
   readonly target?: RestoreTask['target']['kind'] | undefined;
   readonly on?: 'prod' | 'dr' | undefined;
   /** Where the point is. */
@@ -167,7 +170,7 @@ export interface RestoreWorld {
 const DEFAULTS: Readonly<Record<string, object>> = {
   examine: { from: 'source' },
   restore: { from: 'source', overwrite: 'never', deleteExtra: false, targetCreated, copySeconds: seconds(3600) },
-  compare: { against: 'source', level: 'full', exact: false },
+  compare: { against: 'source', level: 'full', exact: false, of: 'target' },
   'create-target': {
     layout: 'FILE_SYSTEM_OPTIMIZED',
     replication: '',
@@ -239,7 +242,9 @@ export const restoreHistory = (world: RestoreWorld): { readonly history: RunHist
     rate: { bytesPerSecond: 10, secondsPerFile: 1, startSeconds: 60, basis: 'measured' },
     planOnly: world.planOnly ?? false,
     confirmed: world.confirmed ? { plan: planHash, targetCreated, replaced: 0, deleted: 0, ...world.confirmed } : null,
-    failover: null,
+    failover: world.failover
+      ? { kind: 'unplanned', from: policy.source, epoch: 1, to: 'replica', roleOf: pair, ...world.failover }
+      : null,
     failback: null,
   };
   const id = runId(pair, policy.name, slot, isDrill ? 'drill' : 'restore');
@@ -289,6 +294,7 @@ export const restoreHistory = (world: RestoreWorld): { readonly history: RunHist
       points: [],
       pair: {
         ...emptyPair(pair),
+        role: world.role ?? null,
         scratch: world.scratch
           ? { cluster: cluster.name, bucket: scratchBucket, runId: id, since: slot, created: madeNow, ...world.scratch }
           : null,

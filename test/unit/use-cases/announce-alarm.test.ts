@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { ALARM_IDS, type AlarmId, factsOf, isAlarmId, measuredBy } from '../../../functions/core/domain/alarms.ts';
 import { emptyPair } from '../../../functions/core/domain/ledger.ts';
-import { BucketRef, PairId } from '../../../functions/core/domain/names.ts';
+import { BucketRef, PairId, RunId, SnapshotName } from '../../../functions/core/domain/names.ts';
 import { Policy } from '../../../functions/core/domain/policy.ts';
+import type { Role } from '../../../functions/core/domain/roles.ts';
 import { epochMs } from '../../../functions/core/domain/units.ts';
 import { announceAlarm } from '../../../functions/core/use-cases/announce-alarm.ts';
 
@@ -28,9 +29,27 @@ const failedRun = {
   at: epochMs(AT - 3 * 3_600_000),
 };
 
+const role: Role = {
+  primary: 'replica',
+  epoch: 1,
+  state: 'settled',
+  point: SnapshotName.parse('odr-nightly-a'),
+  since: epochMs(AT - 3 * 3_600_000),
+  by: RunId.parse('prod/sales/orders#dr#failover.nightly#20261120t020000z'),
+  opened: null,
+  prepared: null,
+  restricted: null,
+};
+const late = { point: null, age: 200_000, interval: 86_400, objective: 300_000, state: 'late', breach: false };
+
 /** The announcer, with what it publishes. */
 const announcer = (
-  more: { readonly raised?: readonly string[]; readonly tableIsAway?: boolean; readonly topicIsAway?: boolean } = {},
+  more: {
+    readonly raised?: readonly string[];
+    readonly tableIsAway?: boolean;
+    readonly topicIsAway?: boolean;
+    readonly role?: Role;
+  } = {},
 ) => {
   const published: { readonly topic: string; readonly subject: string; readonly body: string }[] = [];
   const problems: string[] = [];
@@ -43,13 +62,21 @@ const announcer = (
         return [
           {
             ...emptyPair(pair('sales/orders')),
+            role: more.role ?? null,
             newest: { nightly: { taken: null, verified: {}, runs: { backup: failedRun } } } as never,
           },
         ];
       },
     },
     assessments: {
-      load: async () => null,
+      load: async () =>
+        more.role
+          ? ({
+              policy: 'nightly',
+              paused: null,
+              named: [{ bucket: 'sales/orders', failedOver: more.role.since, clocks: { taken: late }, runs: {} }],
+            } as never)
+          : null,
       put: async () => undefined,
       loadFleet: async () => null,
       putFleet: async () => undefined,
@@ -96,6 +123,25 @@ describe('the announcer', () => {
         ].join('\n'),
       },
     ]);
+  });
+
+  it.each([
+    ['settled', 'failed over'],
+    ['moving', 'half moved'],
+  ] as const)(
+    'names a bucket whose roles are %s, since when, and the point that its primary began with',
+    async (state, how) => {
+      const { change, published } = announcer({ role: { ...role, state } });
+      await change('ozone-dr-failed-over', 'ALARM', 'OK');
+      expect(published).toMatchObject([{ topic: 'ticket' }]);
+      expect(published[0]?.body).toContain(`nightly: sales/orders (${how} 3 h ago, from odr-nightly-a)`);
+    },
+  );
+
+  it('says of a clock that it goes on because the bucket is failed over', async () => {
+    const { change, published } = announcer({ role });
+    await change('ozone-dr-taken-late', 'ALARM', 'OK');
+    expect(published[0]?.body).toContain('expected every 24 h; failed over 3 h ago: no backups until a failback)');
   });
 
   it('says when it is over, and how long it took', async () => {

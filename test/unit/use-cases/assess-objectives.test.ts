@@ -148,6 +148,25 @@ describe('an assessment', () => {
     expect(reads()).toBe(3);
   });
 
+  it.each([
+    ['its replica is the primary', { primary: 'replica', state: 'settled' }, 1],
+    ['its roles are on their way back', { primary: 'source', state: 'moving' }, 1],
+    ['its roles are back', { primary: 'source', state: 'settled' }, 0],
+  ] as const)('counts a bucket as failed over where %s: %s', async (_what, role, count) => {
+    const moved = { epoch: 1, point: 'odr-a', since: NOW - HOUR, by: 'r', opened: null, prepared: null, ...role };
+    const { assess, gauges, put } = scene([policy], (pair) => {
+      const state = pairWith(pair, 'nightly', 1);
+      return pair.includes('orders') ? ({ ...state, role: moved } as never) : state;
+    });
+    const { named } = await assess();
+    expect(gauges.get('BucketsFailedOver')).toBe(count);
+    expect(put.get('nightly')).toMatchObject({ failedOver: count });
+    expect(named.includes('nightly: sales/orders')).toBe(count === 1);
+    // The worst first, although none of its clocks is late.
+    if (count === 1)
+      expect(put.get('nightly')?.named[0]).toMatchObject({ bucket: 'sales/orders', failedOver: NOW - HOUR });
+  });
+
   it('asks for no failover where there is no replica', async () => {
     const { assess, gauges } = scene([{ ...policy, replica: null }], () => undefined);
     await assess();

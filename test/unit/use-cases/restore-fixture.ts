@@ -40,13 +40,14 @@ export const restoreStage = async (
   };
   const open = (
     request: object,
-    { execution = 'one', workflow = 'restore', through = ledger as Ledger, at = startedAt } = {},
+    { execution = 'one', workflow = 'restore', through = ledger as Ledger, at = startedAt, drained = false } = {},
   ) =>
     openRestore({ ...deps, ledger: through })({
       request: { policy: 'nightly', bucket: 'sales/orders', ...request },
       workflow,
       execution,
       startedAt: at,
+      drained,
     });
   return {
     ...deps,
