@@ -92,6 +92,7 @@ const defaults: Readonly<Record<string, string>> = {
   token: '',
   limit: '0',
   buckets: '',
+  acls: '',
   executionTimeout: '120',
 };
 

@@ -27,6 +27,7 @@ const restore: Variables = {
 };
 const overwriting: Variables = { ...restore, overwrite: 'always' };
 const since: Variables = { since: 'snap-1', sinceId: id(1) };
+const restricted = { replica: 'dr/vol/bkt', targetCreated: '2026-11-20T18:22:04.605Z' };
 const divergence: Variables = {
   base: 'snap-1',
   baseSourceId: id(1),
@@ -146,6 +147,12 @@ describe.concurrent('a parameter that does not fit is refused before anything ru
     ['a comparison without a level', 'compare', { ...restore, level: '' }],
     ['a comparison at a level of verify', 'compare', { ...restore, level: 'changed' }],
     ['an examination without the id of the point', 'examine', { ...restore, targetId: '' }],
+    ['an ACL with a blank', 'restrict', { ...restricted, acls: 'user:bob:rl o3://prod/vol/other' }],
+    ['an ACL with a quote', 'restrict', { ...restricted, acls: "user:b'ob:rl" }],
+    ['an ACL of an unknown right', 'restrict', { ...restricted, acls: 'user:bob:q' }],
+    ['an ACL like an option', 'restrict', { ...restricted, acls: '-a' }],
+    ['an ACL that ends with a comma', 'restrict', { ...restricted, acls: 'user:bob:rl,' }],
+    ['no creation time of what is restricted', 'restrict', { ...restricted, targetCreated: '' }],
     ['an encryption key like an option', 'survey', { encryptionKey: '-u' }],
   ];
   it.each(rows)('%s', async (_sentence, verb, parameters) => {
@@ -162,7 +169,7 @@ describe.concurrent('a parameter that does not fit is refused before anything ru
 
 describe.concurrent('an SSM agent that does not pass parameters in the environment is refused', () => {
   const names =
-    'operation verb source replica target base targetId baseSourceId baseReplicaId replicaCreated mode empty fence fenceSeed sealId copySeconds maps bandwidth level part parts brake supersedes detached probed remove layout replication quotaBytes quotaNamespace encryptionKey narrow selection selectionUrl since sinceId overwrite deleteExtra exact targetCreated executionTimeout';
+    'operation verb source replica target base targetId baseSourceId baseReplicaId replicaCreated mode empty fence fenceSeed sealId copySeconds maps bandwidth level part parts brake supersedes detached probed remove layout replication quotaBytes quotaNamespace encryptionKey narrow selection selectionUrl since sinceId overwrite deleteExtra exact targetCreated acls executionTimeout';
   it.each(names.split(' '))('without %s', async (name) => {
     const { exit, reply } = await new EdgeHost().run('survey', { [name]: undefined });
     expect(reply).toMatchObject({ outcome: 'refused', code: 'bad-parameter' });
@@ -196,6 +203,8 @@ describe.concurrent('a document runs its own verbs only', () => {
     ['delete', 'restore'],
     ['restore', 'protect'],
     ['restore', 'observe'],
+    ['restrict', 'protect'],
+    ['restrict', 'destroy'],
     ['divergence', 'protect'],
     ['divergence', 'restore'],
     ['remove-scratch', 'destroy'],

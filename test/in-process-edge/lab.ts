@@ -49,6 +49,7 @@ export interface LabOptions {
   readonly retention?: object | null;
   /** Other limits than the usual ones, as a policy has them. */
   readonly limits?: Partial<Policy['limits']>;
+  readonly failover?: Policy['failover'];
   /** Stands between the use cases and what they call (ports, hosts, clusters), to see it or to let it fail. */
   readonly between?: Between;
   /** Sees every effect inside `ozone` and `hadoop`, and may let the program die there. */
@@ -107,6 +108,7 @@ export class Lab {
     between = (_, port) => port,
     watch,
     limits = {},
+    failover = { restrict: false },
     retention = null,
   }: LabOptions = {}) {
     this.#now = epochMs(from);
@@ -164,7 +166,12 @@ export class Lab {
       });
     const plans = between('plans', this.plans);
     const policy = () =>
-      policyOf(mode, buckets, hasReplica, { verification: this.verification, limits, retention: this.retention });
+      policyOf(mode, buckets, hasReplica, {
+        verification: this.verification,
+        limits,
+        failover,
+        retention: this.retention,
+      });
     this.functions = {
       openRun: (event) => {
         return openRun({ policies: [policy()], ledger, workflow: callbacks, clock })(event);
@@ -358,7 +365,7 @@ const policyOf = (
   mode: PolicyMode,
   buckets: readonly string[],
   hasReplica: boolean,
-  { verification, limits, retention }: { verification: string; limits: object; retention: object | null },
+  given: { verification: string; limits: object; failover: Policy['failover']; retention: object | null },
 ): Policy =>
   Policy.parse({
     name: 'nightly',
@@ -367,9 +374,8 @@ const policyOf = (
     buckets,
     schedules: [],
     mode,
-    verification,
-    retention,
+    ...given,
     drills: hasReplica ? { cron: '0 5 * * ? *', zone: 'Etc/UTC', within: 30 * 86_400 } : null,
     objectives: { rpo: 26 * 3600, rto: 4 * 3600 },
-    limits: { maps: 4, bandwidthMBps: null, copyTimeout: 6 * 3600, diffTimeout: 3600, attempts: 3, ...limits },
+    limits: { maps: 4, bandwidthMBps: null, copyTimeout: 6 * 3600, diffTimeout: 3600, attempts: 3, ...given.limits },
   });

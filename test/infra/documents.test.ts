@@ -217,6 +217,7 @@ describe.each(radii)('the %s document', (radius) => {
       token: '200000000000000000003',
       limit: '100',
       buckets: 'sales/orders_2026,sales/orders',
+      acls: 'user:svc-a/host@EX.TEST:rwcldxy,group:staff:a[DEFAULT],world::rl,anonymous::n,client_ip:10.0.0.1:r',
       executionTimeout: '172800',
       commandTimeout: '172800',
     };
@@ -299,6 +300,7 @@ it('a command of an older function version, which knows less parameters, still r
     '',
     '',
     '0',
+    '',
     '',
     '',
     '',

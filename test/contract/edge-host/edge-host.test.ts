@@ -33,6 +33,8 @@ const summaryOf = ({ verb, outcome, code, data }: Answer): string => {
       const [source, replica] = [data.source, data.replica].map((it) => [it.added, it.changed, it.deleted].join(' '));
       return `${words} | ${source}, ${replica}, both ${data.both.paths}`;
     }
+    case 'restrict':
+      return words;
     case 'remove-scratch':
       return `${words} | ${data.removed}`;
     case 'doctor':

@@ -1866,6 +1866,47 @@ const restoring: readonly Scenario[] = [
   }),
 ];
 
+const restricted = (s: Setting, more: Variables = {}): Promise<void> =>
+  s.run('restrict', { source: '', ...more, targetCreated: more.targetCreated ?? s.created('dr') });
+
+const restrictions: readonly Scenario[] = [
+  scenario('an ACL that loses all but reading and listing, twice, and is given back', 'restrict ok', async (s) => {
+    s.bucket('dr');
+    const acls =
+      'user:zoe:rwcld,user:bob:rl[DEFAULT],user:eva:wd,group:a.b@EX:a[DEFAULT],world::rwx,user:zoe:w[DEFAULT]';
+    s.ozone('sh', 'bucket', 'addacl', '-a', acls, REPLICA);
+    await restricted(s);
+    await restricted(s);
+    const given: readonly string[] = s.answers[0]?.data?.before;
+    await restricted(s, { acls: given.join() });
+    await restricted(s, { acls: given.join() });
+  }),
+  scenario('an ACL that lets nobody read', 'restrict refused acl-unusual', async (s) => {
+    s.bucket('dr');
+    s.ozone('sh', 'bucket', 'setacl', '-a', 'user:eva:wd', REPLICA);
+    await restricted(s);
+  }),
+  scenario('an ACL of another bucket of that name', 'restrict refused bucket-other', async (s) => {
+    s.bucket('dr');
+    await restricted(s, { targetCreated: '2020-01-01T00:00:00Z' });
+  }),
+  scenario('an ACL of a bucket that is gone', 'restrict refused bucket-missing', (s) =>
+    restricted(s, { targetCreated: '2020-01-01T00:00:00Z' }),
+  ),
+  scenario('an ACL while the cluster is away', 'restrict unreachable connection', async (s) => {
+    s.bucket('dr');
+    const targetCreated = s.created('dr');
+    s.fault({ kind: 'unreachable', service: 'dr' });
+    await restricted(s, { targetCreated });
+  }),
+  scenario('an ACL that may not be read', 'restrict refused permission-denied', async (s) => {
+    s.bucket('dr');
+    const targetCreated = s.created('dr');
+    s.fault({ kind: 'permission-denied', service: 'dr' });
+    await restricted(s, { targetCreated });
+  }),
+];
+
 /** Changes `base` to `s-2` on the source; the target bucket holds what it held when it was `opened`, and what it became. */
 const parted = (s: Setting, onSource: readonly Change[] = PARTED, onTarget: readonly Change[] = []): void => {
   const common = [put('a/same'), put('a/other', 20, 1), put('gone', 5), put('d/deep/x', 7), put('q"\\/ü\n', 1)];
@@ -2024,6 +2065,7 @@ export const scenarios: readonly Scenario[] = [
   ...doctors,
   ...surveys,
   ...envelopes,
+  ...restrictions,
   ...snapshots,
   ...diffs,
   ...copies,

@@ -117,6 +117,24 @@ export const bucketScenarios: readonly Scenario[] = [
     },
   },
   {
+    name: 'setting the ACLs of a bucket replaces all of them, those of its owner too',
+    async play(stage) {
+      const set = (acls: string) => stage.sh('bucket', 'setacl', '-a', acls, stage.o3());
+      const done = { exit: 0, stdout: 'ACLs set successfully.\n', stderr: '' };
+      expect(await set('user:bob:rwcldxy,group:staff:a[DEFAULT],world::rl')).toEqual(done);
+      expect(await set('user:bob:rl,group:staff:rl[DEFAULT],world::rl')).toEqual(done);
+      const { stdout } = await stage.sh('bucket', 'getacl', stage.o3());
+      const reading = { aclList: ['READ', 'LIST'] };
+      const left: readonly { readonly type: string }[] = JSON.parse(stdout);
+      expect(left).toHaveLength(3);
+      expect(left.toSorted((one, other) => (one.type < other.type ? -1 : 1))).toMatchObject([
+        { type: 'GROUP', name: 'staff', aclScope: 'DEFAULT', ...reading },
+        { type: 'USER', name: 'bob', aclScope: 'ACCESS', ...reading },
+        { type: 'WORLD', name: 'WORLD', aclScope: 'ACCESS', ...reading },
+      ]);
+    },
+  },
+  {
     name: 'the ACLs of a bucket that is not there',
     async play(stage) {
       const missing = `o3://prod/${stage.volume}/nowhere`;
