@@ -58,7 +58,12 @@ export const decideRestoreNext = (deps: DecideRestoreDependencies): ((event: unk
       if (decided.kind === 'plan') return { steps, decision: await planned(deps, decided) };
       if (decided.kind === 'failback-plan') return { steps, decision: await failbackPlanned(deps, decided) };
       if (decided.kind === 'bring-back' && role && !role.prepared)
-        await moveRole(deps, role, { ...role, prepared: { by: run.runId, at: now, isRebuilt: isRebuilt(history) } }, roleOf);
+        await moveRole(
+          deps,
+          role,
+          { ...role, prepared: { by: run.runId, at: now, isRebuilt: isRebuilt(history) } },
+          roleOf,
+        );
       if (task.failover) {
         const restricted = restrictedAfter(history, task.failover);
         await moveRole(deps, role, roleBefore(role, run, task, task.failover, restricted, decided, now), roleOf);
