@@ -48,7 +48,7 @@ export type Overwrite = z.infer<typeof Overwrite>;
 export const RestoreVerification = z.enum(['listing', 'full']);
 export type RestoreVerification = z.infer<typeof RestoreVerification>;
 
-/** `planned`: the source answers, and nothing may be lost. `unplanned`: the source is not needed and never asked. */
+/** `planned`: the source answers, and nothing may be lost. `unplanned`: the source is not needed. */
 export const FailoverKind = z.enum(['planned', 'unplanned']);
 export type FailoverKind = z.infer<typeof FailoverKind>;
 
