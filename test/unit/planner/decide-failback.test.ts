@@ -199,7 +199,7 @@ describe('what was written to the old primary', () => {
       },
       fails('RestoreDiffers'),
     ],
-    ['is kept before anything else', { did: keptApart }, { ...primary, exact: true, level: 'listing' }],
+    ['is kept before anything else', { did: keptApart }, { ...primary, exact: true, level: 'full' }],
     ['where there is none nothing is copied', { did: noOrphans }, primary],
     [
       'that came after the report stops all of it',
