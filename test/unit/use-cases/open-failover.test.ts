@@ -491,6 +491,7 @@ describe('the roles of a failover', () => {
         since: noon,
         opened: null,
         prepared: null,
+        restricted: null,
       },
     ]);
   });
