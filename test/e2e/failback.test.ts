@@ -97,6 +97,23 @@ describe('a failback', () => {
     expect((await lab.ledger.loadPair(PAIR)).role).toMatchObject({ primary: 'replica', prepared: null });
   });
 
+  it('overwrites nothing that came to the old primary after its preparation, until that is kept apart too', async () => {
+    const lab = await failedOver();
+    await lab.confirmed('failback', { kind: 'prepare' });
+    lab.advance(HOUR);
+    lab.source.change([{ op: 'put', path: 'too-late', size: 4, seed: 44 }]);
+    const refused = await lab.confirmed('failback', { kind: 'switch' });
+    expect(refused).toMatchObject({ status: 'FAILED', error: 'ChangedMeanwhile' });
+    expect(lab.tree('source').has('too-late')).toBe(true);
+    lab.advance(HOUR);
+    const again = await lab.confirmed('failback', { kind: 'prepare' });
+    expect(again).toMatchObject({ status: 'SUCCEEDED' });
+    const [orphans] = lab.ozone.buckets('prod', 'sales').filter((name) => name.includes('-orphans-'));
+    expect(lab.ozone.tree(`ofs://prod/sales/${orphans}`).has('too-late')).toBe(true);
+    same(lab);
+    await goesOn(lab);
+  });
+
   it.each(['gone', 'empty'] as const)('fills a primary that was built anew, its bucket %s', async (how) => {
     const lab = await failedOver();
     rebuild(lab);

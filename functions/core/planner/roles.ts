@@ -1,3 +1,5 @@
+import type { Base } from '../domain/backup-step.ts';
+import { compactTime } from '../domain/names.ts';
 import type { Policy } from '../domain/policy.ts';
 import type { Side } from '../domain/retention.ts';
 import type { Role } from '../domain/roles.ts';
@@ -22,6 +24,18 @@ export const exchanged = (policy: Policy): Policy => ({
   brake: { percent: 100, atLeast: 999_999_999, atMost: null },
   retention: null,
 });
+
+/**
+ * How data goes back. The first copy after a preparation overwrites what the preparation has kept apart; what somebody writes
+ * to the old primary after it is in no bucket of orphans, so later ones refuse it.
+ * @param base of the direction back
+ */
+export const modeBack = (role: Role | null, base: Base | null): Policy['mode'] => {
+  const slot = /-([0-9]{8}t[0-9]{6}z)-[0-9]+$/.exec(base?.name ?? '')?.[1];
+  return role?.prepared && slot !== undefined && slot >= compactTime(role.prepared.at)
+    ? 'incremental'
+    : 'incremental-or-resync';
+};
 
 /**
  * Why data may not go from one side to the other, or points of it be deleted; undefined when it may. The roles are those

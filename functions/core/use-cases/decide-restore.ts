@@ -57,7 +57,7 @@ export const decideRestoreNext = (deps: DecideRestoreDependencies): ((event: unk
         : decideRestore(history, task, now);
       if (decided.kind === 'plan') return { steps, decision: await planned(deps, decided) };
       if (decided.kind === 'failback-plan') return { steps, decision: await failbackPlanned(deps, decided) };
-      if (decided.kind === 'bring-back' && role && !role.prepared)
+      if (decided.kind === 'bring-back' && role && role.prepared?.by !== run.runId)
         await moveRole(
           deps,
           role,

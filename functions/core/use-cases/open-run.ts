@@ -17,7 +17,7 @@ import type { Policy } from '../domain/policy.ts';
 import { type DurationSeconds, type EpochMs, later, seconds } from '../domain/units.ts';
 import { DrError } from '../errors.ts';
 import { bucketsInForce } from '../planner/in-force.ts';
-import { exchanged, notPrimary } from '../planner/roles.ts';
+import { exchanged, modeBack, notPrimary } from '../planner/roles.ts';
 import type { Clock, Ledger, Workflow } from '../ports.ts';
 import { goOnFrom } from './exchange.ts';
 import { parseEvent } from './parse-event.ts';
@@ -184,6 +184,7 @@ export const openRun =
       return skipped('SlotAlreadyDone', `the slot is done: ${achieved(known.run.outcome)}`);
     }
     if (role) await goOnFrom(deps.ledger, { role, pair, lease: lease.token, policy, bucket: request.bucket, now });
+    const mode = back ? modeBack(role, (await deps.ledger.loadPair(pair)).base) : policy.mode;
     const steps = known?.steps.length ?? 0;
     const fresh: BackupRun = {
       schema: 1,
@@ -193,7 +194,7 @@ export const openRun =
       pair,
       bucket: request.bucket,
       slot,
-      policy,
+      policy: { ...policy, mode },
       status: 'open',
       execution,
       lease: lease.token,
