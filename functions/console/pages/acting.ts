@@ -1,3 +1,4 @@
+import * as z from 'zod';
 import type { Policy } from '../../core/domain/policy.ts';
 import { isDrError } from '../../core/errors.ts';
 import type { Clock, ExecutionState, Ledger, Machines, Nonces, PlanStore } from '../../core/ports.ts';
@@ -7,6 +8,9 @@ import { type Html, html } from '../html.ts';
 import { notice } from '../parts.ts';
 
 /** What the pages that act work with. */
+/** What a page about an execution is called with. */
+export const OfExecution = z.object({ execution: z.string().min(1).max(2048) });
+
 export interface ActingDependencies {
   readonly policies: readonly Policy[];
   readonly ledger: Pick<Ledger, 'loadPair' | 'livingPoints' | 'loadPolicyState' | 'loadRun'>;

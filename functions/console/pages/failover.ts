@@ -20,10 +20,10 @@ import { type Html, html, type Value } from '../html.ts';
 import { facts, notice, toned } from '../parts.ts';
 import type { Page } from '../router.ts';
 import type { WidgetRequest } from '../widget-event.ts';
-import { type ActingDependencies, awaited, shortName, shown, submit, WHO_HINT } from './acting.ts';
+import { type ActingDependencies, awaited, OfExecution, shortName, shown, submit, WHO_HINT } from './acting.ts';
 import { bar } from './bar.ts';
 import {
-  confirmed,
+  askForWords,
   failureNotice,
   filesText,
   firstOf,
@@ -32,13 +32,13 @@ import {
   type Planned,
   plannedIn,
   planOf,
+  planStartPage,
   skippedNotice,
   stepsMarkup,
 } from './planned.ts';
 
 const Of = z.object({ policy: PolicyName, bucket: BucketRef });
 type Of = z.infer<typeof Of>;
-const OfExecution = z.object({ execution: z.string().min(1).max(2048) });
 
 const planning = ({ policy, bucket }: Of): Act => ({ act: 'plan-failover', about: { policy, bucket } });
 const starting = (execution: string, plan: PlanHash): Act => ({ act: 'start-failover', about: { execution, plan } });
@@ -334,50 +334,23 @@ const planMarkup = async (
   if (confirmation === null) return html`${obstaclesNotice(plan)}${change}${head}`;
   if (planned.expires <= clock.now())
     return html`${notice('warn', `This plan was good until ${instantText(planned.expires)}: look again before you fail over.`)}${change}${head}`;
-  const call = { endpoint: links.failover().endpoint, page: 'failover-start' };
-  return html`${head}${await shown(
-    deps,
-    starting(execution, planned.plan),
-    view.dashboard,
-    (nonce) =>
-      form(
-        [
-          {
-            kind: 'text',
-            name: 'confirmation',
-            label: `Type ${confirmation} to start it`,
-            placeholder: confirmation,
-            hint: `The plan is good until ${instantText(planned.expires)}. From the first change on the roles move: backups of this bucket wait until a failback.`,
-          },
-        ],
-        html`${button('Fail over', { ...call, fields: { execution, nonce } }, { isPrimary: true })}${change}`,
-      ),
+  const asked = await askForWords(deps, {
+    execution,
+    planned,
+    confirmation,
+    act: starting(execution, planned.plan),
+    call: { endpoint: links.failover().endpoint, page: 'failover-start' },
+    hint: 'From the first change on the roles move: backups of this bucket wait until a failback.',
+    label: 'Fail over',
+    change,
+    dashboard: view.dashboard,
     problem,
-  )}`;
+  });
+  return html`${head}${asked}`;
 };
 
-const startPage = (deps: ActingDependencies): Page => ({
-  name: 'failover-start',
-  show: async ({ fields, form: typed, view }) => {
-    const { execution } = readFields(OfExecution, fields);
-    const state = await deps.machines.look(execution);
-    const planned = plannedIn(state);
-    if (!state || !planned || planned.confirmation === null)
-      throw new DrError('EventInvalid', 'there is no plan that waits for a confirmation: plan again');
-    const words = (typed.confirmation ?? '').trim();
-    const again = async (problem: string) =>
-      html`${bar(deps.links)}${await planMarkup(deps, execution, state.input, planned, view, problem)}`;
-    if (words !== planned.confirmation)
-      return again(`Nothing was started: what was typed is not "${planned.confirmation}".`);
-    const input = confirmed(state.input, planned.plan, words);
-    const sent = await submit(deps, fields.nonce, starting(execution, planned.plan), (name) =>
-      deps.machines.start('failover', name, input),
-    );
-    if ('refused' in sent) return again(sent.refused);
-    await deps.pause();
-    return runMarkup(deps, sent.execution, view);
-  },
-});
+const startPage = (deps: ActingDependencies): Page =>
+  planStartPage(deps, { page: 'failover-start', machine: 'failover', starting, planMarkup, runMarkup });
 
 // ---------------------------------------------------------------- how it goes, and what came of it
 

@@ -4,14 +4,20 @@ import { RestorePlan, RestorePlanned } from '../../core/domain/restore.ts';
 import type { PlanHash } from '../../core/domain/retention.ts';
 import { type EpochMs, secondsBetween } from '../../core/domain/units.ts';
 import { DrError } from '../../core/errors.ts';
-import { spanText } from '../../core/planner/consequences.ts';
+import { instantText, spanText } from '../../core/planner/consequences.ts';
 import { bytesText, count } from '../../core/planner/sentences.ts';
-import type { ExecutionState } from '../../core/ports.ts';
+import type { ExecutionState, StartedByHand } from '../../core/ports.ts';
+import type { Act } from '../../core/use-cases/nonces.ts';
 import { readPlan } from '../../core/use-cases/plan-text.ts';
+import { button } from '../action.ts';
 import { readFields } from '../fields.ts';
+import { form } from '../form.ts';
 import { type Html, html } from '../html.ts';
 import { notice, toned } from '../parts.ts';
-import type { ActingDependencies } from './acting.ts';
+import type { Page } from '../router.ts';
+import type { WidgetRequest } from '../widget-event.ts';
+import { type ActingDependencies, OfExecution, shown, submit } from './acting.ts';
+import { bar } from './bar.ts';
 
 /** What is first planned, then confirmed by typed words, and then done step by step: a restore, and a failover. */
 
@@ -87,3 +93,84 @@ const IsPlanOnly = z.looseObject({ planOnly: z.literal(true) });
 
 /** It is asked for a plan, and for nothing else. */
 export const isPlanOnly = (input: unknown): boolean => IsPlanOnly.safeParse(input).success;
+
+interface Words {
+  readonly execution: string;
+  readonly planned: Planned;
+  readonly confirmation: string;
+  readonly act: Act;
+  readonly call: { readonly endpoint: string; readonly page: string };
+  /** What whoever types them should know besides how long the plan is good. */
+  readonly hint: string;
+  readonly label: string;
+  readonly change: Html | null;
+  readonly dashboard: WidgetRequest['view']['dashboard'];
+  readonly problem: string | undefined;
+}
+
+/** The form for the words of a plan. */
+export const askForWords = (
+  deps: ActingDependencies,
+  { execution, planned, confirmation, act, call, hint, label, change, dashboard, problem }: Words,
+): Promise<Html> =>
+  shown(
+    deps,
+    act,
+    dashboard,
+    (nonce) =>
+      form(
+        [
+          {
+            kind: 'text',
+            name: 'confirmation',
+            label: `Type ${confirmation} to start it`,
+            placeholder: confirmation,
+            hint: `The plan is good until ${instantText(planned.expires)}. ${hint}`,
+          },
+        ],
+        html`${button(label, { ...call, fields: { execution, nonce } }, { isPrimary: true })}${change}`,
+      ),
+    problem,
+  );
+
+interface Start {
+  readonly page: string;
+  readonly machine: StartedByHand;
+  readonly starting: (execution: string, plan: PlanHash) => Act;
+  readonly planMarkup: (
+    deps: ActingDependencies,
+    execution: string,
+    input: unknown,
+    planned: Planned,
+    view: WidgetRequest['view'],
+    problem?: string,
+  ) => Promise<Html>;
+  readonly runMarkup: (deps: ActingDependencies, execution: string, view: WidgetRequest['view']) => Promise<Html>;
+}
+
+/** Starts what was planned, by the words that were typed. */
+export const planStartPage = (
+  deps: ActingDependencies,
+  { page, machine, starting, planMarkup, runMarkup }: Start,
+): Page => ({
+  name: page,
+  show: async ({ fields, form: typed, view }) => {
+    const { execution } = readFields(OfExecution, fields);
+    const state = await deps.machines.look(execution);
+    const planned = plannedIn(state);
+    if (!state || !planned || planned.confirmation === null)
+      throw new DrError('EventInvalid', 'there is no plan that waits for a confirmation: plan again');
+    const words = (typed.confirmation ?? '').trim();
+    const again = async (problem: string) =>
+      html`${bar(deps.links)}${await planMarkup(deps, execution, state.input, planned, view, problem)}`;
+    if (words !== planned.confirmation)
+      return again(`Nothing was started: what was typed is not "${planned.confirmation}".`);
+    const input = confirmed(state.input, planned.plan, words);
+    const sent = await submit(deps, fields.nonce, starting(execution, planned.plan), (name) =>
+      deps.machines.start(machine, name, input),
+    );
+    if ('refused' in sent) return again(sent.refused);
+    await deps.pause();
+    return runMarkup(deps, sent.execution, view);
+  },
+});

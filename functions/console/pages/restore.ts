@@ -17,10 +17,10 @@ import { type Html, html, type Value } from '../html.ts';
 import { facts, notice, toned } from '../parts.ts';
 import type { Page } from '../router.ts';
 import type { WidgetRequest } from '../widget-event.ts';
-import { type ActingDependencies, awaited, shortName, shown, submit, WHO_HINT } from './acting.ts';
+import { type ActingDependencies, awaited, OfExecution, shortName, shown, submit, WHO_HINT } from './acting.ts';
 import { bar } from './bar.ts';
 import {
-  confirmed,
+  askForWords,
   failureNotice,
   filesText,
   firstOf,
@@ -29,6 +29,7 @@ import {
   type Planned,
   plannedIn,
   planOf,
+  planStartPage,
   skippedNotice,
   stepsMarkup,
 } from './planned.ts';
@@ -36,7 +37,6 @@ import { type Problems, readRequest, restoreForm, type Typed, typedAgain, typedO
 
 const Of = z.object({ policy: PolicyName, bucket: BucketRef });
 type Of = z.infer<typeof Of>;
-const OfExecution = z.object({ execution: z.string().min(1).max(2048) });
 
 const planning = ({ policy, bucket }: Of): Act => ({ act: 'plan-restore', about: { policy, bucket } });
 const starting = (execution: string, plan: PlanHash): Act => ({ act: 'start-restore', about: { execution, plan } });
@@ -168,50 +168,23 @@ const planMarkup = async (
   if (confirmation === null) return html`${obstaclesNotice(plan)}${change}${head}`;
   if (planned.expires <= now)
     return html`${notice('warn', `This plan was good until ${instantText(planned.expires)}: look again before you restore.`)}${change}${head}`;
-  const call = { endpoint: links.restore().endpoint, page: 'restore-start' };
-  return html`${head}${await shown(
-    deps,
-    starting(execution, planned.plan),
-    view.dashboard,
-    (nonce) =>
-      form(
-        [
-          {
-            kind: 'text',
-            name: 'confirmation',
-            label: `Type ${confirmation} to start it`,
-            placeholder: confirmation,
-            hint: `The plan is good until ${instantText(planned.expires)}. If more would be lost by then than it says, nothing is done.`,
-          },
-        ],
-        html`${button('Start the restore', { ...call, fields: { execution, nonce } }, { isPrimary: true })}${change}`,
-      ),
+  const asked = await askForWords(deps, {
+    execution,
+    planned,
+    confirmation,
+    act: starting(execution, planned.plan),
+    call: { endpoint: links.restore().endpoint, page: 'restore-start' },
+    hint: 'If more would be lost by then than it says, nothing is done.',
+    label: 'Start the restore',
+    change,
+    dashboard: view.dashboard,
     problem,
-  )}`;
+  });
+  return html`${head}${asked}`;
 };
 
-const startPage = (deps: ActingDependencies): Page => ({
-  name: 'restore-start',
-  show: async ({ fields, form: typed, view }) => {
-    const { execution } = readFields(OfExecution, fields);
-    const state = await deps.machines.look(execution);
-    const planned = plannedIn(state);
-    if (!state || !planned || planned.confirmation === null)
-      throw new DrError('EventInvalid', 'there is no plan that waits for a confirmation: plan again');
-    const words = (typed.confirmation ?? '').trim();
-    const again = async (problem: string) =>
-      html`${bar(deps.links)}${await planMarkup(deps, execution, state.input, planned, view, problem)}`;
-    if (words !== planned.confirmation)
-      return again(`Nothing was started: what was typed is not "${planned.confirmation}".`);
-    const input = confirmed(state.input, planned.plan, words);
-    const sent = await submit(deps, fields.nonce, starting(execution, planned.plan), (name) =>
-      deps.machines.start('restore', name, input),
-    );
-    if ('refused' in sent) return again(sent.refused);
-    await deps.pause();
-    return runMarkup(deps, sent.execution, view);
-  },
-});
+const startPage = (deps: ActingDependencies): Page =>
+  planStartPage(deps, { page: 'restore-start', machine: 'restore', starting, planMarkup, runMarkup });
 
 // ---------------------------------------------------------------- how it goes, and what came of it
 

@@ -11,12 +11,11 @@ import { type Html, html } from '../html.ts';
 import { notice } from '../parts.ts';
 import type { Page } from '../router.ts';
 import type { WidgetRequest } from '../widget-event.ts';
-import { type ActingDependencies, shortName, shown, submit, WHO_HINT } from './acting.ts';
+import { type ActingDependencies, OfExecution, shortName, shown, submit, WHO_HINT } from './acting.ts';
 import { bar } from './bar.ts';
 
 const Of = z.object({ policy: PolicyName, bucket: BucketRef });
 type Of = z.infer<typeof Of>;
-const OfExecution = z.object({ execution: z.string().min(1).max(2048) });
 
 // ---------------------------------------------------------------- back up now
 

@@ -55,6 +55,26 @@ export type FailoverKind = z.infer<typeof FailoverKind>;
 export const Who = z.string('say who').trim().min(1, 'say who').max(100);
 export const Why = z.string('say why').trim().min(1, 'say why').max(500);
 
+interface Confirming {
+  readonly plan?: PlanHash | undefined;
+  readonly confirmation?: string | undefined;
+  readonly planOnly?: boolean;
+}
+
+/** A plan and its words come together, and whoever has them does not plan anew. */
+export const refuseHalfConfirmed = (
+  { plan, confirmation, planOnly }: Confirming,
+  refuse: (field: string, message: string) => void,
+): void => {
+  if ((plan === undefined) !== (confirmation === undefined))
+    refuse('confirmation', 'a confirmation is of a plan: give both, as the output of the planning run has them');
+  if (planOnly && plan !== undefined)
+    refuse(
+      'planOnly',
+      'this would plan anew, and not do what the plan says: leave planOnly out, or plan and confirmation',
+    );
+};
+
 /** What a person asks for, as the input of the restore machine. */
 export const RestoreRequest = z
   .strictObject({
@@ -95,13 +115,7 @@ export const RestoreRequest = z
       refuse('deleteExtra', 'what is extra is deleted only where the rest is overwritten too: set overwrite');
     if (request.deleteExtra && typeof request.scope === 'object' && !('prefix' in request.scope))
       refuse('deleteExtra', 'only of the whole bucket or of a prefix can be said what is extra');
-    if ((request.plan === undefined) !== (request.confirmation === undefined))
-      refuse('confirmation', 'a confirmation is of a plan: give both, as the output of the planning run has them');
-    if (request.planOnly && request.plan !== undefined)
-      refuse(
-        'planOnly',
-        'this would plan anew, and not do what the plan says: leave planOnly out, or plan and confirmation',
-      );
+    refuseHalfConfirmed(request, refuse);
   });
 export type RestoreRequest = z.infer<typeof RestoreRequest>;
 

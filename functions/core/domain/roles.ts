@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { AclEntries, DivergenceData } from './edge-reply.ts';
 import { BucketRef, ClusterName, PairId, PolicyName, RunId, Slot, SnapshotId, SnapshotName } from './names.ts';
-import { FailoverKind, RestoreVerification, Who, Why } from './restore.ts';
+import { FailoverKind, RestoreVerification, refuseHalfConfirmed, Who, Why } from './restore.ts';
 import { PlanHash, Side } from './retention.ts';
 import { DurationSeconds, EpochMs } from './units.ts';
 
@@ -60,13 +60,7 @@ export const FailoverRequest = z
     const refuse = (field: string, message: string) => context.addIssue({ code: 'custom', path: [field], message });
     if (request.kind === 'planned' && request.point !== undefined)
       refuse('point', 'a planned failover brings over what is there now: leave it out');
-    if ((request.plan === undefined) !== (request.confirmation === undefined))
-      refuse('confirmation', 'a confirmation is of a plan: give both, as the output of the planning run has them');
-    if (request.planOnly && request.plan !== undefined)
-      refuse(
-        'planOnly',
-        'this would plan anew, and not do what the plan says: leave planOnly out, or plan and confirmation',
-      );
+    refuseHalfConfirmed(request, refuse);
   });
 export type FailoverRequest = z.infer<typeof FailoverRequest>;
 
@@ -90,18 +84,7 @@ export const FailbackRequest = z
     AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID: z.string().optional(),
   })
   .superRefine((request, context) => {
-    if ((request.plan === undefined) !== (request.confirmation === undefined))
-      context.addIssue({
-        code: 'custom',
-        path: ['confirmation'],
-        message: 'a confirmation is of a plan: give both, as the output of the planning run has them',
-      });
-    if (request.planOnly && request.plan !== undefined)
-      context.addIssue({
-        code: 'custom',
-        path: ['planOnly'],
-        message: 'this would plan anew, and not do what the plan says: leave planOnly out, or plan and confirmation',
-      });
+    refuseHalfConfirmed(request, (field, message) => context.addIssue({ code: 'custom', path: [field], message }));
   });
 export type FailbackRequest = z.infer<typeof FailbackRequest>;
 
@@ -149,10 +132,9 @@ export const FailoverFleetRequest = z
     confirmation: z.string().max(500).optional(),
     AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID: z.string().optional(),
   })
-  .refine((request) => (request.plan === undefined) === (request.confirmation === undefined), {
-    path: ['confirmation'],
-    error: 'a confirmation is of a plan: give both, as the output of the planning execution has them',
-  });
+  .superRefine((request, context) =>
+    refuseHalfConfirmed(request, (field, message) => context.addIssue({ code: 'custom', path: [field], message })),
+  );
 export type FailoverFleetRequest = z.infer<typeof FailoverFleetRequest>;
 
 /** What would be failed over, bucket by bucket in their order, as the ledger knows it. */

@@ -7,7 +7,7 @@ import type { FailbackPlan } from '../domain/roles.ts';
 import { Bytes, type EpochMs, epochMs, later, seconds, secondsBetween } from '../domain/units.ts';
 import { decideRestore, type PlanToConfirm } from './decide-restore.ts';
 import { afterFailure } from './failures.ts';
-import { currentSteps, isFailure, type RunHistory } from './history.ts';
+import { type Answered, currentSteps, isAnswered, isFailure, type RunHistory } from './history.ts';
 import { reattach } from './reattach.ts';
 import { backoff, fail, operation, wait } from './steps.ts';
 
@@ -73,19 +73,11 @@ export const decideFailback = (
 /** What is decided here; the rest is of the restore that keeps apart what was written. */
 const OWN: ReadonlySet<BackupStepKind> = new Set(['create-snapshot', 'measure-divergence', 'bring-back']);
 
-type Answered<K extends BackupStepKind, O extends Observation['kind']> = RunStep & {
-  readonly decision: Extract<BackupStep, { kind: K }>;
-  readonly observed: Extract<Observation, { kind: O }>;
-};
-
 const findLast = <K extends BackupStepKind, O extends Observation['kind']>(
   history: RunHistory,
   kind: K,
   observed: O,
-): Answered<K, O> | undefined =>
-  currentSteps(history).findLast(
-    (step): step is Answered<K, O> => step.decision.kind === kind && step.observed?.kind === observed,
-  );
+): Answered<K, O> | undefined => currentSteps(history).findLast(isAnswered(kind, observed));
 
 const failureOf = (history: RunHistory, last: RunStep): BackupStep | undefined => {
   const { observed, decision } = last;
@@ -213,10 +205,7 @@ const changedSince = (
   const last = currentSteps(history).at(-1);
   const compared = currentSteps(history).findLast(
     (step): step is Answered<'compare', 'comparison'> =>
-      step.n > frozen.n &&
-      step.decision.kind === 'compare' &&
-      step.decision.of === 'primary' &&
-      step.observed?.kind === 'comparison',
+      step.n > frozen.n && isAnswered('compare', 'comparison')(step) && step.decision.of === 'primary',
   );
   const failed = !compared && last?.decision.kind === 'compare' ? afterFailure(history, last) : undefined;
   if (failed) return failed;

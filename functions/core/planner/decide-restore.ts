@@ -1,4 +1,4 @@
-import type { BackupStep, BackupStepKind } from '../domain/backup-step.ts';
+import type { BackupStep } from '../domain/backup-step.ts';
 import type { CompareData, ExamineData, RestrictData, SeenTarget } from '../domain/edge-reply.ts';
 import type { Observation, RunStep } from '../domain/ledger.ts';
 import type { SnapshotName } from '../domain/names.ts';
@@ -8,7 +8,7 @@ import { Side } from '../domain/retention.ts';
 import type { Role } from '../domain/roles.ts';
 import { Bytes, type DurationSeconds, type EpochMs, epochMs, later, seconds, secondsBetween } from '../domain/units.ts';
 import { afterFailure } from './failures.ts';
-import { currentSteps, isFailure, isUnanswered, type RunHistory } from './history.ts';
+import { type Answered, currentSteps, isAnswered, isFailure, isUnanswered, type RunHistory } from './history.ts';
 import { reattach } from './reattach.ts';
 import {
   effectOn,
@@ -59,16 +59,6 @@ const decideDrill = (history: RunHistory, task: RestoreTask, now: EpochMs): Verd
       : fail('EdgeInterrupted', 'the scratch bucket was removed before the drill was over', 'Start another drill.');
   return removeScratch(history, verdict, now) ?? verdict;
 };
-
-type Answered<K extends BackupStepKind, O extends Observation['kind']> = RunStep & {
-  readonly decision: Extract<BackupStep, { kind: K }>;
-  readonly observed: Extract<Observation, { kind: O }>;
-};
-
-const isAnswered =
-  <K extends BackupStepKind, O extends Observation['kind']>(kind: K, observed: O) =>
-  (step: RunStep): step is Answered<K, O> =>
-    step.decision.kind === kind && step.observed?.kind === observed;
 
 /** What was seen under this lease: another execution may have had the target before. */
 const ofNow = (history: RunHistory): readonly RunStep[] =>

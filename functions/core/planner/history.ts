@@ -1,4 +1,4 @@
-import { type BackupStepKind, type Base, isOperation } from '../domain/backup-step.ts';
+import { type BackupStep, type BackupStepKind, type Base, isOperation } from '../domain/backup-step.ts';
 import type { BackupRun, Observation, PairState, RecoveryPoint, RunStep } from '../domain/ledger.ts';
 import type { SnapshotName } from '../domain/names.ts';
 
@@ -14,6 +14,17 @@ export interface RunHistory {
 /** Steps that count: those since the run was last started anew. */
 export const currentSteps = (history: RunHistory): readonly RunStep[] =>
   history.steps.filter((step) => step.n >= history.run.firstStep);
+
+/** A step of a kind that got the answer of a kind. */
+export type Answered<K extends BackupStepKind, O extends Observation['kind']> = RunStep & {
+  readonly decision: Extract<BackupStep, { kind: K }>;
+  readonly observed: Extract<Observation, { kind: O }>;
+};
+
+export const isAnswered =
+  <K extends BackupStepKind, O extends Observation['kind']>(kind: K, observed: O) =>
+  (step: RunStep): step is Answered<K, O> =>
+    step.decision.kind === kind && step.observed?.kind === observed;
 
 /** Refusals that are answers: the diff is not there yet, or the change is one that a person has to look at. */
 const ANSWERS: ReadonlySet<string> = new Set(['diff-pending', 'diff-unknown', 'diff-failed', 'anomalous-change']);

@@ -8,6 +8,7 @@ import { newestAt } from './clocks.ts';
 import { instantText } from './consequences.ts';
 import { promotable } from './pick-point.ts';
 import { restoreRate, restoreTime } from './restore-rate.ts';
+import { isSettledOnReplica } from './roles.ts';
 
 type PairToPromote = Pick<PairState, 'role' | 'lease' | 'copies' | 'hold' | 'dirtySince' | 'foreignChange'>;
 
@@ -16,8 +17,6 @@ interface Names {
   readonly from: ClusterName;
   readonly to: ClusterName;
 }
-
-const isOver = (role: PairState['role']): boolean => role?.primary === 'replica' && role.state === 'settled';
 
 /**
  * What stands in the way of a failover, or is to be known before it, the worst first. Pure, and read from the pair alone:
@@ -31,7 +30,7 @@ export const remarksOf = (
   now: EpochMs,
 ): readonly Remark[] => {
   const { role, lease, copies, hold, dirtySince, foreignChange } = pair;
-  if (role && isOver(role))
+  if (role && isSettledOnReplica(role))
     return [
       {
         kind: 'failed-over',
@@ -126,7 +125,11 @@ export const readinessOf = (
   const good = promotable(points).filter((point) => point.source.created <= now);
   // What the replica is brought back to is not changed half way.
   const point =
-    role?.state === 'moving' ? good.find(({ name }) => name === role.point) : isOver(role) ? undefined : good[0];
+    role?.state === 'moving'
+      ? good.find(({ name }) => name === role.point)
+      : isSettledOnReplica(role)
+        ? undefined
+        : good[0];
   const remarks = remarksOf(pair, point !== undefined, { bucket, from: source.name, to: replica.name }, now);
   return {
     isReady: isReadyBy(remarks),

@@ -4,6 +4,10 @@ import type { Policy } from '../domain/policy.ts';
 import type { Side } from '../domain/retention.ts';
 import type { Role } from '../domain/roles.ts';
 
+/** Whether people write to the replica, and the roles are not on their way. */
+export const isSettledOnReplica = (role: Role | null): boolean =>
+  role?.primary === 'replica' && role.state === 'settled';
+
 /** Whom people write to. */
 export const primaryOf = (role: Role | null): Side => role?.primary ?? 'source';
 

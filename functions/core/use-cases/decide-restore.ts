@@ -26,6 +26,9 @@ export interface DecideRestoreDependencies {
 
 const asIs = (side: SeenSide): SeenSide => side;
 
+/** More than the rounds of a preparation can have made. */
+const RECENT_BACK = 50;
+
 /**
  * State machine step of a restore or a drill: notes what came of the step before, decides the next one, records and
  * returns it. Safe to repeat for the same `step`.
@@ -53,7 +56,7 @@ export const decideRestoreNext = (deps: DecideRestoreDependencies): ((event: unk
       if (task !== run.restore) await deps.ledger.putRun({ ...run, restore: task });
       const history = { run: { ...run, restore: task }, steps, pair: noted, points };
       const decided = task.failback
-        ? decideFailback(history, task, task.failback, await deps.ledger.livingPoints(otherWay(run)), now)
+        ? decideFailback(history, task, task.failback, await deps.ledger.recentPoints(otherWay(run), RECENT_BACK), now)
         : decideRestore(history, task, now);
       if (decided.kind === 'plan') return { steps, decision: await planned(deps, decided) };
       if (decided.kind === 'failback-plan') return { steps, decision: await failbackPlanned(deps, decided) };

@@ -7,7 +7,7 @@ import { type EpochMs, later, seconds } from '../domain/units.ts';
 import { DrError } from '../errors.ts';
 import { spanText } from '../planner/consequences.ts';
 import { readinessOf } from '../planner/readiness.ts';
-import { primaryOf } from '../planner/roles.ts';
+import { isSettledOnReplica } from '../planner/roles.ts';
 import type { Clock, Ledger, PlanStore } from '../ports.ts';
 import { inParallel } from './in-parallel.ts';
 import { findPolicy } from './open-run.ts';
@@ -96,7 +96,7 @@ const isFailedOver = async (
   bucket: BucketRef,
 ): Promise<boolean> => {
   const { role } = await ledger.loadPair(pairId(from, bucket, to));
-  return primaryOf(role) === 'replica' && role?.state === 'settled';
+  return isSettledOnReplica(role);
 };
 
 const plan = async (
