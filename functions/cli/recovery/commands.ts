@@ -32,6 +32,10 @@ export const createBucket = (bucket: Place): string => `ozone sh bucket create -
 /** The name is one that no workflow gives. */
 export const takeSnapshot = (bucket: Place, name: string): string => `ozone sh snapshot create ${o3(bucket)} ${name}`;
 
+/** Gives a bucket the ACL that it had: entries with commas between them. */
+export const setAcl = (bucket: Place, entries: string): string =>
+  `ozone sh bucket setacl -a "${entries}" ${o3(bucket)}`;
+
 /** On an edge host, as root: nothing is sent to it any more, also after a reboot. */
 export const stopAgent = 'systemctl disable --now amazon-ssm-agent';
 

@@ -14,6 +14,7 @@ import {
   listPoints,
   type Place,
   rescued,
+  setAcl,
   showBucket,
   stopAgent,
   takeSnapshot,
@@ -227,6 +228,20 @@ const failover = (plan: PlanInput, policy: Policy, bucket: BucketRef, to: Cluste
     '',
     `${from} is well, and ${to.name} is to take over: the same two executions with \`"kind": "planned"\`. Stop what writes to ${from} before the second: it makes a last backup and proves that nothing was written after it, or changes nothing. Nothing is lost.`,
     '',
+    `Several buckets, or all of the policy: \`ozone-dr-failover-fleet\`, also in two executions, with one plan and one confirmation for all. \`buckets\` says what depends on what: group after group, the buckets of a group at the same time; without it all of the policy at once. After a group with a failure nothing more is begun; the same input again goes on with what is left. By hand the same order, bucket by bucket.`,
+    '',
+    input({
+      policy: policy.name,
+      kind: 'unplanned',
+      buckets: policy.buckets.slice(0, 3),
+      by: '<you>',
+      reason: '<what happened>',
+    }),
+    '',
+    `A backup that hangs with ${from} has the bucket: a confirmed failover without the source takes it after two minutes; one that is to be planned, and a planned one, name the execution to stop.`,
+    '',
+    `With \`failover: { restrict: true }\` in the policy the workflow also takes the right to write from everybody in the ACL of the bucket on ${from}, when that answers, and a failback gives back what was there. To undo it by hand: the item of the pair in the ledger (\`role.restricted.before\`, runbook failed-over) has the entries, joined by commas for \`${setAcl(source, '<entries>')}\`.`,
+    '',
     `The workflow takes the lease of the bucket, so that no backup is at work; moves the role in the ledger; keeps what is on the replica in a snapshot \`restore-safety-…\`; copies from the snapshot of the point what differs; compares all of it; keeps what people begin with in a snapshot \`failover-…\`. One that was cut off goes on when it is started again. It copies only what differs, so a restore of the whole bucket is the longest it can take. ${expected(plan, policy, bucket)}`,
     '',
     `**By hand**, when AWS is down. First make sure that nothing brings data from ${from} any more when AWS is back: on every edge host of ${to.name} and of ${from}, as root, until the roles are in the ledger. The last line says \`free\`, or a copy is still at work: wait for it, or end it with its host. (\`state\` of the host's configuration, if it is not /var/lib/ozone-dr; a host that never copied into the bucket has no such file.)`,
@@ -326,6 +341,8 @@ const failback = (plan: PlanInput, policy: Policy, bucket: BucketRef, from: Clus
     '',
     `- The ledger has not moved the roles to ${from.name} either, because the failover was by hand, too: nothing is to be told. Resume the policy; the next backup finds that ${from.name} is not what it left there, and compares both buckets instead of copying an increment, or, in the mode \`incremental\`, stops and says the words to go on with.`,
     `- The ledger says that ${from.name} is the primary: backups are passed over, nothing is overwritten, and nothing is backed up. When people can stop once more, let nobody write to either; type the block of the planned failover with another snapshot name, which makes ${from.name} what ${to} is; then start \`prepare\` and \`switch\` of the workflow. What it keeps apart as written to ${to} are copies of what both have by then, and what it brings back is there already. Without that block it would bring back ${from.name} as it was, and what people wrote to ${to} since would be in the bucket of what is kept apart only.`,
+    '',
+    `**${to} is given up**, because it does not come back or is not wanted any more: write the policy the other way round, \`source: ${from.name}\` and as \`replica\` another cluster with edge hosts of its own, and deploy. That is a new pair for each bucket: nobody's roles are in its way, its first backup copies all, and \`failed-over\` is over. Do it for all buckets of the policy at once, after each of them was failed over; those that were not are backed up by nothing from then on. What was written to ${to} and is not at ${from.name} is given up with it: while ${to} still answers, \`prepare\` reports and keeps it. Nothing prunes the points of the old direction on ${from.name}: delete those snapshots by hand when nobody needs them.`,
   ];
 };
 
