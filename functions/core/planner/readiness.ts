@@ -1,6 +1,6 @@
 import type { Newest } from '../domain/clocks.ts';
 import type { PairState, RecoveryPoint } from '../domain/ledger.ts';
-import type { BucketRef, ClusterName } from '../domain/names.ts';
+import { type BucketRef, type ClusterName, type WorkflowName, workflowOf } from '../domain/names.ts';
 import type { Cluster, Policy } from '../domain/policy.ts';
 import type { Readiness, Remark } from '../domain/readiness.ts';
 import { type EpochMs, epochMs, secondsBetween } from '../domain/units.ts';
@@ -63,7 +63,7 @@ export const remarksOf = (
       kind: 'at-work',
       blocks: 'now',
       until: lease.expires,
-      text: `${lease.runId} is at work on it: a failover waits for half an hour, and then gives up`,
+      text: `${lease.runId} is at work on it: ${waitsFor(workflowOf(lease.runId))}`,
       remedy: `Wait until it is over, or stop ${lease.execution}.`,
     });
   const alive = copies.filter(({ to: end, deadline }) => end === null && deadline > now);
@@ -98,6 +98,11 @@ export const remarksOf = (
     });
   return found;
 };
+
+const waitsFor = (workflow: WorkflowName): string =>
+  workflow === 'backup' || workflow === 'prune'
+    ? 'a planned failover waits half an hour for it, and then gives up; an unplanned one two minutes, and with its confirmation takes the bucket then'
+    : 'a failover waits half an hour for it, and then gives up';
 
 const isReadyBy = (remarks: readonly Remark[]): boolean => remarks.every(({ blocks }) => blocks !== 'now');
 

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import type { BackupRun } from '../domain/ledger.ts';
-import { pairId, RunId, Slot } from '../domain/names.ts';
+import { pairId, RunId, Slot, type WorkflowName } from '../domain/names.ts';
 import type { Policy } from '../domain/policy.ts';
 import { DrillRequest, RestoreRequest, type RestoreTask } from '../domain/restore.ts';
 import type { Pin } from '../domain/retention.ts';
@@ -38,6 +38,13 @@ export interface OpenRestoreDependencies {
 /** Somebody else is asked to be patient so long; then a person has to look. */
 const PATIENCE = seconds(1800);
 const PAUSE = seconds(30);
+/**
+ * So long an unplanned failover waits for a backup or a prune: one that is about to end brings a newer point, which is worth
+ * another plan. One that hangs with its source brings nothing. Once a person has confirmed, its lease is taken then: what it
+ * still sends is refused by its fencing token, and a copy of its that may be alive is waited for or ended, as of any run
+ * that was cut off.
+ */
+const PATIENCE_OF_UNPLANNED = seconds(120);
 /** Others may be changing the same point: a prune, or a person. */
 const PIN_ATTEMPTS = 8;
 
@@ -67,18 +74,29 @@ export const openRestore =
       );
     if (wanted.drain) return { kind: 'drain', runId: id, lease: 0, step: 0, ...wanted.drain };
 
-    const busy = (heldBy: string): Opened => {
+    const { failover, confirmed } = wanted.task;
+    const busy = (heldBy: string, by?: WorkflowName): Opened => {
       const reason = `${wanted.task.target.bucket} is in the hands of ${heldBy}`;
+      const isShort = failover?.kind === 'unplanned' && isPassedOver(by);
       // The others are not waited for by a person without a word.
-      if (now >= later(startedAt, PATIENCE))
+      if (now >= later(startedAt, isShort ? PATIENCE_OF_UNPLANNED : PATIENCE))
         throw new DrError('RunAlreadyOpen', `${reason}: stop that execution, or start again when it is over`);
       return { kind: 'busy', runId: id, lease: 0, step: 0, seconds: PAUSE, reason };
     };
     const { target } = wanted.task;
-    const lease = await takeLease(deps, id, pair, execution, later(now, LEASE), () =>
-      target.kind === 'in-place' ? othersWho(deps.policies, target.cluster.name, target.bucket) : [],
-    );
-    if (!('token' in lease)) return busy(lease.heldBy);
+    const take = (workflow: OpenRestoreDependencies['workflow']) =>
+      takeLease({ ...deps, workflow }, id, pair, execution, later(now, LEASE), () =>
+        target.kind === 'in-place' ? othersWho(deps.policies, target.cluster.name, target.bucket) : [],
+      );
+    const free = await take(deps.workflow);
+    const mayTake =
+      failover?.kind === 'unplanned' && confirmed !== null && now >= later(startedAt, PATIENCE_OF_UNPLANNED);
+    const lease =
+      !('token' in free) && mayTake && isPassedOver(free.workflow)
+        ? // From this one, and from nobody who came after it.
+          await take({ isRunning: async (it) => it !== free.heldBy && deps.workflow.isRunning(it) })
+        : free;
+    if (!('token' in lease)) return busy(lease.heldBy, lease.workflow);
     const giveBack = () => deps.ledger.releaseLease(pair, lease.token);
     try {
       // Asked after the lease was taken, as a backup does it: of two at the same moment at least one sees the other.
@@ -113,6 +131,8 @@ export const openRestore =
       throw error;
     }
   };
+
+const isPassedOver = (workflow: WorkflowName | undefined): boolean => workflow === 'backup' || workflow === 'prune';
 
 const wantedBy = (
   deps: OpenRestoreDependencies,

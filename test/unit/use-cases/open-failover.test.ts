@@ -6,6 +6,7 @@ import { FailbackPlan, failbackWords, type Role } from '../../../functions/core/
 import { later, seconds } from '../../../functions/core/domain/units.ts';
 import type { Ledger } from '../../../functions/core/ports.ts';
 import { decideRestoreNext } from '../../../functions/core/use-cases/decide-restore.ts';
+import { openRun } from '../../../functions/core/use-cases/open-run.ts';
 import { asText } from '../../../functions/core/use-cases/plan-text.ts';
 import { compared, copied, kept, looked, restoreHistory } from '../planner/restore-world.ts';
 import { backward, forward, roleOf } from '../planner/role-world.ts';
@@ -230,6 +231,52 @@ describe('the confirmation of a failover', () => {
   });
 });
 
+describe('a failover while a backup has the bucket', () => {
+  /** It is at work, or hangs: its execution runs, and its lease is prolonged. */
+  const held = async (workflow: 'backup' | 'prune' | 'failover' = 'backup') => {
+    const stage = await restoreStage();
+    const run = runId(forward, 'nightly' as never, slot, workflow);
+    const pair = await stage.ledger.loadPair(forward);
+    const lease = await stage.ledger.takeLease(pair, { runId: run, execution: 'backup' }, later(noon, seconds(7200)));
+    return { stage, token: lease?.token ?? 0 };
+  };
+
+  it.each(['backup', 'prune'] as const)(
+    'takes it from a %s after two minutes, when it is confirmed',
+    async (workflow) => {
+      const { stage, token } = await held(workflow);
+      const words = await planned(stage, 'unplanned');
+      expect(await failOver(stage, words)).toMatchObject({ kind: 'busy', reason: expect.stringContaining('backup') });
+      stage.pass(2);
+      const opened = await failOver(stage, words);
+      expect(opened.kind).toBe('open');
+      // What the other one still sends is refused.
+      expect(opened.lease).toBeGreaterThan(token);
+      await expect(stage.ledger.changePair(forward, token, { hold: null })).rejects.toMatchObject({
+        name: 'LeaseLost',
+      });
+    },
+  );
+
+  it('takes nothing for a plan alone, but says soon which execution to stop', async () => {
+    const { stage } = await held();
+    stage.pass(2);
+    await expect(failOver(stage)).rejects.toMatchObject(
+      refused('RunAlreadyOpen', /^sales\/orders is in the hands of backup: stop that execution/),
+    );
+    expect((await stage.ledger.loadPair(forward)).lease?.execution).toBe('backup');
+  });
+
+  it('leaves it to another failover, and on purpose to everybody', async () => {
+    const other = await held('failover');
+    other.stage.pass(3);
+    expect((await failOver(other.stage, await planned(other.stage, 'unplanned'))).kind).toBe('busy');
+    const { stage } = await held();
+    stage.pass(3);
+    expect((await failOver(stage, { kind: 'planned' })).kind).toBe('busy');
+  });
+});
+
 describe('a failover on purpose', () => {
   const open = async (stage: RestoreStage, drained: boolean, through: Ledger = stage.ledger) =>
     failOver(stage, { kind: 'planned', ...(await planned(stage, 'planned')) }, { through, drained });
@@ -270,6 +317,23 @@ describe('a failover on purpose', () => {
   it('only plans without a confirmation, and makes no backup for that', async () => {
     const stage = await restoreStage();
     expect(await taskOf(stage, failOver(stage, { kind: 'planned' }))).toMatchObject({ confirmed: null });
+  });
+});
+
+it("an old primary that is given up is in nobody's way: a policy from the new primary to another cluster backs it up", async () => {
+  const stage = await withRole(roleOf());
+  const usual = policyOf('incremental');
+  const other = { ...usual.source, name: 'third' as never };
+  const backup = (policy: typeof usual) =>
+    openRun({ ...stage, policies: [policy] })({
+      request: { policy: 'nightly', bucket: 'sales/orders' },
+      execution: 'backup',
+      startedAt: '2026-11-20T12:00:00Z',
+    });
+  expect(await backup(usual)).toMatchObject({ kind: 'skipped', error: 'NotPrimary' });
+  expect(await backup({ ...usual, source: usual.replica ?? usual.source, replica: other })).toMatchObject({
+    kind: 'open',
+    runId: 'dr/sales/orders#third#nightly#20261120t120000z',
   });
 });
 
