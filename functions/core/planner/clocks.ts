@@ -65,17 +65,18 @@ export const newestAt = (newest: Newest | null, level: VerificationLevel): Newes
 
 /** Roles that came back a moment ago: the last points were made in the other direction, and no backup has taken them over yet. */
 export const withTakenOver = (own: Newest | null, other: Newest | null): Newest | null =>
-  own &&
-  other && {
-    ...own,
-    taken: newer(own.taken, other.taken),
-    verified: Object.fromEntries(
-      VerificationLevel.options.flatMap((level) => {
-        const found = newer(own.verified[level] ?? null, other.verified[level]);
-        return found ? [[level, found]] : [];
-      }),
-    ),
-  };
+  own && other
+    ? {
+        ...own,
+        taken: newer(own.taken, other.taken),
+        verified: Object.fromEntries(
+          VerificationLevel.options.flatMap((level) => {
+            const found = newer(own.verified[level] ?? null, other.verified[level]);
+            return found ? [[level, found]] : [];
+          }),
+        ),
+      }
+    : (own ?? other);
 
 const latest = (...instants: readonly EpochMs[]): EpochMs => epochMs(Math.max(...instants));
 

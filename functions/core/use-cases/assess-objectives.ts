@@ -139,7 +139,7 @@ const liveOf = (
 ): { readonly newest: Newest | null; readonly runs: Newest['runs']; readonly failedOver: EpochMs | null } => {
   const there = other?.newest?.[name] ?? null;
   if (!role || !isSettledOnReplica(role))
-    return { newest: other ? withTakenOver(own, there) : own, runs: own?.runs ?? {}, failedOver: null };
+    return { newest: withTakenOver(own, there), runs: own?.runs ?? {}, failedOver: null };
   // What failed before cannot be mended any more by the run that failed.
   const runs = Object.entries({ ...own?.runs, ...there?.runs }).filter(([, { at }]) => at >= role.since);
   return { newest: there, runs: Object.fromEntries(runs), failedOver: role.since };
@@ -183,7 +183,12 @@ const assessPolicy = async (
     const own = pair?.newest?.[policy.name] ?? (points.length > 0 ? newestOf(points, policy.name, null) : null);
     const role = pair?.role ?? null;
     const other = otherWay(policy, bucket);
-    const { newest, runs, failedOver } = liveOf(policy, own, role, other ? states.get(other) : undefined);
+    const { newest, runs, failedOver } = liveOf(
+      policy,
+      own,
+      role,
+      other && pair && hasOtherDirection(pair) ? states.get(other) : undefined,
+    );
     const drill = lastDrillOf(points, { lastDrill: drills?.lastDrill ?? null });
     const facts: ClockFacts = {
       policy,

@@ -233,6 +233,15 @@ describe('an assessment', () => {
       expect(await old.assess()).toMatchObject({ inBreach: 1 });
     });
 
+    it('is not mixed up with a policy of the other direction', async () => {
+      const backwards = { ...policyOf('backwards', ['sales/orders']), source: policy.replica, replica: policy.source };
+      const both = scene([policy, backwards as Policy], (pair) =>
+        pairWith(pair, pair.startsWith('dr/') ? 'backwards' : 'nightly', pair.startsWith('dr/') ? 30 : 1),
+      );
+      await both.assess();
+      expect([both.put.get('nightly')?.inBreach, both.put.get('backwards')?.inBreach]).toEqual([0, 1]);
+    });
+
     it('goes by the last point of the other direction after a failback, until a backup goes on from there', async () => {
       const back = { primary: 'source', state: 'settled', epoch: 2 };
       expect(await moved(pairBack(3), back).assess()).toMatchObject({ inBreach: 0 });
