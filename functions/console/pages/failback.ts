@@ -48,10 +48,13 @@ interface Brought {
 const broughtBack = async (
   { ledger }: ActingDependencies,
   { bucket }: Of,
-  { from, to }: Readiness,
+  { from, to, role }: Readiness,
 ): Promise<Brought | null> => {
   const [newest] = promotable(await ledger.livingPoints(pairId(to, bucket, from)));
-  return newest ? { name: newest.name, at: newest.source.created } : null;
+  // Points of an earlier way back say nothing of this one.
+  return newest && role && newest.source.created >= role.since
+    ? { name: newest.name, at: newest.source.created }
+    : null;
 };
 
 const wayText = ({ from, to, role }: Readiness, brought: Brought | null, now: EpochMs): Value => {
@@ -134,7 +137,7 @@ const formPage = async (
             kind: 'choice',
             name: 'kind',
             label: 'Which step?',
-            value: typed.kind ?? (role?.prepared ? 'switch' : 'prepare'),
+            value: typed.kind ?? (role?.prepared || isHalf ? 'switch' : 'prepare'),
             options: isHalf ? [change] : role?.prepared ? [prepare, change] : [prepare],
             problem: problems.kind,
           },

@@ -120,11 +120,7 @@ export const FailoverFleetRequest = z
     kind: FailoverKind,
     /** Groups, one after the other, as what depends on what; the buckets of one group at the same time. All of the policy without it. */
     buckets: z
-      .array(
-        z.union([BucketRef.transform((bucket) => [bucket]), z.array(BucketRef).min(1)], {
-          error: 'write each bucket as volume/bucket, for example sales/orders',
-        }),
-      )
+      .array(z.union([BucketRef.transform((bucket) => [bucket]), z.array(BucketRef).min(1)]))
       .min(1)
       .refine((groups) => groups.flat().length <= MOST_BUCKETS, `name at most ${MOST_BUCKETS} buckets`)
       .refine((groups) => new Set(groups.flat()).size === groups.flat().length, 'name each bucket once')
