@@ -210,7 +210,7 @@ describe('a failover from the dashboard, in a browser', () => {
     await press('Policy nightly');
     await press('Which buckets of nightly could be failed over');
     expect(await text()).toMatch(
-      /1 of 3 buckets could be failed over to dr now; 1 are there already[\s\S]*people\/payroll\s+dr\s+epoch 1/,
+      /1 of 3 buckets could be failed over to dr now; 1 there already[\s\S]*people\/payroll\s+dr\s+epoch 1/,
     );
     await picture('fleet-form');
     await page.getByLabel('Which buckets, in which order?').fill('sales/orders\ncrm/contacts');

@@ -95,7 +95,7 @@ const formPage = async (
   const more = from + SHOWN < buckets.length;
   return html`${bar(links, linkButton(`Policy ${name}`, links.policy({ policy: name })))}<h2>Fail over the buckets of ${name}</h2>${notice(
     ready + moved === found.length ? 'none' : 'warn',
-    `${ready} of ${count(found.length, 'bucket')}${buckets.length > SHOWN ? ` (${from + 1} to ${from + page.length} of ${buckets.length})` : ''} could be failed over to ${replica.name} now${moved > 0 ? `; ${moved} are there already, or on their way` : ''}.`,
+    `${ready} of ${count(found.length, 'bucket')}${buckets.length > SHOWN ? ` (${from + 1} to ${from + page.length} of ${buckets.length})` : ''} could be failed over to ${replica.name} now${moved > 0 ? `; ${moved} there already, or on the way` : ''}.`,
   )}${table(
     `Buckets of ${name}, and whether they could be failed over`,
     [
