@@ -179,7 +179,7 @@ describe('a failover from the dashboard, in a browser', () => {
     expect([...(prod ?? [])]).toEqual([...(dr ?? [])]);
     await press('To the bucket');
     expect(await page.getByRole('button', { name: 'Fail sales/orders over to dr' }).count()).toBe(1);
-  });
+  }, 300_000);
 
   it('unplanned, in the dark theme: what will not be there is said first', async () => {
     await open('Fail over', '&theme=dark');
