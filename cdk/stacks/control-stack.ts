@@ -500,9 +500,16 @@ export class ControlStack extends Stack {
   /** What the widgets of the dashboard show. It may read, and nothing else. */
   #viewConsole(): LambdaFunction {
     const { table, openIndex } = stateNames(this, this.#prefix);
-    const machines = [...FLEET, 'restore', 'failover', 'failback', 'look', 'decision', 'backup-fleet'].map((it) =>
-      machineArn(this, `${this.#prefix}-${it}`),
-    );
+    const machines = [
+      ...FLEET,
+      'restore',
+      'failover',
+      'failback',
+      'failover-fleet',
+      'look',
+      'decision',
+      'backup-fleet',
+    ].map((it) => machineArn(this, `${this.#prefix}-${it}`));
     return this.#handler('ViewConsole', {
       functionName: widgetName(this.#prefix, 'View'),
       handler: 'view-console',
@@ -521,7 +528,7 @@ export class ControlStack extends Stack {
   }
 
   /**
-   * What people do from the dashboard: it starts the machines that are there for people, and stops restores, drills and failovers.
+   * What people do from the dashboard: it starts the machines that are there for people, and stops restores, drills, failovers and failbacks.
    * Of the table it writes only the forms that it shows. Who may call it is up to the permissions of whoever looks.
    */
   #actConsole(): void {
@@ -531,7 +538,7 @@ export class ControlStack extends Stack {
     const forms = allowAs('Forms', ['dynamodb:PutItem', 'dynamodb:UpdateItem'], [this.#tableArn()]);
     forms.addCondition('ForAllValues:StringLike', { 'dynamodb:LeadingKeys': ['NONCE#*'] });
     const records = `arn:${this.partition}:s3:::${recordsBucket}`;
-    const started = ['restore', 'failover', 'failback', 'backup', 'decision'] as const;
+    const started = ['restore', 'failover', 'failback', 'failover-fleet', 'backup', 'decision'] as const;
     const stopped = ['restore', 'drill', 'failover', 'failback'] as const;
     const looked = [...new Set([...started, ...stopped])];
     const handler = this.#handler('ActConsole', {

@@ -26,6 +26,10 @@ export const links = ({ view, act }: Endpoints) => {
     /** `policy`, `bucket` */
     failover: to(act, 'failover'),
     /** `policy`, `bucket` */
+    failback: to(act, 'failback'),
+    /** `policy` */
+    failoverFleet: to(act, 'failover-fleet'),
+    /** `policy`, `bucket` */
     approvals: to(act, 'approvals'),
     /** `policy`, `bucket`, `point` */
     pin: to(act, 'pin'),

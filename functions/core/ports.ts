@@ -145,7 +145,7 @@ export interface ExecutionState {
 }
 
 /** The workflows that a person may start. */
-export type StartedByHand = 'restore' | 'failover' | 'failback' | 'backup' | 'decision';
+export type StartedByHand = 'restore' | 'failover' | 'failback' | 'failover-fleet' | 'backup' | 'decision';
 
 /** Executions, for a person who starts, watches and cancels them. */
 export interface Machines {

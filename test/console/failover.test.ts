@@ -8,6 +8,7 @@ let stage: ConsoleStage;
 let host: DashboardHost;
 let browser: Browser;
 let page: Page;
+let endpoint: string;
 
 const cloud = () => stage.deployment.cloud;
 const text = () => page.locator('.content').first().innerText();
@@ -15,7 +16,7 @@ const text = () => page.locator('.content').first().innerText();
 beforeAll(async () => {
   stage = await startStage({ nights: 1 });
   const { dashboard, widgets } = widgetsOf(cloud());
-  const endpoint = String(widgets[0]?.endpoint).replace(/View$/, 'Act');
+  endpoint = String(widgets[0]?.endpoint).replace(/View$/, 'Act');
   host = await startHost({
     dashboard,
     widgets: [...widgets, { title: 'Fail over', endpoint, params: { page: 'failover' }, width: 24, height: 24 }],
@@ -49,6 +50,7 @@ const press = async (name: string | RegExp) => {
 };
 const picture = (name: string) => page.screenshot({ path: artefact(`failover-${name}.png`), fullPage: true });
 const failovers = () => cloud().executions('ozone-dr-failover').length;
+const failbacks = () => cloud().executions('ozone-dr-failback').length;
 
 /** Goes on until the page does not say any more that it is at work: time goes by only here. */
 const until = async (wanted: RegExp) => {
@@ -61,12 +63,13 @@ const until = async (wanted: RegExp) => {
 };
 
 /** Types the words that the plan asks for. */
-const confirm = async (bucket: string) => {
+const confirm = async (words: string, name = 'Fail over') => {
   const label = await page.locator('label[for=odr-confirmation]').innerText();
-  expect(label).toMatch(new RegExp(`^Type fail over ${bucket} to dr [0-9a-f]{12} to start it$`));
+  expect(label).toMatch(new RegExp(`^Type ${words} [0-9a-f]{12} to start it$`));
   await page.getByLabel(label).fill(label.slice('Type '.length, -' to start it'.length));
-  await press('Fail over');
+  await press(name);
 };
+const put = (path: string, seed: number) => ({ op: 'put', path, size: 900, seed }) as const;
 
 describe('a failover from the dashboard, in a browser', () => {
   it('planned: seen, planned, refused with wrong words, done with the right ones, and told what has to be repointed', async () => {
@@ -93,7 +96,7 @@ describe('a failover from the dashboard, in a browser', () => {
     expect(failovers()).toBe(before);
     await picture('wrong-words');
 
-    await confirm('sales/orders');
+    await confirm('fail over sales/orders to dr');
     expect(failovers()).toBe(before + 1);
     await picture('progress');
     await until(/dr is the primary of sales\/orders now/);
@@ -116,6 +119,68 @@ describe('a failover from the dashboard, in a browser', () => {
     expect(await page.getByLabel('Which kind?').count()).toBe(0);
   });
 
+  it('and back: what both sides changed is seen, what was written on the wrong side is kept apart, and the roles return', async () => {
+    const { clusters } = stage;
+    await clusters.change('ofs://dr/sales/orders', [put('2026/11/11/on-dr.json', 41), put('both.json', 42)]);
+    await clusters.change('ofs://prod/sales/orders', [put('too-late.json', 43), put('both.json', 44)]);
+    await press('Fail sales/orders back to prod');
+    expect(await text()).toMatch(/People write to\s+dr since .* \(epoch 1\)[\s\S]*not yet: .* Prepare first/);
+    await page.getByLabel('Your name').fill('Ada');
+    await press('Show the plan');
+    expect(await text()).toContain('write why');
+    await page.getByLabel('Why').fill('prod is there again');
+    await picture('back-form');
+    await press('Show the plan');
+    await until(/The plan: bring sales\/orders back to prod/);
+    expect(await text()).toMatch(
+      /Changed on dr, the primary\s+2 files added[\s\S]*on-dr\.json[\s\S]*Left on prod, the old primary\s+2 files added[\s\S]*too-late\.json[\s\S]*Changed on both\s+1 file: what dr has counts\s+both\.json[\s\S]*Is kept apart in\s+sales\/orders-orphans-\S+ on prod/,
+    );
+    await picture('back-plan');
+
+    const before = failbacks();
+    await page.getByLabel(/^Type fail back/).fill('fail back sales/orders');
+    await press('Prepare the way back');
+    expect(await text()).toContain('Nothing was started: what was typed is not "fail back sales/orders to prod');
+    expect(failbacks()).toBe(before);
+    // A form that is sent twice: what it carries is taken before it is sent, and sent once more after it.
+    const twice = await page.locator('cwdb-action').filter({ hasText: 'failback-start' }).first().textContent();
+    const label = await page.locator('label[for=odr-confirmation]').innerText();
+    const confirmation = label.slice('Type '.length, -' to start it'.length);
+    await confirm('fail back sales/orders to prod', 'Prepare the way back');
+    expect(failbacks()).toBe(before + 1);
+    const again = await invoker(cloud())(endpoint, {
+      ...JSON.parse(twice ?? '{}'),
+      widgetContext: { forms: { all: { confirmation } } },
+    });
+    expect(again).toContain('This form was sent before');
+    expect(failbacks()).toBe(before + 1);
+    await picture('back-progress');
+    await until(/prod is ready to be the primary of sales\/orders again/);
+    const orphans = /ofs:\/\/prod\/(sales\/orders-orphans-\S+)/.exec(await text())?.[1];
+    expect([...(await clusters.tree(`ofs://prod/${orphans}`)).keys()].filter((it) => it.endsWith('.json'))).toEqual([
+      'both.json',
+      'too-late.json',
+    ]);
+    await picture('back-prepared');
+
+    await press('Switch sales/orders back to prod');
+    expect(await text()).toMatch(/Can the roles go back now\?\s+yes: prod has what dr was/);
+    await picture('switch-form');
+    await press('Show the plan');
+    await until(/The plan: fail over sales\/orders to prod/);
+    expect(await text()).toMatch(/Nothing will be lost\.[\s\S]*Stop what writes to dr now/);
+    await confirm('fail over sales/orders to prod', 'Switch back');
+    await until(/prod is the primary of sales\/orders now/);
+    expect(await text()).toMatch(
+      /Nothing was lost\.[\s\S]*ofs:\/\/dr\/sales\/orders\s+to\s+ofs:\/\/prod\/sales\/orders[\s\S]*Epoch\s+2/,
+    );
+    await picture('switched');
+    const [prod, dr] = await Promise.all(['prod', 'dr'].map((it) => clusters.tree(`ofs://${it}/sales/orders`)));
+    expect([...(prod ?? [])]).toEqual([...(dr ?? [])]);
+    await press('To the bucket');
+    expect(await page.getByRole('button', { name: 'Fail sales/orders over to dr' }).count()).toBe(1);
+  }, 300_000);
+
   it('unplanned, in the dark theme: what will not be there is said first', async () => {
     await open('Fail over', '&theme=dark');
     await page.getByLabel('Which bucket?').fill('people/payroll');
@@ -130,13 +195,34 @@ describe('a failover from the dashboard, in a browser', () => {
     await until(/The plan: fail over people\/payroll to dr/);
     expect(await text()).toMatch(/What was written to prod in the last .* will not be there\./);
     await picture('plan-dark');
-    await confirm('people/payroll');
+    await confirm('fail over people/payroll to dr');
     await until(/dr is the primary of people\/payroll now/);
     await picture('result-dark');
 
     await cloud().invoke('ozone-dr-assess-objectives', {});
     await open('Is everything safe?', '&theme=dark');
-    expect(await text()).toMatch(/2 failed over/);
+    expect(await text()).toMatch(/1 failed over/);
     await picture('overview-dark');
+  });
+
+  it('several at once: how ready each bucket is, and a plan that says what is in the way', async () => {
+    await open('Is everything safe?', '&w=24&h=24');
+    await press('Policy nightly');
+    await press('Which buckets of nightly could be failed over');
+    expect(await text()).toMatch(
+      /1 of 3 buckets could be failed over to dr now; 1 there already[\s\S]*people\/payroll\s+dr\s+epoch 1/,
+    );
+    await picture('fleet-form');
+    await page.getByLabel('Which buckets, in which order?').fill('sales/orders\ncrm/contacts');
+    await page.getByLabel('Your name').fill('Ada');
+    await page.getByLabel('Why').fill('the building is closed');
+    await press('Show the plan');
+    expect(await text()).toMatch(
+      /This cannot be done as planned[\s\S]*1\s+sales\/orders\s+nothing, after a last backup[\s\S]*2\s+crm\/contacts\s+It cannot be done now: no verified point/,
+    );
+    await picture('fleet-plan');
+    expect(await page.getByRole('button', { name: 'Fail over', exact: true }).count()).toBe(0);
+    await press('Change it');
+    expect(await page.getByLabel('Which buckets, in which order?').inputValue()).toBe('sales/orders\ncrm/contacts');
   });
 });

@@ -12,6 +12,7 @@ const DRILL = 'states:stateMachine:ozone-dr-drill';
 const RESTORE = 'states:stateMachine:ozone-dr-restore';
 const FAILOVER = 'states:stateMachine:ozone-dr-failover';
 const FAILBACK = 'states:stateMachine:ozone-dr-failback';
+const FAILOVER_FLEET = 'states:stateMachine:ozone-dr-failover-fleet';
 const LOOK = 'states:stateMachine:ozone-dr-look';
 const DOCTOR = 'states:stateMachine:ozone-dr-doctor';
 const RUNS = 'states:execution:ozone-dr-backup:*';
@@ -20,6 +21,7 @@ const RESTORES = 'states:execution:ozone-dr-restore:*';
 const DRILLS = 'states:execution:ozone-dr-drill:*';
 const FAILOVERS = 'states:execution:ozone-dr-failover:*';
 const FAILBACKS = 'states:execution:ozone-dr-failback:*';
+const FLEETS = 'states:execution:ozone-dr-failover-fleet:*';
 const LOOKS = 'states:execution:ozone-dr-look:*';
 const VISITS = 'states:execution:ozone-dr-doctor:*';
 const DECISIONS = 'states:execution:ozone-dr-decision:*';
@@ -141,6 +143,7 @@ const FUNCTIONS: Readonly<Record<string, Readonly<Record<string, readonly string
     [RESTORE]: ['states:StartExecution'],
     [FAILOVER]: ['states:StartExecution'],
     [FAILBACK]: ['states:StartExecution'],
+    [FAILOVER_FLEET]: ['states:StartExecution'],
     [BACKUP]: ['states:StartExecution'],
     'states:stateMachine:ozone-dr-decision': ['states:StartExecution'],
     [RUNS]: ['states:DescribeExecution'],
@@ -149,6 +152,7 @@ const FUNCTIONS: Readonly<Record<string, Readonly<Record<string, readonly string
     [DRILLS]: ['states:DescribeExecution', 'states:StopExecution'],
     [FAILOVERS]: ['states:DescribeExecution', 'states:StopExecution'],
     [FAILBACKS]: ['states:DescribeExecution', 'states:StopExecution'],
+    [FLEETS]: ['states:DescribeExecution'],
   },
   customWidgetOzoneDrView: {
     '*': XRAY,
@@ -162,6 +166,7 @@ const FUNCTIONS: Readonly<Record<string, Readonly<Record<string, readonly string
         RESTORE,
         FAILOVER,
         FAILBACK,
+        FAILOVER_FLEET,
         LOOK,
         'states:stateMachine:ozone-dr-decision',
         `${BACKUP}-fleet`,
@@ -481,6 +486,7 @@ describe('policies of the whole template', () => {
       'arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:ozone-dr-doctor:*',
       'arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:ozone-dr-drill:*',
       'arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:ozone-dr-failback:*',
+      'arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:ozone-dr-failover-fleet:*',
       'arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:ozone-dr-failover:*',
       'arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:ozone-dr-look:*',
       'arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:ozone-dr-prune:*',

@@ -48,7 +48,7 @@ const movedOf = ({ readiness }: BucketPage): Html | null => {
   return role.primary === 'replica'
     ? notice(
         'warn',
-        html`${toned('warn', 'Failed over:')} ${to} is the primary since ${since}; ${from} must not be written to.`,
+        html`${toned('warn', 'Failed over:')} ${to} is the primary since ${since}; ${from} must not be written to${role.restricted && ', and nobody in its ACL may'}.`,
       )
     : null;
 };
@@ -100,8 +100,9 @@ const backOf = (page: BucketPage, links: Links): Html => {
 const failoverOf = ({ bucket, policy, readiness }: BucketPage, links: Links): Html | null =>
   readiness &&
   html`<h3>Could it be failed over? ${toned(readiness.isReady ? 'good' : 'warn', readyText(readiness))}</h3>${
-    !isFailedOver(readiness.role) &&
-    html`<p>${button('Fail over…', links.failover({ policy, bucket }), { label: `Fail ${bucket} over to ${readiness.to}` })}</p>`
+    isFailedOver(readiness.role)
+      ? html`<p>${button('The way back…', links.failback({ policy, bucket }), { label: `Fail ${bucket} back to ${readiness.from}` })}</p>`
+      : html`<p>${button('Fail over…', links.failover({ policy, bucket }), { label: `Fail ${bucket} over to ${readiness.to}` })}</p>`
   }<ul class="odr-tall">${failingOver(readiness).map((it) => html`<li>${it}</li>`)}</ul>`;
 
 const modeText = ({ mode, base }: PointView): Value =>

@@ -13,10 +13,21 @@ import type { Page } from '../router.ts';
 import { bar } from './bar.ts';
 
 /** What a person may want to see running, and what may be cancelled from here. */
-export const WATCHED = ['restore', 'failover', 'drill', 'backup', 'prune', 'backup-fleet', 'look', 'decision'] as const;
+export const WATCHED = [
+  'restore',
+  'failover',
+  'failback',
+  'failover-fleet',
+  'drill',
+  'backup',
+  'prune',
+  'backup-fleet',
+  'look',
+  'decision',
+] as const;
 type Watched = (typeof WATCHED)[number];
 
-const CANCELLABLE: ReadonlySet<Watched> = new Set<Watched>(['restore', 'failover', 'drill']);
+const CANCELLABLE: ReadonlySet<Watched> = new Set<Watched>(['restore', 'failover', 'failback', 'drill']);
 
 /** Executions of one workflow, and commands of one host, on the screen. */
 const MOST = 25;

@@ -262,7 +262,7 @@ export const policyMarkup = ({ policy, found }: AssessedPolicy, now: EpochMs, li
   const others = buckets.filter((it) => !named.has(it));
   return html`${bar(links)}<h2>Policy ${name}</h2>${notice(tone, toned(tone, word))}
 ${found?.paused && notice('warn', html`Paused by ${found.paused.by} ${spanText(secondsBetween(found.paused.at, now))} ago: ${found.paused.reason}`)}
-<div class="odr-buttons">${button(found?.paused ? 'Resume…' : 'Pause…', links.pause({ policy: name }))}</div>
+<div class="odr-buttons">${button(found?.paused ? 'Resume…' : 'Pause…', links.pause({ policy: name }))}${policy.replica !== null && button('Ready to fail over?', links.failoverFleet({ policy: name }), { label: `Which buckets of ${name} could be failed over` })}</div>
 ${
   troubled.length > 0 &&
   html`<h3>Buckets that need somebody</h3>${table(

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import type { BackupRun, RunStep } from '../../core/domain/ledger.ts';
-import { RestorePlan, RestorePlanned } from '../../core/domain/restore.ts';
+import { type RestorePlan, RestorePlanned } from '../../core/domain/restore.ts';
 import type { PlanHash } from '../../core/domain/retention.ts';
 import { type EpochMs, secondsBetween } from '../../core/domain/units.ts';
 import { DrError } from '../../core/errors.ts';
@@ -9,19 +9,20 @@ import { bytesText, count } from '../../core/planner/sentences.ts';
 import type { ExecutionState, StartedByHand } from '../../core/ports.ts';
 import type { Act } from '../../core/use-cases/nonces.ts';
 import { readPlan } from '../../core/use-cases/plan-text.ts';
-import { button } from '../action.ts';
+import { button, type Call } from '../action.ts';
 import { readFields } from '../fields.ts';
 import { form } from '../form.ts';
-import { type Html, html } from '../html.ts';
+import { type Html, html, type Value } from '../html.ts';
 import { notice, toned } from '../parts.ts';
 import type { Page } from '../router.ts';
 import type { WidgetRequest } from '../widget-event.ts';
-import { type ActingDependencies, OfExecution, shown, submit } from './acting.ts';
+import { type ActingDependencies, OfExecution, shortName, shown, submit } from './acting.ts';
 import { bar } from './bar.ts';
 
-/** What is first planned, then confirmed by typed words, and then done step by step: a restore, and a failover. */
+/** What is first planned, then confirmed by typed words, and then done step by step: restores, failovers and failbacks. */
 
-export type Planned = z.infer<typeof RestorePlanned>;
+const Planned = RestorePlanned.extend({ kind: z.enum(['restore-planned', 'planned']) });
+export type Planned = z.infer<typeof Planned>;
 
 export const filesText = (files: number, bytes?: number): string =>
   `${count(files, 'file')}${bytes === undefined ? '' : `, ${bytesText(bytes)}`}`;
@@ -29,24 +30,27 @@ export const filesText = (files: number, bytes?: number): string =>
 export const firstOf = ({ first }: RestorePlan): Html =>
   html`${first.length > 0 && html`<details><summary>The first files that differ at the target</summary><ul>${first.map((it) => html`<li><code>${it}</code></li>`)}</ul></details>`}`;
 
-export const plannedIn = (state: ExecutionState | undefined): Planned | undefined =>
-  RestorePlanned.safeParse(state?.output).data;
+const plannedIn = (state: ExecutionState | undefined): Planned | undefined => Planned.safeParse(state?.output).data;
 
 /** The plan itself. @throws NotConfirmed when it is not there any more */
-export const planOf = async ({ plans }: Pick<ActingDependencies, 'plans'>, planned: Planned): Promise<RestorePlan> => {
-  const plan = readPlan(RestorePlan, planned.plan, await plans.load(planned.plan));
-  if (!plan) throw new DrError('NotConfirmed', `the plan ${planned.plan} cannot be read: plan again`);
+export const planOf = async <S extends z.ZodType>(
+  { plans }: Pick<ActingDependencies, 'plans'>,
+  schema: S,
+  { plan: hash }: Pick<Planned, 'plan'>,
+): Promise<z.output<S>> => {
+  const plan = readPlan(schema, hash, await plans.load(hash));
+  if (!plan) throw new DrError('NotConfirmed', `the plan ${hash} cannot be read: plan again`);
   return plan;
 };
 
-export const obstaclesNotice = ({ obstacles }: RestorePlan): Html =>
+export const obstaclesNotice = (obstacles: readonly { readonly reason: string; readonly remedy: string }[]): Html =>
   notice(
     'bad',
     html`<strong>This cannot be done as planned. Nothing was changed.</strong>${obstacles.map((it) => html`<br />${it.reason}. ${it.remedy}`)}`,
   );
 
 /** What the second start says: the same request, the plan and its words. */
-export const confirmed = (input: unknown, plan: PlanHash, confirmation: string): object => {
+const confirmed = (input: unknown, plan: PlanHash, confirmation: string): object => {
   const { planOnly: _, ...request } = readFields(z.looseObject({ planOnly: z.boolean().optional() }), input);
   return { ...request, plan, confirmation };
 };
@@ -57,6 +61,10 @@ const DOES: Readonly<Partial<Record<RunStep['decision']['kind'], string>>> = {
   'safety-snapshot': 'keeps what is there in a snapshot',
   restore: 'copies',
   compare: 'compares the target with the point',
+  'create-snapshot': 'keeps what the old primary holds in a snapshot',
+  'measure-divergence': 'finds out what both sides changed',
+  'bring-back': 'brings the changes to the old primary, by a backup in the other direction',
+  restrict: 'changes who may write, in the ACL of the bucket',
   wait: 'waits',
 };
 
@@ -78,12 +86,12 @@ export const stepsMarkup = (run: BackupRun, steps: readonly RunStep[], now: Epoc
 const Skipped = z.object({ kind: z.literal('skipped'), reason: z.string() });
 
 /** Of an execution that did nothing; undefined of any other. */
-export const skippedNotice = ({ output }: ExecutionState): Html | undefined => {
+const skippedNotice = ({ output }: ExecutionState): Html | undefined => {
   const skipped = Skipped.safeParse(output);
   return skipped.success ? notice('warn', `Nothing was done: ${skipped.data.reason}.`) : undefined;
 };
 
-export const failureNotice = ({ status, error, cause }: ExecutionState): Html => {
+const failureNotice = ({ status, error, cause }: ExecutionState): Html => {
   const what =
     status === 'cancelled' ? 'It was cancelled' : status === 'timed-out' ? 'It ran out of time' : 'It failed';
   return notice('bad', html`<strong>${what}: ${error ?? status}.</strong> ${cause ?? ''}`);
@@ -94,28 +102,57 @@ const IsPlanOnly = z.looseObject({ planOnly: z.literal(true) });
 /** It is asked for a plan, and for nothing else. */
 export const isPlanOnly = (input: unknown): boolean => IsPlanOnly.safeParse(input).success;
 
-interface Words {
-  readonly execution: string;
-  readonly planned: Planned;
-  readonly confirmation: string;
-  readonly act: Act;
-  readonly call: { readonly endpoint: string; readonly page: string };
-  /** What whoever types them should know besides how long the plan is good. */
+/** What a plan says before its words are asked for. */
+export interface PlanShown {
+  readonly body: Html;
+  /** What is in the way, of a plan that cannot be done. */
+  readonly obstacles: Html | null;
+  /** What whoever types the words should know besides how long the plan is good. */
   readonly hint: string;
+  /** Of the button that starts it. */
   readonly label: string;
-  readonly change: Html | null;
-  readonly dashboard: WidgetRequest['view']['dashboard'];
-  readonly problem: string | undefined;
 }
 
-/** The form for the words of a plan. */
-export const askForWords = (
+/** A workflow that a person starts by a plan and its words. */
+export interface Work {
+  /** Of its machine; its pages are `<name>-start` and `<name>-run`, called with `execution`. */
+  readonly name: Extract<StartedByHand, 'restore' | 'failover' | 'failback' | 'failover-fleet'>;
+  /** In "look again before you …". */
+  readonly verb: string;
+  readonly plan: (deps: ActingDependencies, planned: Planned, input: unknown) => Promise<PlanShown>;
+  /** The form again, filled in as it was; null when the input is none of ours. */
+  readonly change: (deps: ActingDependencies, input: unknown, text: string) => Html | null;
+  /** While it is at work. */
+  readonly progress: (
+    deps: ActingDependencies,
+    execution: string,
+    state: ExecutionState,
+  ) => Promise<{ readonly title: Value; readonly body: Value }>;
+  /** What came of it; undefined when its output says nothing of the kind. */
+  readonly result: (deps: ActingDependencies, state: ExecutionState) => Promise<Html | undefined>;
+  /** What one that did not succeed has left behind. `isSkipped`: it did nothing. */
+  readonly left: (deps: ActingDependencies, input: unknown, isSkipped: boolean) => Promise<Html>;
+  readonly isCancellable: boolean;
+}
+
+const planMarkup = async (
   deps: ActingDependencies,
-  { execution, planned, confirmation, act, call, hint, label, change, dashboard, problem }: Words,
-): Promise<Html> =>
-  shown(
+  work: Work,
+  execution: string,
+  input: unknown,
+  planned: Planned,
+  { dashboard }: WidgetRequest['view'],
+  problem?: string,
+): Promise<Html> => {
+  const { body, obstacles, hint, label } = await work.plan(deps, planned, input);
+  const change = work.change(deps, input, 'Change it');
+  const { confirmation } = planned;
+  if (confirmation === null) return html`${obstacles}${change}${body}`;
+  if (planned.expires <= deps.clock.now())
+    return html`${notice('warn', `This plan was good until ${instantText(planned.expires)}: look again before you ${work.verb}.`)}${change}${body}`;
+  return html`${body}${await shown(
     deps,
-    act,
+    starting(work, execution, planned.plan),
     dashboard,
     (nonce) =>
       form(
@@ -128,32 +165,66 @@ export const askForWords = (
             hint: `The plan is good until ${instantText(planned.expires)}. ${hint}`,
           },
         ],
-        html`${button(label, { ...call, fields: { execution, nonce } }, { isPrimary: true })}${change}`,
+        html`${button(label, to(deps, work, 'start', { execution, nonce }), { isPrimary: true })}${change}`,
       ),
     problem,
-  );
+  )}`;
+};
 
-interface Start {
-  readonly page: string;
-  readonly machine: StartedByHand;
-  readonly starting: (execution: string, plan: PlanHash) => Act;
-  readonly planMarkup: (
-    deps: ActingDependencies,
-    execution: string,
-    input: unknown,
-    planned: Planned,
-    view: WidgetRequest['view'],
-    problem?: string,
-  ) => Promise<Html>;
-  readonly runMarkup: (deps: ActingDependencies, execution: string, view: WidgetRequest['view']) => Promise<Html>;
-}
+const to = (
+  { links }: ActingDependencies,
+  { name }: Work,
+  what: 'start' | 'run',
+  fields: Readonly<Record<string, string>>,
+): Call => ({
+  endpoint: links.restore().endpoint,
+  page: `${name}-${what}`,
+  fields,
+});
+
+const starting = ({ name }: Work, execution: string, plan: PlanHash): Act => ({
+  act: `start-${name}`,
+  about: { execution, plan },
+});
+
+const endMarkup = async (
+  deps: ActingDependencies,
+  work: Work,
+  execution: string,
+  state: ExecutionState,
+  view: WidgetRequest['view'],
+): Promise<Html> => {
+  const planned = plannedIn(state);
+  if (planned) return planMarkup(deps, work, execution, state.input, planned, view);
+  const result = await work.result(deps, state);
+  if (result) return result;
+  const skipped = skippedNotice(state);
+  return html`${skipped ?? failureNotice(state)}${await work.left(deps, state.input, skipped !== undefined)}`;
+};
+
+/** An execution of a work: the plan, the progress or the result. */
+export const runMarkup = async (
+  deps: ActingDependencies,
+  work: Work,
+  execution: string,
+  view: WidgetRequest['view'],
+): Promise<Html> => {
+  const { links, clock, machines } = deps;
+  const state = await machines.look(execution);
+  if (!state) throw new DrError('EventInvalid', `there is no execution ${shortName(execution)} of a ${work.name}`);
+  if (state.status !== 'running') return html`${bar(links)}${await endMarkup(deps, work, execution, state, view)}`;
+  const { title, body } = await work.progress(deps, execution, state);
+  return html`${bar(links)}<h2>${title}</h2>
+<p>At work for ${spanText(secondsBetween(state.startedAt, clock.now()))}. You may close this: it goes on, and is found under "What is running".</p>${body}${button(
+    'Look again',
+    to(deps, work, 'run', { execution }),
+    { isPrimary: true },
+  )}${work.isCancellable && button('Cancel…', links.cancel({ execution }))}`;
+};
 
 /** Starts what was planned, by the words that were typed. */
-export const planStartPage = (
-  deps: ActingDependencies,
-  { page, machine, starting, planMarkup, runMarkup }: Start,
-): Page => ({
-  name: page,
+const startPage = (deps: ActingDependencies, work: Work): Page => ({
+  name: `${work.name}-start`,
   show: async ({ fields, form: typed, view }) => {
     const { execution } = readFields(OfExecution, fields);
     const state = await deps.machines.look(execution);
@@ -162,15 +233,24 @@ export const planStartPage = (
       throw new DrError('EventInvalid', 'there is no plan that waits for a confirmation: plan again');
     const words = (typed.confirmation ?? '').trim();
     const again = async (problem: string) =>
-      html`${bar(deps.links)}${await planMarkup(deps, execution, state.input, planned, view, problem)}`;
+      html`${bar(deps.links)}${await planMarkup(deps, work, execution, state.input, planned, view, problem)}`;
     if (words !== planned.confirmation)
       return again(`Nothing was started: what was typed is not "${planned.confirmation}".`);
     const input = confirmed(state.input, planned.plan, words);
-    const sent = await submit(deps, fields.nonce, starting(execution, planned.plan), (name) =>
-      deps.machines.start(machine, name, input),
+    const sent = await submit(deps, fields.nonce, starting(work, execution, planned.plan), (name) =>
+      deps.machines.start(work.name, name, input),
     );
     if ('refused' in sent) return again(sent.refused);
     await deps.pause();
-    return runMarkup(deps, sent.execution, view);
+    return runMarkup(deps, work, sent.execution, view);
   },
 });
+
+/** From the plan on: its words, how it goes, and what came of it. */
+export const workPages = (deps: ActingDependencies, work: Work): readonly Page[] => [
+  startPage(deps, work),
+  {
+    name: `${work.name}-run`,
+    show: async ({ fields, view }) => runMarkup(deps, work, readFields(OfExecution, fields).execution, view),
+  },
+];

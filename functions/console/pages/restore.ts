@@ -1,11 +1,9 @@
 import * as z from 'zod';
 import type { BackupRun, RunStep } from '../../core/domain/ledger.ts';
 import { BucketRef, ClusterName, PolicyName, pairId, runId, Slot, targetPair } from '../../core/domain/names.ts';
-import { Restored, type RestorePlan } from '../../core/domain/restore.ts';
-import type { PlanHash } from '../../core/domain/retention.ts';
-import { epochMs, secondsBetween } from '../../core/domain/units.ts';
+import { Restored, RestorePlan } from '../../core/domain/restore.ts';
+import { epochMs } from '../../core/domain/units.ts';
 import { DrError } from '../../core/errors.ts';
-import { instantText, spanText } from '../../core/planner/consequences.ts';
 import { bytesText, takes } from '../../core/planner/sentences.ts';
 import type { ExecutionState } from '../../core/ports.ts';
 import type { Act } from '../../core/use-cases/nonces.ts';
@@ -13,25 +11,21 @@ import { placeOf } from '../../core/use-cases/wanted-restore.ts';
 import { button } from '../action.ts';
 import { readFields } from '../fields.ts';
 import { form } from '../form.ts';
-import { type Html, html, type Value } from '../html.ts';
+import { type Html, html } from '../html.ts';
 import { facts, notice, toned } from '../parts.ts';
 import type { Page } from '../router.ts';
-import type { WidgetRequest } from '../widget-event.ts';
-import { type ActingDependencies, awaited, OfExecution, shortName, shown, submit, WHO_HINT } from './acting.ts';
+import { type ActingDependencies, awaited, shown, submit, WHO_HINT } from './acting.ts';
 import { bar } from './bar.ts';
 import {
-  askForWords,
-  failureNotice,
   filesText,
   firstOf,
   isPlanOnly,
   obstaclesNotice,
-  type Planned,
-  plannedIn,
   planOf,
-  planStartPage,
-  skippedNotice,
+  runMarkup,
   stepsMarkup,
+  type Work,
+  workPages,
 } from './planned.ts';
 import { type Problems, readRequest, restoreForm, type Typed, typedAgain, typedOf } from './restore-form.ts';
 
@@ -39,7 +33,6 @@ const Of = z.object({ policy: PolicyName, bucket: BucketRef });
 type Of = z.infer<typeof Of>;
 
 const planning = ({ policy, bucket }: Of): Act => ({ act: 'plan-restore', about: { policy, bucket } });
-const starting = (execution: string, plan: PlanHash): Act => ({ act: 'start-restore', about: { execution, plan } });
 
 // ---------------------------------------------------------------- what, from when, to where
 
@@ -117,7 +110,7 @@ const planPage = (deps: ActingDependencies): Page => ({
     );
     if ('refused' in sent) return formPage(deps, of, typed, { form: sent.refused }, view.dashboard);
     await awaited(deps, sent.execution);
-    return runMarkup(deps, sent.execution, view);
+    return runMarkup(deps, work, sent.execution, view);
   },
 });
 
@@ -151,41 +144,6 @@ const changeButton = ({ links }: ActingDependencies, input: unknown, text: strin
   return fields ? button(text, links.restore(fields)) : null;
 };
 
-const planMarkup = async (
-  deps: ActingDependencies,
-  execution: string,
-  input: unknown,
-  planned: Planned,
-  view: WidgetRequest['view'],
-  problem?: string,
-): Promise<Html> => {
-  const { links, clock } = deps;
-  const plan = await planOf(deps, planned);
-  const now = clock.now();
-  const change = changeButton(deps, input, 'Change it');
-  const head = html`<h2>The plan</h2>${planFacts(plan)}${firstOf(plan)}`;
-  const { confirmation } = planned;
-  if (confirmation === null) return html`${obstaclesNotice(plan)}${change}${head}`;
-  if (planned.expires <= now)
-    return html`${notice('warn', `This plan was good until ${instantText(planned.expires)}: look again before you restore.`)}${change}${head}`;
-  const asked = await askForWords(deps, {
-    execution,
-    planned,
-    confirmation,
-    act: starting(execution, planned.plan),
-    call: { endpoint: links.restore().endpoint, page: 'restore-start' },
-    hint: 'If more would be lost by then than it says, nothing is done.',
-    label: 'Start the restore',
-    change,
-    dashboard: view.dashboard,
-    problem,
-  });
-  return html`${head}${asked}`;
-};
-
-const startPage = (deps: ActingDependencies): Page =>
-  planStartPage(deps, { page: 'restore-start', machine: 'restore', starting, planMarkup, runMarkup });
-
 // ---------------------------------------------------------------- how it goes, and what came of it
 
 const Asked = z.looseObject({
@@ -208,9 +166,6 @@ const runOf = async (
   const target = placeOf(policies, policy, asked.data, slot);
   return ledger.loadRun(runId(targetPair(target.cluster.name, target.bucket), policy.name, slot, 'restore'));
 };
-
-const again = ({ links }: ActingDependencies, execution: string, text: string): Html =>
-  button(text, { endpoint: links.restore().endpoint, page: 'restore-run', fields: { execution } }, { isPrimary: true });
 
 const resultMarkup = (restored: z.infer<typeof Restored>, deps: ActingDependencies, input: unknown): Html => {
   const [bucket = '', cluster = ''] = restored.target.split(' on ');
@@ -235,55 +190,40 @@ ${facts([
   }`;
 };
 
-const endMarkup = async (
-  deps: ActingDependencies,
-  execution: string,
-  state: ExecutionState,
-  view: WidgetRequest['view'],
-): Promise<Html> => {
-  const { input, output } = state;
-  const planned = plannedIn(state);
-  if (planned) return planMarkup(deps, execution, input, planned, view);
-  const restored = Restored.safeParse(output);
-  if (restored.success) return resultMarkup(restored.data, deps, input);
-  const change = changeButton(deps, input, 'Back to the form');
-  const skipped = skippedNotice(state);
-  if (skipped) return html`${skipped}${change}`;
-  return html`${failureNotice(state)}<p>What was copied by then stays. Started again, it looks at what is there first.</p>${change}`;
-};
-
-/** An execution of the restore machine: the plan, the progress or the result. */
-const runMarkup = async (deps: ActingDependencies, execution: string, view: WidgetRequest['view']): Promise<Html> => {
-  const { links, clock, machines } = deps;
-  const state = await machines.look(execution);
-  if (!state) throw new DrError('EventInvalid', `there is no execution ${shortName(execution)} of a restore`);
-  const head = bar(links);
-  if (state.status !== 'running') return html`${head}${await endMarkup(deps, execution, state, view)}`;
-  const now = clock.now();
-  const known = await runOf(deps, state);
-  // The run is there since it was planned; until this execution has opened it, it says what the planning did.
-  const found = known?.run.execution === execution ? known : undefined;
-  const isPlanning = isPlanOnly(state.input);
-  const body: Value = found ? stepsMarkup(found.run, found.steps, now) : 'It begins.';
-  return html`${head}<h2>${isPlanning ? 'Planning' : 'Restoring'}${found?.run.restore && html`: ${found.run.restore.scope} into ${found.run.restore.target.bucket}`}</h2>
-<p>At work for ${spanText(secondsBetween(state.startedAt, now))}. You may close this: it goes on, and is found under "What is running".</p>${body}${again(deps, execution, 'Look again')}${button(
-    'Cancel…',
-    links.cancel({ execution }),
-  )}`;
-};
-
-const runPage = (deps: ActingDependencies): Page => ({
-  name: 'restore-run',
-  show: async ({ fields, view }) => {
-    const { execution } = readFields(OfExecution, fields);
-    return runMarkup(deps, execution, view);
+const work: Work = {
+  name: 'restore',
+  verb: 'restore',
+  plan: async (deps, planned) => {
+    const plan = await planOf(deps, RestorePlan, planned);
+    return {
+      body: html`<h2>The plan</h2>${planFacts(plan)}${firstOf(plan)}`,
+      obstacles: obstaclesNotice(plan.obstacles),
+      hint: 'If more would be lost by then than it says, nothing is done.',
+      label: 'Start the restore',
+    };
   },
-});
+  change: changeButton,
+  progress: async (deps, execution, state) => {
+    const known = await runOf(deps, state);
+    // The run is there since it was planned; until this execution has opened it, it says what the planning did.
+    const found = known?.run.execution === execution ? known : undefined;
+    return {
+      title: html`${isPlanOnly(state.input) ? 'Planning' : 'Restoring'}${found?.run.restore && html`: ${found.run.restore.scope} into ${found.run.restore.target.bucket}`}`,
+      body: found ? stepsMarkup(found.run, found.steps, deps.clock.now()) : 'It begins.',
+    };
+  },
+  result: async (deps, { input, output }) => {
+    const restored = Restored.safeParse(output);
+    return restored.success ? resultMarkup(restored.data, deps, input) : undefined;
+  },
+  left: async (deps, input, isSkipped) =>
+    html`${!isSkipped && html`<p>What was copied by then stays. Started again, it looks at what is there first.</p>`}${changeButton(deps, input, 'Back to the form')}`,
+  isCancellable: true,
+};
 
 /** Choose → plan → typed confirmation → started → result. */
 export const restorePages = (deps: ActingDependencies): readonly [Page, ...Page[]] => [
   restorePage(deps),
   planPage(deps),
-  startPage(deps),
-  runPage(deps),
+  ...workPages(deps, work),
 ];

@@ -114,7 +114,7 @@ const cancelling = (execution: string): Act => ({ act: 'cancel', about: { execut
 const WORD = 'cancel';
 
 /** By the name of its machine, which is in its ARN. */
-const isFailover = (execution: string): boolean => /-failover:[^:]+$/.test(execution);
+const movesRoles = (execution: string): boolean => /-fail(over|back):[^:]+$/.test(execution);
 
 const cancelForm = async (
   deps: ActingDependencies,
@@ -129,10 +129,10 @@ const cancelForm = async (
   if (state?.status !== 'running')
     return html`${head}${notice('warn', 'It is not running (any more): there is nothing to cancel.')}`;
   return html`${head}<p>What it copied by then stays. The command on the host is ended by the sweeper within minutes, and until then the target is not free. The same restore started again looks at what is there; the next drill removes what a drill left.</p>${
-    isFailover(execution) &&
+    movesRoles(execution) &&
     notice(
       'warn',
-      'A failover that has begun to change something leaves the roles half moved: nothing backs the bucket up until it is started again and succeeds.',
+      'A failover, or a switch back, that has begun to change something leaves the roles half moved: nothing backs the bucket up until it is started again and succeeds.',
     )
   }${await shown(
     deps,

@@ -26,7 +26,15 @@ const FleetEvent = z.strictObject({
   execution: z.string().min(1),
   startedAt: Slot,
   /** How the failovers of the groups so far ended. */
-  results: z.array(z.object({ bucket: z.string(), name: z.string(), error: z.string().nullable() })),
+  results: z.array(
+    z.object({
+      bucket: z.string(),
+      name: z.string(),
+      /** What the failover itself says; null when it succeeded. */
+      error: z.string().nullable(),
+      cause: z.string().nullable().default(null),
+    }),
+  ),
 });
 
 const VALID = seconds(3600);
@@ -60,10 +68,11 @@ export const nextOfFleet =
     if (failed.length > 0)
       throw new DrError(
         'BucketsFailed',
-        `${failed.length} of ${results.length} buckets were not failed over: ${failed.map((it) => `${it.bucket} (${it.error}, execution ${it.name})`).join(', ')}. What comes after them was not begun. Find out why, then start the same input again: it goes on with what is left`.slice(
-          0,
-          8000,
-        ),
+        `${failed.length} of ${results.length} buckets were not failed over: ${failed.map(({ bucket, error, cause, name }) => `${bucket} (${error}${cause === null ? '' : `: ${cause.replace(/\.$/, '')}`}; execution ${name})`).join(', ')}`
+          .slice(0, 8000)
+          .concat(
+            '. What comes after them was not begun. Mend that, then start the same input again: it goes on with what is left',
+          ),
       );
     if (!request.plan) return plan(deps, request, now);
     const confirmed = await confirmedPlan(deps, request, request.plan, results.length > 0 ? startedAt : now);

@@ -2,8 +2,9 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { actWidget } from '../../../functions/console/act-widget.ts';
 import { links } from '../../../functions/console/endpoints.ts';
 import { answerWidget } from '../../../functions/console/router.ts';
-import { RunId } from '../../../functions/core/domain/names.ts';
+import { ClusterName, RunId } from '../../../functions/core/domain/names.ts';
 import { RestorePlan } from '../../../functions/core/domain/restore.ts';
+import { FailbackPlan, FailoverFleetPlan, type Role } from '../../../functions/core/domain/roles.ts';
 import { epochMs } from '../../../functions/core/domain/units.ts';
 import type { ExecutionState, StartedByHand } from '../../../functions/core/ports.ts';
 import { asText } from '../../../functions/core/use-cases/plan-text.ts';
@@ -137,7 +138,30 @@ const stageOf = () => {
   const fill = async () => {
     for (const point of points) await ledger.putPoint(run.pair, point);
   };
-  return { ledger, pair: run.pair, points, started, stopped, executions, clock, ask, sends, planned, fill };
+  return { ledger, pair: run.pair, points, started, stopped, executions, clock, plans, ask, sends, planned, fill };
+};
+
+/** The roles of the bucket, as a failover has moved them. */
+const moved = async ({ ledger, pair, points, clock }: ReturnType<typeof stageOf>, change: Partial<Role> = {}) => {
+  const by = RunId.parse(`${pair}#failover.nightly#20261120t110000z`);
+  const seen = await ledger.loadPair(pair);
+  if (!seen.role) {
+    const lease = await ledger.takeLease(seen, { runId: by, execution: PLANNING }, clock.at);
+    await ledger.releaseLease(pair, lease?.token ?? 0);
+  }
+  const isMoved = await ledger.moveRole(pair, seen.role, {
+    primary: 'replica',
+    epoch: 1,
+    state: 'settled',
+    point: nameOf('b'),
+    since: clock.at,
+    by,
+    opened: points[1] ? { name: nameOf('b'), id: points[1].source.id, created: clock.at } : null,
+    prepared: null,
+    restricted: null,
+    ...change,
+  });
+  expect(isMoved).toBe(true);
 };
 
 let stage: ReturnType<typeof stageOf>;
@@ -259,25 +283,6 @@ describe('a failover from the dashboard', () => {
       cause: null,
       ...more,
     });
-  const role = async (state: 'moving' | 'settled') => {
-    const by = RunId.parse(`${stage.pair}#failover.nightly#20261120t110000z`);
-    const seen = await stage.ledger.loadPair(stage.pair);
-    const lease = await stage.ledger.takeLease(seen, { runId: by, execution: PLANNING }, stage.clock.at);
-    await stage.ledger.releaseLease(stage.pair, lease?.token ?? 0);
-    const isMoved = await stage.ledger.moveRole(stage.pair, null, {
-      primary: 'replica',
-      epoch: 1,
-      state,
-      point: nameOf('b'),
-      since: stage.clock.at,
-      by,
-      opened: null,
-      prepared: null,
-      restricted: null,
-    });
-    expect(isMoved).toBe(true);
-  };
-
   it('begins with who is the primary, what would be lost and what the two kinds do', async () => {
     const form = textsOf(await stage.ask('failover', OF));
     for (const said of [
@@ -396,7 +401,7 @@ describe('a failover from the dashboard', () => {
     ended(undefined, { error: 'ChangedMeanwhile', cause: 'something was written' });
     const before = textsOf(await stage.ask('failover-run', { execution: PLANNING }));
     expect(before).toMatch(/It failed: ChangedMeanwhile\..*people write to prod/);
-    await role('moving');
+    await moved(stage, { state: 'moving' });
     const half = await stage.ask('failover-run', { execution: PLANNING });
     expect(textsOf(half)).toContain('The roles are half moved');
     const fields = stage.sends(half, 'failover');
@@ -407,7 +412,7 @@ describe('a failover from the dashboard', () => {
   });
 
   it('has no form where there is nothing to do', async () => {
-    await role('settled');
+    await moved(stage);
     const page = await stage.ask('failover', OF);
     expect(textsOf(page)).toMatch(/is failed over: dr is the primary/);
     expect(payloadsOf(page).map((it) => it.page)).not.toContain('failover-plan');
@@ -421,6 +426,343 @@ describe('a failover from the dashboard', () => {
     ended(undefined, { status: 'running', input: { ...OF, ...typed, kind: 'planned', slot: '2026-11-20T12:00:00Z' } });
     const page = await stage.ask('failover-run', { execution: PLANNING });
     expect(textsOf(page)).toContain('A last backup is made. The roles have not moved yet.');
+  });
+});
+
+describe('what a failover took from an ACL', () => {
+  const ACL = ['user:ann:rw[ACCESS]', 'world::r[ACCESS]'];
+  const done = {
+    kind: 'failed-over',
+    bucket: 'sales/orders',
+    failover: 'planned',
+    from: 'prod',
+    to: 'dr',
+    epoch: 1,
+    point: nameOf('b'),
+    lossSeconds: 0,
+    files: 3,
+    bytes: 3000,
+    bytesCopied: 0,
+    safetySnapshot: null,
+    opened: null,
+    seconds: 75,
+    level: 'full',
+    notes: [],
+  };
+  const said = async (change: object, page = 'failover-run') => {
+    stage.executions.set(PLANNING, {
+      status: 'succeeded',
+      startedAt: stage.clock.at,
+      input: { ...OF, kind: 'planned', by: 'Ada', reason: 'moved' },
+      output: { ...done, ...change },
+      error: null,
+      cause: null,
+    });
+    return textsOf(await stage.ask(page, { execution: PLANNING }));
+  };
+
+  it('is on the page of its run, with how it comes back', async () => {
+    await moved(stage, { restricted: { cluster: ClusterName.parse('prod'), before: ACL } });
+    const text = await said({ restricted: true });
+    for (const part of [...ACL, 'was taken from everybody in its ACL', 'The switch of the failback gives it back'])
+      expect(text).toContain(part);
+    // What the roles say belongs to a later failover.
+    expect(await said({ restricted: true, epoch: 3 })).not.toContain(ACL[0]);
+  });
+
+  it('is on the page of the way back, and of the switch that gave it back or could not', async () => {
+    await moved(stage, { restricted: { cluster: ClusterName.parse('prod'), before: ACL } });
+    expect(textsOf(await stage.ask('failback', OF))).toContain(ACL[0]);
+    const back = { from: 'dr', to: 'prod', epoch: 2 };
+    expect(await said({ ...back, restricted: false }, 'failback-run')).toContain('given back: sales/orders on prod');
+    expect(await said({ ...back, restricted: true }, 'failback-run')).toContain('not given back yet');
+  });
+
+  it('is not spoken of where nobody asked for it, and where nothing was taken the notes say why', async () => {
+    expect(await said({})).not.toContain('Right to write');
+    expect(await said({ restricted: false, notes: ['prod was not reachable'] })).toMatch(
+      /not taken: the notes say why.*prod was not reachable/,
+    );
+  });
+});
+
+describe('a failback from the dashboard', () => {
+  const typed = { kind: 'prepare', by: 'Ada', reason: 'prod is there again' };
+  const SLOT = '2026-11-20T12:00:00Z';
+  const WORDS = 'fail back sales/orders to prod 0123456789ab';
+  const parted = { added: 2, changed: 1, deleted: 0, bytes: 3000, first: ['a/one', 'a/two', 'a/three'] };
+  const divergence = {
+    source: { ...parted, first: ['b/left'] },
+    replica: parted,
+    both: { paths: 1, first: ['b/both'] },
+  };
+  /** A report that waits for its words. */
+  const planned = async (change: object = {}) => {
+    const { hash, text } = asText(FailbackPlan, {
+      schema: 1,
+      kind: 'failback',
+      roleOf: stage.pair,
+      epoch: 1,
+      ...OF,
+      from: 'dr',
+      to: 'prod',
+      madeAt: stage.clock.at,
+      expires: stage.clock.at + 3_600_000,
+      common: nameOf('b'),
+      divergence,
+      ...change,
+    });
+    await stage.plans.put(hash, text);
+    stage.executions.set(PLANNING, {
+      status: 'succeeded',
+      startedAt: stage.clock.at,
+      input: { ...OF, ...typed, slot: SLOT, planOnly: true },
+      output: {
+        kind: 'restore-planned',
+        plan: hash,
+        confirmation: WORDS,
+        expires: stage.clock.at + 3_600_000,
+        summary: '',
+      },
+      error: null,
+      cause: null,
+    });
+    return hash;
+  };
+  const prepared = {
+    by: RunId.parse('prod/sales/orders#dr#failback.nightly#20261120t110000z'),
+    at: epochMs(0),
+    isRebuilt: false,
+  };
+  const kindsOf = (markup: string) => [...markup.matchAll(/<option value="([a-z]+)"/g)].map(([, kind]) => kind);
+
+  it('begins with who is the primary and how far the way back is; there is no switch before a preparation', async () => {
+    await moved(stage);
+    const page = await stage.ask('failback', OF);
+    expect(textsOf(page)).toMatch(/dr since .*\(epoch 1\).*not yet: what was written to prod is not kept apart/);
+    expect(kindsOf(page)).toEqual(['prepare']);
+    await moved(stage, { prepared });
+    const after = await stage.ask('failback', OF);
+    expect(textsOf(after)).toContain('nothing of dr is on prod since they parted');
+    expect(kindsOf(after)).toEqual(['prepare', 'switch']);
+  });
+
+  it('is offered by the page of a failover, and has no form where there is nothing to do', async () => {
+    const none = await stage.ask('failback', OF);
+    expect(textsOf(none)).toContain('prod is the primary of sales/orders: there is nothing to fail back');
+    await moved(stage, { state: 'moving' });
+    const half = await stage.ask('failback', OF);
+    expect(stage.sends(half, 'failover')).toEqual(OF);
+    for (const page of [none, half]) expect(payloadsOf(page).map((it) => it.page)).not.toContain('failback-plan');
+    const other = stageOf();
+    await other.fill();
+    await moved(other);
+    expect(other.sends(await other.ask('failover', OF), 'failback')).toEqual(OF);
+  });
+
+  it('a switch that began and did not end is gone on with', async () => {
+    await moved(stage, { primary: 'source', state: 'moving', epoch: 2, opened: null });
+    const page = await stage.ask('failback', OF);
+    expect(textsOf(page)).toContain('A switch began and did not end');
+    expect(kindsOf(page)).toEqual(['switch']);
+  });
+
+  it('is planned first: only that, once, under the name of the form', async () => {
+    await moved(stage);
+    const fields = stage.sends(await stage.ask('failback', OF), 'failback-plan');
+    await stage.ask('failback-plan', fields, typed);
+    await stage.ask('failback-plan', fields, typed);
+    expect(stage.started).toEqual([
+      {
+        workflow: 'failback',
+        name: `console-${fields.nonce}`,
+        input: { ...OF, ...typed, slot: SLOT, planOnly: true },
+      },
+    ]);
+  });
+
+  it.each<readonly [string, object, RegExp]>([
+    ['no name', { by: ' ' }, /write your name/],
+    ['no reason', { reason: '' }, /write why/],
+    ['no step', { kind: 'unplanned' }, /choose one/],
+  ])('is not planned with %s, and the form says what to write', async (_sentence, change, said) => {
+    await moved(stage);
+    const fields = stage.sends(await stage.ask('failback', OF), 'failback-plan');
+    const again = await stage.ask('failback-plan', fields, { ...typed, ...change });
+    expect(textsOf(again)).toMatch(said);
+    expect(stage.started).toEqual([]);
+  });
+
+  it('says what both sides changed, and is done after its words, once', async () => {
+    const plan = await planned();
+    const page = await stage.ask('failback-run', { execution: PLANNING });
+    expect(textsOf(page)).toMatch(
+      /prod becomes what dr is\..*3 files that were written to prod.*2 files added, 1 changed, 0 deleted, 3\.0 kB.*a\/two.*b\/left.*1 file: what dr has counts.*b\/both.*sales\/orders-orphans-20261120t120000z/,
+    );
+    const fields = stage.sends(page, 'failback-start');
+    const wrong = await stage.ask('failback-start', fields, { confirmation: 'fail back' });
+    expect(textsOf(wrong)).toContain(`what was typed is not "${WORDS}"`);
+    expect(stage.started).toEqual([]);
+    const [one, other] = await Promise.all([
+      stage.ask('failback-start', fields, { confirmation: WORDS }),
+      stage.ask('failback-start', fields, { confirmation: WORDS }),
+    ]);
+    expect(stage.started).toEqual([
+      {
+        workflow: 'failback',
+        name: `console-${fields.nonce}`,
+        input: { ...OF, ...typed, slot: SLOT, plan, confirmation: WORDS },
+      },
+    ]);
+    expect([one, other].filter((it) => it.includes('sent before'))).toHaveLength(1);
+  });
+
+  it('says when nothing is left of what both had in common', async () => {
+    await planned({ divergence: null });
+    expect(textsOf(await stage.ask('failback-run', { execution: PLANNING }))).toMatch(
+      /prod has nothing any more of what both sides had in common.*ALL of sales\/orders is copied/,
+    );
+  });
+
+  it('that is prepared says where what was written is, and leads to the switch', async () => {
+    await planned();
+    const state = stage.executions.get(PLANNING) as ExecutionState;
+    const output = {
+      kind: 'failback-prepared',
+      bucket: 'sales/orders',
+      from: 'dr',
+      to: 'prod',
+      orphans: { bucket: 'sales/orders-orphans-1', files: 3, bytes: 3000 },
+      point: nameOf('b'),
+      rounds: 2,
+      bytesCopied: 10,
+      notes: ['start it when people can stop writing'],
+    };
+    stage.executions.set(PLANNING, { ...state, output });
+    const page = await stage.ask('failback-run', { execution: PLANNING });
+    expect(textsOf(page)).toMatch(
+      /prod is ready to be the primary.*ofs:\/\/prod\/sales\/orders-orphans-1.*in 2 backups/,
+    );
+    expect(stage.sends(page, 'failback')).toEqual({ ...OF, kind: 'switch', by: 'Ada', reason: 'prod is there again' });
+    stage.executions.set(PLANNING, { ...state, output: { ...output, orphans: null } });
+    expect(textsOf(await stage.ask('failback-run', { execution: PLANNING }))).toContain('nothing had to be');
+  });
+
+  it('that failed says where the roles are, and how it goes on', async () => {
+    await moved(stage);
+    await planned();
+    const state = stage.executions.get(PLANNING) as ExecutionState;
+    stage.executions.set(PLANNING, { ...state, status: 'failed', output: undefined, error: 'ChangedMeanwhile' });
+    const page = await stage.ask('failback-run', { execution: PLANNING });
+    expect(textsOf(page)).toMatch(/It failed: ChangedMeanwhile\..*people write to dr/);
+    expect(stage.sends(page, 'failback')).toEqual({ ...OF, ...typed });
+  });
+});
+
+describe('a failover of several buckets from the dashboard', () => {
+  const typed = { kind: 'unplanned', buckets: 'sales/orders', by: 'Ada', reason: 'prod is lost' };
+  const POLICY = { policy: 'nightly' };
+  const planned = async (blocker: string | null = null) => {
+    const { hash, text } = asText(FailoverFleetPlan, {
+      schema: 1,
+      kind: 'failover-fleet',
+      ...POLICY,
+      failover: 'unplanned',
+      from: 'prod',
+      to: 'dr',
+      madeAt: stage.clock.at,
+      expires: stage.clock.at + 3_600_000,
+      groups: [[{ bucket: 'sales/orders', point: nameOf('b'), lossSeconds: 21_600, seconds: 60, blocker }]],
+    });
+    await stage.plans.put(hash, text);
+    stage.executions.set(PLANNING, {
+      status: 'succeeded',
+      startedAt: stage.clock.at,
+      input: { ...POLICY, ...typed, buckets: [['sales/orders']] },
+      output: {
+        kind: 'planned',
+        plan: hash,
+        confirmation: blocker === null ? 'fail over 1 buckets' : null,
+        expires: stage.clock.at + 3_600_000,
+        summary: '',
+        groups: [],
+      },
+      error: null,
+      cause: null,
+    });
+    return hash;
+  };
+
+  it('begins with how ready each bucket is', async () => {
+    expect(stage.sends(await stage.ask('failover-fleet'), 'failover-fleet')).toEqual(POLICY);
+    const page = await stage.ask('failover-fleet', POLICY);
+    expect(textsOf(page)).toMatch(/1 of 1 bucket could be failed over to dr now\..*sales\/orders.*prod.*yes/);
+    expect(payloadsOf(page)).toContainEqual({ page: 'failover', ...OF });
+    await moved(stage);
+    const after = await stage.ask('failover-fleet', POLICY);
+    expect(textsOf(after)).toMatch(/0 of 1 bucket .*; 1 there already/);
+    expect(payloadsOf(after)).toContainEqual({ page: 'failback', ...OF });
+  });
+
+  it.each<readonly [string, object]>([
+    ['', {}],
+    ['sales/orders', { buckets: [['sales/orders']] }],
+    ['vol/one, vol/two\r\n\r\n vol/six ', { buckets: [['vol/one', 'vol/two'], ['vol/six']] }],
+  ])('is planned in the order of the lines "%s"', async (buckets, given) => {
+    const fields = stage.sends(await stage.ask('failover-fleet', POLICY), 'failover-fleet-plan');
+    await stage.ask('failover-fleet-plan', fields, { ...typed, buckets });
+    const { kind, by, reason } = typed;
+    expect(stage.started).toEqual([
+      { workflow: 'failover-fleet', name: `console-${fields.nonce}`, input: { ...POLICY, kind, by, reason, ...given } },
+    ]);
+  });
+
+  it.each<readonly [string, RegExp]>([
+    ['orders', /write volume\/bucket/],
+    ['vol/one vol/one', /name each bucket once/],
+  ])('is not planned for "%s"', async (buckets, said) => {
+    const fields = stage.sends(await stage.ask('failover-fleet', POLICY), 'failover-fleet-plan');
+    const again = await stage.ask('failover-fleet-plan', fields, { ...typed, buckets });
+    expect(textsOf(again)).toMatch(said);
+    expect(again).toContain(buckets);
+    expect(stage.started).toEqual([]);
+  });
+
+  it('says what would be lost of each, and is done after its words, once', async () => {
+    const plan = await planned();
+    const page = await stage.ask('failover-fleet-run', { execution: PLANNING });
+    expect(textsOf(page)).toMatch(/sales\/orders.*the last 6 h/);
+    const fields = stage.sends(page, 'failover-fleet-start');
+    await stage.ask('failover-fleet-start', fields, { confirmation: 'fail over' });
+    expect(stage.started).toEqual([]);
+    for (const _ of 'ab') await stage.ask('failover-fleet-start', fields, { confirmation: 'fail over 1 buckets' });
+    expect(stage.started).toMatchObject([
+      { workflow: 'failover-fleet', input: { ...POLICY, plan, confirmation: 'fail over 1 buckets' } },
+    ]);
+  });
+
+  it('with a bucket that cannot be failed over says why, and has nothing to start', async () => {
+    await planned('no verified point is on dr');
+    const page = await stage.ask('failover-fleet-run', { execution: PLANNING });
+    expect(textsOf(page)).toMatch(/cannot be done as planned.*It cannot be done now:.*no verified point is on dr/);
+    expect(payloadsOf(page).map((it) => it.page)).not.toContain('failover-fleet-start');
+  });
+
+  it('that failed says why, and its form has what is left', async () => {
+    await planned();
+    const state = stage.executions.get(PLANNING) as ExecutionState;
+    stage.executions.set(PLANNING, {
+      ...state,
+      status: 'failed',
+      output: undefined,
+      error: 'BucketsFailed',
+      cause: '1 of 1 buckets were not failed over: sales/orders (PointGone: none)',
+    });
+    const page = await stage.ask('failover-fleet-run', { execution: PLANNING });
+    expect(textsOf(page)).toContain('PointGone: none');
+    expect(stage.sends(page, 'failover-fleet')).toEqual({ ...POLICY, ...typed });
+    stage.executions.set(PLANNING, { ...state, output: { kind: 'done', buckets: ['sales/orders'] } });
+    expect(textsOf(await stage.ask('failover-fleet-run', { execution: PLANNING }))).toContain('1 bucket failed over.');
   });
 });
 
@@ -516,6 +858,7 @@ describe('whatever is typed or stored stays text', () => {
     'of',
     'confirmation',
     'bucket',
+    'buckets',
     'policy',
   ] as const;
   const all = (names: readonly string[], value: string) => Object.fromEntries(names.map((name) => [name, value]));
@@ -528,6 +871,14 @@ describe('whatever is typed or stored stays text', () => {
     'failover-plan',
     'failover-start',
     'failover-run',
+    'failback',
+    'failback-plan',
+    'failback-start',
+    'failback-run',
+    'failover-fleet',
+    'failover-fleet-plan',
+    'failover-fleet-start',
+    'failover-fleet-run',
     'pin',
     'approvals',
     'pause',
@@ -592,13 +943,115 @@ describe('whatever is typed or stored stays text', () => {
     ];
   };
 
-  it('in every page, in every place', async () => {
-    const plain = (await everything('Plain text')).map((it) => seen(it).skeleton);
-    for (const injection of INJECTIONS) {
-      const markups = (await everything(injection)).map(seen);
-      expect(markups.map(({ skeleton }) => skeleton)).toEqual(plain);
-      for (const { endpoints } of markups)
-        expect(endpoints.every((it) => it === ENDPOINTS.view || it === ENDPOINTS.act)).toBe(true);
-    }
-  }, 60_000);
+  /** The pages of a bucket that is failed over: what its clusters say, in reports, results and ACLs. */
+  const afterMove = async (value: string): Promise<readonly string[]> => {
+    const world = stageOf();
+    await world.fill();
+    await moved(world, { restricted: { cluster: ClusterName.parse('prod'), before: [value.slice(0, 200)] } });
+    const parted = { added: 1, changed: 1, deleted: 1, bytes: 1, first: [value] };
+    const { hash, text } = asText(FailbackPlan, {
+      schema: 1,
+      kind: 'failback',
+      roleOf: world.pair,
+      epoch: 1,
+      ...OF,
+      from: 'dr',
+      to: 'prod',
+      madeAt: world.clock.at,
+      expires: world.clock.at + 3_600_000,
+      common: nameOf('b'),
+      divergence: { source: parted, replica: parted, both: { paths: 1, first: [value] } },
+    });
+    await world.plans.put(hash, text);
+    const fleet = asText(FailoverFleetPlan, {
+      schema: 1,
+      kind: 'failover-fleet',
+      policy: 'nightly',
+      failover: 'unplanned',
+      from: 'prod',
+      to: 'dr',
+      madeAt: world.clock.at,
+      expires: world.clock.at + 3_600_000,
+      groups: [[{ bucket: 'sales/orders', point: null, lossSeconds: null, seconds: null, blocker: value }]],
+    });
+    await world.plans.put(fleet.hash, fleet.text);
+    const ended = (execution: string, output: unknown, kind: string) =>
+      world.executions.set(execution, {
+        status: output === undefined ? 'failed' : 'succeeded',
+        startedAt: world.clock.at,
+        input: { ...OF, kind, by: value, reason: value },
+        output,
+        error: value,
+        cause: value,
+      });
+    const plan = { confirmation: value, expires: world.clock.at + 3_600_000, summary: value };
+    ended('report', { kind: 'restore-planned', plan: hash, ...plan }, 'prepare');
+    ended('fleet', { kind: 'planned', plan: fleet.hash, ...plan }, 'planned');
+    ended('done', { kind: 'done', buckets: [value] }, 'planned');
+    ended('failed', undefined, 'switch');
+    const failedOver = { bucket: 'sales/orders', epoch: 1, point: nameOf('b'), files: 1, bytes: 1, bytesCopied: 1 };
+    const more = { lossSeconds: 0, safetySnapshot: null, opened: null, restricted: true, seconds: 1, level: 'full' };
+    const ofRoles = { ...failedOver, ...more, failover: 'planned', notes: [value], kind: 'failed-over' };
+    ended('moved', { ...ofRoles, from: 'prod', to: 'dr' }, 'planned');
+    ended(
+      'prepared',
+      {
+        kind: 'failback-prepared',
+        bucket: 'sales/orders',
+        from: 'dr',
+        to: 'prod',
+        orphans: null,
+        point: nameOf('b'),
+        rounds: 1,
+        bytesCopied: 1,
+        notes: [value],
+      },
+      'prepare',
+    );
+    const markups: string[] = [];
+    for (const [page, execution] of [
+      ['failback-run', 'report'],
+      ['failback-start', 'report'],
+      ['failback-run', 'prepared'],
+      ['failback-run', 'failed'],
+      ['failover-run', 'moved'],
+      ['failover-fleet-run', 'fleet'],
+      ['failover-fleet-start', 'fleet'],
+      ['failover-fleet-run', 'done'],
+      ['failover-fleet-run', 'failed'],
+    ] as const)
+      markups.push(await world.ask(page, { execution, nonce: value }, { confirmation: value }));
+    return [
+      ...markups,
+      await world.ask('failback', { ...OF, kind: value, by: value, reason: value }),
+      await world.ask(
+        'failback-plan',
+        { ...OF, nonce: value },
+        { kind: 'prepare', by: value.slice(0, 99), reason: value },
+      ),
+      await world.ask('failover-fleet', { policy: 'nightly', kind: value, buckets: value, by: value, reason: value }),
+      await world.ask(
+        'failover-fleet-plan',
+        { policy: 'nightly', nonce: value },
+        { kind: 'planned', buckets: `no bucket ${value}`, by: value.slice(0, 99), reason: value },
+      ),
+    ];
+  };
+
+  it.each([
+    ['in every page, in every place', everything],
+    ['in every page of roles that move, in every place', afterMove],
+  ] as const)(
+    '%s',
+    async (_sentence, pagesWith) => {
+      const plain = (await pagesWith('Plain text')).map((it) => seen(it).skeleton);
+      for (const injection of INJECTIONS) {
+        const markups = (await pagesWith(injection)).map(seen);
+        expect(markups.map(({ skeleton }) => skeleton)).toEqual(plain);
+        for (const { endpoints } of markups)
+          expect(endpoints.every((it) => it === ENDPOINTS.view || it === ENDPOINTS.act)).toBe(true);
+      }
+    },
+    300_000,
+  );
 });
