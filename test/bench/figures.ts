@@ -88,7 +88,8 @@ export const FIGURES = {
     what: 'the same at 10,000 points of history',
     unit: 'units',
     bar: { of: 'dynamoUnits10' },
-    missed: 'Something that a backup reads or keeps grows with its history: the calls below say what.',
+    missed:
+      'The answer to a survey lists every snapshot of both sides and is kept with its operation, packed, which is written twice and read; and up to 30 points are read where there are so many. Next: keep of that listing only the names that the run can turn on, chosen when the operation is created, and read ten points unless an outage left more behind.',
   },
 } as const satisfies Readonly<Record<string, FigureSpec>>;
 

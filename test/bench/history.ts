@@ -95,17 +95,32 @@ export const history: Module = {
   name: 'history',
   figures: ['dynamoUnits10', 'dynamoUnits10000'],
   measure: async (say) => {
-    const few = await unitsAt(10, say);
-    const many = await unitsAt(10_000, say);
-    const kinds = [...new Set([...Object.keys(few), ...Object.keys(many)])].filter((it) => it !== UNITS).toSorted();
+    const measured: { readonly points: number; readonly units: Readonly<Record<string, number>> }[] = [];
+    const failures: string[] = [];
+    for (const points of [10, 1000, 10_000])
+      try {
+        measured.push({ points, units: await unitsAt(points, say) });
+      } catch (error) {
+        failures.push(`At ${points} points the backup failed: ${String(error).slice(0, 400)}`);
+      }
+    const unitsOf = (points: number): number | undefined => measured.find((it) => it.points === points)?.units[UNITS];
+    const [few, many] = [unitsOf(10), unitsOf(10_000)];
+    const kinds = [...new Set(measured.flatMap(({ units }) => Object.keys(units)))].toSorted();
     return {
-      values: { dynamoUnits10: few[UNITS] ?? Number.NaN, dynamoUnits10000: many[UNITS] ?? Number.NaN },
+      values: {
+        ...(few === undefined ? {} : { dynamoUnits10: few }),
+        ...(many === undefined ? {} : { dynamoUnits10000: many }),
+      },
       details: [
         'Consumed capacity of one increment: of the table, without its index and without writes that a condition refused.',
         '',
-        '| call | at 10 points | at 10,000 points |',
-        '|---|---|---|',
-        ...kinds.map((kind) => `| ${kind.slice(UNITS.length + 1)} | ${few[kind] ?? 0} | ${many[kind] ?? 0} |`),
+        `| call |${measured.map(({ points }) => ` at ${points} points |`).join('')}`,
+        `|---|${measured.map(() => '---|').join('')}`,
+        ...kinds.map(
+          (kind) =>
+            `| ${kind === UNITS ? 'all' : kind.slice(UNITS.length + 1)} |${measured.map(({ units }) => ` ${units[kind] ?? 0} |`).join('')}`,
+        ),
+        ...failures.flatMap((failure) => ['', failure]),
       ],
     };
   },
