@@ -69,7 +69,12 @@ export const page = (results: Results): string => {
     '|---|---|---|---|---|---|',
     ...rows,
     '',
-    ...(unmeasured.length > 0 ? [`Not measured yet: ${unmeasured.map((it) => `\`${it}\``).join(', ')}.`, ''] : []),
+    ...(unmeasured.length > 0
+      ? [
+          `Not measured yet: ${unmeasured.map((it) => `\`${it}\``).join(', ')}. What was measured before there was this page is in [evidence.md](evidence.md).`,
+          '',
+        ]
+      : []),
     '## What misses its bar',
     '',
     ...(missed.length === 0 ? ['Nothing.'] : missed.map(({ figure }) => `- \`${figure}\`: ${FIGURES[figure].missed}`)),
