@@ -7,12 +7,13 @@ import { COUNTED, type Cost, monthOf, nightOf, type Work } from './model.ts';
 import { simulateNight } from './night.ts';
 import { PRICES } from './prices.ts';
 
-const USAGE = `npm run cost -- <policy.yaml> [--changed <percent>] [--from <day>] [--json]
+const USAGE = `npm run cost -- <policy.yaml> [--changed <percent>] [--per-glob <buckets>] [--from <day>] [--json]
 
 What thirty days of a policy file cost on AWS, and an average night: a simulated night is counted (a backup with changes, one without, a prune,
 a drill, a slot, calls of the sweeper and of the assessor), times the slots of the policies. Nothing is sent anywhere.
 
   --changed <percent>  of the backups find changes (default: 100)
+  --per-glob <buckets> that a glob of a policy stands for (default: 1)
   --from <day>         the first of the thirty days (default: 2026-01-01)
   --json               one line of JSON
 `;
@@ -45,7 +46,10 @@ export const cost = (args: readonly string[], output: Output): Promise<number> =
   runCommand(USAGE, output, async () => {
     const { values, positionals } = parseCommandLine(
       args,
-      { changed: { type: 'string' }, from: { type: 'string' }, json: { type: 'boolean' }, help: { type: 'boolean' } },
+      {
+        ...{ changed: { type: 'string' }, 'per-glob': { type: 'string' }, from: { type: 'string' } },
+        ...{ json: { type: 'boolean' }, help: { type: 'boolean' } },
+      },
       { allowPositionals: true },
     );
     if (values.help) {
@@ -56,11 +60,18 @@ export const cost = (args: readonly string[], output: Output): Promise<number> =
     if (file === undefined || others.length > 0) throw new UsageError('name one policy file');
     const changed = Number(values.changed ?? 100);
     if (!(changed >= 0 && changed <= 100)) throw new UsageError(`--changed ${values.changed} is no percentage`);
+    const perGlob = Number(values['per-glob'] ?? 1);
+    if (!Number.isInteger(perGlob) || perGlob < 1)
+      throw new UsageError(`--per-glob ${values['per-glob']} is no number of buckets`);
     const from = Date.parse(values.from ?? '2026-01-01');
     if (Number.isNaN(from)) throw new UsageError(`--from ${values.from} is no day`);
     const policies = resolvePolicies(loadPolicies(file));
     const counted = await simulateNight((line) => output.err(`${line}\n`));
-    const { work, ...month } = monthOf(policies, counted, { changedShare: changed / 100, from: epochMs(from) });
+    const { work, ...month } = monthOf(policies, counted, {
+      changedShare: changed / 100,
+      from: epochMs(from),
+      perGlob,
+    });
     const night = nightOf(month);
     const named = work.map((it, n) => ({ policy: policies[n]?.name ?? '', ...it }));
     const result = { region: PRICES.region, noted: PRICES.noted, changed, work: named, night, month, counted };

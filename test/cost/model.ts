@@ -68,6 +68,8 @@ export interface Load {
   readonly changedShare: number;
   /** The first of the thirty days. */
   readonly from: EpochMs;
+  /** Buckets that a glob of a policy stands for. */
+  readonly perGlob: number;
 }
 
 /** How often each piece of work is done in thirty days. */
@@ -79,9 +81,9 @@ export interface Work {
   readonly buckets: number;
 }
 
-export const workOf = (policy: Policy, { from }: Pick<Load, 'from'>): Work => {
+export const workOf = (policy: Policy, { from, perGlob }: Pick<Load, 'from' | 'perGlob'>): Work => {
   const until = epochMs(from + MONTH_DAYS * DAY);
-  const buckets = policy.buckets.length;
+  const buckets = policy.buckets.reduce((sum, it) => sum + (/[*?]/.test(it) ? perGlob : 1), 0);
   const slots = (it: Schedule | null | undefined) => (it ? slotsOf([it], from, until).length : 0);
   const [backupSlots, pruneSlots, drillSlots] = [
     slotsOf(policy.schedules, from, until).length,

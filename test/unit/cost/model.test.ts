@@ -56,11 +56,11 @@ const night: Night = {
 
 describe('how often what is done in thirty days', () => {
   it('every slot does every bucket, and drills do each bucket once in their span', () => {
-    expect(workOf(policy, { from })).toEqual({ slots: 90, backups: 60, prunes: 60, drills: 4, buckets: 2 });
+    expect(workOf(policy, { from, perGlob: 1 })).toEqual({ slots: 90, backups: 60, prunes: 60, drills: 4, buckets: 2 });
   });
 
   it('without retention and drills there are backups only', () => {
-    expect(workOf({ ...policy, retention: null, drills: null }, { from })).toMatchObject({
+    expect(workOf({ ...policy, retention: null, drills: null }, { from, perGlob: 1 })).toMatchObject({
       slots: 30,
       prunes: 0,
       drills: 0,
@@ -68,9 +68,16 @@ describe('how often what is done in thirty days', () => {
   });
 });
 
+describe('a glob', () => {
+  it('stands for as many buckets as one says', () => {
+    const globs = { ...policy, buckets: ['sales/*', 'sales/orders'] as unknown as typeof policy.buckets };
+    expect(workOf(globs, { from, perGlob: 100 })).toMatchObject({ buckets: 101, backups: 3030 });
+  });
+});
+
 describe('what thirty days come to', () => {
   it('is the sum that one makes by hand', () => {
-    const month = monthOf([policy], night, { changedShare: 0.5, from });
+    const month = monthOf([policy], night, { changedShare: 0.5, from, perGlob: 1 });
     expect(month.usage).toEqual(
       usage({
         // 30 changed, 30 unchanged, 60 prunes, 4 drills, 90 slots.
