@@ -51,7 +51,7 @@ const bench = async (modules: readonly Module[], isJson: boolean): Promise<numbe
   writeFileSync(docs('performance.md'), page(results));
   for (const { figure, value, bar, holds } of judge(measured))
     say(
-      `${holds ? '     ' : 'MISS '} ${figure} ${value}${bar === undefined ? '' : ` (bar ${bar})`}  ${FIGURES[figure].what}`,
+      `${holds ? '     ' : 'MISS '} ${figure} ${value}${bar === undefined || !Number.isFinite(bar) ? '' : ` (bar ${bar})`}  ${FIGURES[figure].what}`,
     );
   if (isJson) process.stdout.write(`${JSON.stringify(valuesOf(measured))}\n`);
   if (failed.length > 0) say(`not measured: ${failed.join(', ')}`);

@@ -5,7 +5,7 @@ import type { RecoveryPoint } from '../../functions/core/domain/ledger.ts';
 import { PairId, PolicyName, runId, SnapshotId, snapshotName } from '../../functions/core/domain/names.ts';
 import { type EpochMs, epochMs } from '../../functions/core/domain/units.ts';
 import { BUCKET, openWorld } from '../alarms/world.ts';
-import { type Module, rounded } from './figures.ts';
+import { FIGURES, type Module, rounded } from './figures.ts';
 
 const pair = PairId.parse(`prod/${BUCKET}#dr`);
 const nightly = PolicyName.parse('nightly');
@@ -101,7 +101,9 @@ export const history: Module = {
       try {
         measured.push({ points, units: await unitsAt(points, say) });
       } catch (error) {
-        failures.push(`At ${points} points the backup failed: ${String(error).slice(0, 400)}`);
+        failures.push(
+          `At ${points} points the backup failed: ${String(error).slice(0, 400)} ${FIGURES.dynamoUnits10000.missed}`,
+        );
       }
     const unitsOf = (points: number): number | undefined => measured.find((it) => it.points === points)?.units[UNITS];
     const [few, many] = [unitsOf(10), unitsOf(10_000)];
