@@ -34,7 +34,7 @@ const PROBE = `
     region: 'eu-central-1', maxAttempts: 1,
     requestHandler: { handle: async ({ method, path, query, headers, body: content }) => {
       const volatile = /^(x-amz-date|authorization|amz-sdk-invocation-id|x-amz-user-agent|user-agent)$/;
-      sent.push({ method, path, query, content: Buffer.from(content ?? '').toString(), headers: Object.entries(headers).filter(([name]) => !volatile.test(name)).sort() });
+      sent.push({ method, path, query, content: typeof content === 'string' ? content : new TextDecoder().decode(content), headers: Object.entries(headers).filter(([name]) => !volatile.test(name)).sort() });
       return { response: new HttpResponse({ statusCode, headers: { etag: '"e"', 'content-length': String(body.length) }, body: Readable.from([Buffer.from(body)]) }) };
     } },
   });

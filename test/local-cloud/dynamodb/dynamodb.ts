@@ -62,7 +62,7 @@ export class DynamoDb {
     return this.#locked(async () => {
       try {
         const answer = await this.#backend.call(operation, body);
-        return isMeasured ? this.#measure(answer, asked === 'NONE') : answer;
+        return isMeasured ? this.#measure(operation, answer, asked === 'NONE') : answer;
       } catch (error) {
         if (onFailure !== 'ALL_OLD' || !(error instanceof AwsError) || error.name !== 'ConditionalCheckFailedException')
           throw error;
@@ -80,13 +80,17 @@ export class DynamoDb {
     return isJsonObject(key) && typeof key.S === 'string' ? { 'dynamodb:LeadingKeys': key.S } : {};
   }
 
-  #measure(answer: JsonObject, hide: boolean): JsonObject {
+  #measure(operation: string, answer: JsonObject, hide: boolean): JsonObject {
     const { ConsumedCapacity: capacity, ...rest } = answer;
     for (const one of Array.isArray(capacity) ? capacity : [capacity]) {
-      if (isJsonObject(one) && typeof one.CapacityUnits === 'number')
-        this.#world.counters.add('dynamodb.capacityUnits', one.CapacityUnits);
+      if (isJsonObject(one) && typeof one.CapacityUnits === 'number') this.#count(operation, one.CapacityUnits);
     }
     return hide ? rest : answer;
+  }
+
+  #count(operation: string, units: number): void {
+    this.#world.counters.add('dynamodb.capacityUnits', units);
+    this.#world.counters.add(`dynamodb.capacityUnits.${operation}`, units);
   }
 
   async #withOldItem(error: AwsError, operation: string, request: JsonObject): Promise<AwsError> {
@@ -126,7 +130,7 @@ export class DynamoDb {
       }
       await transact(actions, (operation, body) => this.#backend.call(operation, body));
       // A transactional write costs two write units per action and KB; small items are taken as one KB.
-      this.#world.counters.add('dynamodb.capacityUnits', 2 * actions.length);
+      this.#count('TransactWriteItems', 2 * actions.length);
       if (typeof token === 'string') this.#tokens.set(token, { payload, at: now });
       return {};
     });
