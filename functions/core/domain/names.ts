@@ -19,8 +19,8 @@ export const ClusterName = z
   .string()
   .regex(/^[a-z][a-z0-9-]{0,30}[a-z0-9]$/, 'write 2 to 32 of a-z, 0-9 and -, a letter first')
   .refine(
-    (name) => !['local', 'restore', 'drill', 'look', 'doctor'].includes(name),
-    'local, restore, drill, look and doctor are reserved',
+    (name) => !/^(local|restore|drill(-.*)?|look|doctor)$/.test(name),
+    'local, restore, drill, drill-…, look and doctor are reserved',
   )
   .brand<'ClusterName'>();
 export type ClusterName = z.infer<typeof ClusterName>;
@@ -74,10 +74,18 @@ export type PairId = z.infer<typeof PairId>;
 export const pairId = (source: ClusterName, bucket: BucketRef, replica: ClusterName | null): PairId =>
   PairId.parse(`${source}/${bucket}#${replica ?? 'local'}`);
 
-/** What a restore into a bucket holds, whatever it restores; what the drills of a bucket hold. */
+/** What a restore into a bucket holds, whatever it restores. */
 export const targetPair = (cluster: ClusterName, bucket: BucketRef): PairId =>
   PairId.parse(`${cluster}/${bucket}#restore`);
-export const drillPair = (source: ClusterName, bucket: BucketRef): PairId => PairId.parse(`${source}/${bucket}#drill`);
+
+/**
+ * What the drills of a bucket under a policy hold. Each policy has its own: two may drill copies on different clusters, at
+ * the same time, and a drill proves what its own policy promises.
+ */
+export const drillPair = (
+  { name, source }: { readonly name: PolicyName; readonly source: { readonly name: ClusterName } },
+  bucket: BucketRef,
+): PairId => PairId.parse(`${source.name}/${bucket}#drill-${name}`);
 
 /** What the looks into a bucket are kept under; nobody holds it. */
 export const lookPair = (source: ClusterName, bucket: BucketRef): PairId => PairId.parse(`${source}/${bucket}#look`);
@@ -87,7 +95,7 @@ export const doctorPair = (source: ClusterName, bucket: BucketRef): PairId =>
   PairId.parse(`${source}/${bucket}#doctor`);
 
 /** Whether it is the pair of a bucket and its replica, which has points and a record: others are for a lease alone. */
-export const isLineage = (pair: PairId): boolean => !/#(restore|drill|look|doctor)$/.test(pair);
+export const isLineage = (pair: PairId): boolean => !/#(restore|drill(-.*)?|look|doctor)$/.test(pair);
 
 export const WORKFLOWS = [
   'backup',
@@ -135,6 +143,9 @@ export const splitRunId = (id: RunId): { readonly pair: PairId; readonly key: st
   const [bucket = '', replica = '', policy = '', slot = ''] = id.split('#');
   return { pair: PairId.parse(`${bucket}#${replica}`), key: `${policy}#${slot}` };
 };
+
+export const policyOfRun = (id: RunId): PolicyName =>
+  PolicyName.parse(splitRunId(id).key.replace(/^([a-z]+\.)?([^#]+)#.*$/, '$2'));
 
 /** The name of the snapshot of one attempt of one slot: `odr-<policy>-<slot>-<attempt>`. */
 export const snapshotName = (policy: PolicyName, slot: EpochMs, attempt: number): SnapshotName =>

@@ -78,12 +78,14 @@ const toCompare = (history: RunHistory, facts: ClusterFacts, target: RecoveryPoi
 
 /**
  * The snapshot on the source since which a comparison by checksum has to look: an increment moves nothing else, and the
- * content of its base was compared in the same way. Without one, all files are compared.
+ * content of its base was compared in the same way. Where another policy compared the base by its listing, that of the base
+ * before it counts. Without one, all files are compared.
  */
 const comparedBase = (history: RunHistory, facts: ClusterFacts, point: RecoveryPoint): Base | null => {
   const before = point.mode === 'incremental' && point.base ? pointNamed(history, point.base) : undefined;
   const base = before && baseOf(before);
-  if (!base || before.verification?.level === 'listing') return null;
+  if (!base) return null;
+  if (before.verification?.level === 'listing') return comparedBase(history, facts, before);
   return activeNamed(facts.source, base.name)?.id === base.sourceId ? base : null;
 };
 
@@ -96,7 +98,7 @@ const verify = (history: RunHistory, facts: ClusterFacts, point: RecoveryPoint):
     sealId: point.replica.id,
     level,
     base: level === 'changed' || level === 'rolling' ? comparedBase(history, facts, point) : null,
-    part: parts > 0 ? 1 + (history.pair.rolled % parts) : 0,
+    part: parts > 0 ? 1 + ((history.pair.rolls[history.run.policy.name] ?? 0) % parts) : 0,
     parts,
     reason: 'the copy is sealed and has to be compared before it counts',
   });
