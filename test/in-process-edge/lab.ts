@@ -53,6 +53,9 @@ export interface LabOptions {
   /** Other limits than the usual ones, as a policy has them. */
   readonly limits?: Partial<Policy['limits']>;
   readonly failover?: Policy['failover'];
+  readonly policyHooks?: Policy['hooks'];
+  /** Programs that every host allows around a snapshot. */
+  readonly hooks?: HostOptions['hooks'];
   /** Policies beside the nightly one; a third cluster that they name is called `north`. */
   readonly beside?: (nightly: Policy) => readonly Policy[];
   /** Stands between the use cases and what they call (ports, hosts, clusters), to see it or to let it fail. */
@@ -116,6 +119,8 @@ export class Lab {
     failover = { restrict: false },
     retention = null,
     beside = () => [],
+    hooks,
+    policyHooks = { before: null, after: null },
   }: LabOptions = {}) {
     this.#now = epochMs(from);
     this.verification = verification;
@@ -142,6 +147,7 @@ export class Lab {
           now: () => this.#now,
           selectionAt: (url) => this.selections.selections.get(url.replace('https://selections.example/', '')),
           ...(around ? { around } : {}),
+          ...(hooks ? { hooks } : {}),
         }),
       );
     this.runCommand = new InProcessRunCommand({
@@ -178,6 +184,7 @@ export class Lab {
         verification: this.verification,
         limits,
         failover,
+        hooks: policyHooks,
         retention: this.retention,
       });
     const policies = () => [policy(), ...beside(policy())];
@@ -400,7 +407,13 @@ const policyOf = (
   mode: PolicyMode,
   buckets: readonly string[],
   hasReplica: boolean,
-  given: { verification: string; limits: object; failover: Policy['failover']; retention: object | null },
+  given: {
+    verification: string;
+    limits: object;
+    failover: Policy['failover'];
+    hooks: Policy['hooks'];
+    retention: object | null;
+  },
 ): Policy =>
   Policy.parse({
     name: 'nightly',

@@ -264,7 +264,14 @@ export const Observation = z.discriminatedUnion('kind', [
     /** All that were listed, deleted ones too; runs of earlier versions do not have it. */
     listed: z.object({ source: z.number().int(), replica: z.number().int() }).optional(),
   }),
-  z.object({ kind: z.literal('snapshot'), created: z.boolean(), snapshot: SeenSnapshot, diff: DiffStatus }),
+  z.object({
+    kind: z.literal('snapshot'),
+    created: z.boolean(),
+    snapshot: SeenSnapshot,
+    diff: DiffStatus,
+    /** Hooks that failed and were allowed to. */
+    notes: z.array(z.string()).optional(),
+  }),
   z.object({ kind: z.literal('diff'), status: DiffStatus, reason: z.string() }),
   z.object({ kind: z.literal('replicate'), data: ReplicateData }),
   z.object({ kind: z.literal('verify'), data: VerifyData }),

@@ -51,6 +51,13 @@ export const HostId = z
   .brand<'HostId'>();
 export type HostId = z.infer<typeof HostId>;
 
+/** The name of a program that an edge host allows: `hook_<name>` in its own configuration. */
+export const HookName = z
+  .string()
+  .regex(/^[a-z][a-z0-9-]{0,30}$/, 'write 1 to 31 of a-z, 0-9 and -, a letter first')
+  .brand<'HookName'>();
+export type HookName = z.infer<typeof HookName>;
+
 /** Snapshot names as Ozone allows them (HddsClientUtils.verifyResourceName): 3 to 63 of a-z, 0-9, `-` and `.`. */
 export const SnapshotName = z
   .string()

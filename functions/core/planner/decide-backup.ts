@@ -104,6 +104,10 @@ const verify = (history: RunHistory, facts: ClusterFacts, point: RecoveryPoint):
   });
 };
 
+/** Hooks around the snapshot that failed and were allowed to. */
+const hookNotes = (history: RunHistory): string[] =>
+  currentSteps(history).flatMap(({ observed }) => (observed?.kind === 'snapshot' ? (observed.notes ?? []) : []));
+
 const replicated = (history: RunHistory, facts: ClusterFacts, point: RecoveryPoint, now: EpochMs): BackupStep => {
   if (!point.mode || !point.verification)
     return fail('ItemInvalid', `the point ${point.name} is verified without a mode`, 'Report this.');
@@ -120,7 +124,7 @@ const replicated = (history: RunHistory, facts: ClusterFacts, point: RecoveryPoi
       bytes,
       bytesCopied: point.bytesCopied ?? bytes,
       level,
-      notes: [...envelopeDifferences(facts), ...unprovenLeaks(history, facts, now)],
+      notes: [...envelopeDifferences(facts), ...unprovenLeaks(history, facts, now), ...hookNotes(history)],
     },
     reason: `${point.name} is on both sides and was compared by ${level}`,
   };
@@ -173,8 +177,14 @@ export const decideBackup = (history: RunHistory, now: EpochMs): BackupStep => {
       );
     return createSnapshot(history, facts, now);
   }
-  if (!policy.replica)
-    return { kind: 'done', outcome: { kind: 'taken', point: point.name }, reason: 'this policy has no replica' };
+  if (!policy.replica) {
+    const notes = hookNotes(history);
+    return {
+      kind: 'done',
+      outcome: { kind: 'taken', point: point.name, ...(notes.length > 0 ? { notes } : {}) },
+      reason: 'this policy has no replica',
+    };
+  }
   if (point.state === 'verified') return tidyUp(history, facts, now) ?? replicated(history, facts, point, now);
 
   const noReplica = notReadable(history, facts.replica, 'replica');

@@ -49,6 +49,7 @@ const healthyData = (check: DoctorCheck): DoctorData => ({
   user: 'root',
   ticket: { principal: principalOf(check), expires: epochMs(NOW + 8 * 3_600_000) },
   locale: 'C.UTF-8',
+  hooks: [],
   config: { path: '/etc/ozone-dr/host.conf', owner: 'root', mode: '644' },
   state: {
     folder: { path: '/var/lib/ozone-dr', owner: 'root', mode: '700' },
