@@ -133,7 +133,7 @@ export const edgeParameters = (script: ScriptName): Readonly<Record<string, Edge
     pattern: `^$|^${ACL}(,${ACL})*$`,
     fallback: '',
   },
-  policy: { description: 'whose snapshot it is', pattern: '^[a-z0-9-]{0,32}$', fallback: '' },
+  policy: { description: 'whose snapshot it is', pattern: '^$|^[a-z][a-z0-9-]{1,31}$', fallback: '' },
   hookBefore: { description: 'program of the host to run before it', pattern: HOOK, fallback: '' },
   hookAfter: { description: 'program of the host to run after it', pattern: HOOK, fallback: '' },
   points: {

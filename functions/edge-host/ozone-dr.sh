@@ -49,7 +49,7 @@ declare -rA PATTERN=(
   [selectionUrl]='^$|^https?://[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]{1,5})?/[A-Za-z0-9/?&=%._~+:@-]+$'
   [overwrite]='^(|never|if-different|always)$' [deleteExtra]='^(yes|no)$' [exact]='^(yes|no)$' [targetCreated]=$CREATED
   [points]="^$|^$POINT(,$POINT)*\$" [path64]='^[A-Za-z0-9+/]{0,700}[A-Za-z0-9+/]{0,668}={0,2}$'
-  [policy]='^[a-z0-9-]{0,32}$' [hookBefore]=$HOOK [hookAfter]=$HOOK
+  [policy]='^$|^[a-z][a-z0-9-]{1,31}$' [hookBefore]=$HOOK [hookAfter]=$HOOK
   [token]='^[0-9]{0,40}$' [limit]='^[0-9]{1,4}$' [acls]="^$|^$ACL(,$ACL)*\$" [buckets]="^$|^$NAME/$NAME(,$NAME/$NAME)*\$")
 
 declare -A P=()    # checked parameters

@@ -215,3 +215,13 @@ describe.concurrent('a hook is run only', () => {
     },
   );
 });
+
+it('the doctor says which hooks could be run, and why others could not', async () => {
+  const host = hostOf({ freeze: '', thaw: '' });
+  chmodSync(host.file('thaw'), 0o777);
+  const { reply } = await host.run('doctor', { buckets: 'vol/bkt' }, 'protect');
+  expect(reply.data.hooks.toSorted((a: { name: string }, b: { name: string }) => (a.name < b.name ? -1 : 1))).toEqual([
+    { name: 'freeze', problem: '' },
+    { name: 'thaw', problem: expect.stringContaining('no program that root alone may change') },
+  ]);
+});

@@ -53,7 +53,7 @@ const PATTERNS: Readonly<Record<string, string>> = {
   acls: `^$|^${acl}(,${acl})*$`,
   points: `^$|^${point}(,${point})*$`,
   path64: '^[A-Za-z0-9+/]{0,700}[A-Za-z0-9+/]{0,668}={0,2}$',
-  policy: '^[a-z0-9-]{0,32}$',
+  policy: '^$|^[a-z][a-z0-9-]{1,31}$',
   hookBefore: hook,
   hookAfter: hook,
   token: '^[0-9]{0,40}$',
