@@ -552,7 +552,10 @@ run_hook() {
     DISTCP_GROUP=''
     # What it left behind when it failed is ended with it. Of one that succeeded it may be meant: a session that keeps a lock until the other hook.
     ((status == 0)) || kill -KILL -- "-$group" 2>/dev/null
-    for _ in 1 2 3 4 5 6 7 8 9 10; do kill -0 "$reader" 2>/dev/null && sleep 0.1 || break; done
+    for _ in 1 2 3 4 5 6 7 8 9 10; do
+      kill -0 "$reader" 2>/dev/null || break
+      sleep 0.1
+    done
     output=$(tr -d '\000' <"$WORK/hook.out")
     case $status in
       0) HOOK_CODE='' HOOK_SAID='' ;;
