@@ -30,6 +30,9 @@ const ACL = '(user|group|world|anonymous|client_ip):[A-Za-z0-9._@/+-]{0,100}:[rw
 /** A recovery point that is looked into, and its id. */
 const POINT = `odr-[a-z0-9.-]{1,59}=${ID}`;
 
+/** Name, seconds, and whether its failure is the step's. */
+const HOOK = '^$|^[a-z][a-z0-9-]{0,30}:[0-9]{1,3}:(yes|no)$';
+
 const VERBS = {
   observe: '^(survey|diff|verify|probe|examine|compare|versions|changes|divergence)$',
   protect: '^(snapshot|replicate|create-bucket)$',
@@ -130,6 +133,9 @@ export const edgeParameters = (script: ScriptName): Readonly<Record<string, Edge
     pattern: `^$|^${ACL}(,${ACL})*$`,
     fallback: '',
   },
+  policy: { description: 'whose snapshot it is', pattern: '^$|^[a-z][a-z0-9-]{1,31}$', fallback: '' },
+  hookBefore: { description: 'program of the host to run before it', pattern: HOOK, fallback: '' },
+  hookAfter: { description: 'program of the host to run after it', pattern: HOOK, fallback: '' },
   points: {
     description: 'recovery points to look for a path in: name=id, commas between',
     pattern: `^$|^${POINT}(,${POINT})*$`,

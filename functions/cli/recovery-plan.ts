@@ -22,10 +22,10 @@ export const knownOf = async (
 ): Promise<Known> => {
   const [points, drills] = await Promise.all([
     ledger.livingPoints(pairId(policy.source.name, bucket, policy.replica?.name ?? null)),
-    ledger.loadPair(drillPair(policy.source.name, bucket)),
+    ledger.loadPair(drillPair(policy, bucket)),
   ]);
   const newest = points.find(({ state }) => state === 'verified');
-  const drilled = lastDrillOf(points, drills);
+  const drilled = lastDrillOf(points, drills, policy.name);
   const rate = restoreRate(points, policy.limits, drills.lastDrill);
   return {
     newest: newest?.name ?? null,

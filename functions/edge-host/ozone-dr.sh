@@ -15,6 +15,7 @@ readonly CREATED='^$|^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{5,15}Z$'
 readonly BUCKET="^$|^${SERVICE}/${NAME}/${NAME}\$" SNAPSHOT='^$|^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$'
 readonly POINT="odr-[a-z0-9.-]{1,59}=$UUID"
 readonly ACL='(user|group|world|anonymous|client_ip):[A-Za-z0-9._@/+-]{0,100}:[rwcldxyan]{1,9}(\[DEFAULT\])?'
+readonly HOOK='^$|^[a-z][a-z0-9-]{0,30}:[0-9]{1,3}:(yes|no)$' # name, seconds, whether its failure is the step's
 readonly KEEP_DAYS=14 # how long the record of an operation answers a second delivery; Run Command gives up within hours
 
 # verb -> documents that may run it, and the parameters that it cannot do without
@@ -48,12 +49,13 @@ declare -rA PATTERN=(
   [selectionUrl]='^$|^https?://[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]{1,5})?/[A-Za-z0-9/?&=%._~+:@-]+$'
   [overwrite]='^(|never|if-different|always)$' [deleteExtra]='^(yes|no)$' [exact]='^(yes|no)$' [targetCreated]=$CREATED
   [points]="^$|^$POINT(,$POINT)*\$" [path64]='^[A-Za-z0-9+/]{0,700}[A-Za-z0-9+/]{0,668}={0,2}$'
+  [policy]='^$|^[a-z][a-z0-9-]{1,31}$' [hookBefore]=$HOOK [hookAfter]=$HOOK
   [token]='^[0-9]{0,40}$' [limit]='^[0-9]{1,4}$' [acls]="^$|^$ACL(,$ACL)*\$" [buckets]="^$|^$NAME/$NAME(,$NAME/$NAME)*\$")
 
 declare -A P=()    # checked parameters
 declare -A CONF=([path]='' [java_home]='' [state]=/var/lib/ozone-dr [client_attempts]=10 [client_wait_ms]=1000)
 declare -i JVM_STARTS=0
-CLIENT=() WORK='' RECORD=result JAVA_LOCALE='' DISTCP_GROUP='' FINISHED='' LOOSE='' BATCH_SECONDS=''
+CLIENT=() WORK='' RECORD=result JAVA_LOCALE='' DISTCP_GROUP='' FINISHED='' LOOSE='' BATCH_SECONDS='' HOOKED=''
 OZONE_DR_DOCUMENT=${OZONE_DR_DOCUMENT:-}
 readonly RADIUS=${OZONE_DR_DOCUMENT#doctor-} # a doctor asks for the verbs of another document
 STARTED_AT=$(date +%s%3N) SELF=$(readlink -f "$0")
@@ -70,6 +72,7 @@ json_string() {
 # outcome code message data: records the reply for later deliveries, prints it, exits. The only way out of this script.
 finish() {
   local outcome=$1 code=$2 message=${3:0:1500} data=${4:-null} exit_code json host
+  [[ -z $HOOKED ]] || after_hooks
   case $outcome:$code in
     ok:*) exit_code=0 ;;
     refused:bad-parameter | refused:environment | refused:verb-not-allowed) exit_code=14 ;;
@@ -162,6 +165,7 @@ read_host_config() {
     key=${line%%=*} value=${line#*=}
     case $key in
       path | java_home | state | aws | ticket_observe | ticket_protect | ticket_destroy | ticket_restore) [[ $value =~ ^/[A-Za-z0-9._+:/-]*$ ]] ;;
+      hook_*) [[ $key$value =~ ^hook_[a-z][a-z0-9-]{0,30}/[A-Za-z0-9._+/-]*$ ]] ;;
       client_attempts | client_wait_ms) [[ $value =~ ^[1-9][0-9]{0,5}$ ]] ;;
       *) refuse environment "unknown key in $file: $key" ;;
     esac || refuse environment "the value of $key in $file is not usable: $value"
@@ -466,6 +470,7 @@ acl_list() {
 # ---------------------------------------------------------------- snapshot [protect restore]
 
 snapshot() {
+  if_defined before_hooks
   local bucket=o3://${P[source]} created=true diff=not-asked diff_message='' first=2 commands
   commands=("snapshot create $bucket ${P[target]}" "snapshot info $bucket ${P[target]}")
   [[ -z ${P[base]} ]] || commands+=("snapshot diff $bucket ${P[base]} ${P[target]}")
@@ -491,6 +496,110 @@ snapshot() {
   fi
   json_string "$diff_message"
   finish ok '' '' "{\"created\":$created,\"snapshot\":$SNAPSHOT_JSON,\"diff\":\"$diff\",\"diffMessage\":$REPLY}"
+}
+
+# ---------------------------------------------------------------- hooks [protect doctor]
+
+HOOKS='' HOOK_CODE='' HOOK_SAID=''
+
+# path: sets REPLY to what it leads to; whether nobody but root and who runs this can change that, or put something else in its place
+only_ours() {
+  local at owner mode
+  REPLY=$(readlink -e "$1") && at=$REPLY || return 1
+  while :; do
+    read -r owner mode < <(stat -c '%u %a' "${at:-/}") || return 1
+    [[ $owner == 0 || $owner == "$EUID" ]] || return 1
+    # In a folder such as /tmp everybody may make files, and touch nobody else's.
+    ((!(8#$mode & 8#22))) || [[ -d ${at:-/} && -k ${at:-/} ]] || return 1
+    [[ -n $at ]] || return 0
+    at=${at%/*}
+  done
+}
+
+# name: sets REPLY to the program of a hook, or HOOK_SAID to why it may not be run
+allowed_hook() {
+  local program=${CONF[hook_$1]:-}
+  if [[ -z $program ]]; then
+    HOOK_SAID="$HOST_CONFIG names no hook_$1"
+  elif ! only_ours "$HOST_CONFIG"; then
+    HOOK_SAID="others than root may change $HOST_CONFIG"
+  elif ! only_ours "$program" || [[ ! -f $REPLY || ! -x $REPLY ]]; then
+    HOOK_SAID="hook_$1, $program, is no program that root alone may change"
+  else
+    return 0
+  fi
+  return 1
+}
+
+# phase name:seconds:fatal outcome: runs a program of the host's own list, without arguments and in an environment of its own. What it
+# prints is kept up to 1000 bytes. Afterwards HOOK_CODE and HOOK_SAID say why it failed, if it did.
+run_hook() {
+  local name limit status=126 group='' reader program since=$SECONDS output=''
+  IFS=: read -r name limit _ <<<"$2"
+  limit=$((10#$limit)) HOOK_CODE=hook-missing
+  if allowed_hook "$name"; then
+    program=$REPLY HOOK_CODE=hook-failed
+    rm -f "$WORK/hook.pipe" "$WORK/hook.out"
+    mkfifo "$WORK/hook.pipe"
+    { head -c 1000 >"$WORK/hook.out"; cat; } <"$WORK/hook.pipe" >/dev/null 2>&1 8>&- 9>&- &
+    reader=$!
+    (cd / && exec setsid env -i PATH="$PATH" LC_ALL=C HOME="${HOME:-/}" OZONE_DR_PHASE="$1" OZONE_DR_BUCKET="${P[source]#*/}" OZONE_DR_POLICY="${P[policy]}" \
+      OZONE_DR_POINT="${P[target]}" OZONE_DR_OUTCOME="$3" OZONE_DR_OPERATION="${P[operation]}" timeout -k 5 "$limit" "$program") >"$WORK/hook.pipe" 2>&1 </dev/null 8>&- 9>&- &
+    group=$! DISTCP_GROUP=$group
+    wait "$group"
+    status=$?
+    while kill -0 "$group" 2>/dev/null; do wait "$group"; status=$?; done # a signal ends a wait, and not what it waits for
+    DISTCP_GROUP=''
+    # What it left behind when it failed is ended with it. Of one that succeeded it may be meant: a session that keeps a lock until the other hook.
+    ((status == 0)) || kill -KILL -- "-$group" 2>/dev/null
+    for _ in 1 2 3 4 5 6 7 8 9 10; do
+      kill -0 "$reader" 2>/dev/null || break
+      sleep 0.1
+    done
+    output=$(tr -d '\000' <"$WORK/hook.out")
+    case $status in
+      0) HOOK_CODE='' HOOK_SAID='' ;;
+      124 | 137) HOOK_SAID="the hook $name did not end within $limit s" ;;
+      *) HOOK_SAID="the hook $name ended with exit code $status" ;;
+    esac
+  fi
+  json_string "$output"
+  HOOKS+=",{\"phase\":\"$1\",\"name\":\"$name\",\"exit\":$status,\"seconds\":$((SECONDS - since)),\"output\":$REPLY"
+  json_string "$HOOK_SAID"
+  HOOKS+=",\"problem\":$REPLY}"
+  [[ -z $output || -z $HOOK_CODE ]] || HOOK_SAID+=": ${output:0:300}"
+  [[ -z $HOOK_CODE ]]
+}
+
+# Before anything is done. Whoever is made to hold still here is let go by the other hook: it is looked for first, and runs from here on
+# whatever comes.
+before_hooks() {
+  local after=${P[hookAfter]}
+  [[ -n ${P[hookBefore]}$after ]] || return 0
+  if [[ $after == *:yes ]] && ! allowed_hook "${after%%:*}"; then refuse hook-missing "$HOOK_SAID"; fi
+  HOOKED=yes
+  if [[ -n $after ]]; then
+    after=${after#*:}
+    P[executionTimeout]=$((10#${P[executionTimeout]} - 10#${after%:*} - 20))
+  fi
+  [[ -z ${P[hookBefore]} ]] || run_hook before "${P[hookBefore]}" '' || [[ ${P[hookBefore]} != *:yes ]] || refuse "$HOOK_CODE" "$HOOK_SAID"
+}
+
+# A delivery that died may have left somebody holding still.
+end_snapshot() { [[ -z ${P[hookAfter]} ]] || HOOKED=yes; }
+
+# The last thing before a reply: of finish, whose outcome, code, message and data it may change.
+after_hooks() {
+  HOOKED=''
+  trap : TERM INT HUP
+  if [[ -n ${P[hookAfter]} ]] && ! run_hook after "${P[hookAfter]}" "$outcome"; then
+    if [[ $outcome == ok && ${P[hookAfter]} == *:yes ]]; then
+      outcome=failed code=$HOOK_CODE message="the snapshot was created, but $HOOK_SAID" data=null
+    elif [[ $outcome != ok ]]; then
+      message+="; and $HOOK_SAID"
+    fi
+  fi
+  [[ $outcome != ok ]] || data="${data%\}},\"hooks\":[${HOOKS#,}]}"
 }
 
 # ---------------------------------------------------------------- submitting a difference [observe protect restore]
@@ -2191,7 +2300,7 @@ doctor() {
   json_string "$(id -un 2>/dev/null || id -u)"
   json+=",\"user\":$REPLY,\"ticket\":$(ticket),\"locale\":${JAVA_LOCALE:+\"$JAVA_LOCALE\"}"
   [[ -n $JAVA_LOCALE ]] || json+=null
-  json+=",\"config\":$(owner_and_mode "$HOST_CONFIG"),\"state\":$(state_facts)"
+  json+=",\"hooks\":$(hook_facts),\"config\":$(owner_and_mode "$HOST_CONFIG"),\"state\":$(state_facts)"
   IFS=, read -r -a buckets <<<"${P[buckets]}"
   cluster "${P[source]%%/*}" "${buckets[@]}"
   source=$CLUSTER
@@ -2252,6 +2361,19 @@ owner_and_mode() {
   found=$(stat -L -c '%U %a' "$1" 2>/dev/null) || { echo null; return; }
   json_string "$1"
   echo "{\"path\":$REPLY,\"owner\":\"${found% *}\",\"mode\":\"${found#* }\"}"
+}
+
+# The hooks that could be run here: whose names are in the list of this host, and why not.
+hook_facts() {
+  local key hooks=''
+  for key in "${!CONF[@]}"; do
+    [[ $key == hook_* ]] || continue
+    HOOK_SAID=''
+    allowed_hook "${key#hook_}"
+    json_string "$HOOK_SAID"
+    hooks+=",{\"name\":\"${key#hook_}\",\"problem\":$REPLY}"
+  done
+  echo "[${hooks#,}]"
 }
 
 state_facts() {

@@ -110,7 +110,7 @@ export const RESTORES: readonly RestoreScenario[] = [
   drill('a drill after one that left its scratch', { hasLeftover: true }),
 ];
 
-const DRILLS = PairId.parse('prod/sales/orders#drill');
+const DRILLS = PairId.parse('prod/sales/orders#drill-nightly');
 
 /** Somebody who changes what a drill restores as soon as it is there. */
 class Saboteur {

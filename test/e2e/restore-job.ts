@@ -309,7 +309,9 @@ export const describeRestoreJob = (name: string, start: () => Promise<Clusters>)
         expect(await deployment.fire(slot, 'drill')).toMatchObject({ status: 'SUCCEEDED' });
         expect(await deployment.fire(slot, 'drill')).toMatchObject({ status: 'SUCCEEDED' });
         expect(deployment.cloud.executions('ozone-dr-drill').length).toBe(before + 1);
-        const { lastDrill, scratch, lease } = await deployment.ledger.loadPair(PairId.parse(`prod/${BUCKET}#drill`));
+        const { lastDrill, scratch, lease } = await deployment.ledger.loadPair(
+          PairId.parse(`prod/${BUCKET}#drill-nightly`),
+        );
         expect({ scratch, lease }).toEqual({ scratch: null, lease: null });
         const newest = (await deployment.points(BUCKET)).find(({ state }) => state === 'verified');
         expect(lastDrill).toEqual({ point: newest?.name, drill: newest?.drilled });

@@ -153,7 +153,7 @@ export class RestorePromises {
   pairIs(now: PairState): void {
     const before = this.#pairs.get(now.pair);
     this.#pairs.set(now.pair, now);
-    if (now.pair.endsWith('#drill')) {
+    if (now.pair.endsWith('#drill-nightly')) {
       const gone = before?.scratch?.bucket;
       if (gone && now.scratch?.bucket !== gone)
         this.#say(
@@ -182,7 +182,7 @@ export class RestorePromises {
   /** Runs a copy of a restore. */
   copy(given: RestoreGiven, argv: readonly string[], go: () => unknown): unknown {
     const { operation, replica: bucket } = given;
-    const pair = PairId.parse(isScratch(bucket) ? 'prod/sales/orders#drill' : `${bucket}#restore`);
+    const pair = PairId.parse(isScratch(bucket) ? 'prod/sales/orders#drill-nightly' : `${bucket}#restore`);
     const to = argv.at(-1) ?? '';
     this.#say(
       to === `ofs://${bucket}` || to.startsWith(`ofs://${bucket}/`),
@@ -286,7 +286,7 @@ export class RestorePromises {
     for (const target of this.#targets.values()) await this.#checkMark(lab, target);
     for (const operation of this.#lossy) await this.#checkConfirmed(lab, operation);
     this.#lossy.clear();
-    const { scratch } = await lab.ledger.loadPair(PairId.parse('prod/sales/orders#drill'));
+    const { scratch } = await lab.ledger.loadPair(PairId.parse('prod/sales/orders#drill-nightly'));
     for (const bucket of this.buckets().filter(isScratch))
       this.#say(scratch !== null && bucket.endsWith(scratch.bucket), `the ledger does not know of ${bucket}`);
     this.#checkOutside();

@@ -254,7 +254,7 @@ export const restores: readonly Path[] = [
       const drilled = points.filter((point) => point.drilled !== null).length;
       check('one point is drilled', drilled === 1, drilled);
       const { lastDrill, scratch } = await dynamoLedger(stage.cloud.table()).loadPair(
-        PairId.parse(`prod/${BUCKET}#drill`),
+        PairId.parse(`prod/${BUCKET}#drill-nightly`),
       );
       check('the drills remember it', lastDrill !== null && scratch === null, [lastDrill, scratch]);
       await expectHealthy(stage);

@@ -72,6 +72,8 @@ export interface HostOptions {
   readonly around?: (moment: 'before' | 'after', program: 'ozone' | 'hadoop') => void;
   /** What `doctor` says of the host itself where it is not that of a healthy one. */
   readonly doctor?: Readonly<Record<string, unknown>>;
+  /** The programs of the host's own list, by name: their exit code, from what they are told. What is not there may not be run. */
+  readonly hooks?: Readonly<Record<string, (told: { readonly phase: string; readonly outcome: string }) => number>>;
   /** What `curl` gets from the address of a selection. */
   readonly selectionAt?: (url: string) => string | undefined;
 }
@@ -107,12 +109,7 @@ export class InProcessHost {
     if (known && known !== 'started') return print(known);
     const finished = end(() => {
       if (!('verb' in read)) throw new Finish('refused', read.code, read.message);
-      if (known === 'started')
-        throw new Finish(
-          'interrupted',
-          'delivery-died',
-          'an earlier delivery of this operation died half way; what it had done by then is not known',
-        );
+      if (known === 'started') work.afterDeath(read.verb);
       if (read.verb !== 'doctor') this.#results.set(id, 'started');
       work.do(read.verb);
     });
@@ -421,12 +418,24 @@ class Work {
     this.#bucket = bucket;
   }
 
+  /** An earlier delivery died; of a snapshot it may have left somebody holding still. */
+  afterDeath(verb: Verb): never {
+    const died = (): never => {
+      throw new Finish(
+        'interrupted',
+        'delivery-died',
+        'an earlier delivery of this operation died half way; what it had done by then is not known',
+      );
+    };
+    return verb === 'snapshot' ? this.#withHooks(died, true) : died();
+  }
+
   do(verb: Verb): never {
     switch (verb) {
       case 'survey':
         return this.#survey();
       case 'snapshot':
-        return this.#snapshot();
+        return this.#withHooks(() => this.#snapshot());
       case 'diff':
         return this.#diffVerb();
       case 'replicate':
@@ -524,6 +533,41 @@ class Work {
   }
 
   // ---------------------------------------------------------------- snapshot and diff
+
+  /** `before_hooks` and `after_hooks` of the script, without time. The latter is the document `protect`'s alone. */
+  #withHooks(work: () => never, isDead = false): never {
+    const { hookBefore = '', hookAfter = '' } = this.#p;
+    if (!hookBefore && !hookAfter) return work();
+    const ran: object[] = [];
+    const hookOf = (text: string) => {
+      const [name = '', , fatal] = text.split(':');
+      return { name, isFatal: fatal === 'yes', program: this.#options.hooks?.[name] };
+    };
+    const missing = (name: string) => `/etc/ozone-dr/host.conf names no hook_${name}`;
+    /** Why it failed. */
+    const run = (phase: string, text: string, outcome: string): { code: string; said: string } | undefined => {
+      const { name, program } = hookOf(text);
+      const exit = program ? program({ phase, outcome }) : 126;
+      const said = program ? (exit === 0 ? '' : `the hook ${name} ended with exit code ${exit}`) : missing(name);
+      ran.push({ phase, name, exit, seconds: 0, output: '', problem: said });
+      return said === '' ? undefined : { code: program ? 'hook-failed' : 'hook-missing', said };
+    };
+    const last = hookAfter ? hookOf(hookAfter) : undefined;
+    if (last?.isFatal && !last.program && !isDead) refuse('hook-missing', missing(last.name));
+    try {
+      const failed = hookBefore && !isDead ? run('before', hookBefore, '') : undefined;
+      if (failed && hookOf(hookBefore).isFatal) refuse(failed.code, failed.said);
+      return work();
+    } catch (finish) {
+      if (!(finish instanceof Finish)) throw finish;
+      const { outcome, code, message, data } = finish;
+      const failed = hookAfter ? run('after', hookAfter, outcome) : undefined;
+      if (outcome !== 'ok') throw failed ? new Finish(outcome, code, `${message}; and ${failed.said}`, data) : finish;
+      if (failed && last?.isFatal)
+        throw new Finish('failed', failed.code, `the snapshot was created, but ${failed.said}`);
+      throw new Finish(outcome, code, message, { ...Object(data), hooks: ran });
+    }
+  }
 
   #snapshot(): never {
     const { target, base } = this.#p;

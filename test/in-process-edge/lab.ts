@@ -1,7 +1,7 @@
 import type { PairState, RecoveryPoint, RunStep } from '../../functions/core/domain/ledger.ts';
 import { PairId } from '../../functions/core/domain/names.ts';
 import type { BlastRadius } from '../../functions/core/domain/operation.ts';
-import { Policy, type PolicyMode } from '../../functions/core/domain/policy.ts';
+import { Cluster, Policy, type PolicyMode } from '../../functions/core/domain/policy.ts';
 import { RestorePlanned } from '../../functions/core/domain/restore.ts';
 import { type EpochMs, epochMs } from '../../functions/core/domain/units.ts';
 import type { Ledger, OperationStore, Records } from '../../functions/core/ports.ts';
@@ -28,6 +28,9 @@ import { type Command, eventOf, InProcessRunCommand } from './run-command.ts';
 
 const SOURCE_HOST = 'i-0aaaaaaaaaaaaaaa0';
 const REPLICA_HOST = 'mi-0bbbbbbbbbbbbbbb0';
+const NORTH_HOST = 'mi-0ccccccccccccccc0';
+/** Where a policy beside the nightly one may copy to. */
+export const NORTH = Cluster.parse({ name: 'north', service: 'north', hosts: [NORTH_HOST] });
 /** What a command takes in virtual time. */
 const COMMAND_MS = 2000;
 /** The sweeper's period. */
@@ -50,6 +53,11 @@ export interface LabOptions {
   /** Other limits than the usual ones, as a policy has them. */
   readonly limits?: Partial<Policy['limits']>;
   readonly failover?: Policy['failover'];
+  readonly policyHooks?: Policy['hooks'];
+  /** Programs that every host allows around a snapshot. */
+  readonly hooks?: HostOptions['hooks'];
+  /** Policies beside the nightly one; a third cluster that they name is called `north`. */
+  readonly beside?: (nightly: Policy) => readonly Policy[];
   /** Stands between the use cases and what they call (ports, hosts, clusters), to see it or to let it fail. */
   readonly between?: Between;
   /** Sees every effect inside `ozone` and `hadoop`, and may let the program die there. */
@@ -110,15 +118,19 @@ export class Lab {
     limits = {},
     failover = { restrict: false },
     retention = null,
+    beside = () => [],
+    hooks,
+    policyHooks = { before: null, after: null },
   }: LabOptions = {}) {
     this.#now = epochMs(from);
     this.verification = verification;
     this.retention = retention;
     this.#bucket = buckets[0] ?? '';
     this.#pairOf = (bucket) => PairId.parse(`prod/${bucket}#${hasReplica ? 'dr' : 'local'}`);
-    this.ozone = between('ozone', simulateInMemory(undefined, watch));
+    const services = ['prod', 'dr', 'north'];
+    this.ozone = between('ozone', simulateInMemory(services, watch));
     this.advance(0);
-    for (const service of ['prod', 'dr']) {
+    for (const service of services) {
       for (const bucket of buckets) {
         const volume = bucket.split('/')[0] ?? '';
         this.ozone.run('ozone', ['sh', 'volume', 'create', `o3://${service}/${volume}`]);
@@ -135,11 +147,13 @@ export class Lab {
           now: () => this.#now,
           selectionAt: (url) => this.selections.selections.get(url.replace('https://selections.example/', '')),
           ...(around ? { around } : {}),
+          ...(hooks ? { hooks } : {}),
         }),
       );
     this.runCommand = new InProcessRunCommand({
       [SOURCE_HOST]: host('source-edge'),
       [REPLICA_HOST]: host('replica-edge'),
+      [NORTH_HOST]: host('north-edge'),
     });
     this.executions = new Executions(() => this.#now);
     const content = (service: string): Content => ({
@@ -170,17 +184,19 @@ export class Lab {
         verification: this.verification,
         limits,
         failover,
+        hooks: policyHooks,
         retention: this.retention,
       });
+    const policies = () => [policy(), ...beside(policy())];
     this.functions = {
       openRun: (event) => {
-        return openRun({ policies: [policy()], ledger, workflow: callbacks, clock })(event);
+        return openRun({ policies: policies(), ledger, workflow: callbacks, clock })(event);
       },
       decide: decideNext({ ledger, operations, records, clock }),
       decidePrune: (event) =>
-        decidePruneNext({ policies: [policy()], ledger, operations, plans, records, clock })(event),
+        decidePruneNext({ policies: policies(), ledger, operations, plans, records, clock })(event),
       openRestore: (event) =>
-        openRestore({ policies: [policy()], ledger, plans, selections, workflow: callbacks, clock })(event),
+        openRestore({ policies: policies(), ledger, plans, selections, workflow: callbacks, clock })(event),
       decideRestore: decideRestoreNext({ ledger, operations, plans, clock }),
       condemn: condemnPoints({ ledger, plans, records, clock }),
       start: {
@@ -193,7 +209,7 @@ export class Lab {
       recordFailure: recordFailure({ ledger, records, clock }),
     };
     this.expand = () =>
-      expandPolicy({ policies: [policy()], ledger, records, clock })({
+      expandPolicy({ policies: policies(), ledger, records, clock })({
         request: { policy: 'nightly' },
         startedAt: new Date(this.#now).toISOString(),
       });
@@ -202,7 +218,7 @@ export class Lab {
       decisions += 1;
       const request = { policy: 'nightly', bucket: this.#bucket, decision: words, by, reason: 'an audit' };
       const startedAt = new Date(this.#now).toISOString();
-      return recordDecision({ policies: [policy()], ledger, operations, records, workflow: callbacks, clock })({
+      return recordDecision({ policies: policies(), ledger, operations, records, workflow: callbacks, clock })({
         request,
         execution: `decision-${decisions}`,
         startedAt,
@@ -318,6 +334,32 @@ export class Lab {
     }
   }
 
+  /** Plays executions side by side: whenever all of them wait, hosts work and time passes until one goes on. */
+  async playTogether(executions: readonly AsyncGenerator<Moment, Ended>[]): Promise<readonly BackupResult[]> {
+    const ended = new Map<AsyncGenerator<Moment, Ended>, BackupResult>();
+    const wakesAt = new Map<AsyncGenerator<Moment, Ended>, number>();
+    while (ended.size < executions.length) {
+      let isMoving = false;
+      for (const execution of executions) {
+        if (ended.has(execution) || (wakesAt.get(execution) ?? 0) > this.#now) continue;
+        const next = await execution.next();
+        if (next.done) {
+          const known = next.value.runId ? await this.ledger.loadRun(next.value.runId) : undefined;
+          ended.set(execution, { ...next.value, steps: known?.steps ?? [] });
+        } else if (next.value.kind === 'wait') wakesAt.set(execution, this.#now + next.value.seconds * 1000);
+        isMoving ||= next.done === true || next.value.kind === 'entered';
+      }
+      if (isMoving) continue;
+      const commands = this.runCommand.pending();
+      for (const command of commands) {
+        this.deliver(command);
+        await this.settle(eventOf(command));
+      }
+      if (commands.length === 0) this.advance(1000);
+    }
+    return executions.flatMap((execution) => ended.get(execution) ?? []);
+  }
+
   async #meanwhile(moment: Moment): Promise<void> {
     switch (moment.kind) {
       case 'entered':
@@ -365,7 +407,13 @@ const policyOf = (
   mode: PolicyMode,
   buckets: readonly string[],
   hasReplica: boolean,
-  given: { verification: string; limits: object; failover: Policy['failover']; retention: object | null },
+  given: {
+    verification: string;
+    limits: object;
+    failover: Policy['failover'];
+    hooks: Policy['hooks'];
+    retention: object | null;
+  },
 ): Policy =>
   Policy.parse({
     name: 'nightly',

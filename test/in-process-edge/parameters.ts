@@ -12,6 +12,7 @@ const uuid = `^$|^${id}$`;
 const point = `odr-[a-z0-9.-]{1,59}=${id}`;
 const created = '^$|^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{5,15}Z$';
 const acl = '(user|group|world|anonymous|client_ip):[A-Za-z0-9._@/+-]{0,100}:[rwcldxyan]{1,9}(\\[DEFAULT\\])?';
+const hook = '^$|^[a-z][a-z0-9-]{0,30}:[0-9]{1,3}:(yes|no)$';
 const snapshot = '^$|^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$';
 
 /** The script's patterns; `operation` and `verb` are read first. */
@@ -52,6 +53,9 @@ const PATTERNS: Readonly<Record<string, string>> = {
   acls: `^$|^${acl}(,${acl})*$`,
   points: `^$|^${point}(,${point})*$`,
   path64: '^[A-Za-z0-9+/]{0,700}[A-Za-z0-9+/]{0,668}={0,2}$',
+  policy: '^$|^[a-z][a-z0-9-]{1,31}$',
+  hookBefore: hook,
+  hookAfter: hook,
   token: '^[0-9]{0,40}$',
   limit: '^[0-9]{1,4}$',
   buckets: `^$|^${name}/${name}(,${name}/${name})*$`,

@@ -213,6 +213,9 @@ describe.each(radii)('the %s document', (radius) => {
         { length: 100 },
         (_, n) => `odr-nightly-20261120t020000z-${n + 1}=01234567-89ab-cdef-0123-456789abcdef`,
       ).join(),
+      policy: 'nightly',
+      hookBefore: 'freeze-orders:600:yes',
+      hookAfter: 'thaw:5:no',
       path64: 'MjAyNi/DvG5pIGNvZGUvKj8='.padStart(1368, 'MjAy'),
       token: '200000000000000000003',
       limit: '100',
@@ -273,6 +276,9 @@ it('a command of an older function version, which knows less parameters, still r
     'since',
     'sinceId',
     'acls',
+    'policy',
+    'hookBefore',
+    'hookAfter',
   ];
   const defaults = names.map((name) => edgeParameters('protect')[name]?.fallback);
   expect(defaults).toEqual([
@@ -300,6 +306,9 @@ it('a command of an older function version, which knows less parameters, still r
     '',
     '',
     '0',
+    '',
+    '',
+    '',
     '',
     '',
     '',

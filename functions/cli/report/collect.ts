@@ -49,10 +49,7 @@ const readinessIn = async (
   const replica = run?.policy.replica;
   if (!run || !replica) return null;
   const { bucket, policy } = run;
-  const [state, { lastDrill }] = await Promise.all([
-    ledger.loadPair(pair),
-    ledger.loadPair(drillPair(policy.source.name, bucket)),
-  ]);
+  const [state, { lastDrill }] = await Promise.all([ledger.loadPair(pair), ledger.loadPair(drillPair(policy, bucket))]);
   return readinessOf({ bucket, policy, replica, pair: state, points: living, lastDrill }, until);
 };
 

@@ -55,7 +55,7 @@ export const readyOf = async ({ ledger, clock, ...deps }: ActingDependencies, of
   const [state, points, { lastDrill }] = await Promise.all([
     ledger.loadPair(pair),
     ledger.livingPoints(pair),
-    ledger.loadPair(drillPair(policy.source.name, of.bucket)),
+    ledger.loadPair(drillPair(policy, of.bucket)),
   ]);
   return readinessOf({ bucket: of.bucket, policy, replica, pair: state, points, lastDrill }, clock.now());
 };

@@ -69,7 +69,7 @@ export const PruneOutcome = z.object({
 export type PruneOutcome = z.infer<typeof PruneOutcome>;
 
 export const BackupOutcome = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('taken'), point: SnapshotName }),
+  z.object({ kind: z.literal('taken'), point: SnapshotName, notes: z.array(z.string()).optional() }),
   z.object({
     kind: z.literal('verified'),
     point: SnapshotName,

@@ -244,6 +244,12 @@ export const CATALOGUE = {
     what: "Others may write the host's configuration, which says which programs the agent runs.",
     remedy: 'chown root: and chmod 644 /etc/ozone-dr/host.conf, and nobody else may write its folder.',
   },
+  'hook-missing': {
+    severity: 'error',
+    what: 'A policy has a hook around its snapshots that a host of its source cannot run.',
+    remedy:
+      'Name its program as hook_<name>= in /etc/ozone-dr/host.conf there, where root alone may change it, its folders and that file.',
+  },
   'disk-full': {
     severity: 'error',
     what: 'The disk of the state folder has less than 1 GB or 1,000 inodes left: listings and logs will not fit.',

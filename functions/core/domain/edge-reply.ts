@@ -69,6 +69,20 @@ export const SnapshotData = z.object({
   snapshot: SeenSnapshot,
   diff: DiffStatus,
   diffMessage: z.string(),
+  /** Programs of the host that were run around it, in their order. `exit` is 126 for one that may not be run. */
+  hooks: z
+    .array(
+      z.object({
+        phase: z.enum(['before', 'after']),
+        name: z.string().max(40),
+        exit: z.number().int(),
+        seconds: z.number().int(),
+        output: z.string().max(8000),
+        /** Empty: it succeeded. */
+        problem: z.string().max(1000),
+      }),
+    )
+    .default([]),
 });
 export const DiffData = z.object({
   status: DiffStatus,
@@ -282,6 +296,8 @@ export const DoctorData = z.object({
   ticket: z.object({ principal: z.string(), expires: EpochMs.nullable() }).nullable(),
   locale: z.string().nullable(),
   config: OwnedPath.nullable(),
+  /** Programs of its list that may be run around a snapshot; those that may not say why. */
+  hooks: z.array(z.object({ name: Short, problem: z.string().max(1500) })).default([]),
   state: z.object({
     folder: OwnedPath.nullable(),
     writable: z.boolean(),

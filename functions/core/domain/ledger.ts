@@ -117,8 +117,8 @@ export const PairState = z.object({
   marks: z.array(z.object({ name: SnapshotName, id: SnapshotId, operation: OperationId })).default([]),
   /** Creation time of the source bucket that the lineage is of; a namesake is another bucket. */
   sourceCreated: z.string().nullable().default(null),
-  /** Verified comparisons at level rolling: the next one takes the part after. */
-  rolled: z.number().int().nonnegative().default(0),
+  /** Verified comparisons at level rolling, of each policy, as each has its own number of parts: the next one takes the part after. */
+  rolls: z.record(PolicyName, z.number().int().nonnegative()).default({}),
   /** Of the drills of a bucket: the scratch bucket that is, or may be, there. `created` is null until the cluster told it. */
   scratch: z
     .object({ cluster: ClusterName, bucket: BucketRef, runId: RunId, since: EpochMs, created: z.string().nullable() })
@@ -155,7 +155,7 @@ export const emptyPair = (pair: PairId): PairState => ({
   hold: null,
   marks: [],
   sourceCreated: null,
-  rolled: 0,
+  rolls: {},
   scratch: null,
   lastDrill: null,
   counted: null,
@@ -177,7 +177,7 @@ export type PairPatch = Partial<
     | 'hold'
     | 'marks'
     | 'sourceCreated'
-    | 'rolled'
+    | 'rolls'
     | 'scratch'
     | 'lastDrill'
     | 'counted'
@@ -264,7 +264,14 @@ export const Observation = z.discriminatedUnion('kind', [
     /** All that were listed, deleted ones too; runs of earlier versions do not have it. */
     listed: z.object({ source: z.number().int(), replica: z.number().int() }).optional(),
   }),
-  z.object({ kind: z.literal('snapshot'), created: z.boolean(), snapshot: SeenSnapshot, diff: DiffStatus }),
+  z.object({
+    kind: z.literal('snapshot'),
+    created: z.boolean(),
+    snapshot: SeenSnapshot,
+    diff: DiffStatus,
+    /** Hooks that failed and were allowed to. */
+    notes: z.array(z.string()).optional(),
+  }),
   z.object({ kind: z.literal('diff'), status: DiffStatus, reason: z.string() }),
   z.object({ kind: z.literal('replicate'), data: ReplicateData }),
   z.object({ kind: z.literal('verify'), data: VerifyData }),

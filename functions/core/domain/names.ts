@@ -19,8 +19,8 @@ export const ClusterName = z
   .string()
   .regex(/^[a-z][a-z0-9-]{0,30}[a-z0-9]$/, 'write 2 to 32 of a-z, 0-9 and -, a letter first')
   .refine(
-    (name) => !['local', 'restore', 'drill', 'look', 'doctor'].includes(name),
-    'local, restore, drill, look and doctor are reserved',
+    (name) => !/^(local|restore|drill(-.*)?|look|doctor)$/.test(name),
+    'local, restore, drill, drill-…, look and doctor are reserved',
   )
   .brand<'ClusterName'>();
 export type ClusterName = z.infer<typeof ClusterName>;
@@ -51,6 +51,13 @@ export const HostId = z
   .brand<'HostId'>();
 export type HostId = z.infer<typeof HostId>;
 
+/** The name of a program that an edge host allows: `hook_<name>` in its own configuration. */
+export const HookName = z
+  .string()
+  .regex(/^[a-z][a-z0-9-]{0,30}$/, 'write 1 to 31 of a-z, 0-9 and -, a letter first')
+  .brand<'HookName'>();
+export type HookName = z.infer<typeof HookName>;
+
 /** Snapshot names as Ozone allows them (HddsClientUtils.verifyResourceName): 3 to 63 of a-z, 0-9, `-` and `.`. */
 export const SnapshotName = z
   .string()
@@ -74,10 +81,18 @@ export type PairId = z.infer<typeof PairId>;
 export const pairId = (source: ClusterName, bucket: BucketRef, replica: ClusterName | null): PairId =>
   PairId.parse(`${source}/${bucket}#${replica ?? 'local'}`);
 
-/** What a restore into a bucket holds, whatever it restores; what the drills of a bucket hold. */
+/** What a restore into a bucket holds, whatever it restores. */
 export const targetPair = (cluster: ClusterName, bucket: BucketRef): PairId =>
   PairId.parse(`${cluster}/${bucket}#restore`);
-export const drillPair = (source: ClusterName, bucket: BucketRef): PairId => PairId.parse(`${source}/${bucket}#drill`);
+
+/**
+ * What the drills of a bucket under a policy hold. Each policy has its own: two may drill copies on different clusters, at
+ * the same time, and a drill proves what its own policy promises.
+ */
+export const drillPair = (
+  { name, source }: { readonly name: PolicyName; readonly source: { readonly name: ClusterName } },
+  bucket: BucketRef,
+): PairId => PairId.parse(`${source.name}/${bucket}#drill-${name}`);
 
 /** What the looks into a bucket are kept under; nobody holds it. */
 export const lookPair = (source: ClusterName, bucket: BucketRef): PairId => PairId.parse(`${source}/${bucket}#look`);
@@ -87,7 +102,7 @@ export const doctorPair = (source: ClusterName, bucket: BucketRef): PairId =>
   PairId.parse(`${source}/${bucket}#doctor`);
 
 /** Whether it is the pair of a bucket and its replica, which has points and a record: others are for a lease alone. */
-export const isLineage = (pair: PairId): boolean => !/#(restore|drill|look|doctor)$/.test(pair);
+export const isLineage = (pair: PairId): boolean => !/#(restore|drill(-.*)?|look|doctor)$/.test(pair);
 
 export const WORKFLOWS = [
   'backup',
@@ -135,6 +150,9 @@ export const splitRunId = (id: RunId): { readonly pair: PairId; readonly key: st
   const [bucket = '', replica = '', policy = '', slot = ''] = id.split('#');
   return { pair: PairId.parse(`${bucket}#${replica}`), key: `${policy}#${slot}` };
 };
+
+export const policyOfRun = (id: RunId): PolicyName =>
+  PolicyName.parse(splitRunId(id).key.replace(/^([a-z]+\.)?([^#]+)#.*$/, '$2'));
 
 /** The name of the snapshot of one attempt of one slot: `odr-<policy>-<slot>-<attempt>`. */
 export const snapshotName = (policy: PolicyName, slot: EpochMs, attempt: number): SnapshotName =>

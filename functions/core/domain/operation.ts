@@ -86,6 +86,10 @@ export const EdgeParameters = z.strictObject({
   exact: z.enum(['yes', 'no']).default('no'),
   /** Creation time that the bucket must have which is restored into, or removed. */
   targetCreated: z.string().default(''),
+  /** Of a snapshot: programs of the host's own list, `name:seconds:yes` or `no` where a failure is only noted; whose policy it is. */
+  hookBefore: z.string().default(''),
+  hookAfter: z.string().default(''),
+  policy: z.string().default(''),
   /** Where `versions` looks for a path: `name=id`, with commas between, and the path in base64 of its UTF-8. */
   points: z.string().default(''),
   path64: z.string().default(''),

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { CronFields } from './cron.ts';
-import { BucketRef, ClusterName, HostId, OzoneService, PolicyName } from './names.ts';
+import { BucketRef, ClusterName, HookName, HostId, OzoneService, PolicyName } from './names.ts';
 import { Retention } from './retention.ts';
 import { TimeZone } from './time-zone.ts';
 import { Duration, DurationSeconds } from './units.ts';
@@ -123,6 +123,27 @@ const Failover = z.strictObject({
   }),
 });
 
+/** A program on the source's host, by the name that the host's own list gives it. */
+const Hook = z.strictObject({
+  name: HookName.meta({ description: 'hook_<name> in /etc/ozone-dr/host.conf of the hosts of the source' }),
+  timeout: Duration.default(DurationSeconds.parse(60)).meta({ description: 'at most 10m; then it is ended' }),
+  fatal: z.boolean().default(true).meta({ description: 'its failure is one of the run; false: it is noted' }),
+});
+
+/** Around `snapshot create`: an application is made to hold still, and let go again. */
+const Hooks = z
+  .strictObject({
+    before: Hook.optional().meta({ description: 'run before the snapshot; if it fails and is fatal, none is taken' }),
+    after: Hook.optional().meta({ description: 'run after it, whatever became of it and of the first one' }),
+  })
+  .superRefine((hooks, context) => {
+    for (const phase of ['before', 'after'] as const) {
+      const timeout = hooks[phase]?.timeout;
+      if (timeout !== undefined && (timeout < 1 || timeout > 600))
+        context.addIssue({ code: 'custom', path: [phase, 'timeout'], message: 'write at least 1s and at most 10m' });
+    }
+  });
+
 /** When a clock is late or stale: older than so many times the longest gap between two slots. */
 const Alarms = z
   .strictObject({
@@ -152,6 +173,7 @@ const PolicyEntry = z.strictObject({
     description: 'restores to a scratch bucket on a schedule, compared with the point and removed again',
   }),
   failover: Failover.prefault({}),
+  hooks: Hooks.prefault({}),
   limits: Limits.prefault({}),
 });
 
@@ -191,6 +213,9 @@ export const PolicyFile = z
   });
 export type PolicyFile = z.infer<typeof PolicyFile>;
 
+const ResolvedHook = z.object({ name: HookName, timeout: DurationSeconds, fatal: z.boolean() });
+export type Hook = z.infer<typeof ResolvedHook>;
+
 export const Cluster = z.object({
   name: ClusterName,
   service: OzoneService,
@@ -221,6 +246,9 @@ export const Policy = z.object({
   /** Null: nothing is drilled on a schedule. */
   drills: Drills.extend({ within: DurationSeconds }).nullable().default(null),
   failover: z.object({ restrict: z.boolean() }).default({ restrict: false }),
+  hooks: z
+    .object({ before: ResolvedHook.nullable(), after: ResolvedHook.nullable() })
+    .default({ before: null, after: null }),
   limits: z.object({
     maps: z.number().int(),
     bandwidthMBps: z.number().int().nullable(),
@@ -252,6 +280,7 @@ export const resolvePolicies = (file: PolicyFile): readonly Policy[] =>
       retention: entry.retention ?? null,
       drills: entry.drills ?? null,
       failover: entry.failover,
+      hooks: { before: entry.hooks.before ?? null, after: entry.hooks.after ?? null },
       limits: { ...entry.limits, bandwidthMBps: entry.limits.bandwidthMBps ?? null },
     }),
   );

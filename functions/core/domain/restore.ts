@@ -387,6 +387,8 @@ export type Drilled = z.infer<typeof Drilled>;
 
 /** The last drill that a point passed. */
 export const PassedDrill = z.object({
+  /** Whose drill it was; those of before several policies could drill one bucket do not say it. */
+  policy: PolicyName.optional(),
   at: EpochMs,
   from: Side,
   files: Count,

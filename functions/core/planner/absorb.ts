@@ -157,7 +157,8 @@ const verified = (
     return { points: [{ ...point, state: 'differs', replica, verification }], pair: {} };
   }
   const base = baseOfPair(point, point.replica);
-  const { owned, copies, hold, rolled } = history.pair;
+  const { owned, copies, hold, rolls } = history.pair;
+  const policy = history.run.policy.name;
   const isKnown = history.pair.base?.replicaId === base.replicaId;
   const [newest = base, previous = null] = [base, history.pair.base, history.pair.previousBase]
     .filter((it) => it !== null)
@@ -173,7 +174,7 @@ const verified = (
       previousBase: previous,
       ...(isLastCopy ? { dirtySince: null, foreignChange: null } : {}),
       ...(hold?.accepted ? { hold: null } : {}),
-      ...(data.level === 'rolling' && !isKnown ? { rolled: rolled + 1 } : {}),
+      ...(data.level === 'rolling' && !isKnown ? { rolls: { ...rolls, [policy]: (rolls[policy] ?? 0) + 1 } } : {}),
       // The answer to the first copy may have been lost: what it left is a copy of ours all the same.
       ...(owned ? { owned: { ...owned, proved: true } } : {}),
     },

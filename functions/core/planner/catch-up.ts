@@ -45,6 +45,8 @@ export const worthKeeping = <Point extends Pick<RecoveryPoint, 'name' | 'source'
 /**
  * Points that an outage of the replica left on the source only, oldest first: between the newest verified pair and the
  * target of this run (`before`, epoch ms). They are brought over by increments and never by a resync, which their successor would need again.
+ * Each policy's rules judge its own points. Those of another policy are not known here: what it missed is brought over, because
+ * nothing can bring it once the replica is past it, and its own prune lets go of what it does not keep.
  */
 export const missedPoints = (
   history: RunHistory,
@@ -63,6 +65,12 @@ export const missedPoints = (
       activeNamed(facts.replica, point.name) === undefined &&
       !hasFailedDiff(history, base, point.name),
   );
-  const there = history.points.filter(({ state }) => state === 'verified');
-  return worthKeeping(history.run.policy.retention, there, missed, now).toReversed();
+  const { name, retention } = history.run.policy;
+  return [...new Set(missed.map(({ policy }) => policy))]
+    .flatMap((policy) => {
+      const ofPolicy = (points: readonly RecoveryPoint[]) => points.filter((point) => point.policy === policy);
+      const there = ofPolicy(history.points.filter(({ state }) => state === 'verified'));
+      return worthKeeping(policy === name ? retention : null, there, ofPolicy(missed), now);
+    })
+    .toSorted((one, other) => one.source.created - other.source.created);
 };

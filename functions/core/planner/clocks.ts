@@ -187,16 +187,23 @@ export const newestOf = (points: readonly RecoveryPoint[], policy: PolicyName, k
 
 type WithNewest = Pick<PairState, 'newest'>;
 
-/** The change of a pair that its newest points ask for; nothing when it knows them. */
+/** The change of a pair that the newest points of these policies ask for; nothing when it knows them. */
 export const withNewest = (
   { newest }: WithNewest,
   points: readonly RecoveryPoint[],
-  policy: PolicyName,
+  policies: readonly PolicyName[],
 ): Pick<PairPatch, 'newest'> => {
-  const known = newest?.[policy] ?? null;
-  const found = newestOf(points, policy, known);
-  return isSame(known, found) ? {} : { newest: { ...newest, [policy]: found } };
+  const found = policies.map((policy) => [policy, newestOf(points, policy, newest?.[policy] ?? null)] as const);
+  return changedTo(newest, found);
 };
+
+const changedTo = (
+  newest: PairState['newest'],
+  found: readonly (readonly [PolicyName, Newest])[],
+): Pick<PairPatch, 'newest'> =>
+  found.every(([policy, it]) => isSame(newest?.[policy] ?? null, it))
+    ? {}
+    : { newest: { ...newest, ...Object.fromEntries(found) } };
 
 /** The same where every living point of the pair is there: what is not among them does not count any more. */
 export const withNewestOfAll = (
@@ -208,9 +215,7 @@ export const withNewestOfAll = (
     const known = newest?.[policy];
     return [policy, newestOf(points, policy, known ? { ...known, taken: null, verified: {} } : null)] as const;
   });
-  return found.every(([policy, it]) => isSame(newest?.[policy] ?? null, it))
-    ? {}
-    : { newest: { ...newest, ...Object.fromEntries(found) } };
+  return changedTo(newest, found);
 };
 
 const namesOf = (newest: PairState['newest']): readonly PolicyName[] =>

@@ -78,12 +78,14 @@ const toCompare = (history: RunHistory, facts: ClusterFacts, target: RecoveryPoi
 
 /**
  * The snapshot on the source since which a comparison by checksum has to look: an increment moves nothing else, and the
- * content of its base was compared in the same way. Without one, all files are compared.
+ * content of its base was compared in the same way. Where another policy compared the base by its listing, that of the base
+ * before it counts. Without one, all files are compared.
  */
 const comparedBase = (history: RunHistory, facts: ClusterFacts, point: RecoveryPoint): Base | null => {
   const before = point.mode === 'incremental' && point.base ? pointNamed(history, point.base) : undefined;
   const base = before && baseOf(before);
-  if (!base || before.verification?.level === 'listing') return null;
+  if (!base) return null;
+  if (before.verification?.level === 'listing') return comparedBase(history, facts, before);
   return activeNamed(facts.source, base.name)?.id === base.sourceId ? base : null;
 };
 
@@ -96,11 +98,15 @@ const verify = (history: RunHistory, facts: ClusterFacts, point: RecoveryPoint):
     sealId: point.replica.id,
     level,
     base: level === 'changed' || level === 'rolling' ? comparedBase(history, facts, point) : null,
-    part: parts > 0 ? 1 + (history.pair.rolled % parts) : 0,
+    part: parts > 0 ? 1 + ((history.pair.rolls[history.run.policy.name] ?? 0) % parts) : 0,
     parts,
     reason: 'the copy is sealed and has to be compared before it counts',
   });
 };
+
+/** Hooks around the snapshot that failed and were allowed to. */
+const hookNotes = (history: RunHistory): string[] =>
+  currentSteps(history).flatMap(({ observed }) => (observed?.kind === 'snapshot' ? (observed.notes ?? []) : []));
 
 const replicated = (history: RunHistory, facts: ClusterFacts, point: RecoveryPoint, now: EpochMs): BackupStep => {
   if (!point.mode || !point.verification)
@@ -118,7 +124,7 @@ const replicated = (history: RunHistory, facts: ClusterFacts, point: RecoveryPoi
       bytes,
       bytesCopied: point.bytesCopied ?? bytes,
       level,
-      notes: [...envelopeDifferences(facts), ...unprovenLeaks(history, facts, now)],
+      notes: [...envelopeDifferences(facts), ...unprovenLeaks(history, facts, now), ...hookNotes(history)],
     },
     reason: `${point.name} is on both sides and was compared by ${level}`,
   };
@@ -171,8 +177,14 @@ export const decideBackup = (history: RunHistory, now: EpochMs): BackupStep => {
       );
     return createSnapshot(history, facts, now);
   }
-  if (!policy.replica)
-    return { kind: 'done', outcome: { kind: 'taken', point: point.name }, reason: 'this policy has no replica' };
+  if (!policy.replica) {
+    const notes = hookNotes(history);
+    return {
+      kind: 'done',
+      outcome: { kind: 'taken', point: point.name, ...(notes.length > 0 ? { notes } : {}) },
+      reason: 'this policy has no replica',
+    };
+  }
   if (point.state === 'verified') return tidyUp(history, facts, now) ?? replicated(history, facts, point, now);
 
   const noReplica = notReadable(history, facts.replica, 'replica');

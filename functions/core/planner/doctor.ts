@@ -167,6 +167,7 @@ const ofAnswer = (
         ...stored,
         ...ofClock(host, answer, from, until),
         ...ofHost(check, answer.data, now),
+        ...ofHooks(check, answer.data, policies),
         ...ofClusters(check, answer.data, policies),
       ];
       if (wrong.some(({ severity }) => severity === 'error' || severity === 'warning')) return wrong;
@@ -235,6 +236,26 @@ const ofHost = ({ host, radius }: DoctorCheck, data: DoctorData, now: EpochMs): 
   else if (may.length > 0) add('host-role-too-wide', `it may ${may.join(', ')}`);
   return findings;
 };
+
+/** Snapshots are made on the hosts of the source, by the protecting document. */
+const ofHooks = (
+  { host, radius }: DoctorCheck,
+  { hooks }: DoctorData,
+  policies: readonly Policy[],
+): readonly Finding[] =>
+  radius === 'protect'
+    ? policies
+        .filter(({ source }) => source.hosts.includes(host))
+        .flatMap(({ name: policy, hooks: { before, after } }) =>
+          [before, after].flatMap((hook) => {
+            if (!hook) return [];
+            const known = hooks.find(({ name }) => name === hook.name);
+            if (known?.problem === '') return [];
+            const why = known ? known.problem : `its list names no hook_${hook.name}`;
+            return [found('hook-missing', `${host} ${hook.name}`, `${why}; ${policy} asks for it`)];
+          }),
+        )
+    : [];
 
 const ofClusters = (check: DoctorCheck, data: DoctorData, policies: readonly Policy[]): readonly Finding[] => {
   // It was said that the client is not there: what it would have found is not known.

@@ -1,5 +1,5 @@
 import type { PairState, RecoveryPoint } from '../domain/ledger.ts';
-import type { BucketRef } from '../domain/names.ts';
+import type { BucketRef, PolicyName } from '../domain/names.ts';
 import type { Drills, Policy } from '../domain/policy.ts';
 import type { PassedDrill } from '../domain/restore.ts';
 import type { DrillTurn } from '../domain/retention.ts';
@@ -19,13 +19,16 @@ export interface LastDrill {
   readonly drill: PassedDrill;
 }
 
-/** The last drill of a bucket that passed: of a point that is there, or that the drills remember. */
+/** The last drill of a bucket under a policy that passed: of a point that is there, or that the drills remember. */
 export const lastDrillOf = (
   points: readonly RecoveryPoint[],
   { lastDrill }: Pick<PairState, 'lastDrill'>,
+  policy: PolicyName,
 ): LastDrill | null =>
   points
-    .flatMap(({ name, drilled }) => (drilled ? [{ point: name, drill: drilled }] : []))
+    .flatMap(({ name, drilled }) =>
+      drilled && (drilled.policy ?? policy) === policy ? [{ point: name, drill: drilled }] : [],
+    )
     .reduce<LastDrill | null>((last, it) => (last && last.drill.at >= it.drill.at ? last : it), lastDrill);
 
 /** Slots further away say nothing about the pace. */

@@ -174,7 +174,7 @@ const pairTroubles = ({ bucket, pair, policy }: LedgerFacts, now: EpochMs): read
 };
 
 const drillsOf = ({ policy, points, drills, turn }: LedgerFacts, now: EpochMs): BucketPage['drills'] => {
-  const last = lastDrillOf(points, drills);
+  const last = lastDrillOf(points, drills, policy.name);
   const since = last?.drill.at ?? turn?.since ?? null;
   return {
     last: last && { ...last, age: secondsBetween(last.drill.at, now) },
@@ -240,7 +240,7 @@ const restoreTroubles = ({ bucket, policy, restore }: LedgerFacts, now: EpochMs)
 const forecastOf = (facts: LedgerFacts, newestGood: RecoveryPoint | undefined): BucketPage['forecast'] => {
   const { policy, points } = facts;
   // Of a bucket without a replica nothing is ever listed but by drills.
-  const size = newestGood?.verification ?? newestGood?.drilled ?? lastDrillOf(points, facts.drills)?.drill;
+  const size = newestGood?.verification ?? newestGood?.drilled ?? lastDrillOf(points, facts.drills, policy.name)?.drill;
   if (!newestGood || !size) return null;
   const { files, bytes } = size;
   const rate = restoreRate(points, policy.limits, facts.drills.lastDrill);

@@ -17,6 +17,11 @@ const FINAL_CODES: Readonly<Record<string, { readonly error: ErrorName; readonly
   'bad-parameter': { error: 'EdgeRefused', remedy: SEE_HOST },
   environment: { error: 'EdgeRefused', remedy: SEE_HOST },
   'verb-not-allowed': { error: 'EdgeRefused', remedy: SEE_HOST },
+  'hook-missing': {
+    error: 'EdgeRefused',
+    remedy:
+      'Name the program as the message says in /etc/ozone-dr/host.conf of every host of the source, where root alone may change it. Then start the same input with the same slot again.',
+  },
   'fence-missing': {
     error: 'EdgeRefused',
     remedy: 'Follow the message: prove that no copy runs, then write the fence file.',
@@ -53,6 +58,9 @@ const EXHAUSTED: Readonly<Record<OperationStep['kind'], ErrorName>> = {
   'check-host': 'EdgeFailed',
 };
 
+const SEE_HOOK =
+  'Run the program of the hook on its host by hand, or let the policy take snapshots without it (fatal: false). The next run tries again.';
+
 const LOG = 'If this repeats, look at the log of the operation on its host.';
 
 /** Nobody starts the next run of a restore but a person. */
@@ -67,6 +75,7 @@ const asErrorName = (text: string, otherwise: ErrorName): ErrorName =>
 /** Guards that say what a person has to decide. */
 const guarded = (
   history: RunHistory,
+  { host }: OperationStep,
   observed: Extract<Observation, { kind: 'not-done' }>,
   why: string,
 ): BackupStep | undefined => {
@@ -84,6 +93,15 @@ const guarded = (
         why,
         'Delete snapshots that nobody needs on that cluster, keep fewer by the policies, or raise ozone.om.fs.snapshot.max.limit.',
       );
+    case 'hook-failed':
+      // The snapshot is there, and what was to be let go may still hold still: nobody else says so.
+      return observed.outcome === 'failed'
+        ? fail(
+            'SnapshotFailed',
+            why,
+            `See on ${host} that what the hook is for goes on. Then start the same input with the same slot again: it goes on from the snapshot that was taken.`,
+          )
+        : undefined;
     default: {
       const final = FINAL_CODES[observed.code];
       return final && fail(final.error, why, final.remedy);
@@ -111,15 +129,15 @@ export const afterFailure = (history: RunHistory, last: RunStep | undefined): Ba
   }
   if (observed.kind !== 'not-done') return undefined;
   const why = `${decision.kind} on ${decision.host}: ${observed.code} ${observed.message}`.slice(0, 900);
-  const guard = guarded(history, observed, why);
+  const guard = guarded(history, decision, observed, why);
   if (guard) return guard;
   if (isLastTry)
     return fail(
       observed.outcome === 'unreachable' ? 'EdgeUnreachable' : EXHAUSTED[decision.kind],
       `${why} (${tried})`,
-      goOn(history),
+      observed.code === 'hook-failed' ? SEE_HOOK : goOn(history),
     );
   const mayPass =
-    observed.outcome === 'unreachable' || observed.code === 'bucket-busy' || observed.code === 'not-flushed';
+    observed.outcome === 'unreachable' || ['bucket-busy', 'not-flushed', 'hook-failed'].includes(observed.code);
   return mayPass ? wait(backoff(tries), why) : undefined;
 };

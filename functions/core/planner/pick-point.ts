@@ -1,4 +1,5 @@
 import type { RecoveryPoint } from '../domain/ledger.ts';
+import type { PolicyName } from '../domain/names.ts';
 import type { Drills } from '../domain/policy.ts';
 import { Side } from '../domain/retention.ts';
 import type { EpochMs } from '../domain/units.ts';
@@ -71,15 +72,18 @@ const inTurn = (points: readonly RecoveryPoint[], slot: EpochMs): RecoveryPoint 
 
 /**
  * The point that a slot drills: the newest verified one, or one of all verified ones in turn; of those whose copy is on the
- * replica if there are any, for that copy is what a lost source is restored from. The same slot picks the same until a drill
- * passes.
+ * replica if there are any, for that copy is what a lost source is restored from. A policy proves its own points: those of
+ * others on the same bucket only while it has none, as one that has drills and no schedule. The same slot picks the same until
+ * a drill passes.
  */
 export const pickForDrill = (
   points: readonly RecoveryPoint[],
-  drills: Drills,
+  drills: Drills & { readonly policy: PolicyName },
   slot: EpochMs,
 ): RecoveryPoint | undefined => {
-  const all = drillable(points, drills);
+  const ofAnyPolicy = drillable(points, drills);
+  const own = ofAnyPolicy.filter(({ policy }) => policy === drills.policy);
+  const all = own.length > 0 ? own : ofAnyPolicy;
   const copied = all.filter((point) => isReadable(point, 'replica'));
   const candidates = copied.length > 0 ? copied : all;
   switch (drills.pick) {

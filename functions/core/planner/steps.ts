@@ -49,8 +49,13 @@ export const shortCommand = (host: HostId) => ({ host, ...time(SHORT_COMMAND) })
 export const operation = (history: RunHistory, step: Plain<OperationStep['kind']>): BackupStep => {
   const host = chooseHost(history, step.kind, sideOf(step));
   switch (step.kind) {
+    case 'create-snapshot': {
+      const { before, after } = history.run.policy.hooks;
+      // Ending a hook takes some seconds more than its time.
+      const around = [before, after].reduce((sum, hook) => sum + (hook ? hook.timeout + 20 : 0), 0);
+      return { ...step, host, ...time(seconds(SHORT_COMMAND + around)) };
+    }
     case 'survey':
-    case 'create-snapshot':
     case 'compute-diff':
     case 'mark-replica':
     case 'create-replica':

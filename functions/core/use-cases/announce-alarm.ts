@@ -99,7 +99,7 @@ const contextOf = async ({ policies, pairs, assessments }: AnnounceDependencies)
       policy: policy.name,
       bucket,
       lineage: lineageOf(policy, bucket),
-      drills: drillPair(policy.source.name, bucket),
+      drills: drillPair(policy, bucket),
     })),
   );
   const [states, assessed, fleet] = await Promise.all([

@@ -63,8 +63,11 @@ const observationOf = (reply: EdgeReply, bounded: (side: SeenSide) => SeenSide):
         active: { source: countActive(reply.data.source), replica: countActive(reply.data.replica) },
       };
     case 'snapshot': {
-      const { created, snapshot, diff } = reply.data;
-      return { kind: 'snapshot', created, snapshot, diff };
+      const { created, snapshot, diff, hooks } = reply.data;
+      const notes = hooks.flatMap(({ phase, problem, output }) =>
+        problem ? [`${phase} the snapshot: ${[problem, output].filter(Boolean).join(': ')}`.slice(0, 500)] : [],
+      );
+      return { kind: 'snapshot', created, snapshot, diff, ...(notes.length > 0 ? { notes } : {}) };
     }
     case 'diff':
       return { kind: 'diff', status: reply.data.status, reason: reply.data.reason };

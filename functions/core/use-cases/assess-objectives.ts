@@ -116,7 +116,7 @@ const sum = (numbers: readonly number[]): number => numbers.reduce((all, one) =>
 const pairsOf = (policy: Policy): readonly PairId[] =>
   policy.buckets.flatMap((bucket) => [
     lineageOf(policy, bucket),
-    ...(policy.drills ? [drillPair(policy.source.name, bucket)] : []),
+    ...(policy.drills ? [drillPair(policy, bucket)] : []),
   ]);
 
 const otherWay = ({ source, replica }: Policy, bucket: BucketRef): PairId | null =>
@@ -177,7 +177,7 @@ const assessPolicy = async (
   const interval = intervalOf(policy.schedules, now);
   const buckets = await inParallel(expected, AT_ONCE, async ({ bucket, since }) => {
     const pair = states.get(lineageOf(policy, bucket));
-    const drills = states.get(drillPair(policy.source.name, bucket));
+    const drills = states.get(drillPair(policy, bucket));
     // Of before the newest points were kept: their points are read until the next run keeps them.
     const points = pair && !pair.newest ? await deps.ledger.recentPoints(pair.pair, RECENT) : [];
     const own = pair?.newest?.[policy.name] ?? (points.length > 0 ? newestOf(points, policy.name, null) : null);
@@ -189,7 +189,7 @@ const assessPolicy = async (
       role,
       other && pair && hasOtherDirection(pair) ? states.get(other) : undefined,
     );
-    const drill = lastDrillOf(points, { lastDrill: drills?.lastDrill ?? null });
+    const drill = lastDrillOf(points, { lastDrill: drills?.lastDrill ?? null }, policy.name);
     const facts: ClockFacts = {
       policy,
       interval,

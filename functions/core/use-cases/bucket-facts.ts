@@ -45,7 +45,7 @@ export const bucketFacts = async (
     ledger.loadPair(id),
     ledger.livingPoints(id),
     runs.latestBackup(id, policy.name),
-    ledger.loadPair(drillPair(policy.source.name, bucket)),
+    ledger.loadPair(drillPair(policy, bucket)),
     ledger.loadPair(targetPair(policy.source.name, bucket)),
   ]);
   // Every pair that has the bucket as its source: what one of them needs, none may delete.

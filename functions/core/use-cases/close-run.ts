@@ -50,7 +50,10 @@ export const recordOutcome =
     const { outcome } = decided;
     const end = { status: 'succeeded', outcome, failure: null, endedAt: deps.clock.now() } as const;
     await recordOnce(deps, known, lease, end, summaryOf(outcome));
-    const drill = outcome.kind === 'drilled' ? { point: outcome.point, drill: passed(outcome, end.endedAt) } : null;
+    const drill =
+      outcome.kind === 'drilled'
+        ? { point: outcome.point, drill: passed(outcome, known.run.policy.name, end.endedAt) }
+        : null;
     await letGo(deps, known.run, lease, drill?.drill ?? null);
     // The drills remember it too: the point may be deleted long before the next one.
     if (drill && known.run.lease === lease && known.run.status === 'open')
@@ -99,9 +102,11 @@ const recordOnce = async (
 
 const passed = (
   { kind: _, point: _point, against: _against, rto: _rto, notes: _notes, ...drill }: Drilled,
+  policy: PassedDrill['policy'],
   at: EpochMs,
 ): PassedDrill => ({
   ...drill,
+  policy,
   at,
 });
 

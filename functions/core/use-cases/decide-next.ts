@@ -82,7 +82,10 @@ const noteAnswers = async (
   const merged = new Map(history.points.map((point) => [point.name, point]));
   for (const point of points) merged.set(point.name, point);
   // From all points that are known now: what a crash left out here is made up for by the next answer.
-  const patch = { ...pair, ...withNewest(history.pair, [...merged.values()], history.run.policy.name) };
+  const patch = {
+    ...pair,
+    ...withNewest(history.pair, [...merged.values()], [...points.map((it) => it.policy), history.run.policy.name]),
+  };
   const changed =
     Object.keys(patch).length > 0 ? await deps.ledger.changePair(history.run.pair, lease, patch) : history.pair;
   const steps = await noteAnswer(deps.ledger, history.run.runId, history.steps, answer, now);

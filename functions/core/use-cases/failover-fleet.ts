@@ -138,7 +138,7 @@ const plan = async (
           const [pair, points, { lastDrill }] = await Promise.all([
             ledger.loadPair(id),
             ledger.livingPoints(id),
-            ledger.loadPair(drillPair(source.name, bucket)),
+            ledger.loadPair(drillPair(policy, bucket)),
           ]);
           const ready = readinessOf({ bucket, policy, replica, pair, points, lastDrill }, now);
           const blocker = ready?.remarks.find(

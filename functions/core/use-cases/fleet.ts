@@ -99,10 +99,10 @@ const takeTurns = async (
   const looked = await inParallel(buckets, AT_ONCE, async (bucket) => {
     const [points, pair] = await Promise.all([
       ledger.livingPoints(pairId(policy.source.name, bucket, policy.replica?.name ?? null)),
-      ledger.loadPair(drillPair(policy.source.name, bucket)),
+      ledger.loadPair(drillPair(policy, bucket)),
     ]);
-    const passed = lastDrillOf(points, pair)?.drill.at ?? null;
-    return { bucket, passed, hasPoint: pickForDrill(points, drills, slot) !== undefined };
+    const passed = lastDrillOf(points, pair, policy.name)?.drill.at ?? null;
+    return { bucket, passed, hasPoint: pickForDrill(points, { ...drills, policy: policy.name }, slot) !== undefined };
   });
   for (let attempt = 0; attempt < TURN_ATTEMPTS; attempt++) {
     const state = await ledger.loadPolicyState(policy.name);

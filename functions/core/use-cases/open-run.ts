@@ -6,6 +6,7 @@ import {
   type PairId,
   PolicyName,
   pairId,
+  policyOfRun,
   type RunId,
   runId,
   Slot,
@@ -14,9 +15,10 @@ import {
   workflowOf,
 } from '../domain/names.ts';
 import type { Policy } from '../domain/policy.ts';
-import { type DurationSeconds, type EpochMs, later, seconds } from '../domain/units.ts';
+import { type DurationSeconds, type EpochMs, epochMs, later, seconds } from '../domain/units.ts';
 import { DrError } from '../errors.ts';
 import { bucketsInForce } from '../planner/in-force.ts';
+import { slotsOf } from '../planner/occurrences.ts';
 import { exchanged, modeBack, notPrimary } from '../planner/roles.ts';
 import type { Clock, Ledger, Workflow } from '../ports.ts';
 import { goOnFrom } from './exchange.ts';
@@ -108,18 +110,32 @@ const achieved = (outcome: BackupRun['outcome']): string =>
         ? `${outcome.deleted} deleted`
         : outcome.kind;
 
+const DAY = seconds(86_400);
+
 /**
- * How long one waits for another. Two backups never wait for each other: the later slot is the next one's. A prune is
- * soon over, and must not cost a backup its slot; a prune itself has time.
+ * Until when one waits for another. Two backups of one policy never wait for each other: the later slot is the next one's.
+ * That of another policy costs none its slot, unless the next one is due by then. A prune is soon over, and must not cost a
+ * backup its slot; a prune itself has time.
  */
-const patienceOf = (workflow: 'backup' | 'prune', holder: WorkflowName): DurationSeconds => {
-  if (workflow === 'prune') return seconds(6 * 3600);
-  return holder === 'backup' ? seconds(0) : seconds(1800);
+const patienceOf = (
+  workflow: 'backup' | 'prune',
+  { schedules, name }: Policy,
+  { slot, startedAt }: { readonly slot: EpochMs; readonly startedAt: EpochMs },
+  holder: Holder,
+): EpochMs => {
+  if (workflow === 'prune') return later(startedAt, seconds(6 * 3600));
+  if (holder.workflow !== 'backup') return later(startedAt, seconds(1800));
+  if (holder.policy === name) return startedAt;
+  const latest = later(startedAt, DAY);
+  return slotsOf(schedules, epochMs(slot + 1), latest)[0] ?? latest;
 };
 
-/** Longer the longer it has waited, from 10 seconds to 10 minutes. */
-const pauseAfter = (startedAt: EpochMs, now: EpochMs): DurationSeconds =>
-  seconds(Math.min(600, Math.max(10, Math.round((now - startedAt) / 4000))));
+/** Between two copies of another policy there may be few minutes: a backup must not sleep through them. */
+const LONGEST_PAUSE = { backup: 120, prune: 600 };
+
+/** Longer the longer it has waited, from 10 seconds on. */
+const pauseAfter = (workflow: 'backup' | 'prune', startedAt: EpochMs, now: EpochMs): DurationSeconds =>
+  seconds(Math.min(LONGEST_PAUSE[workflow], Math.max(10, Math.round((now - startedAt) / 4000))));
 
 /**
  * Opens the run of one slot of one bucket, or continues it, under the bucket's lease. Safe to repeat for the same
@@ -158,9 +174,8 @@ export const openRun =
     );
     if (!('token' in lease)) {
       const reason = `${request.bucket} is in the hands of ${lease.heldBy}`;
-      const patience = later(startedAt, patienceOf(workflow, lease.workflow));
-      return now < patience
-        ? { kind: 'busy', runId: id, lease: 0, step: 0, seconds: pauseAfter(startedAt, now), reason }
+      return now < patienceOf(workflow, policy, { slot, startedAt }, lease)
+        ? { kind: 'busy', runId: id, lease: 0, step: 0, seconds: pauseAfter(workflow, startedAt, now), reason }
         : skipped('RunAlreadyOpen', reason);
     }
     // A restore into the bucket: a snapshot taken now would keep it half restored. Asked after the lease was taken, as a
@@ -173,7 +188,9 @@ export const openRun =
     }
     // Asked under the lease, which whoever moves the roles has to take too.
     const { role } = await deps.ledger.loadPair(roleOf);
-    const moved = notPrimary(role, back, { bucket: request.bucket, policy: given });
+    const moved =
+      notPrimary(role, back, { bucket: request.bucket, policy: given }) ??
+      (back ? undefined : await movedByOthers(deps, given, request.bucket));
     if (moved) {
       await deps.ledger.releaseLease(pair, lease.token);
       return skipped('NotPrimary', moved);
@@ -212,6 +229,22 @@ export const openRun =
     return { kind: 'open', runId: id, lease: lease.token, step: steps };
   };
 
+/** Whether the bucket was failed over to the replica of another policy: what is written to its source since is no backup's. */
+const movedByOthers = async (
+  { policies, ledger }: Pick<OpenRunDependencies, 'policies' | 'ledger'>,
+  { source, replica }: Policy,
+  bucket: BucketRef,
+): Promise<string | undefined> => {
+  for (const policy of policies) {
+    if (policy.source.name !== source.name || !policy.buckets.includes(bucket)) continue;
+    if (!policy.replica || policy.replica.name === replica?.name) continue;
+    const { role } = await ledger.loadPair(pairId(source.name, bucket, policy.replica.name));
+    const moved = notPrimary(role, false, { bucket, policy });
+    if (moved) return moved;
+  }
+  return undefined;
+};
+
 /** All pairs under which a bucket of a cluster may be written: copies in both directions, and restores. */
 export const othersWho = (
   policies: readonly Policy[],
@@ -237,6 +270,13 @@ export const holderOf = async (
   return lease && lease.expires > now && (await workflow.isRunning(lease.execution)) ? lease.execution : undefined;
 };
 
+/** Who has the lease. */
+interface Holder {
+  readonly heldBy: string;
+  readonly workflow: WorkflowName;
+  readonly policy: PolicyName | null;
+}
+
 /** The lease of a holder whose execution is over, or that showed no sign of life, may be taken. */
 export const takeLease = async (
   deps: Pick<OpenRunDependencies, 'ledger' | 'workflow' | 'clock'>,
@@ -246,17 +286,23 @@ export const takeLease = async (
   expires: EpochMs,
   /** Pairs under which the same bucket is written: its hosts know one sequence of tokens. */
   others: (seen: PairState) => readonly PairId[] = () => [],
-): Promise<Lease | { readonly heldBy: string; readonly workflow: WorkflowName }> => {
+): Promise<Lease | Holder> => {
   const seen = await deps.ledger.loadPair(pair);
   const holder = seen.lease;
   if (holder?.execution === execution) return holder;
   if (holder && holder.expires > deps.clock.now() && (await deps.workflow.isRunning(holder.execution)))
-    return { heldBy: holder.execution, workflow: workflowOf(holder.runId) };
+    return holderBy(holder);
   const fences = await Promise.all(others(seen).map(async (other) => (await deps.ledger.loadPair(other)).fence));
   const taken = await deps.ledger.takeLease(seen, { runId: id, execution }, expires, Math.max(0, ...fences));
   if (taken) return taken;
   const { lease } = await deps.ledger.loadPair(pair);
   return lease
-    ? { heldBy: lease.execution, workflow: workflowOf(lease.runId) }
-    : { heldBy: 'an execution that was a moment earlier', workflow: 'decision' };
+    ? holderBy(lease)
+    : { heldBy: 'an execution that was a moment earlier', workflow: 'decision', policy: null };
 };
+
+const holderBy = ({ execution, runId }: Lease): Holder => ({
+  heldBy: execution,
+  workflow: workflowOf(runId),
+  policy: policyOfRun(runId),
+});

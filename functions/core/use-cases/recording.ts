@@ -41,7 +41,7 @@ export const recordRunEnd = async (
 
 /** `odr-… verified at level listing: incremental from odr-…, 3 files and 12 bytes copied; 40 files, 900 bytes` */
 export const summaryOf = (outcome: BackupOutcome): string => {
-  if (outcome.kind === 'taken') return `${outcome.point} was taken`;
+  if (outcome.kind === 'taken') return [`${outcome.point} was taken`, ...(outcome.notes ?? [])].join('; ');
   if (outcome.kind === 'pruned') {
     const { deleted, condemned, spared, waiting, kept, bytesFreed, notes } = outcome;
     return [

@@ -4,7 +4,7 @@ import { isOperation } from '../domain/backup-step.ts';
 import type { BackupRun, PairPatch, PairState } from '../domain/ledger.ts';
 import { type BucketRef, type OperationId, RunId } from '../domain/names.ts';
 import { type BlastRadius, DELIVERY, EdgeParameters, type Operation } from '../domain/operation.ts';
-import type { Cluster } from '../domain/policy.ts';
+import type { Cluster, Hook } from '../domain/policy.ts';
 import type { RestoreTask } from '../domain/restore.ts';
 import { PlanHash, type Side } from '../domain/retention.ts';
 import { type EpochMs, later, seconds } from '../domain/units.ts';
@@ -179,6 +179,9 @@ const lookParameters = (
   };
 };
 
+const hookText = (hook: Hook | null): string =>
+  hook ? `${hook.name}:${hook.timeout}:${hook.fatal ? 'yes' : 'no'}` : '';
+
 /** What the document is given for a step. `pair` is set for a step that writes the replica, or the target of a restore. */
 export const edgeParameters = (
   run: BackupRun,
@@ -213,7 +216,14 @@ export const edgeParameters = (
     case 'survey':
       return common;
     case 'create-snapshot':
-      return { ...common, target: step.name, base: step.base?.name ?? '' };
+      return {
+        ...common,
+        target: step.name,
+        base: step.base?.name ?? '',
+        hookBefore: hookText(run.policy.hooks.before),
+        hookAfter: hookText(run.policy.hooks.after),
+        policy: run.policy.name,
+      };
     case 'compute-diff':
       return {
         ...common,

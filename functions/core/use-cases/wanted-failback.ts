@@ -31,7 +31,7 @@ export const wantedPreparation = async (
   const [points, { role }, { lastDrill }] = await Promise.all([
     deps.ledger.livingPoints(roleOf),
     deps.ledger.loadPair(roleOf),
-    deps.ledger.loadPair(drillPair(source.name, bucket)),
+    deps.ledger.loadPair(drillPair(policy, bucket)),
   ]);
   if (role === null || primaryOf(role) === 'source' || role.state === 'moving' || role.opened === null)
     throw new DrError(

@@ -41,7 +41,7 @@ export const wantedFailover = async (
     deps.ledger.livingPoints(pair),
     deps.ledger.loadPair(pair),
     deps.ledger.loadPair(roleOf),
-    deps.ledger.loadPair(drillPair(given.source.name, bucket)),
+    deps.ledger.loadPair(drillPair(given, bucket)),
   ]);
   const side: Side = back ? 'source' : 'replica';
   const isThere = primaryOf(role) === side;

@@ -73,7 +73,7 @@ export const wantedRestore = async (
   const lineage = pairId(policy.source.name, bucket, policy.replica?.name ?? null);
   const [points, { lastDrill }] = await Promise.all([
     deps.ledger.livingPoints(lineage),
-    deps.ledger.loadPair(drillPair(policy.source.name, bucket)),
+    deps.ledger.loadPair(drillPair(policy, bucket)),
   ]);
   const point =
     request.point === undefined
@@ -128,7 +128,7 @@ export const wantedDrill = async (
   const { drills } = policy;
   if (!drills) throw new DrError('PolicyInvalid', `the policy ${policy.name} has no drills`);
   const lineage = pairId(policy.source.name, bucket, policy.replica?.name ?? null);
-  const pair = drillPair(policy.source.name, bucket);
+  const pair = drillPair(policy, bucket);
   const [points, { lastDrill }] = await Promise.all([deps.ledger.livingPoints(lineage), deps.ledger.loadPair(pair)]);
   const slot = request.slot ?? startedAt;
   const drilled = drillable(points, drills);
@@ -137,7 +137,9 @@ export const wantedDrill = async (
       'PointGone',
       `${request.point} of ${bucket} was not verified, or is being deleted: a drill of it would prove nothing; ${thereAre(drilled.map(({ name }) => name).slice(0, 3))}`,
     );
-  const point = request.point ? drilled.find(({ name }) => name === request.point) : pickForDrill(points, drills, slot);
+  const point = request.point
+    ? drilled.find(({ name }) => name === request.point)
+    : pickForDrill(points, { ...drills, policy: policy.name }, slot);
   if (!point) throw noPoint(bucket, points, request);
   const id = runId(pair, policy.name, slot, 'drill');
   const cluster = drills.on === 'replica' && policy.replica ? policy.replica : policy.source;

@@ -342,7 +342,10 @@ export const describeStores = (engine: string, open: () => Promise<Stores>): voi
     });
 
     it('a scratch bucket is known until it is removed, by whoever holds the drills of its bucket', async () => {
-      const pair = drillPair(cluster, BucketRef.parse(`sales/drilled-${count}`));
+      const pair = drillPair(
+        { name: PolicyName.parse('nightly'), source: { name: cluster } },
+        BucketRef.parse(`sales/drilled-${count}`),
+      );
       const runId = RunId.parse(`${pair}#drill.nightly#20261120t020000z`);
       const lease = await ledger.takeLease(await ledger.loadPair(pair), { runId, execution: 'one' }, expires);
       if (!lease) throw new Error('the lease was free');

@@ -77,7 +77,7 @@ beforeAll(async () => {
   for (const point of facts.points) await ledger.putPoint(pair, point);
   // A drill and a restore hold pairs of their own.
   const runOf = facts.lastRun?.runId as never;
-  const drills = drillPair(facts.policy.source.name, BUCKET);
+  const drills = drillPair(facts.policy, BUCKET);
   const drilling = await ledger.takeLease(await ledger.loadPair(drills), { runId: runOf, execution: 'arn:drill' }, now);
   await ledger.changePair(drills, drilling?.token ?? 0, {
     scratch: {

@@ -19,7 +19,7 @@ it('docs/recovery-plan.md is what the command writes for the sample policies', a
 it('a drill that passed is told also when its point is deleted since', async () => {
   const policy = policyOf({});
   const { points } = lineageOf({ points: 'x* y*' });
-  const drills = emptyPair(drillPair(policy.source.name, BUCKET));
+  const drills = emptyPair(drillPair(policy, BUCKET));
   const ledger = {
     livingPoints: async () => points,
     loadPair: async () => ({ ...drills, lastDrill: { point: nameOf('a'), drill: passed(90, { files: 7 }) } }),

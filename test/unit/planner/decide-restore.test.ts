@@ -1361,7 +1361,7 @@ describe('a drill', () => {
 
   describe('first removes what an earlier one left', () => {
     const earlier = {
-      runId: 'prod/sales/orders#drill#drill.nightly#20261113t020000z' as never,
+      runId: 'prod/sales/orders#drill-nightly#drill.nightly#20261113t020000z' as never,
       bucket: earlierScratch,
     };
     const left = (did: RestoreWorld['did'], more: object = {}): RestoreWorld => ({

@@ -8,6 +8,7 @@ import {
   type HostSeen,
 } from '../../../functions/core/domain/doctor.ts';
 import type { DoctorCluster, DoctorData } from '../../../functions/core/domain/edge-reply.ts';
+import { HostId } from '../../../functions/core/domain/names.ts';
 import { resolvePolicies } from '../../../functions/core/domain/policy.ts';
 import { epochMs } from '../../../functions/core/domain/units.ts';
 import { checksOf, judge } from '../../../functions/core/planner/doctor.ts';
@@ -17,7 +18,8 @@ const NOW = epochMs(Date.UTC(2026, 10, 20, 12));
 const policiesOf = (text: string) => resolvePolicies(parsePolicies(text, 'test policies'));
 const RETENTION =
   'retention: { zone: Etc/UTC, cron: "0 4 * * ? *", source: { keepLast: 2 }, replica: { keepLast: 2 } }';
-const policies = policiesOf(policyText(['sales/orders', 'sales/invoices'], RETENTION));
+const HOOKS = 'hooks: { before: { name: freeze }, after: { name: thaw } }';
+const policies = policiesOf(policyText(['sales/orders', 'sales/invoices'], `${RETENTION}\n    ${HOOKS}`));
 
 type Read = Extract<DoctorCluster, { readonly state: 'read' }>;
 const OWNER = { source: 'odr-prod', replica: 'odr-dr' } as const;
@@ -49,6 +51,10 @@ const healthyData = (check: DoctorCheck): DoctorData => ({
   user: 'root',
   ticket: { principal: principalOf(check), expires: epochMs(NOW + 8 * 3_600_000) },
   locale: 'C.UTF-8',
+  hooks: [
+    { name: 'freeze', problem: '' },
+    { name: 'thaw', problem: '' },
+  ],
   config: { path: '/etc/ozone-dr/host.conf', owner: 'root', mode: '644' },
   state: {
     folder: { path: '/var/lib/ozone-dr', owner: 'root', mode: '700' },
@@ -251,6 +257,22 @@ const FAULTS: readonly (readonly [sentence: string, code: FindingCode, world: Wo
     'a configuration of somebody else',
     'config-open',
     { data: (it) => ({ ...it, config: { path: '/etc/ozone-dr/host.conf', owner: 'ann', mode: '644' } }) },
+  ],
+  [
+    'a hook that its list does not name',
+    'hook-missing',
+    {
+      of: { host: HostId.parse(SOURCE_HOST), radius: 'protect' },
+      data: (it) => ({ ...it, hooks: it.hooks.slice(1) }),
+    },
+  ],
+  [
+    'a hook that others may change',
+    'hook-missing',
+    {
+      of: { host: HostId.parse(SOURCE_HOST), radius: 'protect' },
+      data: (it) => ({ ...it, hooks: it.hooks.map(({ name }) => ({ name, problem: 'others may change it' })) }),
+    },
   ],
   ['a full disk', 'disk-full', { data: (it) => ({ ...it, state: { ...it.state, freeKB: 100 } }) }],
   ['a disk without inodes', 'disk-full', { data: (it) => ({ ...it, state: { ...it.state, freeInodes: 10 } }) }],

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { emptyPair } from '../../../functions/core/domain/ledger.ts';
-import { BucketRef, drillPair } from '../../../functions/core/domain/names.ts';
+import { BucketRef, drillPair, PolicyName } from '../../../functions/core/domain/names.ts';
 import type { Drills } from '../../../functions/core/domain/policy.ts';
 import { TimeZone } from '../../../functions/core/domain/time-zone.ts';
 import { Duration, type EpochMs, epochMs } from '../../../functions/core/domain/units.ts';
@@ -217,7 +217,7 @@ describe('the promise', { timeout: 300_000 }, () => {
 
 describe('the last drill that passed', () => {
   const { points } = lineageOf({ points: 'w* x* y* z*', drilled: 'x:50 y:80' });
-  const pair = emptyPair(drillPair(policyOf({}).source.name, BUCKET));
+  const pair = emptyPair(drillPair(policyOf({}), BUCKET));
   it.each([
     ['of the points', points, null, 'x'],
     ['remembered, when its point is deleted', [], { point: nameOf('a'), drill: passed(90) }, 'a'],
@@ -225,6 +225,15 @@ describe('the last drill that passed', () => {
     ['the newer of both, of the points', points, { point: nameOf('a'), drill: passed(90) }, 'x'],
     ['none', [], null, null],
   ])('%s', (_sentence, of, lastDrill, letter) => {
-    expect(lastDrillOf(of, { ...pair, lastDrill })?.point ?? null).toBe(letter && nameOf(letter));
+    expect(lastDrillOf(of, { ...pair, lastDrill }, policyOf({}).name)?.point ?? null).toBe(letter && nameOf(letter));
+  });
+
+  it('is that of the policy that asks: a drill of another one proves less, or another replica', () => {
+    const others = points.map((point) => ({
+      ...point,
+      drilled: point.drilled && { ...point.drilled, policy: PolicyName.parse('hourly') },
+    }));
+    expect(lastDrillOf(others, pair, policyOf({}).name)).toBeNull();
+    expect(lastDrillOf(others, pair, PolicyName.parse('hourly'))?.point).toBe(nameOf('x'));
   });
 });

@@ -286,7 +286,7 @@ describe('how long does it take to get it back?', () => {
     const ended = (workflow: 'restore' | 'drill', summary: string): Happening => ({
       kind: 'run-ended',
       workflow,
-      runId: RunId.parse('prod/sales/orders#drill#drill.nightly#20261127t060000z'),
+      runId: RunId.parse('prod/sales/orders#drill-nightly#drill.nightly#20261127t060000z'),
       status: 'succeeded',
       summary,
       startedAt: now,

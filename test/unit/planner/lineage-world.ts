@@ -253,7 +253,7 @@ export const lineageOf = (world: World): LedgerFacts => {
     points: points.toReversed(),
     settings: settingsInForce(policy, { policy: policy.name, revision: 1, versions: [version] }, now),
     lastRun: world.run === null ? null : run,
-    drills: { ...emptyPair(drillPair(policy.source.name, BUCKET)), ...world.drills },
+    drills: { ...emptyPair(drillPair(policy, BUCKET)), ...world.drills },
     turn: world.turn
       ? {
           bucket: BUCKET,

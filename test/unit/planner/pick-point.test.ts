@@ -1,12 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { RecoveryPoint } from '../../../functions/core/domain/ledger.ts';
+import { PolicyName } from '../../../functions/core/domain/names.ts';
 import { Drills } from '../../../functions/core/domain/policy.ts';
 import { epochMs } from '../../../functions/core/domain/units.ts';
 import { isReadable, nearestPoint, pickForDrill } from '../../../functions/core/planner/pick-point.ts';
 import { HOUR, lineageOf, now, passed, timeOf, type World } from './lineage-world.ts';
 
-const drills = (more: Partial<Drills> = {}): Drills => ({
+const drills = (more: Partial<Drills> = {}): Drills & { policy: PolicyName } => ({
+  policy: PolicyName.parse('nightly'),
   ...Drills.parse({ cron: '0 6 * * ? *', zone: 'Europe/Berlin' }),
   ...more,
 });
@@ -69,6 +71,15 @@ describe('the point that is drilled', () => {
     ['at random, of none', { points: 'w x' }, { pick: 'random' }, null],
   ])('%s', (_sentence, world, more, letter) => {
     expect(letterOf(pickForDrill(pointsOf(world), drills(more), now))).toBe(letter);
+  });
+
+  it('is one of its own policy, and one of another only while it has none', () => {
+    const points = pointsOf({ points: 'w* x* y*' }).map((point) =>
+      letterOf(point) === 'w' ? point : { ...point, policy: PolicyName.parse('hourly') },
+    );
+    const pick = (policy: string) =>
+      letterOf(pickForDrill(points, { ...drills(), policy: PolicyName.parse(policy) }, now));
+    expect([pick('nightly'), pick('hourly'), pick('drills-only')]).toEqual(['w', 'y', 'y']);
   });
 
   const many = 'a* b* c* d* e* f* g* h* i* j* k* l* m* n*-r o*-r p*-s q* r* s* t*';

@@ -206,7 +206,7 @@ export const restoreHistory = (world: RestoreWorld): { readonly history: RunHist
       scratch: scratchBucket,
     }[kind],
   };
-  const pair = isDrill ? drillPair(policy.source.name, bucket) : targetPair(cluster.name, target.bucket);
+  const pair = isDrill ? drillPair(policy, bucket) : targetPair(cluster.name, target.bucket);
   const has = (side: 'source' | 'replica') => (world.sides ?? 'both') === 'both' || world.sides === side;
   const base = baseOf('a');
   const task: RestoreTask = {

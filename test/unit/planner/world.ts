@@ -275,7 +275,7 @@ export const historyOf = (world: World): RunHistory => {
     marks: world.marks ?? [],
     sourceCreated: world.sourceCreated ?? null,
     counted: null,
-    rolled: 0,
+    rolls: {},
   };
   const survey: Observation = {
     kind: 'survey',

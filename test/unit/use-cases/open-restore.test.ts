@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { BackupRun } from '../../../functions/core/domain/ledger.ts';
-import { ClusterName, drillPair, pairId, targetPair } from '../../../functions/core/domain/names.ts';
+import { ClusterName, drillPair, PolicyName, pairId, targetPair } from '../../../functions/core/domain/names.ts';
 import { PolicyFile, resolvePolicies } from '../../../functions/core/domain/policy.ts';
 import { confirmationOf, RestorePlan, type RestoreTask } from '../../../functions/core/domain/restore.ts';
 import type { PlanHash, Removal } from '../../../functions/core/domain/retention.ts';
@@ -791,7 +791,10 @@ describe('pins', () => {
 });
 
 describe('a drill', () => {
-  const drillOf = drillPair(ClusterName.parse('prod'), 'sales/orders' as never);
+  const drillOf = drillPair(
+    { name: PolicyName.parse('nightly'), source: { name: ClusterName.parse('prod') } },
+    'sales/orders' as never,
+  );
 
   it('restores the newest verified point to a scratch bucket that is of this run alone', async () => {
     const stage = await restoreStage();

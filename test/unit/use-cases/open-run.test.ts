@@ -38,6 +38,42 @@ const event = (execution: string, request: object = {}) => ({
   startedAt: '2026-11-20T01:59:59.123Z',
 });
 
+describe('two policies of one bucket', () => {
+  const nightly = policyOf('incremental');
+  const hourly = {
+    ...nightly,
+    name: 'hourly' as never,
+    schedules: [{ cron: '0 * * * ? *', zone: 'Etc/UTC' }] as never,
+  };
+  const north = { ...hourly, replica: { ...nightly.source, name: 'north' as never } };
+  const openerOf = (ledger: Ledger, policies: readonly (typeof nightly)[], now: number = slot) =>
+    openRun({ policies, ledger, workflow: { isRunning: async () => true }, clock: { now: () => epochMs(now) } });
+  const asked = { policy: 'hourly', slot: '2026-11-20T02:00:00Z' };
+
+  it('a backup waits for the backup of the other, until its own next slot is due', async () => {
+    const ledger = await freshLedger();
+    await openerOf(ledger, [nightly, hourly])(event('one'));
+    const again = (minutes: number) =>
+      // The first goes on for longer than a lease lasts without a sign of life.
+      openerOf(
+        { ...ledger, loadPair: async (pair) => held(await ledger.loadPair(pair)) },
+        [nightly, hourly],
+        slot + minutes * 60_000,
+      )(event('two', asked));
+    const held = (pair: PairState): PairState =>
+      pair.lease ? { ...pair, lease: { ...pair.lease, expires: epochMs(slot + 86_400_000) } } : pair;
+    expect(await again(0)).toMatchObject({ kind: 'busy', seconds: 10 });
+    expect(await again(59)).toMatchObject({ kind: 'busy', seconds: 120 });
+    expect(await again(60)).toMatchObject({ kind: 'skipped', error: 'RunAlreadyOpen' });
+  });
+
+  it('are both opened at once when they have two replicas', async () => {
+    const ledger = await freshLedger();
+    await openerOf(ledger, [nightly, north])(event('one'));
+    expect(await openerOf(ledger, [nightly, north])(event('two', asked))).toMatchObject({ kind: 'open' });
+  });
+});
+
 describe('opening a run', () => {
   it('takes two fields; the slot is then the second of the start', async () => {
     const opened = await opener(await freshLedger())(event('one'));
@@ -303,7 +339,7 @@ describe('the fleet', () => {
 
     it('remembers a drill whose point is deleted', async () => {
       const { ledger, expandAt } = await world();
-      const pair = drillPair(policy.source.name, buckets[0] ?? BucketRef.parse(''));
+      const pair = drillPair(policy, buckets[0] ?? BucketRef.parse(''));
       const seen = await ledger.loadPair(pair);
       const runOf = RunId.parse('prod/sales/orders#dr#nightly#20261120t020000z');
       const lease = await ledger.takeLease(seen, { runId: runOf, execution: 'one' }, epochMs(slot + 1));

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { BackupStep } from '../../../functions/core/domain/backup-step.ts';
-import { ClusterName, drillPair, targetPair } from '../../../functions/core/domain/names.ts';
+import { ClusterName, drillPair, PolicyName, targetPair } from '../../../functions/core/domain/names.ts';
 import { isDrError } from '../../../functions/core/errors.ts';
 import { restorePolicy } from '../planner/restore-world.ts';
 import { baseOf, nameOf } from '../planner/world.ts';
@@ -107,7 +107,7 @@ const scenarios: Readonly<Record<string, Scenario>> = {
 const pairOf = ({ workflow, at = '' }: Scenario) => {
   const [cluster = '', ...bucket] = at.split('/');
   return workflow === 'drill'
-    ? drillPair(prod, 'sales/orders' as never)
+    ? drillPair({ name: PolicyName.parse('nightly'), source: { name: prod } }, 'sales/orders' as never)
     : targetPair(cluster === 'dr' ? dr : prod, bucket.join('/') as never);
 };
 
