@@ -210,6 +210,7 @@ export class Lab {
     };
     this.settle = settleOperation({ operations, edge, callbacks });
     this.sweep = sweepOperations({
+      policies: [policy()],
       operations,
       ledger,
       edge,

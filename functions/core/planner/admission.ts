@@ -81,6 +81,21 @@ export const needsOf = ({ source, replica, limits }: Policy, step: BackupStep): 
   }
 };
 
+/** All that runs of policies may have places of, in either direction. */
+export const resourcesOf = (policies: readonly Policy[]): readonly Resource[] => {
+  const none = seconds(0);
+  const clusters = policies.flatMap(({ source, replica }) => (replica ? [source, replica] : [source]));
+  const links = policies.flatMap(({ source, replica }) =>
+    replica ? [linkOf(source, replica), linkOf(replica, source)] : [],
+  );
+  const ofClusters = clusters.flatMap((it) => [
+    diffOn(it, none).resource,
+    copiesOn(it, none).resource,
+    ...it.hosts.map(workersOf),
+  ]);
+  return [...new Set([...ofClusters, ...links])];
+};
+
 /** What comes after the differences: it needs other places than they, and those instead of them. */
 const isPhase = ({ kind }: BackupStep): boolean => kind === 'replicate' || kind === 'verify';
 
