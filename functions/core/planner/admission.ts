@@ -141,24 +141,36 @@ export const beginBy = (history: RunHistory, step: BackupStep): EpochMs => {
   return epochMs(Math.max(0, due, run.startedAt - rpo * 1000));
 };
 
-/** Since when a run waits in lines; null when it did something else last. */
-const waitsSince = (history: RunHistory): EpochMs | null => {
+/** What a run heard of its place since it did something else last, oldest first. */
+const visitsOf = (history: RunHistory): readonly Visit[] => {
   const steps = currentSteps(history);
   const before = steps.findLastIndex(({ decision }) => decision.kind !== 'wait' || decision.queued === undefined);
-  return steps[before + 1]?.decidedAt ?? null;
+  return steps
+    .slice(before + 1)
+    .flatMap(({ decision, decidedAt }) =>
+      decision.kind === 'wait' && decision.queued ? [{ at: decidedAt, place: decision.queued.place }] : [],
+    );
 };
+
+interface Visit {
+  readonly at: EpochMs;
+  readonly place: number;
+}
 
 export interface SlotRequest {
   readonly holder: RunId;
   readonly by: EpochMs;
-  readonly waitsSince: EpochMs | null;
+  /** How long it is likely to have the places: those before it are taken for as long. */
+  readonly expected: DurationSeconds;
+  readonly visits: readonly Visit[];
   readonly needs: readonly Need[];
 }
 
 export const requestOf = (history: RunHistory, step: BackupStep): SlotRequest => ({
   holder: history.run.runId,
   by: beginBy(history, step),
-  waitsSince: waitsSince(history),
+  expected: expectedSeconds(history, step),
+  visits: visitsOf(history),
   needs: needsOf(history.run.policy, step),
 });
 
@@ -171,9 +183,27 @@ export interface Refusal {
   readonly pause: DurationSeconds;
 }
 
-/** The first in a line look often; who waits for hours, or far behind, looks seldom. Always sooner than a lease ends. */
-const pauseAt = (place: number, waited: number): DurationSeconds =>
-  seconds(Math.min(1500, Math.round(Math.max(waited / 96, Math.min(300, Math.max(15 + 15 * place, waited / 16))))));
+/**
+ * When to come again, in a small part of the time that places are taken for, so that few stay empty. Those whose turn is
+ * next come often, less so after hours of that; those behind them when it may be their turn; those who are not even noted
+ * by their slack. Always sooner than a lease ends.
+ */
+const pauseAt = (
+  place: number,
+  capacity: number,
+  { by, expected, visits }: SlotRequest,
+  now: EpochMs,
+): DurationSeconds => {
+  const between = (least: number, value: number, most: number): number => Math.max(least, Math.min(most, value));
+  const behind = visits.findLastIndex((visit) => visit.place > capacity);
+  const inFront = secondsBetween(visits[behind + 1]?.at ?? now, now);
+  const next = Math.max(between(20, Math.max(expected / 8, inFront / 16), 300), inFront / 96);
+  const pause =
+    place > MOST_WAITERS
+      ? Math.max(300, secondsBetween(now, by) / 16)
+      : next + between(0, (expected * (place - capacity)) / capacity, 300);
+  return seconds(Math.round(Math.min(1500, pause)));
+};
 
 const total = (all: readonly { readonly weight: number }[]): number => all.reduce((sum, it) => sum + it.weight, 0);
 
@@ -238,8 +268,7 @@ export const admit = (seen: readonly Slots[], request: SlotRequest, now: EpochMs
   const [worst] = refusing.toSorted((one, other) => other.ahead - one.ahead);
   if (!worst) return { refusal: null, changed: all.flatMap((it) => taking(it, holder, now)) };
 
-  const waited = request.waitsSince === null ? 0 : secondsBetween(request.waitsSince, now);
-  const pause = pauseAt(worst.ahead + 1, waited);
+  const pause = pauseAt(worst.ahead + 1, worst.need.capacity, request, now);
   const isNext = by <= now && refusing.some(({ ahead }) => ahead === 0);
   const note = (it: Seen) => ({ by, until: later(now, seconds(pause + GRACE)), weight: it.need.weight });
   return {
@@ -298,23 +327,25 @@ const WORDS: Readonly<Record<string, string>> = {
   link: 'bandwidth of the link',
 };
 
-/** `waits for a copy on dr, 8 of 8 taken: place 3 in line, 2 h until it has to begin for its objective`. */
-export const queueText = ({ resource, taken, capacity, place }: Refusal, by: EpochMs, now: EpochMs): string => {
+/** `waits for a copy on dr, 8 of 8 taken: place 3 in line`. */
+export const queueText = ({ resource, taken, capacity, place }: Refusal): string => {
   const [kind = '', of = ''] = resource.split(':');
   const unit = kind === 'link' ? ' MB/s' : '';
-  const slack =
-    by > now
-      ? `${spanText(secondsBetween(now, by))} until it has to begin for its objective`
-      : `${spanText(secondsBetween(by, now))} late for its objective`;
   const line = place === 0 ? 'others took places at the same moment' : `place ${place} in line`;
-  return `waits for ${WORDS[kind] ?? kind} ${of}, ${taken} of ${capacity}${unit} taken: ${line}, ${slack}`;
+  return `waits for ${WORDS[kind] ?? kind} ${of}, ${taken} of ${capacity}${unit} taken: ${line}`;
 };
+
+/** `2 h until it has to begin for its objective`. */
+const slackText = (by: EpochMs, now: EpochMs): string =>
+  by > now
+    ? `${spanText(secondsBetween(now, by))} until it has to begin for its objective`
+    : `${spanText(secondsBetween(by, now))} late for its objective`;
 
 /** What is done instead: the snapshot is taken at its time and its diff is asked for later, everything else waits. */
 export const withoutPlace = (step: BackupStep, refusal: Refusal, by: EpochMs, now: EpochMs): BackupStep =>
   step.kind === 'create-snapshot'
     ? { ...step, base: null }
     : {
-        ...wait(refusal.pause, queueText(refusal, by, now)),
+        ...wait(refusal.pause, `${queueText(refusal)}, ${slackText(by, now)}`),
         queued: { resource: refusal.resource, place: refusal.place, by },
       };

@@ -2,7 +2,7 @@ import type { BackupRun, RunStep } from '../domain/ledger.ts';
 import { emptyPair } from '../domain/ledger.ts';
 import type { LookOutput } from '../domain/look.ts';
 import type { RunId } from '../domain/names.ts';
-import type { DurationSeconds, EpochMs } from '../domain/units.ts';
+import { type DurationSeconds, type EpochMs, seconds } from '../domain/units.ts';
 import type { ErrorName } from '../errors.ts';
 import { diffOn, type Need, queueText } from '../planner/admission.ts';
 import type { RunHistory } from '../planner/history.ts';
@@ -51,10 +51,10 @@ export const begin = async (
   now: EpochMs,
 ): Promise<Look> => {
   const { runId, startedAt } = run;
-  const request = { holder: runId, by: startedAt, waitsSince: startedAt, needs: placesOf(run, question) };
+  const request = { holder: runId, by: startedAt, expected: seconds(60), visits: [], needs: placesOf(run, question) };
   const refusal = await takeSlots(ledger, request, now);
   if (refusal) {
-    const reason = queueText(refusal, startedAt, now);
+    const reason = queueText(refusal);
     return { runId, next: { kind: 'pending', step, seconds: refusal.pause, reason }, output: null };
   }
   const { timeoutSeconds, heartbeatSeconds } = question;

@@ -48,7 +48,7 @@ const take = async (
   now = slot,
 ): Promise<boolean> => {
   const needs = from.map((resource) => ({ resource, capacity, weight: 1, holdFor: seconds(600) }));
-  const request = { holder: holder(n), by: at(1000 + n), waitsSince: null, needs };
+  const request = { holder: holder(n), by: at(1000 + n), expected: seconds(600), visits: [], needs };
   return (await takeSlots(ledger, request, now)) === null;
 };
 

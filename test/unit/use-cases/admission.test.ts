@@ -141,7 +141,7 @@ describe('a diff', () => {
     await crowd(diff(prod), PLACES);
     expect(await decide()).toMatchObject({
       kind: 'wait',
-      seconds: 30,
+      seconds: 20,
       reason: expect.stringMatching(
         /^waits for a snapshot diff on prod, 4 of 4 taken: place 1 in line, \d+ h until it has to begin for its objective$/,
       ),
@@ -213,7 +213,7 @@ describe('a copy', () => {
     await ledger.putSlots({ ...seen, waiters: { [other(50)]: { by: slot, until: anHourIn, weight: 1 } } });
     expect(await decide()).toMatchObject({
       kind: 'wait',
-      seconds: 45,
+      seconds: 20,
       reason: expect.stringMatching(/^waits for a copy on dr, 8 of 8 taken: place 2 in line/),
       queued: { resource: 'copy:dr', place: 2 },
     });
