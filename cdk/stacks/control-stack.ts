@@ -296,6 +296,7 @@ export class ControlStack extends Stack {
           ['*'],
         ),
       ],
+      files,
     });
     const assess = this.#handler('AssessObjectives', {
       handler: 'assess-objectives',

@@ -12,12 +12,13 @@ import type {
   RecoveryPoint,
   RunStep,
 } from './domain/ledger.ts';
-import type { ClusterName, HostId, OperationId, PairId, PolicyName, RunId } from './domain/names.ts';
+import type { HostId, OperationId, PairId, PolicyName, RunId } from './domain/names.ts';
 import type { Nonce, NonceId } from './domain/nonce.ts';
 import type { EdgeParameters, Operation, OperationOutcome } from './domain/operation.ts';
 import type { EventType, OutcomeDetail } from './domain/outcome-event.ts';
 import type { PlanHash, PolicyState } from './domain/retention.ts';
 import type { Role } from './domain/roles.ts';
+import type { Resource, Slots } from './domain/slots.ts';
 import type { EpochMs } from './domain/units.ts';
 
 export interface Clock {
@@ -51,19 +52,12 @@ export interface Ledger {
   readonly moveRole: (pair: PairId, seen: Role | null, next: Role) => Promise<boolean>;
   /** Records what a person decided, beside the pair. */
   readonly putDecision: (pair: PairId, decision: Decision) => Promise<void>;
-  /**
-   * One of the places for snapshot diffs that a cluster has, until a time. Taking it again prolongs it.
-   * @returns whether there was one, or the holder has one already
-   */
-  readonly takeDiffSlot: (
-    cluster: ClusterName,
-    holder: PairId,
-    places: number,
-    until: EpochMs,
-    now: EpochMs,
-  ) => Promise<boolean>;
-  /** Gives the place back; nothing happens when the holder has none. */
-  readonly releaseDiffSlot: (cluster: ClusterName, holder: PairId) => Promise<void>;
+  /** Who has and who waits for the places of a resource; nobody when it was never seen. */
+  readonly loadSlots: (resource: Resource) => Promise<Slots>;
+  /** @returns false when somebody else wrote since it was read */
+  readonly putSlots: (slots: Slots) => Promise<boolean>;
+  /** Gives back a place, or one in the line; nothing happens when the holder has none. */
+  readonly releaseSlots: (resource: Resource, holder: RunId) => Promise<void>;
   readonly loadRun: (
     runId: RunId,
   ) => Promise<{ readonly run: BackupRun; readonly steps: readonly RunStep[] } | undefined>;

@@ -6,6 +6,7 @@ import { systemClock } from './wiring/clock.ts';
 import { liveReader } from './wiring/edge.ts';
 import { liveExecutions } from './wiring/executions.ts';
 import { liveMetrics } from './wiring/metrics.ts';
+import { deployedPolicies } from './wiring/policies.ts';
 import { liveLedger, liveOperations } from './wiring/store.ts';
 
 const env = environment(SettleOperationEnv);
@@ -14,6 +15,7 @@ const executions = liveExecutions();
 export const handler = instrument(
   'sweep-operations',
   sweepOperations({
+    policies: deployedPolicies(),
     operations: liveOperations(env.TABLE_NAME),
     ledger: liveLedger(env.TABLE_NAME),
     edge: liveReader(env.OUTPUT_BUCKET),

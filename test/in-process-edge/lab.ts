@@ -226,6 +226,7 @@ export class Lab {
     };
     this.settle = settleOperation({ operations, edge, callbacks });
     this.sweep = sweepOperations({
+      policies: [policy()],
       operations,
       ledger,
       edge,

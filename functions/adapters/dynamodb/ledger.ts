@@ -11,17 +11,12 @@ import {
 } from '../../core/domain/ledger.ts';
 import type { PairId, RunId } from '../../core/domain/names.ts';
 import { PolicyState } from '../../core/domain/retention.ts';
-import { EpochMs } from '../../core/domain/units.ts';
+import { Slots } from '../../core/domain/slots.ts';
 import { DrError } from '../../core/errors.ts';
 import type { Ledger } from '../../core/ports.ts';
 import { keys, parseItem, type Table, unlessRefused } from './table.ts';
 
 const Row = z.object({ sk: z.string() });
-
-/** Pairs that have a place for a diff, and until when. */
-const DiffSlots = z.object({ version: z.number().int(), holders: z.record(z.string(), EpochMs) });
-/** Others may be taking places at the same moment; who loses so often waits like one who found none. */
-const DIFF_SLOT_ATTEMPTS = 5;
 
 const leaseLost = (pair: PairId, token: number): DrError =>
   new DrError('LeaseLost', `lease ${token} of ${pair} is not held any more: another run works on this bucket`);
@@ -39,6 +34,12 @@ const setting = (
     values: Object.fromEntries(entries.map(([, value], i) => [`:${letter}${i}`, value])),
   };
 };
+
+/** Nobody wrote the item since it was read; 0: there was none. */
+const asSeen = ({ revision }: { readonly revision: number }) =>
+  revision === 0
+    ? { ConditionExpression: 'attribute_not_exists(pk)' }
+    : { ConditionExpression: 'revision = :seen', ExpressionAttributeValues: { ':seen': revision } };
 
 /** The lineage in DynamoDB. Conditions keep the invariants; nothing is read and then written without one. */
 export const dynamoLedger = ({ client, name: TableName }: Table): Ledger => {
@@ -202,36 +203,32 @@ export const dynamoLedger = ({ client, name: TableName }: Table): Ledger => {
       await client.send(new PutCommand({ TableName, Item: { ...keys.decision(pair, decision.at), ...decision } }));
     },
 
-    takeDiffSlot: async (cluster, holder, places, until, now) => {
-      const key = keys.diffSlots(cluster);
-      for (let attempt = 0; attempt < DIFF_SLOT_ATTEMPTS; attempt++) {
-        const found = await client.send(new GetCommand({ TableName, Key: key, ConsistentRead: true }));
-        const seen = found.Item ? parseItem(DiffSlots, found.Item) : { version: 0, holders: {} };
-        const others = Object.entries(seen.holders).filter(([name, end]) => name !== holder && end > now);
-        if (others.length >= places) return false;
-        const taken = await unlessRefused(
-          client.send(
-            new PutCommand({
-              TableName,
-              Item: { ...key, version: seen.version + 1, holders: { ...Object.fromEntries(others), [holder]: until } },
-              ConditionExpression: 'attribute_not_exists(pk) OR version = :seen',
-              ExpressionAttributeValues: { ':seen': seen.version },
-            }),
-          ),
-        );
-        if (taken) return true;
-      }
-      return false;
+    loadSlots: async (resource) => {
+      const found = await client.send(new GetCommand({ TableName, Key: keys.slots(resource), ConsistentRead: true }));
+      return found.Item ? parseItem(Slots, found.Item) : { resource, revision: 0, holders: {}, waiters: {} };
     },
 
-    releaseDiffSlot: async (cluster, holder) => {
+    putSlots: async (slots) => {
+      const put = await unlessRefused(
+        client.send(
+          new PutCommand({
+            TableName,
+            Item: { ...keys.slots(slots.resource), ...slots, revision: slots.revision + 1 },
+            ...asSeen(slots),
+          }),
+        ),
+      );
+      return put !== undefined;
+    },
+
+    releaseSlots: async (resource, holder) => {
       await unlessRefused(
         client.send(
           new UpdateCommand({
             TableName,
-            Key: keys.diffSlots(cluster),
-            UpdateExpression: 'REMOVE holders.#holder ADD version :one',
-            ConditionExpression: 'attribute_exists(holders.#holder)',
+            Key: keys.slots(resource),
+            UpdateExpression: 'REMOVE holders.#holder, waiters.#holder ADD revision :one',
+            ConditionExpression: 'attribute_exists(holders.#holder) OR attribute_exists(waiters.#holder)',
             ExpressionAttributeNames: { '#holder': holder },
             ExpressionAttributeValues: { ':one': 1 },
           }),
@@ -354,8 +351,7 @@ export const dynamoLedger = ({ client, name: TableName }: Table): Ledger => {
           new PutCommand({
             TableName,
             Item: { ...keys.policy(state.policy), ...state, revision: state.revision + 1 },
-            ConditionExpression: state.revision === 0 ? 'attribute_not_exists(pk)' : 'revision = :seen',
-            ...(state.revision === 0 ? {} : { ExpressionAttributeValues: { ':seen': state.revision } }),
+            ...asSeen(state),
           }),
         ),
       );

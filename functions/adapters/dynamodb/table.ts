@@ -2,9 +2,10 @@ import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb';
 import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import * as z from 'zod';
 import type { RecoveryPoint } from '../../core/domain/ledger.ts';
-import { type ClusterName, type PairId, type PolicyName, type RunId, splitRunId } from '../../core/domain/names.ts';
+import { type PairId, type PolicyName, type RunId, splitRunId } from '../../core/domain/names.ts';
 import type { NonceId } from '../../core/domain/nonce.ts';
 import type { PlanHash } from '../../core/domain/retention.ts';
+import type { Resource } from '../../core/domain/slots.ts';
 import { DrError } from '../../core/errors.ts';
 
 export interface Table {
@@ -43,7 +44,7 @@ export const keys = {
     sk: `${runSortKey(run)}#STEP#${String(n).padStart(3, '0')}`,
   }),
   decision: (pair: PairId, at: number) => ({ pk: pairKey(pair), sk: `DECISION#${new Date(at).toISOString()}` }),
-  diffSlots: (cluster: ClusterName) => ({ pk: `CLUSTER#${cluster}`, sk: 'DIFFS' }),
+  slots: (resource: Resource) => ({ pk: `SLOTS#${resource}`, sk: 'SLOTS' }),
   operation: (id: string) => ({ pk: `OP#${id}`, sk: 'OP' }),
   plan: (plan: PlanHash) => ({ pk: `PLAN#${plan}`, sk: 'PLAN' }),
   /** What the last assessment found of a policy, and of what is not of one policy. */

@@ -15,6 +15,7 @@ import {
   RestoreVerification,
 } from './restore.ts';
 import { PlanHash, Side } from './retention.ts';
+import { Queued } from './slots.ts';
 import { Bytes, DurationSeconds, EpochMs } from './units.ts';
 
 export const CopyMode = z.enum(['bootstrap', 'incremental', 'resync']);
@@ -308,7 +309,8 @@ export const BackupStep = z.discriminatedUnion('kind', [
     input: z.object({ policy: PolicyName, bucket: BucketRef, slot: z.string(), back: z.literal(true) }),
     reason,
   }),
-  z.object({ kind: z.literal('wait'), seconds: DurationSeconds, reason }),
+  /** `queued`: in a line for a place. */
+  z.object({ kind: z.literal('wait'), seconds: DurationSeconds, reason, queued: Queued.optional() }),
   z.object({ kind: z.literal('done'), outcome: BackupOutcome, reason }),
   z.object({
     kind: z.literal('fail'),

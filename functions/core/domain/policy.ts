@@ -41,12 +41,26 @@ export type Schedule = z.infer<typeof Schedule>;
 
 /** Ozone's own default, from 2.1 on. */
 const SNAPSHOT_LIMIT = 10_000;
+const COPIES = 8;
+/** The agent's own default. */
+const WORKERS = 5;
 
 const ClusterEntry = z.strictObject({
   service: OzoneService.meta({ description: 'Ozone service id as the edge hosts know it, or host:port of one OM' }),
   hosts: z.array(HostId).min(1).max(50).meta({ description: 'edge hosts of this cluster, managed by Systems Manager' }),
   diffJobs: z.number().int().min(1).max(100).default(4).meta({
     description: 'snapshot diffs of ours at a time on its Ozone Manager (it computes 10 by default)',
+  }),
+  copies: z.number().int().min(1).max(100).default(COPIES).meta({
+    description: 'copies of ours at a time that read from it or write to it',
+  }),
+  workers: z.number().int().min(3).max(50).default(WORKERS).meta({
+    description:
+      "commands that the Systems Manager agent of each of its hosts works on at a time (Mds.CommandWorkersLimit of the agent's configuration, 5 by default); two of them are kept for short commands",
+  }),
+  linkMBps: z.number().int().min(1).max(1_000_000).optional().meta({
+    description:
+      'what the link from each of its sources carries, in MB/s: copies whose policy has limits.bandwidthMBps share it',
   }),
   snapshotLimit: z.number().int().min(1).max(10_000_000).default(SNAPSHOT_LIMIT).meta({
     description:
@@ -221,6 +235,9 @@ export const Cluster = z.object({
   service: OzoneService,
   hosts: z.array(HostId).min(1),
   diffJobs: z.number().int().default(4),
+  copies: z.number().int().default(COPIES),
+  workers: z.number().int().default(WORKERS),
+  linkMBps: z.number().int().nullable().default(null),
   snapshotLimit: z.number().int().default(SNAPSHOT_LIMIT),
 });
 export type Cluster = z.infer<typeof Cluster>;

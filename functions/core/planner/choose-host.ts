@@ -1,10 +1,27 @@
-import type { OperationStep } from '../domain/backup-step.ts';
+import type { BackupStep, OperationStep } from '../domain/backup-step.ts';
+import type { RunStep } from '../domain/ledger.ts';
 import type { HostId } from '../domain/names.ts';
 import type { Side } from '../domain/retention.ts';
 import { currentSteps, type RunHistory } from './history.ts';
 
 const spread = (text: string): number =>
   [...text].reduce((sum, character) => (sum * 31 + character.charCodeAt(0)) % 9973, 7);
+
+/** Steps of a kind that a host never answered. */
+const unanswered = (history: RunHistory, kind: OperationStep['kind']): readonly RunStep[] =>
+  currentSteps(history).filter(({ decision, observed }) => decision.kind === kind && observed?.kind === 'no-answer');
+
+/** Where a step of the replica's hosts could be done as well; nowhere for a copy whose pair is pinned. */
+export const otherHosts = (
+  history: RunHistory,
+  { kind, host: chosen }: Extract<BackupStep, { kind: 'replicate' | 'verify' }>,
+): readonly HostId[] => {
+  const hosts = history.run.policy.replica?.hosts ?? [];
+  const { pinned } = history.pair;
+  if (kind === 'replicate' && pinned && hosts.includes(pinned.host)) return [];
+  const silent = unanswered(history, kind).flatMap(({ decision }) => ('host' in decision ? decision.host : []));
+  return hosts.filter((host) => host !== chosen && !silent.includes(host));
+};
 
 /**
  * The host of the next operation. The replica pulls: only snapshots of the source are made and deleted on the source's
@@ -21,9 +38,7 @@ export const chooseHost = (history: RunHistory, kind: OperationStep['kind'], sid
   const hosts = restore ? restore.target.cluster.hosts : ofPolicy;
   const last = copies.at(-1);
   if (kind === 'probe' && last) return last.host;
-  const silent = currentSteps(history).filter(
-    ({ decision, observed }) => decision.kind === kind && observed?.kind === 'no-answer',
-  );
+  const silent = unanswered(history, kind);
   if (kind === 'replicate' && pinned && hosts.includes(pinned.host)) {
     const isSilent = silent.some(({ decision }) => 'host' in decision && decision.host === pinned.host);
     if (!isSilent || hosts.length === 1) return pinned.host;

@@ -12,7 +12,7 @@ export interface RunHistory {
 }
 
 /** Steps that count: those since the run was last started anew. */
-export const currentSteps = (history: RunHistory): readonly RunStep[] =>
+export const currentSteps = (history: Pick<RunHistory, 'run' | 'steps'>): readonly RunStep[] =>
   history.steps.filter((step) => step.n >= history.run.firstStep);
 
 /** A step of a kind that got the answer of a kind. */

@@ -117,7 +117,7 @@ export const conflict = (kind: ConflictKind, evidence: string, remedy: string): 
   remedy,
 });
 
-export const wait = (forSeconds: DurationSeconds, reason: string): BackupStep => ({
+export const wait = (forSeconds: DurationSeconds, reason: string): Extract<BackupStep, { kind: 'wait' }> => ({
   kind: 'wait',
   seconds: forSeconds,
   reason: reason.slice(0, 1000),

@@ -6,8 +6,10 @@ import { RunId } from '../domain/names.ts';
 import type { Drilled, PassedDrill } from '../domain/restore.ts';
 import type { EpochMs } from '../domain/units.ts';
 import { DrError, isDrError } from '../errors.ts';
+import { heldBy } from '../planner/admission.ts';
 import { lastRunOf } from '../planner/failure-kind.ts';
 import type { Clock, Ledger, Records } from '../ports.ts';
+import { releaseAll } from './admit.ts';
 import { TaskFailure } from './answers.ts';
 import { parseEvent } from './parse-event.ts';
 import { recordRunEnd, summaryOf } from './recording.ts';
@@ -19,7 +21,7 @@ export interface CloseDependencies {
     | 'loadPair'
     | 'closeRun'
     | 'releaseLease'
-    | 'releaseDiffSlot'
+    | 'releaseSlots'
     | 'livingPoints'
     | 'changePoint'
     | 'changePair'
@@ -60,7 +62,7 @@ export const recordOutcome =
       await deps.ledger.changePair(known.run.pair, lease, { lastDrill: drill });
     await remember(deps, known, lease, end);
     await deps.ledger.closeRun(known.run, lease, end);
-    await giveBack(deps, known.run, lease);
+    await giveBack(deps, known, lease);
     return { ...outcome, runId };
   };
 
@@ -133,9 +135,13 @@ const letGo = async (
 };
 
 /** What the run held that others may wait for. */
-const giveBack = async ({ ledger }: CloseDependencies, { pair, policy }: BackupRun, lease: number): Promise<void> => {
-  for (const cluster of [policy.source, policy.replica]) if (cluster) await ledger.releaseDiffSlot(cluster.name, pair);
-  await ledger.releaseLease(pair, lease);
+const giveBack = async (
+  { ledger }: CloseDependencies,
+  { run, steps }: { readonly run: BackupRun; readonly steps: readonly RunStep[] },
+  lease: number,
+): Promise<void> => {
+  await releaseAll(ledger, heldBy({ run, steps }), run.runId);
+  await ledger.releaseLease(run.pair, lease);
 };
 
 const FailureEvent = z.object({
@@ -185,7 +191,7 @@ export const recordFailure =
       await letGo(deps, known.run, lease, null);
       await remember(deps, known, lease, end);
       await deps.ledger.closeRun(known.run, lease, end);
-      await giveBack(deps, known.run, lease);
+      await giveBack(deps, known, lease);
     }
     return { error: why.error, cause: why.cause.slice(0, 8000) };
   };

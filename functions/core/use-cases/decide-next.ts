@@ -1,14 +1,13 @@
-import { type BackupStep, isOperation, type NumberedStep } from '../domain/backup-step.ts';
+import { isOperation, type NumberedStep } from '../domain/backup-step.ts';
 import type { SeenSide } from '../domain/edge-reply.ts';
 import { snapshotName } from '../domain/names.ts';
-import { type EpochMs, later } from '../domain/units.ts';
 import { absorb } from '../planner/absorb.ts';
 import { withNewest } from '../planner/clocks.ts';
 import { decideBackup } from '../planner/decide-backup.ts';
-import { diffSlotOf, withoutDiffSlot } from '../planner/diff-slots.ts';
 import type { RunHistory } from '../planner/history.ts';
 import { TEMPORARY } from '../planner/leaks.ts';
 import type { Clock, Ledger, OperationStore, Records } from '../ports.ts';
+import { admitted } from './admit.ts';
 import { answerTo, type TaskFailure } from './answers.ts';
 import { operationId } from './operation-id.ts';
 import { comparisonId, comparisonOf } from './recording.ts';
@@ -35,27 +34,10 @@ export const decideNext = (deps: DecideDependencies): ((event: unknown) => Promi
     (pair) => deps.ledger.recentPoints(pair, RECENT_POINTS),
     async ({ run, steps, pair, points, lease, failure, now }) => {
       const history = await noteAnswers(deps, { run, steps, pair, points }, lease, failure);
-      const decision = await admitted(deps, history, decideBackup(history, now), now);
+      const decision = await admitted(deps.ledger, history, decideBackup(history, now), now);
       return { steps: history.steps, decision };
     },
   );
-
-/** A step that makes an Ozone Manager compute a diff needs one of the places that the cluster has for that. */
-const admitted = async (
-  deps: DecideDependencies,
-  history: RunHistory,
-  step: BackupStep,
-  now: EpochMs,
-): Promise<BackupStep> => {
-  const { pair, policy } = history.run;
-  // A copy begins when the diff of the source is done.
-  if (step.kind === 'replicate') await deps.ledger.releaseDiffSlot(policy.source.name, pair);
-  const slot = diffSlotOf(history, step);
-  if (!slot) return step;
-  const { cluster, holdFor } = slot;
-  const isAdmitted = await deps.ledger.takeDiffSlot(cluster.name, pair, cluster.diffJobs, later(now, holdFor), now);
-  return isAdmitted ? step : withoutDiffSlot(step, slot);
-};
 
 /** Gives every unanswered step of the open operation its answer, if there is one by now, and applies it to the ledger. */
 const noteAnswers = async (

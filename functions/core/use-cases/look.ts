@@ -2,11 +2,12 @@ import type { BackupRun, RunStep } from '../domain/ledger.ts';
 import { emptyPair } from '../domain/ledger.ts';
 import type { LookOutput } from '../domain/look.ts';
 import type { RunId } from '../domain/names.ts';
-import { type DurationSeconds, type EpochMs, later, seconds } from '../domain/units.ts';
+import { type DurationSeconds, type EpochMs, seconds } from '../domain/units.ts';
 import type { ErrorName } from '../errors.ts';
+import { diffOn, type Need, queueText } from '../planner/admission.ts';
 import type { RunHistory } from '../planner/history.ts';
 import type { LookStep } from '../planner/look.ts';
-import type { Ledger } from '../ports.ts';
+import { takeSlots } from './admit.ts';
 
 /** What the machine does next: starts the command of a step, comes back to it after a pause, or ends. */
 export type LookNext =
@@ -35,23 +36,26 @@ export const historyOf = (run: BackupRun, steps: readonly RunStep[]): RunHistory
   points: [],
 });
 
-const BUSY = seconds(60);
+/** What a question waits for a place for: Ozone Managers compute so many differences at a time. */
+export const placesOf = ({ policy }: BackupRun, question: LookStep): readonly Need[] => {
+  const cluster = question.kind === 'look-changes' ? policy[question.side] : null;
+  return cluster ? [diffOn(cluster, policy.limits.diffTimeout)] : [];
+};
 
-/** The command of a recorded question may start. Ozone Managers compute so many diffs at a time: those are waited for. */
+/** The command of a recorded question may start, as soon as there is a place. Somebody waits for it since the look began. */
 export const begin = async (
-  ledger: Pick<Ledger, 'takeDiffSlot'>,
-  { runId, pair, policy }: BackupRun,
+  ledger: Parameters<typeof takeSlots>[0],
+  run: BackupRun,
   step: number,
   question: LookStep,
   now: EpochMs,
 ): Promise<Look> => {
-  const cluster = question.kind === 'look-changes' ? policy[question.side] : null;
-  if (cluster) {
-    const until = later(now, policy.limits.diffTimeout);
-    if (!(await ledger.takeDiffSlot(cluster.name, pair, cluster.diffJobs, until, now))) {
-      const reason = `${cluster.name} computes ${cluster.diffJobs} snapshot diffs of this product, as many as it may at a time`;
-      return { runId, next: { kind: 'pending', step, seconds: BUSY, reason }, output: null };
-    }
+  const { runId, startedAt } = run;
+  const request = { holder: runId, by: startedAt, expected: seconds(60), visits: [], needs: placesOf(run, question) };
+  const refusal = await takeSlots(ledger, request, now);
+  if (refusal) {
+    const reason = queueText(refusal);
+    return { runId, next: { kind: 'pending', step, seconds: refusal.pause, reason }, output: null };
   }
   const { timeoutSeconds, heartbeatSeconds } = question;
   return { runId, next: { kind: 'ask', step, timeoutSeconds, heartbeatSeconds }, output: null };

@@ -9,8 +9,9 @@ import { DrError } from '../errors.ts';
 import { afterAnswer, changesOutput, type LookStep, type Question, versionsOutput } from '../planner/look.ts';
 import { operation } from '../planner/steps.ts';
 import type { Clock, Ledger, OperationStore } from '../ports.ts';
+import { releaseAll } from './admit.ts';
 import { type Answer, answerTo, TaskFailure } from './answers.ts';
-import { begin, historyOf, type Look } from './look.ts';
+import { begin, historyOf, type Look, placesOf } from './look.ts';
 import { operationId } from './operation-id.ts';
 import { parseEvent } from './parse-event.ts';
 
@@ -23,7 +24,7 @@ const ReadLookEvent = z.strictObject({
 export interface ReadLookDependencies {
   readonly ledger: Pick<
     Ledger,
-    'loadRun' | 'putRun' | 'recordStep' | 'recordObservation' | 'takeDiffSlot' | 'releaseDiffSlot'
+    'loadRun' | 'putRun' | 'recordStep' | 'recordObservation' | 'loadSlots' | 'putSlots' | 'releaseSlots'
   >;
   readonly operations: Pick<OperationStore, 'load'>;
   readonly clock: Clock;
@@ -130,12 +131,15 @@ const outputOf = (run: BackupRun, question: LookStep, asked: Operation | undefin
   throw new DrError('EdgeReplyInvalid', `${question.host} answered something else than what was asked`);
 };
 
-/** Ends the run, which nobody else works on, and gives back the places for diffs that it may have. */
-const close = async (deps: ReadLookDependencies, run: BackupRun, { kind }: LookStep, look: Look): Promise<Look> => {
+/** Ends the run, which nobody else works on, and gives back the place that it may have. */
+const close = async (deps: ReadLookDependencies, run: BackupRun, question: LookStep, look: Look): Promise<Look> => {
   const { next } = look;
   const failure = next.kind === 'failed' ? { error: next.error, cause: next.cause } : null;
   await deps.ledger.putRun({ ...run, status: failure ? 'failed' : 'succeeded', endedAt: deps.clock.now(), failure });
-  for (const cluster of kind === 'look-changes' ? [run.policy.source, run.policy.replica] : [])
-    if (cluster) await deps.ledger.releaseDiffSlot(cluster.name, run.pair);
+  await releaseAll(
+    deps.ledger,
+    placesOf(run, question).map(({ resource }) => resource),
+    run.runId,
+  );
   return look;
 };

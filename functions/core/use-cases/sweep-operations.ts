@@ -3,11 +3,12 @@ import { type EpochMs, later, seconds, secondsBetween } from '../domain/units.ts
 import { isDrError } from '../errors.ts';
 import type { Clock, CommandCanceller, EdgeHost, Ledger, OperationStore, TaskCallbacks, Workflow } from '../ports.ts';
 import { LEASE } from './open-run.ts';
+import { type ReclaimDependencies, reclaimSlots } from './reclaim-slots.ts';
 import { notify, type SettleDependencies, settle } from './settle-operation.ts';
 
-export interface SweepDependencies {
+export interface SweepDependencies extends ReclaimDependencies {
   readonly operations: OperationStore;
-  readonly ledger: Pick<Ledger, 'renewLease'>;
+  readonly ledger: Pick<Ledger, 'renewLease'> & ReclaimDependencies['ledger'];
   readonly edge: Pick<EdgeHost, 'find' | 'state'> & CommandCanceller;
   readonly callbacks: TaskCallbacks;
   readonly workflow: Workflow;
@@ -19,6 +20,8 @@ export interface SweepDependencies {
 export interface SweepResult {
   readonly open: number;
   readonly settled: number;
+  /** Places of runs that are over. */
+  readonly reclaimed: number;
   readonly oldestSeconds: number;
 }
 
@@ -27,7 +30,7 @@ const SENDING = seconds(120);
 
 /**
  * The truth behind the events: looks at every open operation, settles what is over, keeps what is alive, and ends what
- * never came to be or passed its deadline, whatever fails meanwhile. One operation that fails does not keep the others
+ * never came to be or passed its deadline, whatever fails meanwhile; then gives back the places of runs that are over. One operation that fails does not keep the others
  * waiting.
  * @throws the last error, after all operations were looked at, so that the alarm on this function sees it
  */
@@ -44,9 +47,16 @@ export const sweepOperations = (deps: SweepDependencies) => async (): Promise<Sw
       problem = { error };
     }
   }
+  let reclaimed = 0;
+  try {
+    reclaimed = await reclaimSlots(deps, now);
+  } catch (error) {
+    deps.report('the places of runs that are over could not be given back', error);
+    problem = { error };
+  }
   if (problem) throw problem.error;
   const oldestSeconds = Math.max(0, ...open.map((it) => secondsBetween(it.createdAt, now)));
-  return { open: open.length, settled, oldestSeconds };
+  return { open: open.length, settled, reclaimed, oldestSeconds };
 };
 
 const sweepOne = async (deps: SweepDependencies, operation: Operation, now: EpochMs): Promise<boolean> => {

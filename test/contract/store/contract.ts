@@ -15,8 +15,10 @@ import {
 import { EdgeParameters, type Operation } from '../../../functions/core/domain/operation.ts';
 import { PlanHash, type Removal } from '../../../functions/core/domain/retention.ts';
 import type { Role } from '../../../functions/core/domain/roles.ts';
+import { Resource } from '../../../functions/core/domain/slots.ts';
 import { Bytes, type EpochMs, epochMs, seconds } from '../../../functions/core/domain/units.ts';
 import type { Ledger, OperationStore } from '../../../functions/core/ports.ts';
+import { takeSlots } from '../../../functions/core/use-cases/admit.ts';
 import type { DecisionLog } from '../../fixtures/memory-store.ts';
 import { restoreHistory } from '../../unit/planner/restore-world.ts';
 import { roleOf } from '../../unit/planner/role-world.ts';
@@ -28,8 +30,27 @@ export interface Stores extends DecisionLog {
 }
 
 const cluster = ClusterName.parse('prod');
-const holder = (n: number): PairId => pairId(cluster, BucketRef.parse(`sales/orders-${n}`), ClusterName.parse('dr'));
+const holder = (n: number): RunId => RunId.parse(`prod/sales/orders-${n}#dr#nightly#20261120t020000z`);
 const at = (minutes: number): EpochMs => epochMs(slot + minutes * 60_000);
+
+let resources = 0;
+const freshResource = (): Resource => {
+  resources += 1;
+  return Resource.parse(`diff:cluster-${String(resources).padStart(4, '0')}`);
+};
+
+/** Whether the holder of a number got a place of each, for ten minutes. The smaller the number, the sooner it has to begin. */
+const take = async (
+  ledger: Ledger,
+  from: readonly Resource[],
+  n: number,
+  capacity: number,
+  now = slot,
+): Promise<boolean> => {
+  const needs = from.map((resource) => ({ resource, capacity, weight: 1, holdFor: seconds(600) }));
+  const request = { holder: holder(n), by: at(1000 + n), expected: seconds(600), visits: [], needs };
+  return (await takeSlots(ledger, request, now)) === null;
+};
 
 const removalOf = (state: Removal['state']): Removal => ({
   state,
@@ -425,67 +446,72 @@ export const describeStores = (engine: string, open: () => Promise<Stores>): voi
     });
   });
 
-  describe(`places for snapshot diffs on ${engine}`, () => {
-    let clusters = 0;
-    const freshCluster = (): ClusterName => {
-      clusters += 1;
-      return ClusterName.parse(`cluster-${clusters}`);
-    };
+  describe(`places of a resource on ${engine}`, () => {
+    it('nobody has any of what was never seen, and one of two that write first is first', async () => {
+      const fresh = await ledger.loadSlots(freshResource());
+      expect(fresh).toEqual({ resource: fresh.resource, revision: 0, holders: {}, waiters: {} });
+      const put = () => ledger.putSlots({ ...fresh, holders: { [holder(1)]: { until: at(10), weight: 1 } } });
+      expect((await Promise.all([put(), put()])).filter((it) => it)).toHaveLength(1);
+      const known = await ledger.loadSlots(fresh.resource);
+      expect(known).toMatchObject({ revision: 1, holders: { [holder(1)]: { until: at(10), weight: 1 } } });
+      expect(await put()).toBe(false);
+      expect(await ledger.putSlots({ ...known, waiters: {} })).toBe(true);
+    });
 
-    it('there are as many as the cluster has, and one more is refused', async () => {
-      const on = freshCluster();
+    it('there are as many as it has, and one more is refused', async () => {
+      const on = freshResource();
       const taken = [];
-      for (const n of [1, 2, 3]) taken.push(await ledger.takeDiffSlot(on, holder(n), 2, at(10), at(0)));
+      for (const n of [1, 2, 3]) taken.push(await take(ledger, [on], n, 2));
       expect(taken).toEqual([true, true, false]);
     });
 
     it('of many that come at once as many get one as there are', async () => {
-      const on = freshCluster();
+      const on = freshResource();
       const all = [1, 2, 3, 4, 5, 6];
-      const taken = await Promise.all(all.map((n) => ledger.takeDiffSlot(on, holder(n), 2, at(10), at(0))));
+      const taken = await Promise.all(all.map((n) => take(ledger, [on], n, 2)));
       expect(taken.filter((it) => it)).toHaveLength(2);
       const again = [];
-      for (const n of all) again.push(await ledger.takeDiffSlot(on, holder(n), 2, at(10), at(0)));
+      for (const n of all) again.push(await take(ledger, [on], n, 2));
       expect(again).toEqual(taken);
     });
 
-    it('another cluster has places of its own', async () => {
-      expect(await ledger.takeDiffSlot(freshCluster(), holder(1), 1, at(10), at(0))).toBe(true);
-      expect(await ledger.takeDiffSlot(freshCluster(), holder(2), 1, at(10), at(0))).toBe(true);
+    it('who wants several gets all of them or none, whoever wants the same in whatever order', async () => {
+      const [one, other] = [freshResource(), freshResource()];
+      const all = [1, 2, 3, 4];
+      const taken = await Promise.all(all.map((n) => take(ledger, n % 2 === 0 ? [one, other] : [other, one], n, 2)));
+      const [held, heldToo] = await Promise.all([one, other].map((it) => ledger.loadSlots(it)));
+      expect(Object.keys(held?.holders ?? {}).toSorted()).toEqual(Object.keys(heldToo?.holders ?? {}).toSorted());
+      expect(Object.keys(held?.holders ?? {})).toHaveLength(taken.filter((it) => it).length);
     });
 
     it('a place is free again when its time is over', async () => {
-      const on = freshCluster();
-      await ledger.takeDiffSlot(on, holder(1), 1, at(10), at(0));
-      expect(await ledger.takeDiffSlot(on, holder(2), 1, at(20), epochMs(at(10) - 1))).toBe(false);
-      expect(await ledger.takeDiffSlot(on, holder(2), 1, at(20), at(10))).toBe(true);
-      expect(await ledger.takeDiffSlot(on, holder(1), 1, at(20), at(10))).toBe(false);
+      const on = freshResource();
+      await take(ledger, [on], 1, 1);
+      expect(await take(ledger, [on], 2, 1, epochMs(at(10) - 1))).toBe(false);
+      expect(await take(ledger, [on], 2, 1, at(10))).toBe(true);
+      expect(await take(ledger, [on], 1, 1, at(10))).toBe(false);
     });
 
     it('who takes its place again prolongs it and needs no second one', async () => {
-      const on = freshCluster();
-      await ledger.takeDiffSlot(on, holder(1), 2, at(10), at(0));
-      expect(await ledger.takeDiffSlot(on, holder(1), 2, at(20), at(5))).toBe(true);
-      expect(await ledger.takeDiffSlot(on, holder(2), 2, at(25), at(5))).toBe(true);
-      expect(await ledger.takeDiffSlot(on, holder(3), 2, at(25), at(15))).toBe(false);
-      expect(await ledger.takeDiffSlot(on, holder(3), 2, at(25), at(20))).toBe(true);
+      const on = freshResource();
+      await take(ledger, [on], 1, 1);
+      expect(await take(ledger, [on], 1, 1, at(5))).toBe(true);
+      expect(await take(ledger, [on], 2, 1, at(14))).toBe(false);
+      expect(await take(ledger, [on], 2, 1, at(15))).toBe(true);
     });
 
-    it('fewer places than are taken let nobody in until enough are free', async () => {
-      const on = freshCluster();
-      for (const n of [1, 2]) await ledger.takeDiffSlot(on, holder(n), 2, at(10 * n), at(0));
-      expect(await ledger.takeDiffSlot(on, holder(3), 1, at(30), at(10))).toBe(false);
-      expect(await ledger.takeDiffSlot(on, holder(3), 1, at(30), at(20))).toBe(true);
-    });
-
-    it('a place that is given back can be taken, and giving it back again changes nothing', async () => {
-      const on = freshCluster();
-      await ledger.releaseDiffSlot(on, holder(1));
-      await ledger.takeDiffSlot(on, holder(1), 1, at(10), at(0));
-      await ledger.releaseDiffSlot(on, holder(1));
-      expect(await ledger.takeDiffSlot(on, holder(2), 1, at(10), at(0))).toBe(true);
-      await ledger.releaseDiffSlot(on, holder(1));
-      expect(await ledger.takeDiffSlot(on, holder(3), 1, at(10), at(0))).toBe(false);
+    it('a place, or one in the line, that is given back is free, and giving it back again changes nothing', async () => {
+      const on = freshResource();
+      await ledger.releaseSlots(on, holder(1));
+      await take(ledger, [on], 1, 1);
+      await take(ledger, [on], 2, 1);
+      await ledger.releaseSlots(on, holder(1));
+      await ledger.releaseSlots(on, holder(2));
+      const free = await ledger.loadSlots(on);
+      expect(free).toMatchObject({ holders: {}, waiters: {} });
+      await ledger.releaseSlots(on, holder(1));
+      expect(await ledger.loadSlots(on)).toEqual(free);
+      expect(await take(ledger, [on], 3, 1)).toBe(true);
     });
   });
 
@@ -682,41 +708,39 @@ export interface InterleavedLedger {
 
 /** What holds when somebody else is faster between a reading and the write that follows from it. */
 export const describeInterleavedWrites = (engine: string, open: () => Promise<InterleavedLedger>): void => {
-  describe(`places for snapshot diffs on ${engine}, taken from what was read a moment too early`, () => {
+  describe(`places on ${engine}, taken from what was read a moment too early`, () => {
     let store: InterleavedLedger;
     beforeAll(async () => {
       store = await open();
     });
-    const take = (ledger: Ledger, on: ClusterName, n: number, places: number) =>
-      ledger.takeDiffSlot(on, holder(n), places, at(10), at(0));
 
     it('the last place goes to the faster one alone, also when it is the first ever', async () => {
       for (const taken of [0, 1]) {
-        const on = ClusterName.parse(`last-${taken}`);
-        if (taken > 0) await take(store.others, on, 9, 2);
+        const on = freshResource();
+        if (taken > 0) await take(store.others, [on], 9, 2);
         store.beforeNextPut(async () => {
-          expect(await take(store.others, on, 1, taken + 1)).toBe(true);
+          expect(await take(store.others, [on], 1, taken + 1)).toBe(true);
         });
-        expect(await take(store.ledger, on, 2, taken + 1)).toBe(false);
-        expect(await take(store.others, on, 1, taken + 1)).toBe(true);
+        expect(await take(store.ledger, [on], 2, taken + 1)).toBe(false);
+        expect(await take(store.others, [on], 1, taken + 1)).toBe(true);
       }
     });
 
     it('who loses a race for one of several places gets the next one', async () => {
-      const on = ClusterName.parse('several');
+      const on = freshResource();
       store.beforeNextPut(async () => {
-        await take(store.others, on, 1, 2);
+        await take(store.others, [on], 1, 2);
       });
-      expect(await take(store.ledger, on, 2, 2)).toBe(true);
-      expect(await take(store.others, on, 3, 2)).toBe(false);
+      expect(await take(store.ledger, [on], 2, 2)).toBe(true);
+      expect(await take(store.others, [on], 3, 2)).toBe(false);
     });
 
     it('a place that was given back meanwhile does not come back', async () => {
-      const on = ClusterName.parse('given-back');
-      await take(store.others, on, 1, 2);
-      store.beforeNextPut(() => store.others.releaseDiffSlot(on, holder(1)));
-      expect(await take(store.ledger, on, 2, 2)).toBe(true);
-      expect(await take(store.others, on, 3, 2)).toBe(true);
+      const on = freshResource();
+      await take(store.others, [on], 1, 2);
+      store.beforeNextPut(() => store.others.releaseSlots(on, holder(1)));
+      expect(await take(store.ledger, [on], 2, 2)).toBe(true);
+      expect(await take(store.others, [on], 3, 2)).toBe(true);
     });
   });
 };

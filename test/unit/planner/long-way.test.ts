@@ -8,7 +8,6 @@ import { epochMs, later, seconds } from '../../../functions/core/domain/units.ts
 import { absorb } from '../../../functions/core/planner/absorb.ts';
 import { mostRemovals } from '../../../functions/core/planner/brake.ts';
 import { decideBackup } from '../../../functions/core/planner/decide-backup.ts';
-import { diffSlotOf, withoutDiffSlot } from '../../../functions/core/planner/diff-slots.ts';
 import type { RunHistory } from '../../../functions/core/planner/history.ts';
 import { baseOf, historyOf, nameOf, operationOf, seen, slot, targetOf, type World } from './world.ts';
 
@@ -138,26 +137,6 @@ describe('limits that are known before a diff is asked for', () => {
   it('and stop a run that may do increments only, with a remedy', () => {
     const step = decide({ ...world, mode: 'incremental' }, withLimits({ diffMaxKeys: 7 }));
     expect(step).toMatchObject({ kind: 'fail', conflict: 'diff-unusable', remedy: expect.stringContaining('mode') });
-  });
-});
-
-describe('the places for diffs of an Ozone Manager', () => {
-  const history = historyOf({ source: 'a*', replica: 'a*' });
-  it('a snapshot is taken at its time without its diff while there is none', () => {
-    const step = decide({ source: 'a*', replica: 'a*' });
-    const diffSlot = diffSlotOf(history, step);
-    expect(diffSlot?.cluster.name).toBe('prod');
-    expect(diffSlot && withoutDiffSlot(step, diffSlot)).toMatchObject({ kind: 'create-snapshot', base: null });
-  });
-  it('an increment needs one on the replica, and waits for it', () => {
-    const step = decide({ source: 'a* t1', replica: 'a*', run: 't1:taken', after: [askedFor('t1')] });
-    const diffSlot = diffSlotOf(history, step);
-    expect(diffSlot?.cluster.name).toBe('dr');
-    expect(diffSlot && withoutDiffSlot(step, diffSlot)).toMatchObject({ kind: 'wait' });
-  });
-  it('a full copy and a comparison need none', () => {
-    expect(diffSlotOf(history, decide({ source: 't1', replica: '', run: 't1:taken' }))).toBeNull();
-    expect(diffSlotOf(history, decide({ source: 'a* t1', replica: 'a* t1', run: 't1:sealed' }))).toBeNull();
   });
 });
 

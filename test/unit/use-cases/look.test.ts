@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import type { RecoveryPoint } from '../../../functions/core/domain/ledger.ts';
-import { OperationId, PairId } from '../../../functions/core/domain/names.ts';
+import { OperationId, PairId, RunId } from '../../../functions/core/domain/names.ts';
 import type { Operation } from '../../../functions/core/domain/operation.ts';
 import { RestoreRequest } from '../../../functions/core/domain/restore.ts';
 import type { Removal } from '../../../functions/core/domain/retention.ts';
+import { Resource } from '../../../functions/core/domain/slots.ts';
 import { epochMs } from '../../../functions/core/domain/units.ts';
 import type { LookNext } from '../../../functions/core/use-cases/look.ts';
 import { openLook } from '../../../functions/core/use-cases/open-look.ts';
@@ -324,18 +325,25 @@ describe('a look for what changed between two points', () => {
 
   it('waits for one of the places that the cluster has for diffs, and gives it back', async () => {
     const it = await stage();
-    const others = ['w', 'x', 'y', 'z'].map((name) => PairId.parse(`prod/sales/${name}${name}${name}#dr`));
-    const [source] = [policyOf('incremental').source];
-    for (const other of others) await it.ledger.takeDiffSlot(source.name, other, 4, epochMs(noon + 1e6), noon);
+    const resource = Resource.parse('diff:prod');
+    const others = ['w', 'x', 'y', 'z'].map((name) =>
+      RunId.parse(`prod/sales/${name.repeat(3)}#dr#nightly#20261120t020000z`),
+    );
+    await it.ledger.putSlots({
+      ...(await it.ledger.loadSlots(resource)),
+      holders: Object.fromEntries(others.map((other) => [other, { until: epochMs(noon + 1e6), weight: 1 }])),
+    });
     const look = await it.open(CHANGES);
-    expect(look).toMatchObject({ next: { kind: 'pending', step: 0, seconds: 60 } });
+    const reason = expect.stringMatching(/^waits for a snapshot diff on prod, 4 of 4 taken: place 1 in line$/);
+    expect(look).toMatchObject({ next: { kind: 'pending', step: 0, seconds: 20, reason } });
     expect(await it.read(look)).toMatchObject({ next: { kind: 'pending', step: 0 } });
-    const [first] = others;
-    if (first) await it.ledger.releaseDiffSlot(source.name, first);
+    const [first = look.runId] = others;
+    await it.ledger.releaseSlots(resource, first);
     const asked = await it.read(look);
     expect(asked).toMatchObject({ next: { kind: 'ask', step: 0 } });
+    expect((await it.ledger.loadSlots(resource)).holders).toHaveProperty([look.runId]);
     await it.answer(asked, page('done'));
-    expect(await it.ledger.takeDiffSlot(source.name, first ?? PAIR, 4, epochMs(noon + 1e6), noon)).toBe(true);
+    expect((await it.ledger.loadSlots(resource)).holders).not.toHaveProperty([look.runId]);
   });
 
   it('asks for half as many entries when a page is too long for the output of a machine', async () => {

@@ -3,6 +3,7 @@ import { dynamoLedger } from '../../../functions/adapters/dynamodb/ledger.ts';
 import { dynamoOperations } from '../../../functions/adapters/dynamodb/operation-store.ts';
 import type { BackupStep } from '../../../functions/core/domain/backup-step.ts';
 import { BucketRef, ClusterName, pairId, RunId } from '../../../functions/core/domain/names.ts';
+import { Resource } from '../../../functions/core/domain/slots.ts';
 import { epochMs } from '../../../functions/core/domain/units.ts';
 import { DrError } from '../../../functions/core/errors.ts';
 import type { CommandState, Delivery, EdgeHost, Ledger, OperationStore } from '../../../functions/core/ports.ts';
@@ -14,7 +15,7 @@ import { sweepOperations } from '../../../functions/core/use-cases/sweep-operati
 import { memoryRecords } from '../../fixtures/memory-records.ts';
 import { memorySelections } from '../../fixtures/memory-store.ts';
 import { createTable, startDynalite } from '../../fixtures/table.ts';
-import { historyOf, slot, targetOf } from '../planner/world.ts';
+import { historyOf, policyOf, slot, targetOf } from '../planner/world.ts';
 
 /** Systems Manager and Step Functions as far as an operation sees them, with what can go wrong. */
 class Outside {
@@ -148,6 +149,7 @@ const start = (blastRadius: 'observe' | 'protect' = 'observe') =>
 const settle = () => settleOperation({ operations, edge: outside.edge, callbacks: outside.executions });
 const sweep = () =>
   sweepOperations({
+    policies: [policyOf('incremental')],
     operations,
     ledger,
     edge: outside.edge,
@@ -372,6 +374,53 @@ describe('a command that writes the replica', () => {
     const wrong = start('observe')({ runId, lease, operationStep: 0, taskToken: 't' });
     await expect(wrong).rejects.toMatchObject({ name: 'EventInvalid' });
     expect(outside.commands.size).toBe(0);
+  });
+});
+
+describe('places', () => {
+  const resource = Resource.parse('copy:dr');
+  const holding = async (holder: RunId) =>
+    ledger.putSlots({
+      ...(await ledger.loadSlots(resource)),
+      holders: { [holder]: { until: epochMs(slot + 86_400_000), weight: 1 } },
+    });
+  const holders = async () => Object.keys((await ledger.loadSlots(resource)).holders);
+
+  it('of a run that works are left to it, and those of one that is over are free with the next sweep', async () => {
+    const { runId, pair, lease } = await aRun(survey);
+    await holding(runId);
+    expect([await sweep(), await holders()]).toMatchObject([{ reclaimed: 0 }, [runId]]);
+    await ledger.releaseLease(pair, lease);
+    expect([await sweep(), await holders()]).toMatchObject([{ reclaimed: 1 }, []]);
+    expect(await sweep()).toMatchObject({ reclaimed: 0 });
+  });
+
+  it('of a run whose execution died are free when its lease is over, or somebody else has it', async () => {
+    const { runId, pair } = await aRun(survey);
+    await holding(runId);
+    later(29);
+    expect(await sweep()).toMatchObject({ reclaimed: 0 });
+    later(2);
+    expect(await sweep()).toMatchObject({ reclaimed: 1 });
+    const another = RunId.parse(`${pair}#nightly#20261121t020000z`);
+    await holding(runId);
+    await ledger.takeLease(await ledger.loadPair(pair), { runId: another, execution: 'arn:other' }, epochMs(now + 1e6));
+    expect([await sweep(), await holders()]).toMatchObject([{ reclaimed: 1 }, []]);
+  });
+
+  it('of a look, which has no lease, are left to their time', async () => {
+    await aRun(survey);
+    await holding(RunId.parse('prod/sales/orders#look#look.nightly#20261120t020000z'));
+    expect(await sweep()).toMatchObject({ reclaimed: 0 });
+  });
+
+  it('that cannot be read fail the sweep, after everything else was swept', async () => {
+    const { runId, lease, id } = await aRun(survey);
+    await start()({ runId, lease, operationStep: 0, taskToken: 't' });
+    outside.end(id, reply(id, 'survey'));
+    ledger = { ...ledger, loadSlots: () => Promise.reject(new DrError('StoreThrottled', 'too many requests')) };
+    await expect(sweep()).rejects.toMatchObject({ name: 'StoreThrottled' });
+    expect(outside.told).toEqual(['t succeeded']);
   });
 });
 
