@@ -1,4 +1,5 @@
 import type { Severity } from './domain/alarms.ts';
+import type { Enrolment } from './domain/buckets.ts';
 import type { Entry, Link, Occurrence } from './domain/chain.ts';
 import type { FleetAssessment, PolicyAssessment } from './domain/clocks.ts';
 import type { HostSeen } from './domain/doctor.ts';
@@ -97,6 +98,10 @@ export interface Ledger {
   readonly loadPolicyState: (policy: PolicyName) => Promise<PolicyState>;
   /** @returns false when somebody else wrote since it was read */
   readonly putPolicyState: (state: PolicyState) => Promise<boolean>;
+  /** What the globs of a policy gave; nothing when they were never looked at. */
+  readonly loadEnrolment: (policy: PolicyName) => Promise<Enrolment>;
+  /** @returns false when somebody else wrote since it was read */
+  readonly putEnrolment: (enrolment: Enrolment) => Promise<boolean>;
   /** Uses a confirmed plan up for one run. Answers false when another run used it. Safe to repeat for the same run. */
   readonly usePlan: (plan: PlanHash, runId: RunId, at: EpochMs) => Promise<boolean>;
   /** Records a decision once. Answers what is recorded: another caller may have been first. */

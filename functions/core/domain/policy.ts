@@ -1,6 +1,7 @@
 import * as z from 'zod';
+import { BucketPattern, WrittenBucket } from './buckets.ts';
 import { CronFields } from './cron.ts';
-import { BucketRef, ClusterName, HostId, OzoneService, PolicyName } from './names.ts';
+import { type BucketRef, ClusterName, HostId, OzoneService, PolicyName } from './names.ts';
 import { Retention } from './retention.ts';
 import { TimeZone } from './time-zone.ts';
 import { Duration, DurationSeconds } from './units.ts';
@@ -131,10 +132,18 @@ const Alarms = z
   })
   .refine(({ late, stale }) => late <= stale, { path: ['stale'], error: 'write at least as much as for late' });
 
+const Fleet = z.strictObject({
+  tolerated: z.number().int().min(0).max(100_000).default(0).meta({
+    description: 'so many buckets may fail in a slot before the slot as a whole fails; each one is said all the same',
+  }),
+});
+
 const PolicyEntry = z.strictObject({
   source: ClusterName,
   replica: ClusterName.optional().meta({ description: 'without one, only snapshots are taken' }),
-  buckets: z.array(BucketRef).min(1).max(100),
+  buckets: z.array(WrittenBucket).min(1).max(100).meta({
+    description: 'volume/bucket, or globs of them: sales/*, */orders-? (* and ? never stand for the /)',
+  }),
   schedules: z.array(Schedule).max(20),
   mode: PolicyMode.default('incremental-or-resync'),
   verification: Verification.default(Verification.parse('listing')),
@@ -152,6 +161,7 @@ const PolicyEntry = z.strictObject({
     description: 'restores to a scratch bucket on a schedule, compared with the point and removed again',
   }),
   failover: Failover.prefault({}),
+  fleet: Fleet.prefault({}),
   limits: Limits.prefault({}),
 });
 
@@ -205,7 +215,8 @@ export const Policy = z.object({
   name: PolicyName,
   source: Cluster,
   replica: Cluster.nullable(),
-  buckets: z.array(BucketRef),
+  /** Names and globs: `covers` and `bucketsOf` say which buckets those are. */
+  buckets: z.array(BucketPattern),
   schedules: z.array(Schedule),
   mode: PolicyMode,
   verification: Verification,
@@ -221,6 +232,7 @@ export const Policy = z.object({
   /** Null: nothing is drilled on a schedule. */
   drills: Drills.extend({ within: DurationSeconds }).nullable().default(null),
   failover: z.object({ restrict: z.boolean() }).default({ restrict: false }),
+  fleet: z.object({ tolerated: z.number().int() }).default({ tolerated: 0 }),
   limits: z.object({
     maps: z.number().int(),
     bandwidthMBps: z.number().int().nullable(),
@@ -233,6 +245,9 @@ export const Policy = z.object({
   }),
 });
 export type Policy = z.infer<typeof Policy>;
+
+/** With the buckets that it has now in the place of its globs. */
+export type NamedPolicy = Omit<Policy, 'buckets'> & { readonly buckets: BucketRef[] };
 
 /** Resolves a parsed file. Total: `PolicyFile` has already refused what cannot be resolved. */
 export const resolvePolicies = (file: PolicyFile): readonly Policy[] =>
@@ -252,6 +267,7 @@ export const resolvePolicies = (file: PolicyFile): readonly Policy[] =>
       retention: entry.retention ?? null,
       drills: entry.drills ?? null,
       failover: entry.failover,
+      fleet: entry.fleet,
       limits: { ...entry.limits, bandwidthMBps: entry.limits.bandwidthMBps ?? null },
     }),
   );

@@ -1,3 +1,4 @@
+import type { Enrolment } from '../domain/buckets.ts';
 import {
   type AssessedBucket,
   CLOCKS,
@@ -9,7 +10,7 @@ import {
 import { emptyPair, type PairState } from '../domain/ledger.ts';
 import { drillPair, type HostId, type PairId } from '../domain/names.ts';
 import type { Operation } from '../domain/operation.ts';
-import type { Policy } from '../domain/policy.ts';
+import type { NamedPolicy, Policy } from '../domain/policy.ts';
 import { type EpochMs, epochMs, secondsBetween } from '../domain/units.ts';
 import {
   badnessOf,
@@ -28,12 +29,13 @@ import { whyNotReady } from '../planner/readiness.ts';
 import { isFailedOver } from '../planner/roles.ts';
 import type { Assessments, Clock, HostDirectory, Ledger, Metrics, OperationStore, PairReader } from '../ports.ts';
 import { inParallel } from './in-parallel.ts';
+import { enrolmentOf, withNames } from './named-policies.ts';
 import { lineageOf, publishBudget } from './snapshot-budget.ts';
 
 export interface AssessDependencies {
   readonly policies: readonly Policy[];
   readonly pairs: PairReader;
-  readonly ledger: Pick<Ledger, 'loadPolicyState' | 'recentPoints'>;
+  readonly ledger: Pick<Ledger, 'loadPolicyState' | 'loadEnrolment' | 'recentPoints'>;
   readonly assessments: Assessments;
   readonly operations: Pick<OperationStore, 'open'>;
   readonly hosts: HostDirectory;
@@ -78,17 +80,22 @@ export const assessObjectives =
         return undefined;
       }
     };
+    const enrolled = await inParallel(deps.policies, AT_ONCE, async (policy) => {
+      const enrolment = await enrolmentOf(deps.ledger, policy);
+      return { policy: withNames(policy, enrolment), enrolment };
+    });
+    const policies = enrolled.map(({ policy }) => policy);
     const states = new Map(
-      (await deps.pairs.loadPairs(deps.policies.flatMap(pairsOf))).map((state) => [state.pair, state] as const),
+      (await deps.pairs.loadPairs(policies.flatMap(pairsOf))).map((state) => [state.pair, state] as const),
     );
     const assessed = (
-      await inParallel(deps.policies, AT_ONCE, (policy) =>
-        attempt(`the policy ${policy.name}`, async () => assessPolicy(deps, policy, states, now)),
+      await inParallel(enrolled, AT_ONCE, (it) =>
+        attempt(`the policy ${it.policy.name}`, async () => assessPolicy(deps, it, states, now)),
       )
     ).filter((it) => it !== undefined);
     publishWorst(deps.metrics, assessed);
-    const fleet = await attempt('hosts and operations', () => assessFleet(deps, states, now));
-    await attempt('the budget of snapshots', async () => publishBudget(deps.metrics, deps.policies, states, now));
+    const fleet = await attempt('hosts and operations', () => assessFleet({ ...deps, policies }, states, now));
+    await attempt('the budget of snapshots', async () => publishBudget(deps.metrics, policies, states, now));
     if (problem) throw problem.error;
     return {
       policies: assessed.length,
@@ -107,7 +114,7 @@ export const assessObjectives =
 
 const sum = (numbers: readonly number[]): number => numbers.reduce((all, one) => all + one, 0);
 
-const pairsOf = (policy: Policy): readonly PairId[] =>
+const pairsOf = (policy: NamedPolicy): readonly PairId[] =>
   policy.buckets.flatMap((bucket) => [
     lineageOf(policy, bucket),
     ...(policy.drills ? [drillPair(policy.source.name, bucket)] : []),
@@ -127,7 +134,7 @@ const isHeld = ({ hold }: Pick<PairState, 'hold'>): boolean =>
 
 const assessPolicy = async (
   deps: AssessDependencies,
-  policy: Policy,
+  { policy, enrolment }: { readonly policy: NamedPolicy; readonly enrolment: Enrolment },
   states: ReadonlyMap<PairId, PairState>,
   now: EpochMs,
 ): Promise<PolicyAssessment> => {
@@ -135,7 +142,9 @@ const assessPolicy = async (
     deps.ledger.loadPolicyState(policy.name),
     deps.assessments.load(policy.name),
   ]);
-  const noted = new Map((before?.expected ?? []).map(({ bucket, since }) => [bucket, since] as const));
+  const noted = new Map(
+    [...enrolment.buckets, ...(before?.expected ?? [])].map(({ bucket, since }) => [bucket, since] as const),
+  );
   const expected = policy.buckets.map((bucket) => ({
     bucket,
     since: expectedSince(bucket, state, noted.get(bucket), now),
@@ -277,7 +286,7 @@ const publishWorst = (metrics: Metrics, assessed: readonly PolicyAssessment[]): 
 };
 
 const assessFleet = async (
-  deps: AssessDependencies,
+  deps: Omit<AssessDependencies, 'policies'> & { readonly policies: readonly NamedPolicy[] },
   states: ReadonlyMap<PairId, PairState>,
   now: EpochMs,
 ): Promise<FleetAssessment> => {
@@ -324,7 +333,7 @@ const assessFleet = async (
 
 /** Clusters of which the newest backup that needed them says that they did not answer. */
 const unreachableNow = (
-  policies: readonly Policy[],
+  policies: readonly NamedPolicy[],
   states: ReadonlyMap<PairId, PairState>,
 ): FleetAssessment['unreachable'] => {
   const newest = new Map<Policy['source']['name'], FleetAssessment['unreachable'][number] | { readonly at: EpochMs }>();

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
+import { bucketsOf, type Enrolment } from '../domain/buckets.ts';
 import { type BucketRef, compactTime, drillPair, PolicyName, pairId, Slot } from '../domain/names.ts';
 import type { Policy } from '../domain/policy.ts';
 import type { DrillTurn, PolicyState, PolicyVersion } from '../domain/retention.ts';
@@ -11,6 +12,7 @@ import { bucketsInForce, versionsInForce, weakened, withVersion } from '../plann
 import { pickForDrill } from '../planner/pick-point.ts';
 import type { Clock, Ledger, Metrics, Records } from '../ports.ts';
 import { inParallel } from './in-parallel.ts';
+import { enrolmentOf, namedPolicies } from './named-policies.ts';
 import { parseEvent } from './parse-event.ts';
 import { lineageOf, publishBudget, type SnapshotBudget } from './snapshot-budget.ts';
 
@@ -33,7 +35,7 @@ export interface DueRun {
 
 export interface ExpandDependencies {
   readonly policies: readonly Policy[];
-  readonly ledger: Pick<Ledger, 'loadPolicyState' | 'putPolicyState' | 'livingPoints' | 'loadPair'>;
+  readonly ledger: Pick<Ledger, 'loadPolicyState' | 'putPolicyState' | 'loadEnrolment' | 'livingPoints' | 'loadPair'>;
   readonly records: Pick<Records, 'append'>;
   readonly clock: Clock;
 }
@@ -50,12 +52,13 @@ export const expandPolicy =
     const policy = deps.policies.find((it) => it.name === request.policy);
     if (!policy) throw new DrError('PolicyInvalid', `there is no policy ${request.policy}`);
     const now = deps.clock.now();
-    const state = await noteVersion(deps, policy, now);
+    const enrolment = await enrolmentOf(deps.ledger, policy);
+    const state = await noteVersion(deps, policy, enrolment, now);
     const slot = request.slot ?? startedAt;
     const prefix = request.work === 'backup' ? '' : `${request.work}-`;
-    const announced = announcements(policy, state, now);
+    const announced = announcements(policy, state, enrolment, now);
     if (state.paused) return { runs: [], announcements: [describePause(policy.name, state.paused), ...announced] };
-    const inForce = bucketsInForce(policy, state, now);
+    const inForce = bucketsInForce(policy, state, enrolment, now);
     const buckets = request.work === 'drill' ? await takeTurns(deps, policy, inForce, slot) : inForce;
     return {
       runs: buckets.map((bucket) => ({
@@ -70,14 +73,19 @@ export const expandPolicy =
   };
 
 /** The versions of the policy with the one that it has now. */
-const noteVersion = async (deps: ExpandDependencies, policy: Policy, now: EpochMs): Promise<PolicyState> => {
+const noteVersion = async (
+  deps: ExpandDependencies,
+  policy: Policy,
+  enrolment: Enrolment,
+  now: EpochMs,
+): Promise<PolicyState> => {
   const seen = await deps.ledger.loadPolicyState(policy.name);
   const next = withVersion(seen, policy, now);
   if (!next) return seen;
   const before = seen.versions.at(-1);
   const after = next.versions.at(-1);
   // On record before it counts: a crash in between only says it twice.
-  if (before && after) await recordWeakened(deps, policy, before, after, { state: next, now });
+  if (before && after) await recordWeakened(deps, policy, before, after, { state: next, enrolment, now });
   // Somebody else may have written the same version a moment earlier.
   return (await deps.ledger.putPolicyState(next)) ? next : deps.ledger.loadPolicyState(policy.name);
 };
@@ -133,22 +141,26 @@ const recordWeakened = async (
   { name, source, replica }: Policy,
   before: PolicyVersion,
   after: PolicyVersion,
-  { state, now }: { readonly state: PolicyState; readonly now: EpochMs },
+  { state, enrolment, now }: { readonly state: PolicyState; readonly enrolment: Enrolment; readonly now: EpochMs },
 ): Promise<void> => {
-  const changes = weakened(before, after);
+  const changes = weakened(before, after, enrolment);
   if (changes.length === 0) return;
   const until = countsUntil(state, now);
-  await inParallel([...new Set([...before.buckets, ...after.buckets])], AT_ONCE, async (bucket) => {
-    const pair = pairId(source.name, bucket, replica?.name ?? null);
-    // One after the other: entries of one chain follow each other.
-    for (const change of changes.filter((it) => it.kind !== 'bucket' || it.bucket === bucket))
-      await records.append(
-        pair,
-        `policy-weakened:${name}:${state.revision}:${change.kind}`,
-        { kind: 'policy-weakened', policy: name, bucket, change: change.sentence, until },
-        now,
-      );
-  });
+  await inParallel(
+    [...new Set([...bucketsOf(before, enrolment), ...bucketsOf(after, enrolment)])],
+    AT_ONCE,
+    async (bucket) => {
+      const pair = pairId(source.name, bucket, replica?.name ?? null);
+      // One after the other: entries of one chain follow each other.
+      for (const change of changes.filter((it) => it.kind !== 'bucket' || it.bucket === bucket))
+        await records.append(
+          pair,
+          `policy-weakened:${name}:${state.revision}:${change.kind}`,
+          { kind: 'policy-weakened', policy: name, bucket, change: change.sentence, until },
+          now,
+        );
+    },
+  );
 };
 
 const countsUntil = (state: PolicyState, now: EpochMs): EpochMs =>
@@ -158,11 +170,11 @@ const countsUntil = (state: PolicyState, now: EpochMs): EpochMs =>
   );
 
 /** What still counts of former versions, in sentences. */
-const announcements = (policy: Policy, state: PolicyState, now: EpochMs): readonly string[] => {
+const announcements = (policy: Policy, state: PolicyState, enrolment: Enrolment, now: EpochMs): readonly string[] => {
   const current = state.versions.at(-1);
   return versionsInForce(state.versions, now).flatMap(({ version, until }) =>
     current && until !== null
-      ? weakened(version, current).map(
+      ? weakened(version, current, enrolment).map(
           ({ sentence }) =>
             `${policy.name}: ${sentence}; what was before counts until ${new Date(until).toISOString()}`,
         )
@@ -177,7 +189,7 @@ const SummarizeEvent = z.object({
 
 export interface SummarizeDependencies {
   readonly policies: readonly Policy[];
-  readonly ledger: Pick<Ledger, 'loadPair'>;
+  readonly ledger: Pick<Ledger, 'loadPair' | 'loadEnrolment'>;
   readonly metrics: Metrics;
   readonly clock: Clock;
   /** Rejects when there is no more time to look at the budget in. */
@@ -218,11 +230,12 @@ export const summarizeFleet =
   };
 
 const budgetNow = async ({
-  policies,
   ledger,
   metrics,
   clock,
+  ...deps
 }: SummarizeDependencies): Promise<readonly SnapshotBudget[]> => {
+  const policies = await namedPolicies(ledger, deps.policies);
   const pairs = [...new Set(policies.flatMap((policy) => policy.buckets.map((bucket) => lineageOf(policy, bucket))))];
   const states = await inParallel(pairs, AT_ONCE, (pair) => ledger.loadPair(pair));
   return publishBudget(metrics, policies, new Map(states.map((state) => [state.pair, state])), clock.now());

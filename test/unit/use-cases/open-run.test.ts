@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { dynamoLedger } from '../../../functions/adapters/dynamodb/ledger.ts';
+import { emptyEnrolment } from '../../../functions/core/domain/buckets.ts';
 import { emptyPair, type PairState, type RecoveryPoint } from '../../../functions/core/domain/ledger.ts';
 import { BucketRef, drillPair, pairId, RunId } from '../../../functions/core/domain/names.ts';
 import { Drills } from '../../../functions/core/domain/policy.ts';
@@ -343,6 +344,7 @@ describe('the fleet', () => {
     });
   });
 
+  const loadEnrolment: Ledger['loadEnrolment'] = async (policy) => emptyEnrolment(policy);
   const published: string[] = [];
   const problems: string[] = [];
   const never = new Promise<never>(() => undefined);
@@ -351,15 +353,18 @@ describe('the fleet', () => {
       policies: [policyOf('incremental')],
       outOfTime: () => never,
       report: (problem) => problems.push(problem),
-      ledger: { loadPair: async (id) => ({ ...emptyPair(id), ...pair }) },
+      ledger: { loadPair: async (id) => ({ ...emptyPair(id), ...pair }), loadEnrolment },
       metrics: { gauge: (name, _unit, value, { cluster = 'all' }) => published.push(`${name} ${cluster} ${value}`) },
       clock: { now: () => slot },
       ...change,
     });
 
   it.each([
-    ['cannot be read', { ledger: { loadPair: () => Promise.reject(new Error('ThrottlingException')) } }],
-    ['takes too long', { ledger: { loadPair: () => never }, outOfTime: () => Promise.reject(new Error('too long')) }],
+    ['cannot be read', { ledger: { loadEnrolment, loadPair: () => Promise.reject(new Error('ThrottlingException')) } }],
+    [
+      'takes too long',
+      { ledger: { loadEnrolment, loadPair: () => never }, outOfTime: () => Promise.reject(new Error('too long')) },
+    ],
   ])('tells how the slot went also when the budget %s', async (_sentence, change) => {
     problems.length = 0;
     const failed = { bucket: 'c/d', name: 'n', error: 'CopyFailed' };
@@ -386,7 +391,7 @@ describe('the fleet', () => {
     };
     const { budget } = await summarize(
       {},
-      { policies: [{ ...policyOf('incremental'), buckets }], ledger: { loadPair } },
+      { policies: [{ ...policyOf('incremental'), buckets }], ledger: { loadPair, loadEnrolment } },
     )({
       results: [],
     });
