@@ -3,6 +3,7 @@ import type { Enrolment } from './domain/buckets.ts';
 import type { Entry, Link, Occurrence } from './domain/chain.ts';
 import type { FleetAssessment, PolicyAssessment } from './domain/clocks.ts';
 import type { HostSeen } from './domain/doctor.ts';
+import type { FleetItem, FleetPlace, FleetResult } from './domain/fleet.ts';
 import type {
   BackupRun,
   Decision,
@@ -290,6 +291,14 @@ export interface Records {
 export interface PairReader {
   /** Those of the pairs that have a state, in no order. @throws ItemInvalid */
   readonly loadPairs: (pairs: readonly PairId[]) => Promise<readonly PairState[]>;
+}
+
+/** The lists of a fleet, and what became of their items. */
+export interface FleetLists {
+  /** Writes one item a line; null: only says where something of that name belongs. */
+  readonly put: (name: string, items: readonly FleetItem[] | null) => Promise<FleetPlace>;
+  /** What became of each run of a Map Run, from its manifest. */
+  readonly results: (manifest: { readonly Bucket: string; readonly Key: string }) => Promise<readonly FleetResult[]>;
 }
 
 /** What the last assessment found. Only the assessor writes it. */

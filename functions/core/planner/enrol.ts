@@ -1,4 +1,12 @@
-import { bucketsOf, covers, type EnrolledBucket, type Enrolment, isGlob, matches } from '../domain/buckets.ts';
+import {
+  type BucketGlob,
+  bucketsOf,
+  covers,
+  type EnrolledBucket,
+  type Enrolment,
+  isGlob,
+  matches,
+} from '../domain/buckets.ts';
 import type { BucketRef } from '../domain/names.ts';
 import type { Policy } from '../domain/policy.ts';
 import type { PolicyState } from '../domain/retention.ts';
@@ -15,6 +23,15 @@ export type Enrolled =
       readonly vanished: readonly BucketRef[];
     }
   | { readonly kind: 'refused'; readonly reason: string };
+
+/** The globs of the policy, and those that it had and that are cooling off. */
+export const globsAsked = (policy: Policy, state: PolicyState, now: EpochMs): BucketGlob[] => [
+  ...new Set(
+    [...policy.buckets, ...versionsInForce(state.versions, now).flatMap(({ version }) => version.buckets)].filter(
+      isGlob,
+    ),
+  ),
+];
 
 /** As many as a sentence can name. */
 const NAMED = 5;
@@ -34,12 +51,7 @@ export const enrol = (
   listed: readonly BucketRef[],
   now: EpochMs,
 ): Enrolled => {
-  const asked = {
-    buckets: [
-      ...policy.buckets,
-      ...versionsInForce(state.versions, now).flatMap(({ version }) => version.buckets),
-    ].filter(isGlob),
-  };
+  const asked = { buckets: globsAsked(policy, state, now) };
   const seen = listed.filter((bucket) => covers(asked, bucket));
   const isSeen = new Set(seen);
   const known = new Map(before.buckets.map((it) => [it.bucket, it] as const));
