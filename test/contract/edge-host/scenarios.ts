@@ -1776,7 +1776,7 @@ const looks: readonly Scenario[] = [
     s.fault(away);
     await s.run('changes', { base: POINTS[0], target: POINTS[1], limit: '1', ...ids });
   }),
-  scenario('the buckets of the volumes that globs can meet', 'buckets ok | 2: vol-2/one vol/bkt', async (s) => {
+  scenario('the buckets of the volumes that globs can meet', 'buckets ok | 2: vol/bkt vol-2/one', async (s) => {
     s.bucket('prod');
     for (const volume of ['vol-2', 'other', 'void']) s.ozone('sh', 'volume', 'create', `o3://prod/${volume}`);
     for (const bucket of ['vol-2/one', 'other/two']) s.ozone('sh', 'bucket', 'create', `o3://prod/${bucket}`);
