@@ -112,6 +112,7 @@ export function addAlarms(scope: Construct, watched: Watched): void {
     'failover-failed': [watched.failover, watched.failback, watched.failoverFleet].map((machine) =>
       any(notSucceeded(machine)),
     ),
+    'bucket-vanished': any(metric('BucketsVanished', 'Maximum', {}, Duration.minutes(10))),
     'failed-over': any(metric('BucketsFailedOver', 'Maximum', {}, Duration.minutes(10))),
     'question-failed': [any(notSucceeded(watched.decision)), any(notSucceeded(watched.look))],
     'doctor-failed': any(notSucceeded(watched.doctor)),

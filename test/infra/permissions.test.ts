@@ -20,6 +20,8 @@ const RESTORES = 'states:execution:ozone-dr-restore:*';
 const DRILLS = 'states:execution:ozone-dr-drill:*';
 const FAILOVERS = 'states:execution:ozone-dr-failover:*';
 const FAILBACKS = 'states:execution:ozone-dr-failback:*';
+const FLEET = `${BACKUP}-fleet`;
+const FLEETS = 'states:execution:ozone-dr-backup-fleet:*';
 const LOOKS = 'states:execution:ozone-dr-look:*';
 const VISITS = 'states:execution:ozone-dr-doctor:*';
 const DECISIONS = 'states:execution:ozone-dr-decision:*';
@@ -47,7 +49,7 @@ const SIGN = { [`${PLANS}/selections/*`]: ['s3:GetObject'] };
 /** Every machine whose Tasks wait for commands. */
 const answers = (actions: readonly string[] = ANSWER) =>
   Object.fromEntries(
-    [BACKUP, PRUNE, RESTORE, DRILL, FAILOVER, FAILBACK, LOOK, DOCTOR].map((machine) => [machine, actions]),
+    [BACKUP, FLEET, PRUNE, RESTORE, DRILL, FAILOVER, FAILBACK, LOOK, DOCTOR].map((machine) => [machine, actions]),
   );
 /** What `.sync` of Step Functions uses. */
 const HEARS_OF_THE_END = {
@@ -86,10 +88,11 @@ const FUNCTIONS: Readonly<Record<string, Readonly<Record<string, readonly string
   },
   'ozone-dr-expand-policy': {
     '*': XRAY,
-    [TABLE]: ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:Query'],
+    [TABLE]: ['dynamodb:BatchGetItem', ...LEDGER],
+    [`${PLANS}/fleet/*`]: ['s3:PutObject'],
     ...PUBLISH,
   },
-  'ozone-dr-summarize-fleet': { '*': XRAY, [TABLE]: ['dynamodb:GetItem'] },
+  'ozone-dr-summarize-fleet': { '*': XRAY, [TABLE]: ['dynamodb:GetItem'], [`${PLANS}/fleet/*`]: ['s3:GetObject'] },
   'ozone-dr-start-observe': { ...starts('observe', [SOURCE_HOST, REPLICA_HOST]), ...SIGN },
   'ozone-dr-start-restore': { ...starts('restore', [SOURCE_HOST, REPLICA_HOST]), ...SIGN },
   'ozone-dr-start-protect': starts('protect', [SOURCE_HOST, REPLICA_HOST]),
@@ -408,7 +411,11 @@ describe('roles of machines and schedules', () => {
   it('the fleet starts and follows backups, prunes and drills, and nothing else', () => {
     expect(permissionsOf(control, roleOf('states', 'BackupFleetRole'))).toEqual({
       '*': MACHINE_LOGS_AND_TRACES,
-      ...invokes('expand-policy', 'summarize-fleet'),
+      ...invokes('expand-policy', 'start-observe', 'summarize-fleet'),
+      // The children of its Map, their list and their results.
+      [FLEET]: ['states:StartExecution'],
+      [FLEETS]: ['states:DescribeExecution', 'states:StopExecution'],
+      [`${PLANS}/fleet/*`]: ['s3:AbortMultipartUpload', 's3:GetObject', 's3:ListMultipartUploadParts', 's3:PutObject'],
       [BACKUP]: ['states:StartExecution'],
       [PRUNE]: ['states:StartExecution'],
       [DRILL]: ['states:StartExecution'],

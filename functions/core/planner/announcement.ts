@@ -105,6 +105,10 @@ const concernedBy = (id: AlarmId, { assessments, fleet, buckets }: AlarmContext,
         const how = role.state === 'moving' ? 'half moved' : 'failed over';
         return [`${policy}: ${bucket} (${how} ${ago(role.since)}, from ${role.point})`];
       });
+    case 'vanished':
+      return assessments.flatMap(({ policy, vanished }) =>
+        vanished.map(({ bucket, at }) => `${policy}: ${bucket} (first missed ${ago(at)})`),
+      );
     case 'hosts':
       return (fleet?.hosts ?? []).flatMap(({ host, clusters, online }) =>
         online === false ? [`${host} of ${clusters.join(', ')}`] : [],

@@ -25,6 +25,7 @@ import {
 import { isOnline } from '../planner/doctor.ts';
 import { lastDrillOf } from '../planner/drill-rota.ts';
 import { unreachableCluster } from '../planner/failure-kind.ts';
+import { vanishedLately } from '../planner/in-force.ts';
 import { whyNotReady } from '../planner/readiness.ts';
 import { isFailedOver } from '../planner/roles.ts';
 import type { Assessments, Clock, HostDirectory, Ledger, Metrics, OperationStore, PairReader } from '../ports.ts';
@@ -82,7 +83,7 @@ export const assessObjectives =
     };
     const enrolled = await inParallel(deps.policies, AT_ONCE, async (policy) => {
       const enrolment = await enrolmentOf(deps.ledger, policy);
-      return { policy: withNames(policy, enrolment), enrolment };
+      return { policy: withNames(policy, enrolment), patterns: policy, enrolment };
     });
     const policies = enrolled.map(({ policy }) => policy);
     const states = new Map(
@@ -134,7 +135,11 @@ const isHeld = ({ hold }: Pick<PairState, 'hold'>): boolean =>
 
 const assessPolicy = async (
   deps: AssessDependencies,
-  { policy, enrolment }: { readonly policy: NamedPolicy; readonly enrolment: Enrolment },
+  {
+    policy,
+    patterns,
+    enrolment,
+  }: { readonly policy: NamedPolicy; readonly patterns: Policy; readonly enrolment: Enrolment },
   states: ReadonlyMap<PairId, PairState>,
   now: EpochMs,
 ): Promise<PolicyAssessment> => {
@@ -186,7 +191,11 @@ const assessPolicy = async (
         : null,
     };
   });
-  const assessment = assessmentOf(policy, buckets, { expected, asked, paused: state.paused ?? null, now });
+  const gone = vanishedLately(patterns, state, enrolment, now).flatMap(({ bucket, vanished }) =>
+    vanished === null ? [] : [{ bucket, at: vanished }],
+  );
+  const vanished = gone.toSorted((one, other) => other.at - one.at).slice(0, NAMED_BUCKETS);
+  const assessment = assessmentOf(policy, buckets, { expected, asked, vanished, paused: state.paused ?? null, now });
   await deps.assessments.put(assessment);
   publishPolicy(deps.metrics, assessment);
   return assessment;
@@ -195,7 +204,13 @@ const assessPolicy = async (
 const assessmentOf = (
   policy: Policy,
   buckets: readonly AssessedBucket[],
-  { expected, asked, paused, now }: Pick<PolicyAssessment, 'expected' | 'asked' | 'paused'> & { readonly now: EpochMs },
+  {
+    expected,
+    asked,
+    vanished,
+    paused,
+    now,
+  }: Pick<PolicyAssessment, 'expected' | 'asked' | 'vanished' | 'paused'> & { readonly now: EpochMs },
 ): PolicyAssessment => {
   const countIn = (state: 'late' | 'stale') => {
     const of = (name: (typeof CLOCKS)[number]): number =>
@@ -228,6 +243,7 @@ const assessmentOf = (
     notReady: buckets.filter(({ notReady }) => notReady !== null).length,
     failedOver: buckets.filter(({ failedOver }) => failedOver !== null).length,
     named: buckets.toSorted((one, other) => badnessOf(other) - badnessOf(one)).slice(0, NAMED_BUCKETS),
+    vanished,
     expected: [...expected],
     asked,
   };
@@ -277,6 +293,7 @@ const publishWorst = (metrics: Metrics, assessed: readonly PolicyAssessment[]): 
   metrics.gauge('NotReady', 'Count', sum(assessed.map(({ notReady }) => notReady)), {});
   metrics.gauge('ChangesHeld', 'Count', sum(assessed.map(({ held }) => held)), {});
   metrics.gauge('PrunesOverCap', 'Count', sum(assessed.map(({ overCap }) => overCap)), {});
+  metrics.gauge('BucketsVanished', 'Count', sum(assessed.map(({ vanished }) => vanished.length)), {});
   metrics.gauge('BucketsFailedOver', 'Count', sum(assessed.map(({ failedOver }) => failedOver)), {});
   for (const kind of FAILURE_KINDS) {
     // A change that waits for a person is counted as held, until it is decided on.
