@@ -194,7 +194,7 @@ const FUNCTIONS: Readonly<Record<string, Readonly<Record<string, readonly string
     [`${TABLE}/index/open`]: ['dynamodb:Scan'],
     ...answers(['states:SendTaskFailure', 'states:SendTaskHeartbeat', 'states:SendTaskSuccess']),
     ...Object.fromEntries(
-      [RUNS, PRUNES, RESTORES, DRILLS, FAILOVERS, FAILBACKS, LOOKS, VISITS].map((runs) => [
+      [RUNS, FLEETS, PRUNES, RESTORES, DRILLS, FAILOVERS, FAILBACKS, LOOKS, VISITS].map((runs) => [
         runs,
         ['states:DescribeExecution'],
       ]),
