@@ -2,6 +2,7 @@
 import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { leanSdk } from './lean-sdk.mjs';
 
 const handlers = fileURLToPath(new URL('./handlers/', import.meta.url));
 const dist = fileURLToPath(new URL('../dist/', import.meta.url));
@@ -19,11 +20,14 @@ await build({
   bundle: true,
   minify: true,
   sourcemap: true,
+  // Node reads the whole map before the first line of a handler runs.
+  sourcesContent: false,
   platform: 'node',
   format: 'esm',
   target: 'node20',
   mainFields: ['module', 'main'],
   legalComments: 'none',
+  plugins: [leanSdk],
   // CommonJS dependencies inside an ESM bundle call require() for Node's own modules.
   banner: { js: "import{createRequire as __cr}from'node:module';const require=__cr(import.meta.url);" },
 });

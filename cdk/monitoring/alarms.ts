@@ -114,6 +114,12 @@ export function addAlarms(scope: Construct, watched: Watched): void {
     ),
     'bucket-vanished': any(metric('BucketsVanished', 'Maximum', {}, Duration.minutes(10))),
     'failed-over': any(metric('BucketsFailedOver', 'Maximum', {}, Duration.minutes(10))),
+    // So long that what explains it is raised first.
+    'failover-not-ready': {
+      ...any(metric('NotReadyOverdue', 'Maximum')),
+      evaluationPeriods: 6,
+      datapointsToAlarm: 5,
+    },
     'question-failed': [any(notSucceeded(watched.decision)), any(notSucceeded(watched.look))],
     'doctor-failed': any(notSucceeded(watched.doctor)),
     'machine-throttled': any(throttled(watched)),

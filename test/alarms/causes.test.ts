@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ALARM_IDS, type AlarmId, factsOf } from '../../functions/core/domain/alarms.ts';
 import type { Newest } from '../../functions/core/domain/clocks.ts';
 import { PolicyName } from '../../functions/core/domain/names.ts';
-import { type AlarmWorld, BUCKET, openWorld, REPLICA_HOST } from './world.ts';
+import { type AlarmWorld, BUCKET, openWorld, policiesOf, REPLICA_HOST } from './world.ts';
 
 const HOUR = 3_600_000;
 const from = new Date('2026-11-20T06:30:00Z');
@@ -212,6 +212,17 @@ const CAUSES: Readonly<Record<AlarmId, Cause>> = {
     within: 6,
     over: 20,
   },
+  'failover-not-ready': {
+    make: async (world) => {
+      for (let round = 0; round < 6; round++) {
+        await measured('OzoneDr', 'NotReadyOverdue', ours, 1)(world);
+        await world.minutes(5);
+      }
+    },
+    mend: nothing,
+    within: 6,
+    over: 30,
+  },
   'question-failed': {
     make: async ({ run }) =>
       expect(await run('ozone-dr-decision', { ...ofBucket, decision: 'yes', by: 'Ada', reason: 'why not' })).toBe(
@@ -372,6 +383,43 @@ const settled = async (world: AlarmWorld): Promise<void> => {
 };
 
 describe('when nothing runs', () => {
+  it('of a bucket that only people back up, they hear that nothing is there to fail over to', async () => {
+    const byHand = policiesOf('Etc/UTC')
+      .replace(/schedules: .*/, 'schedules: []')
+      .replace(/ +(retention:\n.*|drills: .*)\n/g, '');
+    const world = await openWorld(from, 'Etc/UTC', byHand);
+    try {
+      await world.minutes(26 * 60);
+      expect(world.told()).toEqual([]);
+      await world.minutes(60);
+      expect(world.told().map(({ id, topic, kind }) => [id, topic, kind])).toEqual([
+        ['failover-not-ready', 'ticket', 'raised'],
+      ]);
+      expect(world.told()[0]?.body).toContain(`nightly: ${BUCKET} (no verified point of ${BUCKET} is on dr`);
+      await backedUp(world);
+      await world.minutes(30);
+      expect(world.told().map(({ kind }) => kind)).toEqual(['raised', 'over']);
+    } finally {
+      await world.close();
+    }
+  }, 600_000);
+
+  it('but for a failover, people hear of that and of no old points', async () => {
+    const world = await openWorld(from);
+    const ofPerson = { ...ofBucket, kind: 'unplanned', by: 'Ada', reason: 'a test' };
+    try {
+      await backedUp(world);
+      const planned = world.cloud.startExecution('ozone-dr-failover', ofPerson);
+      const { plan, confirmation } = Object((await world.cloud.executionEnded(planned)).output);
+      expect(await world.run('ozone-dr-failover', { ...ofPerson, plan, confirmation })).toBe('SUCCEEDED');
+      await world.minutes(30 * 60);
+      expect(world.told().map(({ id, kind }) => [id, kind])).toEqual([['failed-over', 'raised']]);
+      expect(world.told()[0]?.body).toContain('nothing backs it up');
+    } finally {
+      await world.close();
+    }
+  }, 600_000);
+
   it('not at all for a day, people hear that a promise is broken, and that it holds again', async () => {
     const world = await openWorld(from);
     try {

@@ -73,10 +73,10 @@ export interface AlarmWorld {
   readonly close: () => Promise<void>;
 }
 
-export const openWorld = async (from: Date, zone = 'Etc/UTC'): Promise<AlarmWorld> => {
+export const openWorld = async (from: Date, zone = 'Etc/UTC', policies = policiesOf(zone)): Promise<AlarmWorld> => {
   const directory = mkdtempSync(join(tmpdir(), 'ozone-dr-alarms-'));
   const assembly = join(directory, 'cdk.out');
-  synthesize(policiesOf(zone), assembly);
+  synthesize(policies, assembly);
   const ozone = simulateInMemory();
   ozone.setClock({ now: from.getTime(), skewMs: {} });
   for (const service of ['prod', 'dr']) ozone.createBucket(`ofs://${service}/${BUCKET}`);

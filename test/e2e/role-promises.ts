@@ -55,6 +55,8 @@ export class RolePromises {
   /** The run that moves the roles has worked on the new primary: its host refuses what is older from then on. */
   #isFenced = false;
   #copying = 0;
+  /** What copies of ours, half done or whole, put into the old primary: a copy that distcp gave up has moved files before. */
+  readonly #brought = new Map<string, string>();
 
   watch(lab: Lab): void {
     this.#lab = lab;
@@ -229,7 +231,11 @@ export class RolePromises {
       return go();
     } finally {
       this.#copying -= 1;
-      if (before) this.#checkKept(operation, before, this.#files(urlOf('source')));
+      if (before) {
+        const after = this.#files(urlOf('source'));
+        this.#checkKept(operation, before, after);
+        for (const [path, entry] of after) if (before.get(path) !== entry) this.#brought.set(path, entry);
+      }
     }
   }
 
@@ -254,7 +260,7 @@ export class RolePromises {
 
   /** What a copy replaced or deleted on the old primary is kept apart, if it is nothing that was replicated. */
   #checkKept(operation: string, before: Files, after: Files): void {
-    const lost = [...before].filter(([path, entry]) => after.get(path) !== entry);
+    const lost = [...before].filter(([path, entry]) => after.get(path) !== entry && this.#brought.get(path) !== entry);
     if (lost.length === 0 || !this.#lab) return;
     const { ozone } = this.#lab;
     const apart = ozone

@@ -10,6 +10,7 @@ import { type Mutation, mutate, mutationsOf } from './mutations.ts';
 import { operating } from './operator-paths.ts';
 import { paths as others, type Path } from './paths.ts';
 import { restores } from './restore-paths.ts';
+import { roles } from './role-paths.ts';
 import { CheckFailed, openStage, type Stage } from './stage.ts';
 
 /** What may survive, and why. */
@@ -23,7 +24,7 @@ const explained: readonly { readonly action: RegExp; readonly why: string }[] = 
 ];
 
 /** `IAM_PATHS=<regular expression>` walks only the paths whose names match: for whoever writes one. */
-const paths = [...others, ...restores, ...operating].filter(({ name }) =>
+const paths = [...others, ...restores, ...roles, ...operating].filter(({ name }) =>
   new RegExp(process.env.IAM_PATHS ?? '').test(name),
 );
 

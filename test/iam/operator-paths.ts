@@ -1,7 +1,7 @@
 import { dynamoLedger } from '../../functions/adapters/dynamodb/ledger.ts';
 import { PairId } from '../../functions/core/domain/names.ts';
-import { ended, expectHealthy, lastOf, type Path, queued, threePoints } from './paths.ts';
-import { BUCKET, check, type Stage } from './stage.ts';
+import { ended, expectAlarm, expectHealthy, lastOf, type Path, queued, threePoints } from './paths.ts';
+import { BUCKET, check, REPLICA_HOST, type Stage } from './stage.ts';
 
 const VIEW = 'customWidgetOzoneDrView';
 const ACT = 'customWidgetOzoneDrAct';
@@ -158,6 +158,61 @@ export const operating: readonly Path[] = [
       await ended(stage, await stage.fire());
       await stage.cloud.advanceBy(15 * 60);
       check('it is in the dead-letter queue', queued(stage, 'EventsUndelivered') >= 1);
+    },
+  },
+  {
+    name: 'CloudWatch itself tells that alarms cannot be told',
+    walk: async (stage) => {
+      await stage.reset();
+      stage.faults({ on: 'call', action: 'sns:Publish', caller: '*AnnounceAlarm*', fault: 'before-effect' });
+      stage.ozone().setFaults([{ id: 'limit', effect: { kind: 'snapshot-limit', service: 'prod', limit: 0 } }]);
+      await ended(stage, await stage.fire());
+      await stage.cloud.advanceBy(20 * 60);
+      const pages = stage.cloud.messages.of(stage.cloud.resource('AWS::SNS::Topic', 'ozone-dr-page').ref);
+      const told = pages.map(({ subject }) => subject);
+      check(
+        'people are paged',
+        told.some((it) => it?.startsWith('ALARM: "ozone-dr-announcer-failed"')),
+        told,
+      );
+    },
+  },
+  {
+    name: 'an alarm that another one explains is not told to be over',
+    walk: async (stage) => {
+      await stage.reset();
+      stage.ozone().setFaults([{ id: 'limit', effect: { kind: 'snapshot-limit', service: 'prod', limit: 0 } }]);
+      await ended(stage, await stage.fire());
+      await expectAlarm(stage, 'ozone-dr-snapshot-failed');
+      const host = stage.cloud.host(REPLICA_HOST);
+      host.disconnect();
+      try {
+        await expectAlarm(stage, 'ozone-dr-host-offline', 20);
+      } finally {
+        host.connect();
+      }
+      const pages = stage.cloud.messages.of(stage.cloud.resource('AWS::SNS::Topic', 'ozone-dr-page').ref);
+      const told = pages.map(({ subject }) => subject);
+      check(
+        'people are told by what',
+        told.some((it) => it?.startsWith('ozone-dr: explained:')),
+        told,
+      );
+    },
+  },
+  {
+    name: 'the plan of a restore is gone, and the dashboard says so',
+    walk: async (stage) => {
+      await stage.reset();
+      await threePoints(stage);
+      const form = await show(stage, ACT, { page: 'restore', ...ofBucket });
+      const forms = { point: lastPoint(stage), paths: 'a/one', ...who };
+      const started = await press(stage, form, 'Show the plan', forms);
+      await stage.cloud.advanceBy(5 * 60);
+      for (const { name } of stage.cloud.resources('AWS::S3::Bucket'))
+        for (const key of stage.cloud.s3.keys(name, 'plans/')) stage.cloud.s3.remove(name, key);
+      says(await press(stage, started, 'Look again'), /cannot be read: plan again/);
+      await expectHealthy(stage);
     },
   },
   {

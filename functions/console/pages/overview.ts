@@ -160,7 +160,7 @@ const troubledRow = (bucket: AssessedBucket, policy: PolicyName, links: Links): 
   return [
     linkButton(bucket.bucket, links.bucket({ policy, bucket: bucket.bucket })),
     toned(tone, word),
-    html`${bucket.failedOver !== null && html`its replica is the primary, or about to be, since ${instantText(bucket.failedOver)}: no backup to the replica is made<br />`}${worstClock(bucket)}${failureOf(bucket) !== '' && html`<br />${failureOf(bucket)}`}${bucket.notReady !== null && html`<br />could not be failed over: ${bucket.notReady}`}`,
+    html`${bucket.failedOver !== null && html`its replica is the primary, or about to be, since ${instantText(bucket.failedOver)}: ${bucket.clocks.verified === null ? 'nothing backs it up' : 'no backup to the replica is made'}<br />`}${(bucket.failedOver === null || bucket.clocks.verified !== null) && worstClock(bucket)}${failureOf(bucket) !== '' && html`<br />${failureOf(bucket)}`}${bucket.notReady !== null && html`<br />could not be failed over: ${bucket.notReady}`}`,
   ];
 };
 

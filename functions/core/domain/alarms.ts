@@ -20,6 +20,7 @@ export type AlarmSubject =
   | { readonly of: 'over-cap' }
   | { readonly of: 'failed-over' }
   | { readonly of: 'vanished' }
+  | { readonly of: 'not-ready' }
   | { readonly of: 'hosts' }
   | { readonly of: 'clusters' }
   | { readonly of: 'nothing' };
@@ -266,6 +267,16 @@ export const ALARMS = {
     about: { of: 'vanished' },
     // That data is gone is always said.
     follows: [],
+  },
+  'failover-not-ready': {
+    severity: 'ticket',
+    what: 'a bucket could not be failed over',
+    impact: 'If the source were lost now, there would be nothing on the replica that people could go on with.',
+    next: 'See what is missing and why: npm run explain -- <volume>/<bucket> --policies <file>.',
+    link: dashboard,
+    about: { of: 'not-ready' },
+    // Backups by a schedule are in breach of their objective by then; the rest says why none has succeeded.
+    follows: [...ROOTS, ...RUNS, 'objective-breached'],
   },
   'question-failed': {
     severity: 'ticket',

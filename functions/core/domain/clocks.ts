@@ -61,7 +61,7 @@ export const ClockReading = z.object({
 });
 export type ClockReading = z.infer<typeof ClockReading>;
 
-/** The clocks of one bucket; null: not asked for. */
+/** The clocks of one bucket; null: not asked for, or failed over and not backed up since. */
 export const Clocks = z.object({
   taken: ClockReading.nullable(),
   replicated: ClockReading.nullable(),
@@ -120,6 +120,8 @@ export const PolicyAssessment = z.object({
   held: z.number().int(),
   /** How many could not be failed over now, and how many are failed over. */
   notReady: z.number().int().default(0),
+  /** Of those not ready, how many have no point to fail over to although they should have had one since the objective ago. */
+  notReadyOverdue: z.number().int().default(0),
   failedOver: z.number().int().default(0),
   /** The worst buckets first, at most {@link NAMED_BUCKETS}. */
   named: z.array(AssessedBucket),

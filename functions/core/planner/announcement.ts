@@ -103,12 +103,20 @@ const concernedBy = (id: AlarmId, { assessments, fleet, buckets }: AlarmContext,
         const role = pair?.role ?? null;
         if (!isFailedOver(role)) return [];
         const how = role.state === 'moving' ? 'half moved' : 'failed over';
-        return [`${policy}: ${bucket} (${how} ${ago(role.since)}, from ${role.point})`];
+        const found = assessments
+          .find((it) => it.policy === policy)
+          ?.named.find((it) => it.bucket === bucket && it.failedOver !== null);
+        const good = found?.clocks.verified;
+        const second =
+          !found || role.state === 'moving' ? '' : good ? `, brought back ${ago(good.since)}` : ', nothing backs it up';
+        return [`${policy}: ${bucket} (${how} ${ago(role.since)}, from ${role.point}${second})`];
       });
     case 'vanished':
       return assessments.flatMap(({ policy, vanished }) =>
         vanished.map(({ bucket, at }) => `${policy}: ${bucket} (first missed ${ago(at)})`),
       );
+    case 'not-ready':
+      return ofAssessed(({ notReady, failedOver }) => (failedOver === null ? notReady : null));
     case 'hosts':
       return (fleet?.hosts ?? []).flatMap(({ host, clusters, online }) =>
         online === false ? [`${host} of ${clusters.join(', ')}`] : [],

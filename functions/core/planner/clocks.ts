@@ -44,8 +44,10 @@ export interface ClockFacts {
   readonly policy: Pick<Policy, 'replica' | 'schedules' | 'verification' | 'drills' | 'objectives' | 'alarms'>;
   /** Of {@link intervalOf}, which is the same for all buckets of a policy. */
   readonly interval: DurationSeconds | null;
-  /** Null when nothing was ever recorded. */
+  /** Null when nothing was ever recorded. Of the direction that is live. */
   readonly newest: Newest | null;
+  /** Since when people write to the replica; null while they write to the source. */
+  readonly failedOver: EpochMs | null;
   readonly lastDrill: { readonly point: SnapshotName; readonly at: EpochMs } | null;
   /** When the bucket was first expected to have points. */
   readonly since: EpochMs;
@@ -62,15 +64,32 @@ export const newestAt = (newest: Newest | null, level: VerificationLevel): Newes
     .slice(VerificationLevel.options.indexOf(level))
     .reduce<NewestPoint | null>((found, it) => newer(found, newest?.verified[it]), null);
 
+/** Roles that came back a moment ago: the last points were made in the other direction, and no backup has taken them over yet. */
+export const withTakenOver = (own: Newest | null, other: Newest | null): Newest | null =>
+  own &&
+  other && {
+    ...own,
+    taken: newer(own.taken, other.taken),
+    verified: Object.fromEntries(
+      VerificationLevel.options.flatMap((level) => {
+        const found = newer(own.verified[level] ?? null, other.verified[level]);
+        return found ? [[level, found]] : [];
+      }),
+    ),
+  };
+
 const latest = (...instants: readonly EpochMs[]): EpochMs => epochMs(Math.max(...instants));
 
 /**
  * The four clocks of one bucket. Pure. A clock without a point counts from when the bucket was first expected, so that
  * what never ran gets old too; a clock that is not asked for is null. What was asked for a moment ago cannot be late by a
  * schedule that did not stand yet, but is in breach of its objective all the same.
+ *
+ * No schedule backs up a bucket that is failed over, so nothing of it is late; and until a failback has brought a point to
+ * the old primary no promise can be kept either: its clocks are null then, and that it has no second copy is told as such.
  */
 export const clocksOf = (facts: ClockFacts, now: EpochMs): Clocks => {
-  const { policy, interval, newest, lastDrill, since, asked } = facts;
+  const { policy, interval, newest, failedOver, lastDrill, since, asked } = facts;
   const { late, stale } = policy.alarms;
   const reading = (
     point: NewestPoint | null,
@@ -91,6 +110,25 @@ export const clocksOf = (facts: ClockFacts, now: EpochMs): Clocks => {
     reading(point, point ? point.at : latest(since, atLeast), asked.schedules, interval, rpo);
   const verified = newestAt(newest, verificationOf(policy.verification).level);
   const { drills, replica } = policy;
+  const drilled = drills
+    ? reading(
+        lastDrill && { name: lastDrill.point, at: lastDrill.at },
+        lastDrill ? lastDrill.at : latest(since, asked.drills),
+        asked.drills,
+        drills.within,
+        drills.within,
+      )
+    : null;
+  if (failedOver !== null) {
+    const broughtBack = (point: NewestPoint | null): ClockReading | null =>
+      point && point.at >= failedOver ? reading(point, point.at, failedOver, null, rpo) : null;
+    return {
+      taken: broughtBack(newest?.taken ?? null),
+      replicated: broughtBack(newestAt(newest, 'listing')),
+      verified: broughtBack(verified),
+      drilled,
+    };
+  }
   return {
     taken: isScheduled ? byPoint(newest?.taken ?? null) : null,
     replicated: isScheduled && replica ? byPoint(newestAt(newest, 'listing')) : null,
@@ -105,15 +143,7 @@ export const clocksOf = (facts: ClockFacts, now: EpochMs): Clocks => {
             rpo,
           )
         : null,
-    drilled: drills
-      ? reading(
-          lastDrill && { name: lastDrill.point, at: lastDrill.at },
-          lastDrill ? lastDrill.at : latest(since, asked.drills),
-          asked.drills,
-          drills.within,
-          drills.within,
-        )
-      : null,
+    drilled,
   };
 };
 

@@ -1,4 +1,5 @@
 import type { Base } from '../domain/backup-step.ts';
+import type { PairState } from '../domain/ledger.ts';
 import { compactTime } from '../domain/names.ts';
 import type { Policy } from '../domain/policy.ts';
 import type { Side } from '../domain/retention.ts';
@@ -10,6 +11,13 @@ export const isSettledOnReplica = (role: Role | null): boolean =>
 
 /** Whom people write to. */
 export const primaryOf = (role: Role | null): Side => role?.primary ?? 'source';
+
+/**
+ * Whether the newest points of a bucket may be those of the pair in the other direction: people write to the replica, or
+ * to the source again and no backup of it has gone on from there yet.
+ */
+export const hasOtherDirection = ({ role, epoch }: Pick<PairState, 'role' | 'epoch'>): boolean =>
+  role?.state === 'settled' && (role.primary === 'replica' || epoch !== role.epoch);
 
 /** From the first move until people write to the source again: no backup of the pair is made. */
 export const isFailedOver = (role: Role | null): role is Role =>

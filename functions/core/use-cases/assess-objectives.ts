@@ -5,12 +5,14 @@ import {
   FAILURE_KINDS,
   type FleetAssessment,
   NAMED_BUCKETS,
+  type Newest,
   type PolicyAssessment,
 } from '../domain/clocks.ts';
 import { emptyPair, type PairState } from '../domain/ledger.ts';
-import { drillPair, type HostId, type PairId } from '../domain/names.ts';
+import { type BucketRef, drillPair, type HostId, type PairId, pairId } from '../domain/names.ts';
 import type { Operation } from '../domain/operation.ts';
 import type { NamedPolicy, Policy } from '../domain/policy.ts';
+import type { Role } from '../domain/roles.ts';
 import { type EpochMs, epochMs, secondsBetween } from '../domain/units.ts';
 import {
   badnessOf,
@@ -20,6 +22,7 @@ import {
   intervalOf,
   isInBreach,
   newestOf,
+  withTakenOver,
   worstOf,
 } from '../planner/clocks.ts';
 import { isOnline } from '../planner/doctor.ts';
@@ -27,7 +30,7 @@ import { lastDrillOf } from '../planner/drill-rota.ts';
 import { unreachableCluster } from '../planner/failure-kind.ts';
 import { vanishedLately } from '../planner/in-force.ts';
 import { whyNotReady } from '../planner/readiness.ts';
-import { isFailedOver } from '../planner/roles.ts';
+import { exchanged, hasOtherDirection, isFailedOver, isSettledOnReplica } from '../planner/roles.ts';
 import type { Assessments, Clock, HostDirectory, Ledger, Metrics, OperationStore, PairReader } from '../ports.ts';
 import { inParallel } from './in-parallel.ts';
 import { enrolmentOf, withNames } from './named-policies.ts';
@@ -86,9 +89,12 @@ export const assessObjectives =
       return { policy: withNames(policy, enrolment), patterns: policy, enrolment };
     });
     const policies = enrolled.map(({ policy }) => policy);
-    const states = new Map(
-      (await deps.pairs.loadPairs(policies.flatMap(pairsOf))).map((state) => [state.pair, state] as const),
-    );
+    const load = async (pairs: readonly PairId[]) =>
+      pairs.length === 0
+        ? []
+        : (await deps.pairs.loadPairs(pairs)).map((state): readonly [PairId, PairState] => [state.pair, state]);
+    const usual = new Map(await load(policies.flatMap(pairsOf)));
+    const states = new Map([...usual, ...(await load(policies.flatMap((policy) => otherWays(policy, usual))))]);
     const assessed = (
       await inParallel(enrolled, AT_ONCE, (it) =>
         attempt(`the policy ${it.policy.name}`, async () => assessPolicy(deps, it, states, now)),
@@ -120,6 +126,32 @@ const pairsOf = (policy: NamedPolicy): readonly PairId[] =>
     lineageOf(policy, bucket),
     ...(policy.drills ? [drillPair(policy.source.name, bucket)] : []),
   ]);
+
+const otherWay = ({ source, replica }: Policy, bucket: BucketRef): PairId | null =>
+  replica && pairId(replica.name, bucket, source.name);
+
+/** Pairs of the other direction that say more of a bucket than those of the usual one. */
+const otherWays = (policy: NamedPolicy, states: ReadonlyMap<PairId, PairState>): readonly PairId[] =>
+  policy.buckets.flatMap((bucket) => {
+    const pair = states.get(lineageOf(policy, bucket));
+    const other = pair && hasOtherDirection(pair) ? otherWay(policy, bucket) : null;
+    return other ? [other] : [];
+  });
+
+/** What the clocks and the last runs of a bucket are told from, whichever way it is backed up. */
+const liveOf = (
+  { name }: Policy,
+  own: Newest | null,
+  role: Role | null,
+  other: PairState | undefined,
+): { readonly newest: Newest | null; readonly runs: Newest['runs']; readonly failedOver: EpochMs | null } => {
+  const there = other?.newest?.[name] ?? null;
+  if (!role || !isSettledOnReplica(role))
+    return { newest: other ? withTakenOver(own, there) : own, runs: own?.runs ?? {}, failedOver: null };
+  // What failed before cannot be mended any more by the run that failed.
+  const runs = Object.entries({ ...own?.runs, ...there?.runs }).filter(([, { at }]) => at >= role.since);
+  return { newest: there, runs: Object.fromEntries(runs), failedOver: role.since };
+};
 
 /** Something of it is to be said to people. */
 const isNotable = ({ clocks, inBreach, held, failedOver, notReady, runs }: AssessedBucket): boolean =>
@@ -162,12 +194,16 @@ const assessPolicy = async (
     const drills = states.get(drillPair(policy.source.name, bucket));
     // Of before the newest points were kept: their points are read until the next run keeps them.
     const points = pair && !pair.newest ? await deps.ledger.recentPoints(pair.pair, RECENT) : [];
-    const newest = pair?.newest?.[policy.name] ?? (points.length > 0 ? newestOf(points, policy.name, null) : null);
+    const own = pair?.newest?.[policy.name] ?? (points.length > 0 ? newestOf(points, policy.name, null) : null);
+    const role = pair?.role ?? null;
+    const other = otherWay(policy, bucket);
+    const { newest, runs, failedOver } = liveOf(policy, own, role, other ? states.get(other) : undefined);
     const drill = lastDrillOf(points, { lastDrill: drills?.lastDrill ?? null });
     const facts: ClockFacts = {
       policy,
       interval,
       newest,
+      failedOver,
       lastDrill: drill && { point: drill.point, at: drill.drill.at },
       since,
       asked: { level: asked.level.since, schedules: asked.schedules.since, drills: asked.drills.since },
@@ -178,13 +214,13 @@ const assessPolicy = async (
       pair: lineageOf(policy, bucket),
       clocks,
       inBreach: isInBreach(clocks),
-      runs: { ...newest?.runs, ...drills?.newest?.[policy.name]?.runs },
+      runs: { ...runs, ...drills?.newest?.[policy.name]?.runs },
       held: pair !== undefined && isHeld(pair),
-      failedOver: isFailedOver(pair?.role ?? null) ? (pair?.role?.since ?? null) : null,
+      failedOver: isFailedOver(role) ? role.since : null,
       notReady: replica
         ? whyNotReady(
             pair ?? emptyPair(lineageOf(policy, bucket)),
-            [newest, ...Object.values(pair?.newest ?? {})],
+            [own, ...Object.values(pair?.newest ?? {})],
             { bucket, from: policy.source.name, to: replica.name },
             now,
           )
@@ -241,6 +277,12 @@ const assessmentOf = (
     overCap: buckets.filter(({ runs: { prune } }) => (prune?.overCap ?? 0) > 0).length,
     held: buckets.filter(({ held }) => held).length,
     notReady: buckets.filter(({ notReady }) => notReady !== null).length,
+    notReadyOverdue: buckets.filter(
+      ({ notReady, failedOver }, index) =>
+        notReady !== null &&
+        failedOver === null &&
+        secondsBetween(expected[index]?.since ?? now, now) > policy.objectives.rpo,
+    ).length,
     failedOver: buckets.filter(({ failedOver }) => failedOver !== null).length,
     named: buckets.toSorted((one, other) => badnessOf(other) - badnessOf(one)).slice(0, NAMED_BUCKETS),
     vanished,
@@ -291,6 +333,7 @@ const publishWorst = (metrics: Metrics, assessed: readonly PolicyAssessment[]): 
   }
   metrics.gauge('BucketsInBreach', 'Count', sum(assessed.map(({ inBreach }) => inBreach)), {});
   metrics.gauge('NotReady', 'Count', sum(assessed.map(({ notReady }) => notReady)), {});
+  metrics.gauge('NotReadyOverdue', 'Count', sum(assessed.map(({ notReadyOverdue }) => notReadyOverdue)), {});
   metrics.gauge('ChangesHeld', 'Count', sum(assessed.map(({ held }) => held)), {});
   metrics.gauge('PrunesOverCap', 'Count', sum(assessed.map(({ overCap }) => overCap)), {});
   metrics.gauge('BucketsVanished', 'Count', sum(assessed.map(({ vanished }) => vanished.length)), {});
@@ -355,10 +398,12 @@ const unreachableNow = (
 ): FleetAssessment['unreachable'] => {
   const newest = new Map<Policy['source']['name'], FleetAssessment['unreachable'][number] | { readonly at: EpochMs }>();
   for (const policy of policies)
-    for (const bucket of policy.buckets) {
-      const run = states.get(lineageOf(policy, bucket))?.newest?.[policy.name]?.runs.backup;
+    for (const { bucket, way } of policy.buckets.flatMap((it) =>
+      [policy, exchanged(policy)].map((way) => ({ bucket: it, way })),
+    )) {
+      const run = states.get(lineageOf(way, bucket))?.newest?.[policy.name]?.runs.backup;
       if (!run) continue;
-      const down = unreachableCluster({ policy }, run.error);
+      const down = unreachableCluster({ policy: way }, run.error);
       for (const { name: cluster } of [policy.source, ...(policy.replica ? [policy.replica] : [])]) {
         const known = newest.get(cluster);
         // A run that failed at the one cluster says nothing of the other.

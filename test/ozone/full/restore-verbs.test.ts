@@ -158,6 +158,57 @@ describe.each(['FILE_SYSTEM_OPTIMIZED', 'LEGACY'])('a restore on Ozone (%s)', (l
     expect([...files(await s.live()).keys()]).toEqual(['a', 'd/x']);
   });
 
+  it('takes the right to write from everybody in an ACL, once, and gives back what was there', async () => {
+    const s = inPlace(named('restricted'));
+    await s.buckets(layout);
+    await clusters.ozone('sh', 'bucket', 'addacl', '-a', 'user:bob:rw,group:staff:rl[DEFAULT]', `o3://${s.target}`);
+    const acl = async () => JSON.parse(await clusters.ozone('sh', 'bucket', 'getacl', `o3://${s.target}`));
+    const before = await acl();
+    const restrict = async (acls = ''): Promise<Reply> => {
+      const parameters = await s.parameters({ source: '', target: '', targetId: '', acls });
+      const targetCreated = await s.created();
+      return noted(named('restrict'), (await host.run('restrict', { ...parameters, targetCreated })).reply);
+    };
+    const first = await restrict();
+    expect(first.data.before).toEqual(expect.arrayContaining(['user:bob:rw', 'group:staff:rl[DEFAULT]']));
+    expect(first.data.after).toEqual(expect.arrayContaining(['user:bob:r', 'group:staff:rl[DEFAULT]']));
+    expect(JSON.stringify(await acl())).not.toMatch(/WRITE|ALL|CREATE|DELETE/);
+    expect((await restrict()).data.before).toEqual(first.data.after);
+    expect((await restrict(first.data.before.join(','))).data.after).toEqual(first.data.before);
+    expect(await acl()).toEqual(expect.arrayContaining(before));
+  });
+
+  it('tells what each side changed since both were equal, each by its own times', async () => {
+    const s = scene(named('diverged'), `prod/vol/${named('diverged')}`);
+    const same = [put('a/one'), put('a/two'), put('b', 300)];
+    await s.begin(same, same, layout);
+    const opened = `o3://${s.target}`;
+    await clusters.ozone('sh', 'snapshot', 'create', opened, 'snap-0');
+    const idOf = async (bucket: string, name: string): Promise<string> =>
+      JSON.parse(await clusters.ozone('sh', 'snapshot', 'info', bucket, name)).snapshotId;
+    await clusters.change(`ofs://${s.source}`, [put('a/one', 100, 7), put('left')]);
+    await s.snapshot('snap-2');
+    await s.change({ op: 'rm', path: 'b' }, put('a/one', 120, 8));
+    const parameters = await s.parameters({
+      base: 'snap-1',
+      baseSourceId: await s.id(),
+      target: 'snap-2',
+      targetId: await s.id('snap-2'),
+      since: 'snap-0',
+      sinceId: await idOf(opened, 'snap-0'),
+    });
+    const { reply } = await host.run('divergence', parameters);
+    expect(noted(named('divergence'), reply)).toMatchObject({
+      outcome: 'ok',
+      jvmStarts: 1,
+      data: {
+        source: { added: 1, changed: 1, deleted: 0, bytes: 200 },
+        replica: { added: 0, changed: 1, deleted: 1, bytes: 120 },
+        both: { paths: 1, first: ['a/one'] },
+      },
+    });
+  });
+
   it('of a scratch bucket, which is then removed with all that is in it', async () => {
     const s = scene(named('drilled'), `prod/vol/odr-drill-${layout.toLowerCase().replaceAll('_', '-')}`);
     await s.begin(some, [], layout);

@@ -74,6 +74,7 @@ const factsWith = (more: Partial<ClockFacts> = {}): ClockFacts => ({
   policy: policyWith(),
   interval: seconds(DAY),
   newest: { taken: point(10), verified: { listing: point(10) }, runs: {} },
+  failedOver: null,
   lastDrill: null,
   since: LONG_AGO,
   asked: { level: LONG_AGO, schedules: LONG_AGO, drills: LONG_AGO },
@@ -96,6 +97,16 @@ const words = (facts: ClockFacts): readonly string[] => {
 
 describe('the four clocks of a bucket', () => {
   it.each([
+    [
+      'failed over, and nothing backs it up: its old points promise nothing any more',
+      factsWith({ failedOver: ago(30), newest: newest(40, { listing: 40 }) }),
+      ['null', 'null', 'null', 'null'],
+    ],
+    [
+      'failed over, and a failback has begun: as old as what it brought, and never late, for no schedule brings it',
+      factsWith({ failedOver: ago(100), newest: newest(20, { listing: 80 }), interval: seconds(HOUR) }),
+      ['fine 20h', 'fine 80h breach', 'fine 80h breach', 'null'],
+    ],
     ['a normal noon', factsWith(), ['fine 10h', 'fine 10h', 'fine 10h', 'null']],
     [
       'exactly two intervals are not late yet, but the objective is over',

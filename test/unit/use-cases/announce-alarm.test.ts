@@ -126,15 +126,15 @@ describe('the announcer', () => {
   });
 
   it.each([
-    ['settled', 'failed over'],
-    ['moving', 'half moved'],
+    ['settled', 'failed over', ', nothing backs it up'],
+    ['moving', 'half moved', ''],
   ] as const)(
-    'names a bucket whose roles are %s, since when, and the point that its primary began with',
-    async (state, how) => {
+    'names a bucket whose roles are %s, since when, the point that its primary began with, and what backs it up',
+    async (state, how, more) => {
       const { change, published } = announcer({ role: { ...role, state } });
       await change('ozone-dr-failed-over', 'ALARM', 'OK');
       expect(published).toMatchObject([{ topic: 'ticket' }]);
-      expect(published[0]?.body).toContain(`nightly: sales/orders (${how} 3 h ago, from odr-nightly-a)`);
+      expect(published[0]?.body).toContain(`nightly: sales/orders (${how} 3 h ago, from odr-nightly-a${more})`);
     },
   );
 

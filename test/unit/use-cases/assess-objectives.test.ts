@@ -169,6 +169,79 @@ describe('an assessment', () => {
       expect(put.get('nightly')?.named[0]).toMatchObject({ bucket: 'sales/orders', failedOver: NOW - HOUR });
   });
 
+  it('counts a bucket without a point to fail over to as overdue when it should have had one for as long as the objective', async () => {
+    const { assess, gauges, passes } = scene([policy], (pair) =>
+      pair.includes('orders') ? pairWith(pair, 'nightly', 1) : undefined,
+    );
+    await assess();
+    passes(25);
+    await assess();
+    expect([gauges.get('NotReady'), gauges.get('NotReadyOverdue')]).toEqual([1, 0]);
+    passes(2);
+    await assess();
+    expect([gauges.get('NotReady'), gauges.get('NotReadyOverdue')]).toEqual([1, 1]);
+  });
+
+  describe('of a bucket whose replica became the primary', () => {
+    const role = { point: 'odr-a', by: 'r', opened: null, prepared: null };
+    const failed = (hours: number) => ({
+      runs: {
+        backup: { runId: 'r', status: 'failed', error: 'SourceUnreachable', kind: 'snapshot', at: NOW - hours * HOUR },
+      },
+    });
+    /** Failed over 50 hours ago, after a backup that failed; `back`: the pair in the other direction. */
+    const moved = (back: PairState | undefined, more: object, epoch = 0) =>
+      scene([policy], (pair) => {
+        if (pair === 'dr/sales/orders#prod') return back;
+        const state = pairWith(
+          pair,
+          'nightly',
+          pair.includes('orders') ? 60 : 1,
+          pair.includes('orders') ? failed(55) : {},
+        );
+        return pair.includes('orders')
+          ? ({ ...state, epoch, role: { ...role, since: NOW - 50 * HOUR, ...more } } as never)
+          : state;
+      });
+    const settled = { primary: 'replica', state: 'settled', epoch: 1 };
+    const pairBack = (hours: number) =>
+      pairWith('dr/sales/orders#prod' as never, 'nightly', hours, {
+        runs: { backup: { runId: 'r', status: 'succeeded', error: null, kind: null, at: NOW - hours * HOUR } },
+      });
+
+    it('says that nothing backs it up, and neither that it is late nor what failed before', async () => {
+      const { assess, gauges, put } = moved(undefined, settled);
+      expect(await assess()).toMatchObject({ inBreach: 0 });
+      expect(put.get('nightly')?.named[0]).toMatchObject({
+        bucket: 'sales/orders',
+        failedOver: NOW - 50 * HOUR,
+        clocks: { taken: null, replicated: null, verified: null },
+        runs: {},
+      });
+      expect([
+        gauges.get('BucketsStale taken'),
+        gauges.get('RunsFailed snapshot'),
+        gauges.get('BucketsFailedOver'),
+      ]).toEqual([0, 0, 1]);
+    });
+
+    it('goes by what a failback brought to the old primary, which promises as much as ever', async () => {
+      const young = moved(pairBack(3), settled);
+      expect(await young.assess()).toMatchObject({ inBreach: 0, unreachable: [] });
+      expect(young.put.get('nightly')?.named[0]).toMatchObject({
+        clocks: { verified: { age: 3 * 3600, state: 'fine' } },
+      });
+      const old = moved(pairBack(30), settled);
+      expect(await old.assess()).toMatchObject({ inBreach: 1 });
+    });
+
+    it('goes by the last point of the other direction after a failback, until a backup goes on from there', async () => {
+      const back = { primary: 'source', state: 'settled', epoch: 2 };
+      expect(await moved(pairBack(3), back).assess()).toMatchObject({ inBreach: 0 });
+      expect(await moved(pairBack(3), back, 2).assess()).toMatchObject({ inBreach: 1 });
+    });
+  });
+
   it('asks for no failover where there is no replica', async () => {
     const { assess, gauges } = scene([{ ...policy, replica: null }], () => undefined);
     await assess();
