@@ -27,6 +27,9 @@ const REMOVABLE = `(temp${ID}s[0-9]{8}-[0-9]{6}\\.[0-9]{3}|odr-tmp-[a-z0-9.-]{1,
 /** An entry of an ACL, as `ozone sh bucket setacl` takes it. */
 const ACL = '(user|group|world|anonymous|client_ip):[A-Za-z0-9._@/+-]{0,100}:[rwcldxyan]{1,9}(\\[DEFAULT\\])?';
 
+/** `*` and `?` stand for letters of a volume or a bucket. */
+const GLOB = '[a-z0-9._*?-]{1,73}/[a-z0-9._*?-]{1,73}';
+
 /** A recovery point that is looked into, and its id. */
 const POINT = `odr-[a-z0-9.-]{1,59}=${ID}`;
 
@@ -34,7 +37,7 @@ const POINT = `odr-[a-z0-9.-]{1,59}=${ID}`;
 const HOOK = '^$|^[a-z][a-z0-9-]{0,30}:[0-9]{1,3}:(yes|no)$';
 
 const VERBS = {
-  observe: '^(survey|diff|verify|probe|examine|compare|versions|changes|divergence)$',
+  observe: '^(survey|diff|verify|probe|examine|compare|versions|changes|divergence|buckets)$',
   protect: '^(snapshot|replicate|create-bucket)$',
   destroy: '^(tidy|delete)$',
   restore: '^(create-bucket|snapshot|restore|remove-scratch|restrict)$',
@@ -152,6 +155,11 @@ export const edgeParameters = (script: ScriptName): Readonly<Record<string, Edge
   buckets: {
     description: 'what doctor looks at: volume/bucket, commas between',
     pattern: `^$|^${RESOURCE}/${RESOURCE}(,${RESOURCE}/${RESOURCE})*$`,
+    fallback: '',
+  },
+  globs: {
+    description: 'of which volumes the buckets are listed: volume/bucket with * and ?, commas between',
+    pattern: `^$|^${GLOB}(,${GLOB})*$`,
     fallback: '',
   },
   executionTimeout: { description: 'time limit that the script keeps, seconds', pattern: '^[0-9]{1,6}$' },

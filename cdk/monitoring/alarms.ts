@@ -112,6 +112,7 @@ export function addAlarms(scope: Construct, watched: Watched): void {
     'failover-failed': [watched.failover, watched.failback, watched.failoverFleet].map((machine) =>
       any(notSucceeded(machine)),
     ),
+    'bucket-vanished': any(metric('BucketsVanished', 'Maximum', {}, Duration.minutes(10))),
     'failed-over': any(metric('BucketsFailedOver', 'Maximum', {}, Duration.minutes(10))),
     // So long that what explains it is raised first.
     'failover-not-ready': {

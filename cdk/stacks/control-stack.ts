@@ -47,7 +47,17 @@ export type ControlStackProps = StackProps & {
  * Machines whose Tasks wait for commands on hosts. Whoever starts or settles a command may answer each of them, whoever sweeps keeps
  * its Task alive and asks whether it still runs: a machine is added to all of that here.
  */
-const OPERATING = ['backup', 'prune', 'restore', 'drill', 'failover', 'failback', 'look', 'doctor'] as const;
+const OPERATING = [
+  'backup',
+  'backup-fleet',
+  'prune',
+  'restore',
+  'drill',
+  'failover',
+  'failback',
+  'look',
+  'doctor',
+] as const;
 /** Those whose executions may hold a lease; whoever wants one asks whether its holder is still there. */
 const HOLDING = ['backup', 'prune', 'restore', 'drill', 'failover', 'failback', 'decision'] as const;
 /** What the fleet starts, follows and stops. */
@@ -254,18 +264,29 @@ export class ControlStack extends Stack {
     });
     const expandPolicy = this.#handler('ExpandPolicy', {
       handler: 'expand-policy',
-      description: 'Lists the buckets of a policy that are due',
-      environment: { schema: MeasuringEnv, values: measuring },
-      permissions: [this.#ledger('GetItem', 'PutItem', 'Query'), publish],
+      description: 'Lists the buckets of a policy that are due, and enrols those that its globs give',
+      environment: { schema: PlanRecordEnv, values: { ...keeping, DEPLOYMENT: this.#prefix } },
+      // Ten thousand buckets: a listing is read, enrolled and written down again.
+      timeout: Duration.seconds(55),
+      permissions: [
+        this.#ledger('GetItem', 'BatchGetItem', 'PutItem', 'UpdateItem', 'Query'),
+        allow(['s3:PutObject'], [`${records}/fleet/*`]),
+        publish,
+      ],
       files,
     });
     const summarizeFleet = this.#handler('SummarizeFleet', {
       handler: 'summarize-fleet',
       description: 'Fails if one of the buckets failed; publishes how full the clusters are',
-      environment: { schema: MeasuringEnv, values: measuring },
-      permissions: [this.#ledger('GetItem')],
+      environment: { schema: PlanRecordEnv, values: { ...keeping, DEPLOYMENT: this.#prefix } },
+      timeout: Duration.seconds(55),
+      permissions: [this.#ledger('GetItem'), allow(['s3:GetObject'], [`${records}/fleet/*`])],
       files,
     });
+    for (const handler of [expandPolicy, summarizeFleet])
+      acknowledge(handler, {
+        [recordsFinding(this.#prefix, 'fleet/*')]: 'Due lists and results hold the slot in their names.',
+      });
     const settle = this.#handler('SettleOperation', {
       handler: 'settle-operation',
       description: 'Reads how a command ended and wakes its run',
@@ -448,15 +469,35 @@ export class ControlStack extends Stack {
     const fleet = new Workflow(this, 'BackupFleet', {
       machineName: nameOf('backup-fleet'),
       definition: project('statemachine/backup-fleet.asl.json'),
-      handlers: { ExpandPolicyFunction: expandPolicy, SummarizeFleetFunction: summarizeFleet },
+      handlers: {
+        ExpandPolicyFunction: expandPolicy,
+        StartObserveFunction: startObserve,
+        SummarizeFleetFunction: summarizeFleet,
+      },
       substitutions: {
         BackupMachine: backup.machine.stateMachineArn,
         PruneMachine: prune.machine.stateMachineArn,
         DrillMachine: drill.machine.stateMachineArn,
       },
-      permissions: following(FLEET),
+      permissions: [
+        ...following(FLEET),
+        // A Distributed Map starts a child of this machine for each item, reads the due list, and writes what became of it.
+        allow(['states:StartExecution'], machines(['backup-fleet'])),
+        allow(['states:DescribeExecution', 'states:StopExecution'], executions(['backup-fleet'])),
+        allow(
+          ['s3:GetObject', 's3:PutObject', 's3:ListMultipartUploadParts', 's3:AbortMultipartUpload'],
+          [`${records}/fleet/*`],
+        ),
+      ],
     });
-    acknowledgeExecutions([fleet], FLEET, 'Follows and stops what it started; the names hold the slot.');
+    acknowledge(fleet, {
+      [recordsFinding(this.#prefix, 'fleet/*')]: 'Due lists and results hold the slot in their names.',
+    });
+    acknowledgeExecutions(
+      [fleet],
+      [...FLEET, 'backup-fleet'],
+      'Follows and stops what it started; the names hold the slot.',
+    );
     const decision = new Workflow(this, 'Decision', {
       machineName: nameOf('decision'),
       definition: project('statemachine/decision.asl.json'),

@@ -13,6 +13,7 @@ import { explainBucket, explainPoint, type LedgerFacts } from '../core/planner/e
 import { nearestNames } from '../core/planner/nearest-names.ts';
 import type { Ledger } from '../core/ports.ts';
 import { bucketFacts, policiesOf } from '../core/use-cases/bucket-facts.ts';
+import { namedPolicies } from '../core/use-cases/named-policies.ts';
 import { bucketText, pointText } from './explain-text.ts';
 import {
   type Output,
@@ -55,7 +56,8 @@ const choose = async (
   const candidates = await policiesOf({ policies, ledger }, bucket, now);
   const names = candidates.map(({ policy }) => policy.name);
   if (names.length === 0) {
-    const near = nearestNames(bucket, [...new Set(policies.flatMap((policy) => policy.buckets))]);
+    const named = await namedPolicies(ledger, policies);
+    const near = nearestNames(bucket, [...new Set(named.flatMap((policy) => policy.buckets))]);
     throw new NotFound(
       `no policy of ${file} has the bucket ${bucket}: did you mean ${near.join(' or ')}? Another file: --policies <file>`,
     );

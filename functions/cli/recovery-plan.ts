@@ -1,9 +1,11 @@
 import { dynamoLedger } from '../adapters/dynamodb/ledger.ts';
+import { emptyEnrolment } from '../core/domain/buckets.ts';
 import { type BucketRef, drillPair, pairId } from '../core/domain/names.ts';
 import type { Policy } from '../core/domain/policy.ts';
 import { lastDrillOf } from '../core/planner/drill-rota.ts';
 import { restoreRate, restoreTime } from '../core/planner/restore-rate.ts';
 import type { Ledger } from '../core/ports.ts';
+import { namedPolicies, withNames } from '../core/use-cases/named-policies.ts';
 import { ifMain, type Output, openTable, parseCommandLine, runCommand, TABLE_OPTIONS, TABLE_USAGE } from './options.ts';
 import { DEFAULT_POLICIES, readPolicies } from './policies.ts';
 import { type Known, recoveryPlan } from './recovery/text.ts';
@@ -45,12 +47,14 @@ export const recoveryPlanCommand = (args: readonly string[], output: Output): Pr
       policies: { type: 'string', default: DEFAULT_POLICIES },
       offline: { type: 'boolean', default: false },
     });
-    const policies = readPolicies(values.policies);
+    const written = readPolicies(values.policies);
+    let policies = written.map((policy) => withNames(policy, emptyEnrolment(policy.name)));
     const found = new Map<string, Known>();
     if (!values.offline) {
       const table = openTable(values);
       const ledger = dynamoLedger(table);
       try {
+        policies = [...(await namedPolicies(ledger, written))];
         for (const policy of policies)
           for (const bucket of policy.buckets)
             found.set(`${policy.name} ${bucket}`, await knownOf(ledger, policy, bucket));

@@ -1,7 +1,9 @@
 import type { Severity } from './domain/alarms.ts';
+import type { Enrolment } from './domain/buckets.ts';
 import type { Entry, Link, Occurrence } from './domain/chain.ts';
 import type { FleetAssessment, PolicyAssessment } from './domain/clocks.ts';
 import type { HostSeen } from './domain/doctor.ts';
+import type { FleetItem, FleetPlace, FleetResult } from './domain/fleet.ts';
 import type {
   BackupRun,
   Decision,
@@ -91,6 +93,10 @@ export interface Ledger {
   readonly loadPolicyState: (policy: PolicyName) => Promise<PolicyState>;
   /** @returns false when somebody else wrote since it was read */
   readonly putPolicyState: (state: PolicyState) => Promise<boolean>;
+  /** What the globs of a policy gave; nothing when they were never looked at. */
+  readonly loadEnrolment: (policy: PolicyName) => Promise<Enrolment>;
+  /** @returns false when somebody else wrote since it was read */
+  readonly putEnrolment: (enrolment: Enrolment) => Promise<boolean>;
   /** Uses a confirmed plan up for one run. Answers false when another run used it. Safe to repeat for the same run. */
   readonly usePlan: (plan: PlanHash, runId: RunId, at: EpochMs) => Promise<boolean>;
   /** Records a decision once. Answers what is recorded: another caller may have been first. */
@@ -279,6 +285,14 @@ export interface Records {
 export interface PairReader {
   /** Those of the pairs that have a state, in no order. @throws ItemInvalid */
   readonly loadPairs: (pairs: readonly PairId[]) => Promise<readonly PairState[]>;
+}
+
+/** The lists of a fleet, and what became of their items. */
+export interface FleetLists {
+  /** Writes one item a line; null: only says where something of that name belongs. */
+  readonly put: (name: string, items: readonly FleetItem[] | null) => Promise<FleetPlace>;
+  /** What became of each run of a Map Run, from its manifest. */
+  readonly results: (manifest: { readonly Bucket: string; readonly Key: string }) => Promise<readonly FleetResult[]>;
 }
 
 /** What the last assessment found. Only the assessor writes it. */

@@ -13,14 +13,14 @@ readonly SERVICE='[A-Za-z0-9][A-Za-z0-9.-]{0,61}(:[0-9]{2,5})?' NAME='[a-z0-9][a
 readonly UUID='[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}'
 readonly CREATED='^$|^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{5,15}Z$'
 readonly BUCKET="^$|^${SERVICE}/${NAME}/${NAME}\$" SNAPSHOT='^$|^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$'
-readonly POINT="odr-[a-z0-9.-]{1,59}=$UUID"
+readonly GLOB='[a-z0-9._*?-]{1,73}/[a-z0-9._*?-]{1,73}' POINT="odr-[a-z0-9.-]{1,59}=$UUID"
 readonly ACL='(user|group|world|anonymous|client_ip):[A-Za-z0-9._@/+-]{0,100}:[rwcldxyan]{1,9}(\[DEFAULT\])?'
 readonly HOOK='^$|^[a-z][a-z0-9-]{0,30}:[0-9]{1,3}:(yes|no)$' # name, seconds, whether its failure is the step's
 readonly KEEP_DAYS=14 # how long the record of an operation answers a second delivery; Run Command gives up within hours
 
 # verb -> documents that may run it, and the parameters that it cannot do without
 declare -rA DOCUMENT_OF=([survey]=observe [diff]=observe [verify]=observe [probe]=observe [examine]=observe
-  [compare]=observe [versions]=observe [changes]=observe [divergence]=observe [snapshot]='protect restore' [create-bucket]='protect restore'
+  [compare]=observe [versions]=observe [changes]=observe [divergence]=observe [buckets]=observe [snapshot]='protect restore' [create-bucket]='protect restore'
   [replicate]=protect [restore]=restore [remove-scratch]=restore [restrict]=restore [tidy]=destroy [delete]=destroy
   [doctor]='doctor-observe doctor-protect doctor-destroy doctor-restore')
 declare -rA NEEDS=([survey]='source' [diff]='source base target' [snapshot]='source target'
@@ -31,7 +31,7 @@ declare -rA NEEDS=([survey]='source' [diff]='source base target' [snapshot]='sou
   [divergence]='source replica base baseSourceId target targetId since sinceId'
   [restore]='source replica target targetId overwrite targetCreated' [remove-scratch]='replica targetCreated'
   [restrict]='replica targetCreated'
-  [doctor]='source buckets')
+  [buckets]='source globs' [doctor]='source buckets')
 declare -rA PATTERN=(
   [operation]='^op-[0-9a-f]{24}-[0-9]{3}$' [verb]='^[a-z-]{1,20}$' [source]=$BUCKET [replica]=$BUCKET
   [target]=$SNAPSHOT [base]=$SNAPSHOT [targetId]="^$|^$UUID\$" [baseSourceId]="^$|^$UUID\$"
@@ -50,7 +50,8 @@ declare -rA PATTERN=(
   [overwrite]='^(|never|if-different|always)$' [deleteExtra]='^(yes|no)$' [exact]='^(yes|no)$' [targetCreated]=$CREATED
   [points]="^$|^$POINT(,$POINT)*\$" [path64]='^[A-Za-z0-9+/]{0,700}[A-Za-z0-9+/]{0,668}={0,2}$'
   [policy]='^$|^[a-z][a-z0-9-]{1,31}$' [hookBefore]=$HOOK [hookAfter]=$HOOK
-  [token]='^[0-9]{0,40}$' [limit]='^[0-9]{1,4}$' [acls]="^$|^$ACL(,$ACL)*\$" [buckets]="^$|^$NAME/$NAME(,$NAME/$NAME)*\$")
+  [token]='^[0-9]{0,40}$' [limit]='^[0-9]{1,4}$' [acls]="^$|^$ACL(,$ACL)*\$" [buckets]="^$|^$NAME/$NAME(,$NAME/$NAME)*\$"
+  [globs]="^$|^$GLOB(,$GLOB)*\$")
 
 declare -A P=()    # checked parameters
 declare -A CONF=([path]='' [java_home]='' [state]=/var/lib/ozone-dr [client_attempts]=10 [client_wait_ms]=1000)
@@ -2278,6 +2279,35 @@ compare_times() {
 # The first 20 lines as JSON, and the end of the object
 first_paths() {
   awk "$AWK_SHOWN"'NR <= 20 { first = first (NR > 1 ? "," : "") "\"" cut($0) "\"" } END { printf "\"first\":[%s]}", first }'
+}
+
+# ---------------------------------------------------------------- buckets [observe]
+
+# One JVM for the volumes, one for the buckets of those that a glob can meet. Links are left out: they are of another bucket.
+buckets() {
+  local service=o3://${P[source]%%/*} volume glob globs volumes=() commands=() n
+  ozone_batch "volume list --all $service"
+  ((FAILED_AT == 0)) || stop_unchanged unreadable
+  records array section.1 name >listed || unreadable 'volume list'
+  IFS=, read -r -a globs <<<"${P[globs]}"
+  while IFS='"' read -r _ volume _; do
+    for glob in "${globs[@]}"; do
+      # shellcheck disable=SC2053 # as a pattern
+      [[ $volume == ${glob%%/*} ]] || continue
+      volumes+=("$volume") commands+=("bucket list --all $service/$volume")
+      break
+    done
+  done <listed
+  : >named
+  if ((${#commands[@]} > 0)); then
+    ozone_batch "${commands[@]}"
+    ((FAILED_AT == 0)) || stop_unchanged unreadable
+    for ((n = 1; n <= ${#commands[@]}; n++)); do
+      records array "section.$n" name link >listed || unreadable 'bucket list'
+      awk -F '\t' -v volume="${volumes[n - 1]}" '$2 == "false" { print "\"" volume "/" substr($1, 2) }' listed >>named
+    done
+  fi
+  finish ok '' '' "{\"volumes\":${#volumes[@]},\"buckets\":[$(paste -s -d , named)]}"
 }
 
 # ---------------------------------------------------------------- doctor [doctor]

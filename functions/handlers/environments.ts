@@ -20,7 +20,7 @@ export const METRICS = 'OzoneDr';
 /** `DEPLOYMENT` is the prefix of its names: the dimension `service` of its metrics, and who its events are of. */
 export const MeasuringEnv = StoreEnv.extend({ DEPLOYMENT: Name });
 
-/** Of functions that keep plans, and put what they record on the event bus. */
+/** Of functions that keep plans or lists of a fleet, and put what they record on the event bus. */
 export const PlanRecordEnv = PlanStoreEnv.extend({ DEPLOYMENT: Name });
 
 export const AnnounceAlarmEnv = MeasuringEnv.extend({ PAGE_TOPIC_ARN: Name, TICKET_TOPIC_ARN: Name });

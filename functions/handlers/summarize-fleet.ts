@@ -1,22 +1,24 @@
 import { setTimeout } from 'node:timers/promises';
 import { summarizeFleet } from '../core/use-cases/fleet.ts';
-import { MeasuringEnv } from './environments.ts';
+import { PlanRecordEnv } from './environments.ts';
 import { environment, instrument, logger } from './instrument.ts';
 import { systemClock } from './wiring/clock.ts';
 import { liveMetrics } from './wiring/metrics.ts';
+import { liveFleetLists } from './wiring/plans.ts';
 import { deployedPolicies } from './wiring/policies.ts';
 import { liveLedger } from './wiring/store.ts';
 
 /** Half of what the function may take. */
 const BUDGET_TIME = 15_000;
 
-const env = environment(MeasuringEnv);
+const env = environment(PlanRecordEnv);
 
 export const handler = instrument(
   'summarize-fleet',
   summarizeFleet({
     policies: deployedPolicies(),
     ledger: liveLedger(env.TABLE_NAME),
+    lists: liveFleetLists(env.RECORDS_BUCKET),
     metrics: liveMetrics(env.DEPLOYMENT),
     clock: systemClock,
     outOfTime: async () => {

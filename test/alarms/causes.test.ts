@@ -196,6 +196,12 @@ const CAUSES: Readonly<Record<AlarmId, Cause>> = {
     within: 12,
     over: 25,
   },
+  'bucket-vanished': {
+    make: async (world) => world.listed(false),
+    mend: async (world) => world.listed(true),
+    within: 12,
+    over: 25,
+  },
   'backup-failed': stopped('ozone-dr-backup', ofBucket),
   'prune-failed': stopped('ozone-dr-prune', ofBucket),
   'doctor-failed': stopped('ozone-dr-doctor', {}),

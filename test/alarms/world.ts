@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { dynamoLedger } from '../../functions/adapters/dynamodb/ledger.ts';
 import type { PairState } from '../../functions/core/domain/ledger.ts';
-import { PairId } from '../../functions/core/domain/names.ts';
+import { BucketRef, PairId, PolicyName } from '../../functions/core/domain/names.ts';
 import { BlastRadius } from '../../functions/core/domain/operation.ts';
+import { epochMs } from '../../functions/core/domain/units.ts';
 import { leaveOutIdleSweeps } from '../demo/play.ts';
 import { synthesize } from '../fixtures/deployment.ts';
 import { InProcessHost } from '../in-process-edge/host.ts';
@@ -32,6 +33,12 @@ policies:
     retention:
       { zone: ${zone}, cron: '0 5 * * ? *', source: { keepLast: 7 }, replica: { keepLast: 7 }, graceHours: 1, coolingOffHours: 0 }
     drills: { cron: '0 6 * * ? *', zone: ${zone}, within: 3d }
+  branches:
+    source: prod
+    replica: dr
+    buckets: ["branch/*"]
+    schedules: []
+    objectives: { rpo: 26h, rto: 4h }
 `;
 
 /** What people were told: the words of the subject, and which alarm. */
@@ -59,6 +66,8 @@ export interface AlarmWorld {
   }>;
   readonly run: (machine: string, input: object) => Promise<string>;
   readonly pair: (kind?: 'dr' | 'drill') => Promise<PairState>;
+  /** As a listing leaves it that shows the one bucket of the policy branches, or misses it. */
+  readonly listed: (isThere: boolean) => Promise<void>;
   /** Writes an attribute of a pair, as if a run had. */
   readonly set: (attribute: string, value: unknown, kind?: 'dr' | 'drill') => Promise<void>;
   readonly close: () => Promise<void>;
@@ -143,6 +152,13 @@ export const openWorld = async (from: Date, zone = 'Etc/UTC', policies = policie
     run: async (machine, input) =>
       (await cloud.executionEnded(cloud.startExecution(machine, JSON.parse(JSON.stringify(input))))).status,
     pair: (kind = 'dr') => ledger.loadPair(pairOf(kind)),
+    listed: async (isThere) => {
+      const now = cloud.clock.now();
+      const vanished = isThere ? null : epochMs(now);
+      const buckets = [{ bucket: BucketRef.parse('branch/berlin'), since: epochMs(from.getTime()), vanished }];
+      const seen = await ledger.loadEnrolment(PolicyName.parse('branches'));
+      await ledger.putEnrolment({ ...seen, listedAt: epochMs(now), buckets });
+    },
     set: async (attribute, value, kind = 'dr') => {
       const { client, name: TableName } = cloud.table();
       await client.send(

@@ -6,6 +6,8 @@ import { bucketMarkup, bucketPage } from '../../functions/console/pages/bucket.t
 import { operationsMarkup } from '../../functions/console/pages/operations.ts';
 import { overviewMarkup, overviewPage, policyPage } from '../../functions/console/pages/overview.ts';
 import { answerWidget } from '../../functions/console/router.ts';
+import { emptyEnrolment } from '../../functions/core/domain/buckets.ts';
+import type { PolicyName } from '../../functions/core/domain/names.ts';
 import { epochMs } from '../../functions/core/domain/units.ts';
 import { explainBucket } from '../../functions/core/planner/explain.ts';
 import { INJECTIONS } from '../fixtures/injections.ts';
@@ -68,6 +70,7 @@ const view = answerWidget({
       ledger: {
         loadPair: async () => facts.pair,
         livingPoints: async () => facts.points,
+        loadEnrolment: async (of: PolicyName) => emptyEnrolment(of),
         loadPolicyState: async () => ({ policy: facts.policy.name, version: 0, versions: [] }) as never,
       },
       runs: { latestBackup: async () => facts.lastRun },

@@ -112,6 +112,7 @@ export const documentOf: Readonly<Record<string, BlastRadius>> = {
   delete: 'destroy',
   versions: 'observe',
   changes: 'observe',
+  buckets: 'observe',
   divergence: 'observe',
   examine: 'observe',
   compare: 'observe',

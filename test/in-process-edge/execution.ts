@@ -226,6 +226,7 @@ export class Executions implements TaskCallbacks, Workflow {
           break;
         case 'look-versions':
         case 'look-changes':
+        case 'list-buckets':
         case 'check-host':
           throw new Error(`${next.kind} is of a machine that is not played here`);
         case 'condemn': {

@@ -304,6 +304,12 @@ const snapshotOf = (section: string | undefined) => SeenSnapshot.safeParse(jsonO
 const snapshotsOf = (section: string | undefined) => z.array(SeenSnapshot).safeParse(jsonOf(section)).data;
 type Seen = z.infer<typeof SeenSnapshot>;
 
+const namesListed = (section: string | undefined) =>
+  z.array(z.object({ name: z.string(), link: z.boolean().optional() })).safeParse(jsonOf(section)).data;
+/** As bash matches: `*` and `?`, everything else as it is written. */
+const shellPattern = (text: string): RegExp =>
+  new RegExp(`^${text.replaceAll('.', '\\.').replaceAll('*', '.*').replaceAll('?', '.')}$`);
+
 /** As a survey shows them. */
 const Surveyed = z.array(z.object({ exclusiveSize: z.number().int().nonnegative().optional().catch(undefined) }));
 const surveyedOf = (section: string | undefined) => {
@@ -466,6 +472,8 @@ class Work {
         return this.#restrict();
       case 'remove-scratch':
         return this.#removeScratch();
+      case 'buckets':
+        return this.#buckets();
       case 'doctor':
         return this.#doctor();
     }
@@ -1128,6 +1136,25 @@ class Work {
         : Buffer.from(told.join('\n')).subarray(0, 1000).toString();
     this.#batch = { sections: [], failedAt: 1, error, code: classify(exit, error) };
     return this.#stopUnchanged('unreadable');
+  }
+
+  // ---------------------------------------------------------------- buckets
+
+  #buckets(): never {
+    const service = `o3://${(this.#p.source ?? '').split('/')[0]}`;
+    if (this.#run(`volume list --all ${service}`).failedAt > 0) this.#stopUnchanged('unreadable');
+    const listed = namesListed(this.#batch.sections[0]) ?? unreadable('volume list');
+    const globs = (this.#p.globs ?? '').split(',').map((glob) => shellPattern(glob.split('/')[0] ?? ''));
+    const volumes = listed.map(({ name }) => name).filter((name) => globs.some((glob) => glob.test(name)));
+    if (volumes.length === 0) throw new Finish('ok', '', '', { volumes: 0, buckets: [] });
+    if (this.#run(...volumes.map((volume) => `bucket list --all ${service}/${volume}`)).failedAt > 0)
+      this.#stopUnchanged('unreadable');
+    const buckets = volumes.flatMap((volume, n) =>
+      (namesListed(this.#batch.sections[n]) ?? unreadable('bucket list')).flatMap(({ name, link }) =>
+        link ? [] : [`${volume}/${name}`],
+      ),
+    );
+    throw new Finish('ok', '', '', { volumes: volumes.length, buckets });
   }
 
   // ---------------------------------------------------------------- versions and changes

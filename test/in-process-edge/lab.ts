@@ -18,7 +18,14 @@ import { settleOperation } from '../../functions/core/use-cases/settle-operation
 import { startOperation } from '../../functions/core/use-cases/start-operation.ts';
 import { sweepOperations } from '../../functions/core/use-cases/sweep-operations.ts';
 import { memoryRecords } from '../fixtures/memory-records.ts';
-import { memoryLedger, memoryOperations, memoryPlans, memorySelections } from '../fixtures/memory-store.ts';
+import {
+  memoryFleetLists,
+  memoryLedger,
+  memoryOperations,
+  memoryPlans,
+  memorySelections,
+  noPairs,
+} from '../fixtures/memory-store.ts';
 import type { Change, TreeEntry } from '../ozone-simulator/change.ts';
 import { type SimulatedOzone, simulateInMemory } from '../ozone-simulator/simulator.ts';
 import type { Watch } from '../ozone-simulator/universe.ts';
@@ -209,8 +216,17 @@ export class Lab {
       recordFailure: recordFailure({ ledger, records, clock }),
     };
     this.expand = () =>
-      expandPolicy({ policies: policies(), ledger, records, clock })({
+      expandPolicy({
+        policies: policies(),
+        ledger,
+        operations,
+        pairs: noPairs,
+        lists: memoryFleetLists(),
+        records,
+        clock,
+      })({
         request: { policy: 'nightly' },
+        execution: 'fleet',
         startedAt: new Date(this.#now).toISOString(),
       });
     let decisions = 0;

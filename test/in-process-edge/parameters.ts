@@ -9,6 +9,7 @@ const bucket = `^$|^${service}/${name}/${name}$`;
 const operation = 'op-[0-9a-f]{24}-[0-9]{3}';
 const id = '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}';
 const uuid = `^$|^${id}$`;
+const glob = '[a-z0-9._*?-]{1,73}/[a-z0-9._*?-]{1,73}';
 const point = `odr-[a-z0-9.-]{1,59}=${id}`;
 const created = '^$|^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{5,15}Z$';
 const acl = '(user|group|world|anonymous|client_ip):[A-Za-z0-9._@/+-]{0,100}:[rwcldxyan]{1,9}(\\[DEFAULT\\])?';
@@ -59,6 +60,7 @@ const PATTERNS: Readonly<Record<string, string>> = {
   token: '^[0-9]{0,40}$',
   limit: '^[0-9]{1,4}$',
   buckets: `^$|^${name}/${name}(,${name}/${name})*$`,
+  globs: `^$|^${glob}(,${glob})*$`,
   selection: '^$|^[0-9a-f]{64}$',
   since: snapshot,
   sinceId: uuid,
@@ -93,6 +95,7 @@ const VERBS: Readonly<
     document: 'observe',
     needs: ['source', 'replica', 'base', 'baseSourceId', 'target', 'targetId', 'since', 'sinceId'],
   },
+  buckets: { document: 'observe', needs: ['source', 'globs'] },
   doctor: { document: 'all', needs: ['source', 'buckets'] },
 };
 

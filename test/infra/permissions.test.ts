@@ -21,7 +21,9 @@ const RESTORES = 'states:execution:ozone-dr-restore:*';
 const DRILLS = 'states:execution:ozone-dr-drill:*';
 const FAILOVERS = 'states:execution:ozone-dr-failover:*';
 const FAILBACKS = 'states:execution:ozone-dr-failback:*';
-const FLEETS = 'states:execution:ozone-dr-failover-fleet:*';
+const FAILOVER_FLEETS = 'states:execution:ozone-dr-failover-fleet:*';
+const FLEET = `${BACKUP}-fleet`;
+const FLEETS = 'states:execution:ozone-dr-backup-fleet:*';
 const LOOKS = 'states:execution:ozone-dr-look:*';
 const VISITS = 'states:execution:ozone-dr-doctor:*';
 const DECISIONS = 'states:execution:ozone-dr-decision:*';
@@ -49,7 +51,7 @@ const SIGN = { [`${PLANS}/selections/*`]: ['s3:GetObject'] };
 /** Every machine whose Tasks wait for commands. */
 const answers = (actions: readonly string[] = ANSWER) =>
   Object.fromEntries(
-    [BACKUP, PRUNE, RESTORE, DRILL, FAILOVER, FAILBACK, LOOK, DOCTOR].map((machine) => [machine, actions]),
+    [BACKUP, FLEET, PRUNE, RESTORE, DRILL, FAILOVER, FAILBACK, LOOK, DOCTOR].map((machine) => [machine, actions]),
   );
 /** What `.sync` of Step Functions uses. */
 const HEARS_OF_THE_END = {
@@ -88,10 +90,11 @@ const FUNCTIONS: Readonly<Record<string, Readonly<Record<string, readonly string
   },
   'ozone-dr-expand-policy': {
     '*': XRAY,
-    [TABLE]: ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:Query'],
+    [TABLE]: ['dynamodb:BatchGetItem', ...LEDGER],
+    [`${PLANS}/fleet/*`]: ['s3:PutObject'],
     ...PUBLISH,
   },
-  'ozone-dr-summarize-fleet': { '*': XRAY, [TABLE]: ['dynamodb:GetItem'] },
+  'ozone-dr-summarize-fleet': { '*': XRAY, [TABLE]: ['dynamodb:GetItem'], [`${PLANS}/fleet/*`]: ['s3:GetObject'] },
   'ozone-dr-start-observe': { ...starts('observe', [SOURCE_HOST, REPLICA_HOST]), ...SIGN },
   'ozone-dr-start-restore': { ...starts('restore', [SOURCE_HOST, REPLICA_HOST]), ...SIGN },
   'ozone-dr-start-protect': starts('protect', [SOURCE_HOST, REPLICA_HOST]),
@@ -152,7 +155,7 @@ const FUNCTIONS: Readonly<Record<string, Readonly<Record<string, readonly string
     [DRILLS]: ['states:DescribeExecution', 'states:StopExecution'],
     [FAILOVERS]: ['states:DescribeExecution', 'states:StopExecution'],
     [FAILBACKS]: ['states:DescribeExecution', 'states:StopExecution'],
-    [FLEETS]: ['states:DescribeExecution'],
+    [FAILOVER_FLEETS]: ['states:DescribeExecution'],
   },
   customWidgetOzoneDrView: {
     '*': XRAY,
@@ -196,7 +199,7 @@ const FUNCTIONS: Readonly<Record<string, Readonly<Record<string, readonly string
     [`${TABLE}/index/open`]: ['dynamodb:Scan'],
     ...answers(['states:SendTaskFailure', 'states:SendTaskHeartbeat', 'states:SendTaskSuccess']),
     ...Object.fromEntries(
-      [RUNS, PRUNES, RESTORES, DRILLS, FAILOVERS, FAILBACKS, LOOKS, VISITS].map((runs) => [
+      [RUNS, FLEETS, PRUNES, RESTORES, DRILLS, FAILOVERS, FAILBACKS, LOOKS, VISITS].map((runs) => [
         runs,
         ['states:DescribeExecution'],
       ]),
@@ -413,7 +416,11 @@ describe('roles of machines and schedules', () => {
   it('the fleet starts and follows backups, prunes and drills, and nothing else', () => {
     expect(permissionsOf(control, roleOf('states', 'BackupFleetRole'))).toEqual({
       '*': MACHINE_LOGS_AND_TRACES,
-      ...invokes('expand-policy', 'summarize-fleet'),
+      ...invokes('expand-policy', 'start-observe', 'summarize-fleet'),
+      // The children of its Map, their list and their results.
+      [FLEET]: ['states:StartExecution'],
+      [FLEETS]: ['states:DescribeExecution', 'states:StopExecution'],
+      [`${PLANS}/fleet/*`]: ['s3:AbortMultipartUpload', 's3:GetObject', 's3:ListMultipartUploadParts', 's3:PutObject'],
       [BACKUP]: ['states:StartExecution'],
       [PRUNE]: ['states:StartExecution'],
       [DRILL]: ['states:StartExecution'],
@@ -475,12 +482,14 @@ describe('policies of the whole template', () => {
       'arn:<AWS::Partition>:lambda:<AWS::Region>:<AWS::AccountId>:function:<ours>:*',
       'arn:<AWS::Partition>:s3:::ozone-dr-output-<AWS::AccountId>-<AWS::Region>/op-*',
       'arn:<AWS::Partition>:s3:::ozone-dr-records-<AWS::AccountId>-<AWS::Region>/doctor/*',
+      'arn:<AWS::Partition>:s3:::ozone-dr-records-<AWS::AccountId>-<AWS::Region>/fleet/*',
       'arn:<AWS::Partition>:s3:::ozone-dr-records-<AWS::AccountId>-<AWS::Region>/plans/*',
       'arn:<AWS::Partition>:s3:::ozone-dr-records-<AWS::AccountId>-<AWS::Region>/selections/*',
       'arn:<AWS::Partition>:ssm:<AWS::Region>:<AWS::AccountId>:document/ozone-dr-destroy-*',
       'arn:<AWS::Partition>:ssm:<AWS::Region>:<AWS::AccountId>:document/ozone-dr-observe-*',
       'arn:<AWS::Partition>:ssm:<AWS::Region>:<AWS::AccountId>:document/ozone-dr-protect-*',
       'arn:<AWS::Partition>:ssm:<AWS::Region>:<AWS::AccountId>:document/ozone-dr-restore-*',
+      'arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:ozone-dr-backup-fleet:*',
       'arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:ozone-dr-backup:*',
       'arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:ozone-dr-decision:*',
       'arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:ozone-dr-doctor:*',

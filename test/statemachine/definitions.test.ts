@@ -145,7 +145,7 @@ const kindOf = (step: (typeof BackupStep.options)[number]): string => [...step.s
 /** Which kinds of step a machine of runs knows; what is left is a failure. */
 const OF_PRUNES = ['delete', 'condemn'];
 const OF_RESTORES = ['examine', 'create-target', 'safety-snapshot', 'restore', 'compare', 'remove-scratch'];
-const OF_LOOKS = ['look-versions', 'look-changes'];
+const OF_LOOKS = ['look-versions', 'look-changes', 'list-buckets'];
 const OF_DOCTOR = ['check-host'];
 const OF_FAILOVERS = ['restrict'];
 const OF_FAILBACK = ['measure-divergence', 'bring-back'];

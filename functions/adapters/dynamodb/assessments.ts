@@ -3,7 +3,7 @@ import { FleetAssessment, PolicyAssessment } from '../../core/domain/clocks.ts';
 import { PairState } from '../../core/domain/ledger.ts';
 import { DrError } from '../../core/errors.ts';
 import type { Assessments, PairReader } from '../../core/ports.ts';
-import { keys, parseItem, type Table } from './table.ts';
+import { keys, pack, parseItem, type Table, unpack } from './table.ts';
 
 /** What DynamoDB takes in one request. */
 const BATCH = 100;
@@ -40,10 +40,15 @@ export const dynamoPairs = ({ client, name }: Table): PairReader => ({
 export const dynamoAssessments = ({ client, name: TableName }: Table): Assessments => ({
   load: async (policy) => {
     const found = await client.send(new GetCommand({ TableName, Key: keys.assessment(policy) }));
-    return found.Item ? parseItem(PolicyAssessment, found.Item) : null;
+    return found.Item ? parseItem(PolicyAssessment, { ...found.Item, expected: unpack(found.Item.expected) }) : null;
   },
   put: async (assessment) => {
-    await client.send(new PutCommand({ TableName, Item: { ...keys.assessment(assessment.policy), ...assessment } }));
+    await client.send(
+      new PutCommand({
+        TableName,
+        Item: { ...keys.assessment(assessment.policy), ...assessment, expected: pack(assessment.expected) },
+      }),
+    );
   },
   loadFleet: async () => {
     const found = await client.send(new GetCommand({ TableName, Key: keys.fleetAssessment() }));

@@ -1,5 +1,6 @@
 import { GetCommand, PutCommand, paginateQuery, QueryCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import * as z from 'zod';
+import { Enrolment, emptyEnrolment } from '../../core/domain/buckets.ts';
 import {
   BackupRun,
   emptyPair,
@@ -14,7 +15,7 @@ import { PolicyState } from '../../core/domain/retention.ts';
 import { Slots } from '../../core/domain/slots.ts';
 import { DrError } from '../../core/errors.ts';
 import type { Ledger } from '../../core/ports.ts';
-import { keys, parseItem, type Table, unlessRefused } from './table.ts';
+import { keys, pack, parseItem, type Table, unlessRefused, unpack } from './table.ts';
 
 const Row = z.object({ sk: z.string() });
 
@@ -342,16 +343,49 @@ export const dynamoLedger = ({ client, name: TableName }: Table): Ledger => {
 
     loadPolicyState: async (policy) => {
       const found = await client.send(new GetCommand({ TableName, Key: keys.policy(policy), ConsistentRead: true }));
-      return found.Item ? parseItem(PolicyState, found.Item) : { policy, revision: 0, versions: [] };
+      return found.Item
+        ? parseItem(PolicyState, { ...found.Item, turns: unpack(found.Item.turns) })
+        : { policy, revision: 0, versions: [] };
     },
 
-    putPolicyState: async (state) => {
+    putPolicyState: async ({ turns, ...state }) => {
       const put = await unlessRefused(
         client.send(
           new PutCommand({
             TableName,
-            Item: { ...keys.policy(state.policy), ...state, revision: state.revision + 1 },
+            Item: {
+              ...keys.policy(state.policy),
+              ...state,
+              ...(turns ? { turns: pack(turns) } : {}),
+              revision: state.revision + 1,
+            },
             ...asSeen(state),
+          }),
+        ),
+      );
+      return put !== undefined;
+    },
+
+    loadEnrolment: async (policy) => {
+      const found = await client.send(new GetCommand({ TableName, Key: keys.enrolment(policy), ConsistentRead: true }));
+      return found.Item
+        ? parseItem(Enrolment, { ...found.Item, buckets: unpack(found.Item.buckets) })
+        : emptyEnrolment(policy);
+    },
+
+    putEnrolment: async ({ buckets, ...enrolment }) => {
+      const put = await unlessRefused(
+        client.send(
+          new PutCommand({
+            TableName,
+            Item: {
+              ...keys.enrolment(enrolment.policy),
+              ...enrolment,
+              revision: enrolment.revision + 1,
+              buckets: pack(buckets),
+            },
+            ConditionExpression: enrolment.revision === 0 ? 'attribute_not_exists(pk)' : 'revision = :seen',
+            ...(enrolment.revision === 0 ? {} : { ExpressionAttributeValues: { ':seen': enrolment.revision } }),
           }),
         ),
       );

@@ -1,3 +1,4 @@
+import { gunzipSync, gzipSync } from 'node:zlib';
 import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb';
 import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import * as z from 'zod';
@@ -38,6 +39,7 @@ export const keys = {
     sk: `GONE#${pointSuffix(point)}`,
   }),
   policy: (policy: PolicyName) => ({ pk: `${POLICIES}${policy}`, sk: 'STATE' }),
+  enrolment: (policy: PolicyName) => ({ pk: `${POLICIES}${policy}`, sk: 'ENROLMENT' }),
   run: (run: RunId) => ({ pk: pairKey(splitRunId(run).pair), sk: runSortKey(run) }),
   step: (run: RunId, n: number) => ({
     pk: pairKey(splitRunId(run).pair),
@@ -59,6 +61,13 @@ export const DELETE_AT = 'deleteAt';
 
 /** The one index: operations that are not notified, by host and creation time. */
 export const OPEN_INDEX = 'open';
+
+/** A list of ten thousand buckets in an item, which may have 400 KB. */
+export const pack = (value: unknown): Uint8Array => gzipSync(JSON.stringify(value));
+
+/** Anything else is as it was before it was packed. */
+export const unpack = (value: unknown): unknown =>
+  value instanceof Uint8Array ? JSON.parse(gunzipSync(value).toString('utf8')) : value;
 
 /** Reads an item at the door. @throws ItemInvalid */
 export const parseItem = <S extends z.ZodType>(schema: S, item: unknown): z.output<S> => {

@@ -1,3 +1,4 @@
+import { namesIn } from '../../core/domain/buckets.ts';
 import type { BucketRef } from '../../core/domain/names.ts';
 import type { Cluster, Policy } from '../../core/domain/policy.ts';
 import type { DurationSeconds } from '../../core/domain/units.ts';
@@ -30,6 +31,7 @@ export interface Known {
 }
 
 export interface PlanInput {
+  /** With names in the place of their globs. */
   readonly policies: readonly Policy[];
   /** Where the policies were read from, for people. */
   readonly source: string;
@@ -352,7 +354,7 @@ const inventory = (plan: PlanInput): readonly string[] => [
   '| policy | bucket | source | replica | newest verified point | restore of all of it |',
   '|---|---|---|---|---|---|',
   ...plan.policies.flatMap((policy) =>
-    policy.buckets.map((bucket) => {
+    namesIn(policy).map((bucket) => {
       const known = plan.known?.(policy, bucket);
       const cells = [
         policy.name,
@@ -374,7 +376,7 @@ const inventory = (plan: PlanInput): readonly string[] => [
 /** The recovery plan of a policy file as Markdown, for the first bucket of its first policy, with all the others in a list. */
 export const recoveryPlan = (plan: PlanInput): string => {
   const [policy] = plan.policies;
-  const [bucket] = policy?.buckets ?? [];
+  const [bucket] = policy ? namesIn(policy) : [];
   if (!policy || !bucket) return '# Recovery plan\n\nThere is no policy, so nothing is backed up.\n';
   return `${[
     '# Recovery plan',

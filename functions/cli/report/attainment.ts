@@ -1,4 +1,6 @@
+import { covers } from '../../core/domain/buckets.ts';
 import type { RecoveryPoint } from '../../core/domain/ledger.ts';
+import { BucketRef } from '../../core/domain/names.ts';
 import type { PolicyVersion } from '../../core/domain/retention.ts';
 import { type DurationSeconds, type EpochMs, epochMs } from '../../core/domain/units.ts';
 import { versionsInForce } from '../../core/planner/in-force.ts';
@@ -78,7 +80,7 @@ export const objectivesOf = (
     const known = sorted.filter((it) => it.since <= from);
     const basis = known.length > 0 ? 'policy' : 'assumed';
     const counting = known.length > 0 ? versionsInForce(known, from).map(({ version }) => version) : sorted.slice(0, 1);
-    const named = counting.filter(({ buckets }) => buckets.some((it) => it === bucket)).map((it) => it.rpo);
+    const named = counting.filter(({ buckets }) => covers({ buckets }, BucketRef.parse(bucket))).map((it) => it.rpo);
     const [rpo] = sorted.length > 0 ? named.toSorted((one, other) => one - other) : [fallback];
     if (rpo === undefined || from === until) continue;
     const last = objectives.at(-1);

@@ -13,7 +13,7 @@ export const OfExecution = z.object({ execution: z.string().min(1).max(2048) });
 
 export interface ActingDependencies {
   readonly policies: readonly Policy[];
-  readonly ledger: Pick<Ledger, 'loadPair' | 'livingPoints' | 'loadPolicyState' | 'loadRun'>;
+  readonly ledger: Pick<Ledger, 'loadPair' | 'livingPoints' | 'loadPolicyState' | 'loadEnrolment' | 'loadRun'>;
   readonly plans: Pick<PlanStore, 'load'>;
   readonly nonces: Nonces;
   readonly machines: Machines;

@@ -13,6 +13,7 @@ import {
   type PolicyWithState,
   policiesOf,
 } from '../../core/use-cases/bucket-facts.ts';
+import { namedPolicies } from '../../core/use-cases/named-policies.ts';
 import { button, linkButton } from '../action.ts';
 import type { Links } from '../endpoints.ts';
 import { form } from '../form.ts';
@@ -153,11 +154,12 @@ const Fields = z.object({
 const LISTED = 40;
 
 /** The form that a bucket is found with, when none was named. */
-const findForm = (
-  { links, policies }: Pick<BucketPageDependencies, 'links' | 'policies'>,
+const findForm = async (
+  { links, ledger, ...deps }: Pick<BucketPageDependencies, 'links' | 'policies' | 'ledger'>,
   typed: string,
   problem?: string,
-): Html => {
+): Promise<Html> => {
+  const policies = await namedPolicies(ledger, deps.policies);
   const all = policies.flatMap(({ name, buckets }) => buckets.map((bucket) => ({ policy: name, bucket })));
   const listed =
     all.length <= LISTED
@@ -209,7 +211,9 @@ export const bucketPage = (deps: BucketPageDependencies): Page => ({
     const found = wanted === undefined ? all : all.filter(({ policy }) => policy.name === wanted);
     const [only, ...more] = found;
     if (!only) {
-      const near = nearestNames(bucket, [...new Set(policies.flatMap((it) => it.buckets))]);
+      const near = nearestNames(bucket, [
+        ...new Set((await namedPolicies(deps.ledger, policies)).flatMap((it) => it.buckets)),
+      ]);
       const of = wanted === undefined ? 'no policy has it' : `the policy ${wanted} does not have it`;
       return findForm(deps, bucket, `${of}${near.length > 0 ? `: did you mean ${near.join(' or ')}?` : ''}`);
     }

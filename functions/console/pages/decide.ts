@@ -10,6 +10,7 @@ import { describePause } from '../../core/planner/decision.ts';
 import { nearestNames } from '../../core/planner/nearest-names.ts';
 import { count } from '../../core/planner/sentences.ts';
 import { inParallel } from '../../core/use-cases/in-parallel.ts';
+import { namedPolicies } from '../../core/use-cases/named-policies.ts';
 import type { Act } from '../../core/use-cases/nonces.ts';
 import { button, linkButton } from '../action.ts';
 import { readFields } from '../fields.ts';
@@ -283,7 +284,9 @@ const approvalsPage = (deps: ActingDependencies): Page => ({
     const wanted = fields.bucket === undefined ? undefined : readFields(OfBucket, fields);
     const all = wanted
       ? [{ policy: policyNamed(deps, wanted.policy), bucket: wanted.bucket }]
-      : deps.policies.flatMap((policy) => (policy.replica ? policy.buckets.map((bucket) => ({ policy, bucket })) : []));
+      : (await namedPolicies(deps.ledger, deps.policies)).flatMap((policy) =>
+          policy.replica ? policy.buckets.map((bucket) => ({ policy, bucket })) : [],
+        );
     const held = await inParallel(all.slice(0, LOOKED), AT_A_TIME, ({ policy, bucket }) =>
       heldOf(deps, policy, bucket),
     );
@@ -300,7 +303,10 @@ const pausePage = (deps: ActingDependencies): Page => ({
   name: 'pause',
   show: async ({ fields }) => {
     const named = OfPolicy.safeParse(fields);
-    const policies = named.success ? [policyNamed(deps, named.data.policy)] : deps.policies;
+    const policies = await namedPolicies(
+      deps.ledger,
+      named.success ? [policyNamed(deps, named.data.policy)] : deps.policies,
+    );
     const rows = await inParallel(policies, AT_A_TIME, async ({ name, buckets }) => {
       const { paused } = await deps.ledger.loadPolicyState(name);
       return [

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { bucketsOf } from '../../core/domain/buckets.ts';
 import { BucketRef, PolicyName, pairId } from '../../core/domain/names.ts';
 import type { Readiness } from '../../core/domain/readiness.ts';
 import { FailoverKind } from '../../core/domain/restore.ts';
@@ -8,6 +9,7 @@ import { spanText } from '../../core/planner/consequences.ts';
 import { isSettledOnReplica } from '../../core/planner/roles.ts';
 import { count, readyText, takes } from '../../core/planner/sentences.ts';
 import { inParallel } from '../../core/use-cases/in-parallel.ts';
+import { enrolmentOf } from '../../core/use-cases/named-policies.ts';
 import { button, linkButton } from '../action.ts';
 import { readFields } from '../fields.ts';
 import { form } from '../form.ts';
@@ -82,7 +84,8 @@ const formPage = async (
       'PolicyInvalid',
       `the policy ${name} is not there, or has no replica: there is nothing to fail over to`,
     );
-  const { source, replica, buckets } = policy;
+  const { source, replica } = policy;
+  const buckets = bucketsOf(policy, await enrolmentOf(deps.ledger, policy));
   const from = Math.max(0, Math.trunc(Number(typed.from) || 0));
   const page = buckets.slice(from, from + SHOWN);
   const found = await inParallel(page, AT_A_TIME, async (bucket) => ({
@@ -179,7 +182,7 @@ const whatIsLeft = async (deps: ActingDependencies, input: unknown): Promise<unk
   if (!asked || !policy?.replica) return input;
   const to = policy.replica.name;
   const buckets = await Promise.all(
-    (asked.buckets ?? [policy.buckets]).map(async (group) => {
+    (asked.buckets ?? [bucketsOf(policy, await enrolmentOf(deps.ledger, policy))]).map(async (group) => {
       const found = await inParallel(group, AT_A_TIME, async (bucket) => ({
         bucket,
         role: (await deps.ledger.loadPair(pairId(policy.source.name, bucket, to))).role,

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { covers } from '../../core/domain/buckets.ts';
 import type { BackupRun, RunStep } from '../../core/domain/ledger.ts';
 import { BucketRef, drillPair, PolicyName, pairId, type RunId, Slot } from '../../core/domain/names.ts';
 import type { Cluster, Policy } from '../../core/domain/policy.ts';
@@ -41,7 +42,7 @@ export const failable = (
   { policy: name, bucket }: Of,
 ): { readonly policy: Policy; readonly replica: Cluster } => {
   const policy = policies.find((it) => it.name === name);
-  if (!policy?.buckets.includes(bucket))
+  if (!policy || !covers(policy, bucket))
     throw new DrError('PolicyInvalid', `the policy ${name} does not have ${bucket}`);
   const { replica } = policy;
   if (!replica)

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { namesIn } from '../../core/domain/buckets.ts';
 import {
   type AssessedBucket,
   CLOCKS,
@@ -255,7 +256,9 @@ export const overviewPage = ({ policies, assessments, clock, links }: OverviewDe
 
 /** One policy with all its buckets: those that need somebody with why. Pure. */
 export const policyMarkup = ({ policy, found }: AssessedPolicy, now: EpochMs, links: Links): Html => {
-  const { name, buckets } = policy;
+  const { name } = policy;
+  // Without an assessment nobody has looked yet which buckets its globs give.
+  const buckets = found?.expected.map(({ bucket }) => bucket) ?? namesIn(policy);
   const [tone, word] = healthOf({ policy, found }, now);
   const troubled = (found?.named ?? []).filter(isTroubled);
   const named = new Set<string>(troubled.map(({ bucket }) => bucket));

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { covers } from '../../core/domain/buckets.ts';
 import { BucketRef, PolicyName } from '../../core/domain/names.ts';
 import { secondsBetween } from '../../core/domain/units.ts';
 import { DrError } from '../../core/errors.ts';
@@ -57,7 +58,7 @@ const findForm = ({ links, policies }: ActingDependencies): Html =>
   )}`;
 
 const isBucketOf = ({ policies }: ActingDependencies, { policy, bucket }: Of): boolean =>
-  policies.some(({ name, buckets }) => name === policy && buckets.includes(bucket));
+  policies.some(({ name, buckets }) => name === policy && covers({ buckets }, bucket));
 
 const backUpPage = (deps: ActingDependencies): Page => ({
   name: 'back-up',

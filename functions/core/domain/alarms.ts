@@ -19,6 +19,7 @@ export type AlarmSubject =
   | { readonly of: 'held' }
   | { readonly of: 'over-cap' }
   | { readonly of: 'failed-over' }
+  | { readonly of: 'vanished' }
   | { readonly of: 'not-ready' }
   | { readonly of: 'hosts' }
   | { readonly of: 'clusters' }
@@ -255,6 +256,16 @@ export const ALARMS = {
     link: dashboard,
     about: { of: 'failed-over' },
     // That a bucket is without a second copy is always said.
+    follows: [],
+  },
+  'bucket-vanished': {
+    severity: 'ticket',
+    what: 'a bucket that a glob of a policy had enrolled is not there any more',
+    impact: 'No new backups of it are made. What was backed up stays, and can be restored under another name.',
+    next: 'Ask its owners whether it was meant. If not, restore it: npm run explain -- <volume>/<bucket> --policies <file> says from what.',
+    link: dashboard,
+    about: { of: 'vanished' },
+    // That data is gone is always said.
     follows: [],
   },
   'failover-not-ready': {

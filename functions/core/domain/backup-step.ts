@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { ERROR_NAMES } from '../errors.ts';
+import { BucketGlob } from './buckets.ts';
 import { AclEntries } from './edge-reply.ts';
 import { BucketRef, HostId, OperationId, OzoneService, PolicyName, SnapshotId, SnapshotName } from './names.ts';
 import { BlastRadius } from './operation.ts';
@@ -288,6 +289,14 @@ export const BackupStep = z.discriminatedUnion('kind', [
     /** The page, as the cluster names it; null: the first, which either side may give. */
     token: z.string().nullable(),
     limit: z.number().int().min(1).max(100),
+    ...operation,
+  }),
+  /** Lists the buckets of the volumes that globs can meet. Of the fleet, which has no planner of runs. */
+  z.object({
+    kind: z.literal('list-buckets'),
+    /** Who asks: the step of another execution is not this one's. */
+    execution: z.string(),
+    globs: z.array(BucketGlob).min(1),
     ...operation,
   }),
   /** Asks a host how it is for the verbs of one document. Of the doctor, which has no planner of runs. */

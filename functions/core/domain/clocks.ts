@@ -125,6 +125,8 @@ export const PolicyAssessment = z.object({
   failedOver: z.number().int().default(0),
   /** The worst buckets first, at most {@link NAMED_BUCKETS}. */
   named: z.array(AssessedBucket),
+  /** Enrolled buckets that the source lists no more, and that still cool off; at most as many as are named. */
+  vanished: z.array(z.object({ bucket: BucketRef, at: EpochMs })).default([]),
   /** When each bucket was first expected to have points. */
   expected: z.array(z.object({ bucket: BucketRef, since: EpochMs })),
   /** What is asked for, and since when in this form: what was changed a moment ago cannot be late yet. */

@@ -213,6 +213,10 @@ export const VersionsData = z.object({
 export type VersionsData = z.infer<typeof VersionsData>;
 export type SeenVersion = VersionsData['versions'][number];
 
+/** Every bucket of the volumes that were asked for, but links; names that are none are left to whoever reads them. */
+export const BucketsData = z.object({ volumes: z.number().int(), buckets: z.array(z.string().max(200)) });
+export type BucketsData = z.infer<typeof BucketsData>;
+
 /** One page of what Ozone says has changed between two snapshots: entries only when it is done. */
 export const ChangesData = z.object({
   status: DiffStatus,
@@ -366,6 +370,7 @@ export const EdgeReply = z.discriminatedUnion('verb', [
   reply('versions', VersionsData),
   reply('changes', ChangesData),
   reply('divergence', DivergenceData),
+  reply('buckets', BucketsData),
   reply('doctor', DoctorData),
 ]);
 export type EdgeReply = z.infer<typeof EdgeReply>;

@@ -32,6 +32,7 @@ export const EdgeParameters = z.strictObject({
     'versions',
     'changes',
     'divergence',
+    'buckets',
     'doctor',
   ]),
   source: z.string(),
@@ -98,6 +99,8 @@ export const EdgeParameters = z.strictObject({
   limit: z.string().default('0'),
   /** What `doctor` looks at on both sides: `volume/bucket`, with commas between. */
   buckets: z.string().default(''),
+  /** Of which volumes `buckets` lists the buckets: `volume/bucket` with * and ?, commas between. */
+  globs: z.string().default(''),
   /** Seconds that the script keeps to, and the longer time after which the agent ends it. */
   executionTimeout: z.string(),
   commandTimeout: z.string(),

@@ -1,6 +1,7 @@
 import * as z from 'zod';
+import { BucketPattern, WrittenBucket } from './buckets.ts';
 import { CronFields } from './cron.ts';
-import { BucketRef, ClusterName, HookName, HostId, OzoneService, PolicyName } from './names.ts';
+import { type BucketRef, ClusterName, HookName, HostId, OzoneService, PolicyName } from './names.ts';
 import { Retention } from './retention.ts';
 import { TimeZone } from './time-zone.ts';
 import { Duration, DurationSeconds } from './units.ts';
@@ -166,10 +167,18 @@ const Alarms = z
   })
   .refine(({ late, stale }) => late <= stale, { path: ['stale'], error: 'write at least as much as for late' });
 
+const Fleet = z.strictObject({
+  tolerated: z.number().int().min(0).max(100_000).default(0).meta({
+    description: 'so many buckets may fail in a slot before the slot as a whole fails; each one is said all the same',
+  }),
+});
+
 const PolicyEntry = z.strictObject({
   source: ClusterName,
   replica: ClusterName.optional().meta({ description: 'without one, only snapshots are taken' }),
-  buckets: z.array(BucketRef).min(1).max(100),
+  buckets: z.array(WrittenBucket).min(1).max(100).meta({
+    description: 'volume/bucket, or globs of them: sales/*, */orders-? (* and ? never stand for the /)',
+  }),
   schedules: z.array(Schedule).max(20),
   mode: PolicyMode.default('incremental-or-resync'),
   verification: Verification.default(Verification.parse('listing')),
@@ -188,6 +197,7 @@ const PolicyEntry = z.strictObject({
   }),
   failover: Failover.prefault({}),
   hooks: Hooks.prefault({}),
+  fleet: Fleet.prefault({}),
   limits: Limits.prefault({}),
 });
 
@@ -247,7 +257,8 @@ export const Policy = z.object({
   name: PolicyName,
   source: Cluster,
   replica: Cluster.nullable(),
-  buckets: z.array(BucketRef),
+  /** Names and globs: `covers` and `bucketsOf` say which buckets those are. */
+  buckets: z.array(BucketPattern),
   schedules: z.array(Schedule),
   mode: PolicyMode,
   verification: Verification,
@@ -266,6 +277,7 @@ export const Policy = z.object({
   hooks: z
     .object({ before: ResolvedHook.nullable(), after: ResolvedHook.nullable() })
     .default({ before: null, after: null }),
+  fleet: z.object({ tolerated: z.number().int() }).default({ tolerated: 0 }),
   limits: z.object({
     maps: z.number().int(),
     bandwidthMBps: z.number().int().nullable(),
@@ -278,6 +290,9 @@ export const Policy = z.object({
   }),
 });
 export type Policy = z.infer<typeof Policy>;
+
+/** With the buckets that it has now in the place of its globs. */
+export type NamedPolicy = Omit<Policy, 'buckets'> & { readonly buckets: BucketRef[] };
 
 /** Resolves a parsed file. Total: `PolicyFile` has already refused what cannot be resolved. */
 export const resolvePolicies = (file: PolicyFile): readonly Policy[] =>
@@ -298,6 +313,7 @@ export const resolvePolicies = (file: PolicyFile): readonly Policy[] =>
       drills: entry.drills ?? null,
       failover: entry.failover,
       hooks: { before: entry.hooks.before ?? null, after: entry.hooks.after ?? null },
+      fleet: entry.fleet,
       limits: { ...entry.limits, bandwidthMBps: entry.limits.bandwidthMBps ?? null },
     }),
   );

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { BucketPattern } from './buckets.ts';
 import { CronFields } from './cron.ts';
 import { BucketRef, OperationId, PolicyName } from './names.ts';
 import { TimeZone } from './time-zone.ts';
@@ -135,7 +136,7 @@ export const PolicyVersion = z.object({
   retention: Retention.nullable(),
   rpo: DurationSeconds,
   rto: DurationSeconds,
-  buckets: z.array(BucketRef),
+  buckets: z.array(BucketPattern),
 });
 export type PolicyVersion = z.infer<typeof PolicyVersion>;
 

@@ -111,6 +111,10 @@ const concernedBy = (id: AlarmId, { assessments, fleet, buckets }: AlarmContext,
           !found || role.state === 'moving' ? '' : good ? `, brought back ${ago(good.since)}` : ', nothing backs it up';
         return [`${policy}: ${bucket} (${how} ${ago(role.since)}, from ${role.point}${second})`];
       });
+    case 'vanished':
+      return assessments.flatMap(({ policy, vanished }) =>
+        vanished.map(({ bucket, at }) => `${policy}: ${bucket} (first missed ${ago(at)})`),
+      );
     case 'not-ready':
       return ofAssessed(({ notReady, failedOver }) => (failedOver === null ? notReady : null));
     case 'hosts':

@@ -1,3 +1,4 @@
+import { covers } from '../domain/buckets.ts';
 import {
   type AssessedBucket,
   CLOCKS,
@@ -238,7 +239,7 @@ export const expectedSince = (
   noted: EpochMs | undefined,
   now: EpochMs,
 ): EpochMs => {
-  const without = versions.findLastIndex(({ buckets }) => !buckets.includes(bucket));
+  const without = versions.findLastIndex(({ buckets }) => !covers({ buckets }, bucket));
   const first = versions[without + 1];
   return epochMs(Math.min(noted ?? now, first?.since ?? now));
 };

@@ -1,3 +1,4 @@
+import { namesIn } from '../domain/buckets.ts';
 import {
   CATALOGUE,
   type CheckAnswer,
@@ -42,12 +43,16 @@ const isBefore = (text: string, least: Version): boolean => {
 
 /**
  * What is asked of whom: each host, for each document that it is ever sent, between each two clusters that it works on.
- * Only the observing check looks at more than one bucket. Deletions go where the roles of their functions let them go.
+ * The policies have names in the place of their globs. Only the observing check looks at more than one bucket. Deletions go where the roles of their functions let them go.
  */
 export const checksOf = (policies: readonly Policy[]): readonly DoctorCheck[] => {
   const checks = new Map<string, DoctorCheck>();
   const nameOf = ({ name, service }: Cluster) => ({ name, service });
-  for (const { source, replica, buckets, retention } of policies) {
+  for (const policy of policies) {
+    const { source, replica, retention } = policy;
+    const buckets = namesIn(policy);
+    // With globs alone, and before their first listing: nothing to look at yet.
+    if (buckets.length === 0) continue;
     const add = (host: HostId, radius: DoctorCheck['radius'], side: DoctorCheck['side']) => {
       const key = [host, radius, side, source.name, replica?.name ?? ''].join(' ');
       const known = checks.get(key)?.buckets ?? [];
@@ -302,7 +307,7 @@ const ofCluster = (
       if (it.code === 'bucket-missing' || it.code === 'volume-missing') {
         const isToCome =
           side === 'replica' &&
-          policies.some((policy) => policy.createReplica && policy.buckets.some((b) => b === it.bucket));
+          policies.some((policy) => policy.createReplica && namesIn(policy).some((name) => name === it.bucket));
         if (!isToCome) add('bucket-missing', where, it.message);
       } else if (it.code === 'permission-denied')
         add('access-denied', `${check.host} ${check.radius} to ${cluster}`, `${it.bucket}: ${it.message}`);

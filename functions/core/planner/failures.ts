@@ -55,6 +55,7 @@ const EXHAUSTED: Readonly<Record<OperationStep['kind'], ErrorName>> = {
   'remove-scratch': 'ScratchNotRemoved',
   'look-versions': 'EdgeFailed',
   'look-changes': 'DiffFailed',
+  'list-buckets': 'EdgeFailed',
   'check-host': 'EdgeFailed',
 };
 

@@ -1,3 +1,4 @@
+import { bucketsOf, covers, type EnrolledBucket, type Enrolment } from '../domain/buckets.ts';
 import type { BucketRef } from '../domain/names.ts';
 import type { Policy } from '../domain/policy.ts';
 import type { PolicyState, PolicyVersion, Retention } from '../domain/retention.ts';
@@ -53,9 +54,48 @@ export const withVersion = (state: PolicyState, policy: Policy, now: EpochMs): P
   return { ...state, versions: versions.slice(Math.max(0, Math.min(dated, oldest))) };
 };
 
-/** Every bucket that is backed up under the policy: also one that was taken out and is still cooling off. */
-export const bucketsInForce = (policy: Policy, state: PolicyState, now: EpochMs): Policy['buckets'] => [
-  ...new Set([...policy.buckets, ...versionsInForce(state.versions, now).flatMap(({ version }) => version.buckets)]),
+/** What the policy asks for by name or glob, and what it asked for and that is still cooling off. */
+const asked = (policy: Policy, state: PolicyState, now: EpochMs): Pick<Policy, 'buckets'> => ({
+  buckets: [
+    ...new Set([...policy.buckets, ...versionsInForce(state.versions, now).flatMap(({ version }) => version.buckets)]),
+  ],
+});
+
+/** Whether a bucket counts as one of the policy: also one that was taken out and is still cooling off. */
+export const coversInForce = (policy: Policy, state: PolicyState, bucket: BucketRef, now: EpochMs): boolean =>
+  covers(asked(policy, state, now), bucket);
+
+/** How long a policy without versions, and one with them, lets what it had cool off. */
+const longestCoolingOff = (policy: Policy, state: PolicyState, now: EpochMs): DurationSeconds =>
+  seconds(
+    Math.max(coolingOffOf(policy), ...versionsInForce(state.versions, now).map(({ version }) => coolingOffOf(version))),
+  );
+
+/** Enrolled buckets that listings do not show any more, and that cool off as those do that were taken out. */
+export const vanishedLately = (
+  policy: Policy,
+  state: PolicyState,
+  enrolment: Pick<Enrolment, 'buckets'>,
+  now: EpochMs,
+): readonly EnrolledBucket[] => {
+  const wanted = asked(policy, state, now);
+  const coolingOff = longestCoolingOff(policy, state, now);
+  return enrolment.buckets.filter(
+    ({ bucket, vanished }) => vanished !== null && later(vanished, coolingOff) > now && covers(wanted, bucket),
+  );
+};
+
+/** Every bucket that is looked after under the policy: also one that was taken out, or vanished, and is still cooling off. */
+export const bucketsInForce = (
+  policy: Policy,
+  state: PolicyState,
+  enrolment: Pick<Enrolment, 'buckets'>,
+  now: EpochMs,
+): readonly BucketRef[] => [
+  ...new Set([
+    ...bucketsOf(asked(policy, state, now), enrolment),
+    ...vanishedLately(policy, state, enrolment, now).map(({ bucket }) => bucket),
+  ]),
 ];
 
 /** The strictest objectives that count now. */
@@ -102,15 +142,22 @@ export type Weakening = { readonly sentence: string } & (
   | { readonly kind: 'objectives' | 'retention' }
 );
 
-/** What a new version asks less of than the one before it; empty when it asks for as much or more. */
-export const weakened = (before: PolicyVersion, after: PolicyVersion): readonly Weakening[] => {
+/**
+ * What a new version asks less of than the one before it; empty when it asks for as much or more.
+ * @param enrolment what globs gave, to name the buckets that a glob which was taken out stood for
+ */
+export const weakened = (
+  before: PolicyVersion,
+  after: PolicyVersion,
+  enrolment: Pick<Enrolment, 'buckets'>,
+): readonly Weakening[] => {
   const looser = [
     ...(after.rpo > before.rpo ? [`the RPO went from ${hours(before.rpo)} to ${hours(after.rpo)}`] : []),
     ...(after.rto > before.rto ? [`the RTO went from ${hours(before.rto)} to ${hours(after.rto)}`] : []),
   ];
   return [
-    ...before.buckets
-      .filter((bucket) => !after.buckets.includes(bucket))
+    ...bucketsOf(before, enrolment)
+      .filter((bucket) => !covers(after, bucket))
       .map((bucket): Weakening => ({ kind: 'bucket', bucket, sentence: `${bucket} was taken out of the policy` })),
     ...(looser.length > 0 ? [{ kind: 'objectives', sentence: looser.join(', ') } as const] : []),
     // Which of two sets of rules keeps more depends on the points: every change is announced.

@@ -40,7 +40,11 @@ type Plain<K extends OperationStep['kind']> = K extends OperationStep['kind']
 
 /** Whose hosts do it where that is for the step to say. */
 const sideOf = (step: Plain<OperationStep['kind']>): Side =>
-  step.kind === 'delete' || step.kind === 'look-versions' || step.kind === 'look-changes' ? step.side : 'replica';
+  step.kind === 'delete' || step.kind === 'look-versions' || step.kind === 'look-changes'
+    ? step.side
+    : step.kind === 'list-buckets'
+      ? 'source'
+      : 'replica';
 
 /** Where and for how long, of a command of seconds on a host that is named. */
 export const shortCommand = (host: HostId) => ({ host, ...time(SHORT_COMMAND) });
@@ -72,6 +76,7 @@ export const operation = (history: RunHistory, step: Plain<OperationStep['kind']
     case 'remove-scratch':
     case 'look-versions':
     case 'look-changes':
+    case 'list-buckets':
     case 'check-host':
       return { ...step, host, ...time(SHORT_COMMAND) };
     case 'restore':

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { factsOf, isAlarmId, measuredBy } from '../domain/alarms.ts';
+import { namesIn } from '../domain/buckets.ts';
 import { drillPair } from '../domain/names.ts';
 import type { Policy } from '../domain/policy.ts';
 import { epochMs } from '../domain/units.ts';
@@ -94,19 +95,21 @@ const explanations = async (
 };
 
 const contextOf = async ({ policies, pairs, assessments }: AnnounceDependencies): Promise<AlarmContext> => {
-  const all = policies.flatMap((policy) =>
-    policy.buckets.map((bucket) => ({
+  const [assessed, fleet] = await Promise.all([
+    Promise.all(policies.map(({ name }) => assessments.load(name))),
+    assessments.loadFleet(),
+  ]);
+  const all = policies.flatMap((policy, index) => {
+    // An alarm is raised by what was assessed: those are the buckets that its globs gave by then.
+    const names = new Set([...namesIn(policy), ...(assessed[index]?.expected ?? []).map(({ bucket }) => bucket)]);
+    return [...names].map((bucket) => ({
       policy: policy.name,
       bucket,
       lineage: lineageOf(policy, bucket),
       drills: drillPair(policy, bucket),
-    })),
-  );
-  const [states, assessed, fleet] = await Promise.all([
-    pairs.loadPairs(all.flatMap(({ lineage, drills }) => [lineage, drills])),
-    Promise.all(policies.map(({ name }) => assessments.load(name))),
-    assessments.loadFleet(),
-  ]);
+    }));
+  });
+  const states = await pairs.loadPairs(all.flatMap(({ lineage, drills }) => [lineage, drills]));
   const known = new Map(states.map((state) => [state.pair, state] as const));
   return {
     assessments: assessed.filter((it) => it !== null),

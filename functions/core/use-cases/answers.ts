@@ -95,6 +95,7 @@ const observationOf = (reply: EdgeReply, bounded: (side: SeenSide) => SeenSide):
       return { kind: 'scratch', removed: reply.data.removed };
     // What a look or a doctor found may be long, and stays with its operation.
     case 'versions':
+    case 'buckets':
     case 'doctor':
       return { kind: 'looked' };
     case 'changes':

@@ -1,3 +1,4 @@
+import type { Enrolment } from '../domain/buckets.ts';
 import {
   type AssessedBucket,
   CLOCKS,
@@ -10,7 +11,7 @@ import {
 import { emptyPair, type PairState } from '../domain/ledger.ts';
 import { type BucketRef, drillPair, type HostId, type PairId, pairId } from '../domain/names.ts';
 import type { Operation } from '../domain/operation.ts';
-import type { Policy } from '../domain/policy.ts';
+import type { NamedPolicy, Policy } from '../domain/policy.ts';
 import type { Role } from '../domain/roles.ts';
 import { type EpochMs, epochMs, secondsBetween } from '../domain/units.ts';
 import {
@@ -27,16 +28,18 @@ import {
 import { isOnline } from '../planner/doctor.ts';
 import { lastDrillOf } from '../planner/drill-rota.ts';
 import { unreachableCluster } from '../planner/failure-kind.ts';
+import { vanishedLately } from '../planner/in-force.ts';
 import { whyNotReady } from '../planner/readiness.ts';
 import { exchanged, hasOtherDirection, isFailedOver, isSettledOnReplica } from '../planner/roles.ts';
 import type { Assessments, Clock, HostDirectory, Ledger, Metrics, OperationStore, PairReader } from '../ports.ts';
 import { inParallel } from './in-parallel.ts';
+import { enrolmentOf, withNames } from './named-policies.ts';
 import { lineageOf, publishBudget } from './snapshot-budget.ts';
 
 export interface AssessDependencies {
   readonly policies: readonly Policy[];
   readonly pairs: PairReader;
-  readonly ledger: Pick<Ledger, 'loadPolicyState' | 'recentPoints'>;
+  readonly ledger: Pick<Ledger, 'loadPolicyState' | 'loadEnrolment' | 'recentPoints'>;
   readonly assessments: Assessments;
   readonly operations: Pick<OperationStore, 'open'>;
   readonly hosts: HostDirectory;
@@ -81,20 +84,25 @@ export const assessObjectives =
         return undefined;
       }
     };
+    const enrolled = await inParallel(deps.policies, AT_ONCE, async (policy) => {
+      const enrolment = await enrolmentOf(deps.ledger, policy);
+      return { policy: withNames(policy, enrolment), patterns: policy, enrolment };
+    });
+    const policies = enrolled.map(({ policy }) => policy);
     const load = async (pairs: readonly PairId[]) =>
       pairs.length === 0
         ? []
         : (await deps.pairs.loadPairs(pairs)).map((state): readonly [PairId, PairState] => [state.pair, state]);
-    const usual = new Map(await load(deps.policies.flatMap(pairsOf)));
-    const states = new Map([...usual, ...(await load(deps.policies.flatMap((policy) => otherWays(policy, usual))))]);
+    const usual = new Map(await load(policies.flatMap(pairsOf)));
+    const states = new Map([...usual, ...(await load(policies.flatMap((policy) => otherWays(policy, usual))))]);
     const assessed = (
-      await inParallel(deps.policies, AT_ONCE, (policy) =>
-        attempt(`the policy ${policy.name}`, async () => assessPolicy(deps, policy, states, now)),
+      await inParallel(enrolled, AT_ONCE, (it) =>
+        attempt(`the policy ${it.policy.name}`, async () => assessPolicy(deps, it, states, now)),
       )
     ).filter((it) => it !== undefined);
     publishWorst(deps.metrics, assessed);
-    const fleet = await attempt('hosts and operations', () => assessFleet(deps, states, now));
-    await attempt('the budget of snapshots', async () => publishBudget(deps.metrics, deps.policies, states, now));
+    const fleet = await attempt('hosts and operations', () => assessFleet({ ...deps, policies }, states, now));
+    await attempt('the budget of snapshots', async () => publishBudget(deps.metrics, policies, states, now));
     if (problem) throw problem.error;
     return {
       policies: assessed.length,
@@ -113,7 +121,7 @@ export const assessObjectives =
 
 const sum = (numbers: readonly number[]): number => numbers.reduce((all, one) => all + one, 0);
 
-const pairsOf = (policy: Policy): readonly PairId[] =>
+const pairsOf = (policy: NamedPolicy): readonly PairId[] =>
   policy.buckets.flatMap((bucket) => [
     lineageOf(policy, bucket),
     ...(policy.drills ? [drillPair(policy, bucket)] : []),
@@ -123,7 +131,7 @@ const otherWay = ({ source, replica }: Policy, bucket: BucketRef): PairId | null
   replica && pairId(replica.name, bucket, source.name);
 
 /** Pairs of the other direction that say more of a bucket than those of the usual one. */
-const otherWays = (policy: Policy, states: ReadonlyMap<PairId, PairState>): readonly PairId[] =>
+const otherWays = (policy: NamedPolicy, states: ReadonlyMap<PairId, PairState>): readonly PairId[] =>
   policy.buckets.flatMap((bucket) => {
     const pair = states.get(lineageOf(policy, bucket));
     const other = pair && hasOtherDirection(pair) ? otherWay(policy, bucket) : null;
@@ -159,7 +167,11 @@ const isHeld = ({ hold }: Pick<PairState, 'hold'>): boolean =>
 
 const assessPolicy = async (
   deps: AssessDependencies,
-  policy: Policy,
+  {
+    policy,
+    patterns,
+    enrolment,
+  }: { readonly policy: NamedPolicy; readonly patterns: Policy; readonly enrolment: Enrolment },
   states: ReadonlyMap<PairId, PairState>,
   now: EpochMs,
 ): Promise<PolicyAssessment> => {
@@ -167,7 +179,9 @@ const assessPolicy = async (
     deps.ledger.loadPolicyState(policy.name),
     deps.assessments.load(policy.name),
   ]);
-  const noted = new Map((before?.expected ?? []).map(({ bucket, since }) => [bucket, since] as const));
+  const noted = new Map(
+    [...enrolment.buckets, ...(before?.expected ?? [])].map(({ bucket, since }) => [bucket, since] as const),
+  );
   const expected = policy.buckets.map((bucket) => ({
     bucket,
     since: expectedSince(bucket, state, noted.get(bucket), now),
@@ -218,7 +232,11 @@ const assessPolicy = async (
         : null,
     };
   });
-  const assessment = assessmentOf(policy, buckets, { expected, asked, paused: state.paused ?? null, now });
+  const gone = vanishedLately(patterns, state, enrolment, now).flatMap(({ bucket, vanished }) =>
+    vanished === null ? [] : [{ bucket, at: vanished }],
+  );
+  const vanished = gone.toSorted((one, other) => other.at - one.at).slice(0, NAMED_BUCKETS);
+  const assessment = assessmentOf(policy, buckets, { expected, asked, vanished, paused: state.paused ?? null, now });
   await deps.assessments.put(assessment);
   publishPolicy(deps.metrics, assessment);
   return assessment;
@@ -227,7 +245,13 @@ const assessPolicy = async (
 const assessmentOf = (
   policy: Policy,
   buckets: readonly AssessedBucket[],
-  { expected, asked, paused, now }: Pick<PolicyAssessment, 'expected' | 'asked' | 'paused'> & { readonly now: EpochMs },
+  {
+    expected,
+    asked,
+    vanished,
+    paused,
+    now,
+  }: Pick<PolicyAssessment, 'expected' | 'asked' | 'vanished' | 'paused'> & { readonly now: EpochMs },
 ): PolicyAssessment => {
   const countIn = (state: 'late' | 'stale') => {
     const of = (name: (typeof CLOCKS)[number]): number =>
@@ -266,6 +290,7 @@ const assessmentOf = (
     ).length,
     failedOver: buckets.filter(({ failedOver }) => failedOver !== null).length,
     named: buckets.toSorted((one, other) => badnessOf(other) - badnessOf(one)).slice(0, NAMED_BUCKETS),
+    vanished,
     expected: [...expected],
     asked,
   };
@@ -316,6 +341,7 @@ const publishWorst = (metrics: Metrics, assessed: readonly PolicyAssessment[]): 
   metrics.gauge('NotReadyOverdue', 'Count', sum(assessed.map(({ notReadyOverdue }) => notReadyOverdue)), {});
   metrics.gauge('ChangesHeld', 'Count', sum(assessed.map(({ held }) => held)), {});
   metrics.gauge('PrunesOverCap', 'Count', sum(assessed.map(({ overCap }) => overCap)), {});
+  metrics.gauge('BucketsVanished', 'Count', sum(assessed.map(({ vanished }) => vanished.length)), {});
   metrics.gauge('BucketsFailedOver', 'Count', sum(assessed.map(({ failedOver }) => failedOver)), {});
   for (const kind of FAILURE_KINDS) {
     // A change that waits for a person is counted as held, until it is decided on.
@@ -325,7 +351,7 @@ const publishWorst = (metrics: Metrics, assessed: readonly PolicyAssessment[]): 
 };
 
 const assessFleet = async (
-  deps: AssessDependencies,
+  deps: Omit<AssessDependencies, 'policies'> & { readonly policies: readonly NamedPolicy[] },
   states: ReadonlyMap<PairId, PairState>,
   now: EpochMs,
 ): Promise<FleetAssessment> => {
@@ -372,7 +398,7 @@ const assessFleet = async (
 
 /** Clusters of which the newest backup that needed them says that they did not answer. */
 const unreachableNow = (
-  policies: readonly Policy[],
+  policies: readonly NamedPolicy[],
   states: ReadonlyMap<PairId, PairState>,
 ): FleetAssessment['unreachable'] => {
   const newest = new Map<Policy['source']['name'], FleetAssessment['unreachable'][number] | { readonly at: EpochMs }>();

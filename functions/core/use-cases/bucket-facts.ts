@@ -1,15 +1,16 @@
-import { type BucketRef, drillPair, pairId, targetPair } from '../domain/names.ts';
+import { covers } from '../domain/buckets.ts';
+import { BucketRef, drillPair, pairId, targetPair } from '../domain/names.ts';
 import type { Policy } from '../domain/policy.ts';
 import type { PolicyState } from '../domain/retention.ts';
 import type { EpochMs } from '../domain/units.ts';
 import type { LedgerFacts } from '../planner/explain.ts';
-import { bucketsInForce, objectivesInForce, settingsInForce } from '../planner/in-force.ts';
+import { coversInForce, objectivesInForce, settingsInForce } from '../planner/in-force.ts';
 import type { Ledger, Runs } from '../ports.ts';
 
 export interface BucketFactsDependencies {
   /** All of the policy file. */
   readonly policies: readonly Policy[];
-  readonly ledger: Pick<Ledger, 'loadPair' | 'livingPoints' | 'loadPolicyState'>;
+  readonly ledger: Pick<Ledger, 'loadPair' | 'livingPoints' | 'loadPolicyState' | 'loadEnrolment'>;
   readonly runs: Runs;
 }
 
@@ -30,7 +31,8 @@ export const policiesOf = async (
   const all = await Promise.all(
     policies.map(async (policy) => ({ policy, state: await ledger.loadPolicyState(policy.name) })),
   );
-  return all.filter(({ policy, state }) => bucketsInForce(policy, state, now).some((it) => it === bucket));
+  const named = BucketRef.safeParse(bucket);
+  return all.filter(({ policy, state }) => named.success && coversInForce(policy, state, named.data, now));
 };
 
 /** What the ledger says of one bucket under one policy: some ten reads, however many buckets there are. */
@@ -50,7 +52,7 @@ export const bucketFacts = async (
   ]);
   // Every pair that has the bucket as its source: what one of them needs, none may delete.
   const ids = policies
-    .filter(({ source, buckets }) => source.name === policy.source.name && buckets.includes(bucket))
+    .filter(({ source, buckets }) => source.name === policy.source.name && covers({ buckets }, bucket))
     .map(({ source, replica }) => pairId(source.name, bucket, replica?.name ?? null));
   const others = [...new Set(ids)].filter((it) => it !== id);
   return {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { BackupStep, NumberedStep } from '../domain/backup-step.ts';
 import { isOperation } from '../domain/backup-step.ts';
+import { covers } from '../domain/buckets.ts';
 import { DeletionPlan, doomedOf } from '../domain/deletion-plan.ts';
 import { parseEdgeReply, type SeenSide } from '../domain/edge-reply.ts';
 import type { BackupRun, Observation, PairState, RecoveryPoint, RunStep } from '../domain/ledger.ts';
@@ -216,7 +217,7 @@ const pairsOf = async (
   { run, pair }: RunHistory,
 ): Promise<readonly PairState[]> => {
   const ids = policies
-    .filter(({ source, buckets }) => source.name === run.policy.source.name && buckets.includes(run.bucket))
+    .filter(({ source, buckets }) => source.name === run.policy.source.name && covers({ buckets }, run.bucket))
     .map(({ source, replica }) => pairId(source.name, run.bucket, replica?.name ?? null));
   const others = [...new Set(ids)].filter((id) => id !== run.pair);
   return [pair, ...(await Promise.all(others.map((id) => ledger.loadPair(id))))];

@@ -19,6 +19,7 @@ import { shortCommand } from '../planner/steps.ts';
 import type { Clock, DoctorReports, HostDirectory, Ledger, OperationStore, StoredOutputs } from '../ports.ts';
 import { TaskFailure } from './answers.ts';
 import { inParallel } from './in-parallel.ts';
+import { namedPolicies } from './named-policies.ts';
 import { operationId } from './operation-id.ts';
 import { parseEvent } from './parse-event.ts';
 import { readingRun } from './reading-run.ts';
@@ -44,7 +45,7 @@ export interface OpenedDoctor {
 
 export interface OpenDoctorDependencies {
   readonly policies: readonly Policy[];
-  readonly ledger: Pick<Ledger, 'recordStep' | 'putRun'>;
+  readonly ledger: Pick<Ledger, 'recordStep' | 'putRun' | 'loadEnrolment'>;
   readonly hosts: HostDirectory;
   readonly clock: Clock;
 }
@@ -61,10 +62,15 @@ export const openDoctor =
   async (event: unknown): Promise<OpenedDoctor> => {
     const { execution, startedAt } = parseEvent(OpenDoctorEvent, event);
     const now = deps.clock.now();
-    const [policy] = deps.policies;
+    const policies = await namedPolicies(deps.ledger, deps.policies);
+    const policy = policies.find(({ buckets }) => buckets.length > 0);
     const [bucket] = policy?.buckets ?? [];
-    if (!policy || !bucket) throw new DrError('PolicyInvalid', 'there is no policy, so there is no host to visit');
-    const all = checksOf(deps.policies);
+    if (!policy || !bucket)
+      throw new DrError(
+        'PolicyInvalid',
+        'there is no policy, or no bucket of one is known before its first slot: so there is no host to visit',
+      );
+    const all = checksOf(policies);
     const seen = await deps.hosts.describe(hostsOf(all));
     const checks = all.filter(({ host }) => isOnline(seen, host)).slice(0, MOST_CHECKS);
     const pair = doctorPair(policy.source.name, bucket);
@@ -123,7 +129,7 @@ const JudgeDoctorEvent = z.strictObject({
 
 export interface JudgeDoctorDependencies {
   readonly policies: readonly Policy[];
-  readonly ledger: Pick<Ledger, 'loadRun' | 'putRun'>;
+  readonly ledger: Pick<Ledger, 'loadRun' | 'putRun' | 'loadEnrolment'>;
   readonly operations: Pick<OperationStore, 'load'>;
   readonly hosts: HostDirectory;
   readonly outputs: StoredOutputs;
@@ -158,7 +164,8 @@ export const judgeDoctor =
     const known = await deps.ledger.loadRun(id);
     if (known?.run.workflow !== 'doctor') throw new DrError('EventInvalid', `${id} is no visit of the doctor`);
     const now = deps.clock.now();
-    const checks = checksOf(deps.policies);
+    const policies = await namedPolicies(deps.ledger, deps.policies);
+    const checks = checksOf(policies);
     const hosts = await deps.hosts.describe(hostsOf(checks));
     const answers = await inParallel(known.steps, AT_ONCE, async ({ n, decision }): Promise<CheckAnswer | null> => {
       if (decision.kind !== 'check-host') return null;
@@ -184,7 +191,7 @@ export const judgeDoctor =
       };
     });
     const judged = judge(
-      deps.policies,
+      policies,
       hosts,
       answers.filter((it) => it !== null),
       now,

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { bucketsOf } from '../domain/buckets.ts';
 import { type BucketRef, compactTime, drillPair, pairId, Slot } from '../domain/names.ts';
 import type { Policy } from '../domain/policy.ts';
 import type { PlanHash } from '../domain/retention.ts';
@@ -10,13 +11,14 @@ import { readinessOf } from '../planner/readiness.ts';
 import { isSettledOnReplica } from '../planner/roles.ts';
 import type { Clock, Ledger, PlanStore } from '../ports.ts';
 import { inParallel } from './in-parallel.ts';
+import { enrolmentOf } from './named-policies.ts';
 import { findPolicy } from './open-run.ts';
 import { parseEvent } from './parse-event.ts';
 import { asText, hashOf, readPlan } from './plan-text.ts';
 
 export interface FailoverFleetDependencies {
   readonly policies: readonly Policy[];
-  readonly ledger: Pick<Ledger, 'loadPair' | 'livingPoints' | 'usePlan'>;
+  readonly ledger: Pick<Ledger, 'loadPair' | 'livingPoints' | 'usePlan' | 'loadEnrolment'>;
   readonly plans: PlanStore;
   readonly clock: Clock;
 }
@@ -114,7 +116,7 @@ const plan = async (
   now: EpochMs,
 ): Promise<FleetStep> => {
   const policy = policies.find(({ name }) => name === request.policy);
-  const groups = request.buckets ?? [policy?.buckets ?? []];
+  const groups = request.buckets ?? (policy ? [bucketsOf(policy, await enrolmentOf(ledger, policy))] : []);
   for (const bucket of groups.flat()) findPolicy(policies, request.policy, bucket);
   if (!policy?.replica)
     throw new DrError(

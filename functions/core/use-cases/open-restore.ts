@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { covers } from '../domain/buckets.ts';
 import type { BackupRun } from '../domain/ledger.ts';
 import { pairId, RunId, Slot, type WorkflowName } from '../domain/names.ts';
 import type { Policy } from '../domain/policy.ts';
@@ -250,7 +251,7 @@ const writerOf = async (
 ): Promise<string | undefined> => {
   if (target.kind === 'scratch') return undefined;
   const pairs = [own, ...deps.policies]
-    .filter(({ source, buckets }) => source.name === target.cluster.name && buckets.includes(target.bucket))
+    .filter(({ source, buckets }) => source.name === target.cluster.name && covers({ buckets }, target.bucket))
     .map(({ source, replica }) => pairId(source.name, target.bucket, replica?.name ?? null));
   for (const pair of new Set(pairs)) {
     const holder = await holderOf(deps, pair, now);

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { covers } from '../domain/buckets.ts';
 import type { BackupRun, Lease, PairState } from '../domain/ledger.ts';
 import {
   BucketRef,
@@ -17,7 +18,7 @@ import {
 import type { Policy } from '../domain/policy.ts';
 import { type DurationSeconds, type EpochMs, epochMs, later, seconds } from '../domain/units.ts';
 import { DrError } from '../errors.ts';
-import { bucketsInForce } from '../planner/in-force.ts';
+import { coversInForce } from '../planner/in-force.ts';
 import { slotsOf } from '../planner/occurrences.ts';
 import { exchanged, modeBack, notPrimary } from '../planner/roles.ts';
 import type { Clock, Ledger, Workflow } from '../ports.ts';
@@ -84,7 +85,7 @@ export const findPolicy = (policies: readonly Policy[], name: string, bucket: Bu
       'PolicyInvalid',
       `there is no policy ${name}; there are: ${policies.map((it) => it.name).join(', ')}`,
     );
-  if (!policy.buckets.includes(bucket))
+  if (!covers(policy, bucket))
     throw new DrError('EventInvalid', `policy ${name} has no bucket ${bucket}: ${policy.buckets.join(', ')}`);
   return policy;
 };
@@ -96,9 +97,9 @@ export const policyOf = async (
   now: EpochMs,
 ): Promise<Policy> => {
   const policy = policies.find((it) => it.name === name);
-  if (!policy || policy.buckets.includes(bucket)) return findPolicy(policies, name, bucket);
-  const buckets = bucketsInForce(policy, await ledger.loadPolicyState(policy.name), now);
-  return findPolicy([{ ...policy, buckets }], name, bucket);
+  if (!policy || covers(policy, bucket)) return findPolicy(policies, name, bucket);
+  if (coversInForce(policy, await ledger.loadPolicyState(policy.name), bucket, now)) return policy;
+  return findPolicy(policies, name, bucket);
 };
 
 const achieved = (outcome: BackupRun['outcome']): string =>
@@ -236,7 +237,7 @@ const movedByOthers = async (
   bucket: BucketRef,
 ): Promise<string | undefined> => {
   for (const policy of policies) {
-    if (policy.source.name !== source.name || !policy.buckets.includes(bucket)) continue;
+    if (policy.source.name !== source.name || !covers(policy, bucket)) continue;
     if (!policy.replica || policy.replica.name === replica?.name) continue;
     const { role } = await ledger.loadPair(pairId(source.name, bucket, policy.replica.name));
     const moved = notPrimary(role, false, { bucket, policy });
@@ -253,7 +254,7 @@ export const othersWho = (
 ): readonly PairId[] => {
   if (cluster === null) return [];
   const copies = policies.flatMap(({ source, replica, buckets }) => {
-    if (!replica || !buckets.includes(bucket)) return [];
+    if (!replica || !covers({ buckets }, bucket)) return [];
     if (replica.name === cluster) return [pairId(source.name, bucket, cluster)];
     return source.name === cluster ? [pairId(replica.name, bucket, cluster)] : [];
   });

@@ -21,6 +21,7 @@ import {
 import { bucketsInForce } from '../planner/in-force.ts';
 import type { Clock, Ledger, OperationStore, Records, Workflow } from '../ports.ts';
 import { inParallel } from './in-parallel.ts';
+import { enrolmentOf } from './named-policies.ts';
 import { policyOf, takeLease } from './open-run.ts';
 import { parseEvent } from './parse-event.ts';
 import { deletionsOver } from './under-way.ts';
@@ -140,8 +141,8 @@ const onPolicy = async (
   );
 };
 
-const tellAll = (
-  { records }: RecordDecisionDependencies,
+const tellAll = async (
+  { records, ledger }: RecordDecisionDependencies,
   policy: Policy,
   state: PolicyState,
   { by, reason, at }: Said,
@@ -152,7 +153,7 @@ const tellAll = (
     effect,
   }: { readonly kind: string; readonly decision: string; readonly execution: string; readonly effect: string },
 ): Promise<unknown> =>
-  inParallel(bucketsInForce(policy, state, at), AT_ONCE, (bucket) =>
+  inParallel(bucketsInForce(policy, state, await enrolmentOf(ledger, policy), at), AT_ONCE, (bucket) =>
     records.append(
       pairId(policy.source.name, bucket, policy.replica?.name ?? null),
       `decision ${execution}`,

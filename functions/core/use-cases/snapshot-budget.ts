@@ -1,6 +1,6 @@
 import type { PairState } from '../domain/ledger.ts';
 import { type BucketRef, type PairId, pairId } from '../domain/names.ts';
-import type { Policy } from '../domain/policy.ts';
+import type { NamedPolicy, Policy } from '../domain/policy.ts';
 import type { EpochMs } from '../domain/units.ts';
 import { budgetsOf, forecastExhaustion } from '../planner/budget.ts';
 import type { Metrics } from '../ports.ts';
@@ -25,7 +25,7 @@ type Counts = ReadonlyMap<PairId, Pick<PairState, 'counted'>>;
 /** Publishes how full the clusters are, by what the last look at each bucket counted; buckets of others on the same cluster are not seen. */
 export const publishBudget = (
   metrics: Metrics,
-  policies: readonly Policy[],
+  policies: readonly NamedPolicy[],
   states: Counts,
   now: EpochMs,
 ): readonly SnapshotBudget[] => {
@@ -48,7 +48,7 @@ export const publishBudget = (
 };
 
 /** A bucket that several policies back up is counted once per side: the last count. */
-const snapshotsByCluster = (policies: readonly Policy[], states: Counts): ReadonlyMap<string, number> => {
+const snapshotsByCluster = (policies: readonly NamedPolicy[], states: Counts): ReadonlyMap<string, number> => {
   const last = new Map<string, { readonly cluster: string; readonly count: number; readonly at: EpochMs }>();
   for (const policy of policies)
     for (const bucket of policy.buckets) {

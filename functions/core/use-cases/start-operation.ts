@@ -54,6 +54,7 @@ const VERBS = {
   'remove-scratch': { verb: 'remove-scratch', blastRadius: 'restore' },
   'look-versions': { verb: 'versions', blastRadius: 'observe' },
   'look-changes': { verb: 'changes', blastRadius: 'observe' },
+  'list-buckets': { verb: 'buckets', blastRadius: 'observe' },
   'check-host': { verb: 'doctor', blastRadius: 'any' },
 } as const satisfies Record<
   OperationStep['kind'],
@@ -304,6 +305,8 @@ export const edgeParameters = (
     case 'look-versions':
     case 'look-changes':
       return lookParameters(step, run, common);
+    case 'list-buckets':
+      return { ...common, replica: '', globs: step.globs.join(',') };
     case 'check-host': {
       const [first = ''] = step.buckets;
       return {

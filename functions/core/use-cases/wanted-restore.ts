@@ -1,3 +1,4 @@
+import { covers } from '../domain/buckets.ts';
 import type { RecoveryPoint } from '../domain/ledger.ts';
 import {
   BucketRef,
@@ -22,7 +23,7 @@ import {
 } from '../domain/restore.ts';
 import type { EpochMs } from '../domain/units.ts';
 import { DrError } from '../errors.ts';
-import { bucketsInForce } from '../planner/in-force.ts';
+import { coversInForce } from '../planner/in-force.ts';
 import { nearestNames } from '../planner/nearest-names.ts';
 import { drillable, isReadable, nearestPoint, pickForDrill } from '../planner/pick-point.ts';
 import { restoreRate } from '../planner/restore-rate.ts';
@@ -273,8 +274,7 @@ const targetOf = async (
   for (const owner of policies.filter(({ replica }) => replica?.name === place.cluster.name)) {
     // Of a bucket that was taken out of its policy lately the replica is still looked after.
     const isReplica =
-      owner.buckets.includes(place.bucket) ||
-      bucketsInForce(owner, await ledger.loadPolicyState(owner.name), now).includes(place.bucket);
+      covers(owner, place.bucket) || coversInForce(owner, await ledger.loadPolicyState(owner.name), place.bucket, now);
     if (isReplica)
       throw new DrError(
         'TargetNotOurs',

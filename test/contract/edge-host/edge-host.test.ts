@@ -44,6 +44,8 @@ const summaryOf = ({ verb, outcome, code, data }: Answer): string => {
       return `${words} | removed ${data.removed.length} kept ${data.kept.length}`;
     case 'versions':
       return `${words} | ${[...new Set(data.versions.map((it: { readonly state: string }) => it.state))].join(' ')}`;
+    case 'buckets':
+      return `${words} | ${data.volumes}: ${data.buckets.join(' ')}`.trimEnd();
     case 'changes':
       return `${words} | ${data.status} ${data.entries.map((it: { readonly kind: string }) => it.kind).join('')}${data.next === null ? '' : ' and more'}`;
     default: {

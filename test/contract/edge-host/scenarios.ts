@@ -1776,6 +1776,24 @@ const looks: readonly Scenario[] = [
     s.fault(away);
     await s.run('changes', { base: POINTS[0], target: POINTS[1], limit: '1', ...ids });
   }),
+  scenario('the buckets of the volumes that globs can meet', 'buckets ok | 2: vol/bkt vol-2/one', async (s) => {
+    s.bucket('prod');
+    for (const volume of ['vol-2', 'other', 'void']) s.ozone('sh', 'volume', 'create', `o3://prod/${volume}`);
+    for (const bucket of ['vol-2/one', 'other/two']) s.ozone('sh', 'bucket', 'create', `o3://prod/${bucket}`);
+    await s.run('buckets', { globs: 'vol*/x-*,?ther-not/*' });
+  }),
+  scenario('the buckets of volumes that are not there, or have none', 'buckets ok | 1:', async (s) => {
+    s.ozone('sh', 'volume', 'create', 'o3://prod/void');
+    await s.run('buckets', { globs: 'void/*,sales/*' });
+  }),
+  scenario('the buckets of a cluster that is away', 'buckets unreachable connection', async (s) => {
+    s.bucket('prod');
+    s.fault(away);
+    await s.run('buckets', { globs: '*/*' });
+  }),
+  scenario('the buckets of a glob that is none', 'buckets refused bad-parameter', async (s) => {
+    await s.run('buckets', { globs: 'vol/$(reboot)' });
+  }),
   ...['0', '101'].map((limit) =>
     scenario(`changes, ${limit} on a page`, 'changes refused bad-parameter', async (s) => {
       await s.run('changes', { base: 'odr-a', baseSourceId: OTHER_ID, target: 'odr-b', targetId: OTHER_ID, limit });

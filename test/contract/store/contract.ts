@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { sha256 } from '../../../functions/adapters/sha256.ts';
 import { parseEdgeReply } from '../../../functions/core/domain/edge-reply.ts';
@@ -429,6 +430,22 @@ export const describeStores = (engine: string, open: () => Promise<Stores>): voi
       expect(await ledger.recentPoints(pair, 9)).toEqual([]);
       expect(await ledger.retiredPoints(pair)).toEqual([point]);
       expect(await ledger.changePoint(pair, point, { pins: [pin] })).toBeUndefined();
+    });
+
+    it('keeps ten thousand enrolled buckets, and of two that write them at once one gets through', async () => {
+      const policy = PolicyName.parse('whole-cluster');
+      const seen = await ledger.loadEnrolment(policy);
+      expect(seen).toEqual({ policy, revision: 0, listedAt: null, buckets: [] });
+      const buckets = Array.from({ length: 10_000 }, (_, n) => ({
+        bucket: BucketRef.parse(
+          `volume-${n % 97}/${createHash('sha256').update(String(n)).digest('hex').slice(0, 32)}`,
+        ),
+        since: slot,
+        vanished: n % 100 === 0 ? slot : null,
+      }));
+      const put = () => ledger.putEnrolment({ ...seen, listedAt: slot, buckets });
+      expect((await Promise.all([put(), put()])).filter((it) => it)).toHaveLength(1);
+      expect(await ledger.loadEnrolment(policy)).toEqual({ policy, revision: 1, listedAt: slot, buckets });
     });
 
     it('of two that write the versions of a policy at once one gets through', async () => {

@@ -10,6 +10,8 @@ import {
   policyPage,
 } from '../../../functions/console/pages/overview.ts';
 import type { WidgetRequest } from '../../../functions/console/widget-event.ts';
+import { emptyEnrolment } from '../../../functions/core/domain/buckets.ts';
+import type { PolicyName } from '../../../functions/core/domain/names.ts';
 import { epochMs } from '../../../functions/core/domain/units.ts';
 import { explainBucket } from '../../../functions/core/planner/explain.ts';
 import { INJECTIONS } from '../../fixtures/injections.ts';
@@ -107,6 +109,7 @@ describe('the bucket page', () => {
       ledger: {
         loadPair: async () => facts.pair,
         livingPoints: async () => facts.points,
+        loadEnrolment: async (of: PolicyName) => emptyEnrolment(of),
         loadPolicyState: async () => ({ policy: facts.policy.name, version: 0, versions: [] }) as never,
       },
       runs: { latestBackup: async () => facts.lastRun },

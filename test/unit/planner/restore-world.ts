@@ -1,4 +1,5 @@
 import type { BackupStep } from '../../../functions/core/domain/backup-step.ts';
+import { namesIn } from '../../../functions/core/domain/buckets.ts';
 import type { CompareData, ExamineData, SeenBucket, SeenTarget } from '../../../functions/core/domain/edge-reply.ts';
 import { type BackupRun, emptyPair, type Observation, type PairState } from '../../../functions/core/domain/ledger.ts';
 import { BucketRef, drillPair, HostId, pairId, runId, targetPair } from '../../../functions/core/domain/names.ts';
@@ -190,7 +191,7 @@ export const earlierScratch = BucketRef.parse('sales/odr-drill-20261113t020000z-
 export const restoreHistory = (world: RestoreWorld): { readonly history: RunHistory; readonly task: RestoreTask } => {
   const policy = restorePolicy(world.policy);
   const { replica } = policy;
-  const [bucket] = policy.buckets;
+  const [bucket] = namesIn(policy);
   if (!bucket || !replica) throw new Error('the sample has one bucket and a replica');
   const isDrill = world.purpose === 'drill';
   const kind = world.target ?? (isDrill ? 'scratch' : 'side');

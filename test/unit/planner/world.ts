@@ -1,4 +1,5 @@
 import type { BackupStep, Base } from '../../../functions/core/domain/backup-step.ts';
+import { namesIn } from '../../../functions/core/domain/buckets.ts';
 import type { SeenSide, SeenSnapshot } from '../../../functions/core/domain/edge-reply.ts';
 import type {
   BackupRun,
@@ -184,7 +185,7 @@ const pointOf = (token: string, state: RecoveryPoint['state'], of: BackupRun): R
 /** What a run knows after a survey of this world, and after whatever came then. */
 export const historyOf = (world: World): RunHistory => {
   const policy = policyOf(world.mode ?? 'incremental-or-resync', !world.local);
-  const bucket = policy.buckets[0];
+  const [bucket] = namesIn(policy);
   if (!bucket) throw new Error('the sample has one bucket');
   const pair = pairId(policy.source.name, bucket, policy.replica?.name ?? null);
   const run: BackupRun = {

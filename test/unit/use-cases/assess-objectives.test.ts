@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { emptyEnrolment } from '../../../functions/core/domain/buckets.ts';
 import type { FleetAssessment, PolicyAssessment } from '../../../functions/core/domain/clocks.ts';
 import { emptyPair, type PairState } from '../../../functions/core/domain/ledger.ts';
 import type { PairId } from '../../../functions/core/domain/names.ts';
@@ -55,6 +56,7 @@ const scene = (
       },
     },
     ledger: {
+      loadEnrolment: async (policy) => emptyEnrolment(policy),
       loadPolicyState: async (policy) => {
         reads += 1;
         return { policy, revision: 0, versions: [] };

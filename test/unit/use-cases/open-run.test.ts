@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { dynamoLedger } from '../../../functions/adapters/dynamodb/ledger.ts';
+import { emptyEnrolment } from '../../../functions/core/domain/buckets.ts';
+import type { FleetResult } from '../../../functions/core/domain/fleet.ts';
 import { emptyPair, type PairState, type RecoveryPoint } from '../../../functions/core/domain/ledger.ts';
 import { BucketRef, drillPair, pairId, RunId } from '../../../functions/core/domain/names.ts';
 import { Drills } from '../../../functions/core/domain/policy.ts';
@@ -9,7 +11,7 @@ import type { Ledger, Records } from '../../../functions/core/ports.ts';
 import { expandPolicy, summarizeFleet } from '../../../functions/core/use-cases/fleet.ts';
 import { openRun } from '../../../functions/core/use-cases/open-run.ts';
 import { memoryRecords } from '../../fixtures/memory-records.ts';
-import { memoryLedger } from '../../fixtures/memory-store.ts';
+import { memoryFleetLists, memoryLedger, memoryOperations, noPairs } from '../../fixtures/memory-store.ts';
 import { createTable, startDynalite } from '../../fixtures/table.ts';
 import { lineageOf, passed } from '../planner/lineage-world.ts';
 import { policyOf, slot } from '../planner/world.ts';
@@ -172,7 +174,11 @@ describe('opening a run', () => {
 });
 
 describe('the fleet', () => {
+  const lists = memoryFleetLists();
+  const fleet = { execution: 'fleet' };
+  const around = { lists, operations: memoryOperations(), pairs: noPairs };
   const expand = expandPolicy({
+    ...around,
     policies: [policyOf('incremental')],
     ledger: memoryLedger(),
     records: memoryRecords(),
@@ -180,11 +186,16 @@ describe('the fleet', () => {
   });
 
   it('names the execution of a bucket after its slot, so that a doubled slot starts nothing twice', async () => {
-    const request = { request: { policy: 'nightly', slot: '2026-11-20T02:00:00Z' }, startedAt: '2026-11-20T02:00:07Z' };
+    const request = {
+      ...fleet,
+      request: { policy: 'nightly', slot: '2026-11-20T02:00:00Z' },
+      startedAt: '2026-11-20T02:00:07Z',
+    };
     const first = await expand(request);
     expect(await expand({ ...request, startedAt: '2026-11-20T02:03:00Z' })).toEqual(first);
-    expect(first.runs).toMatchObject([{ policy: 'nightly', bucket: 'sales/orders', slot: '2026-11-20T02:00:00Z' }]);
-    expect(first.runs[0]?.name).toMatch(/^[0-9A-Za-z_-]{1,80}$/);
+    const runs = lists.due(first);
+    expect(runs).toMatchObject([{ policy: 'nightly', bucket: 'sales/orders', slot: '2026-11-20T02:00:00Z' }]);
+    expect(runs[0]?.name).toMatch(/^[0-9A-Za-z_-]{1,80}$/);
   });
 
   it.each(['backup', 'prune', 'drill'])(
@@ -194,22 +205,23 @@ describe('the fleet', () => {
       const paused = { by: 'Ada', reason: 'the cluster moves', at: slot };
       const nightly = policyOf('incremental');
       const expandNow = expandPolicy({
+        ...around,
         policies: [nightly],
         ledger,
         records: memoryRecords(),
         clock: { now: () => slot },
       });
-      const event = (at: string) => ({ request: { policy: 'nightly', slot: at, work }, startedAt: at });
+      const event = (at: string) => ({ ...fleet, request: { policy: 'nightly', slot: at, work }, startedAt: at });
       await ledger.putPolicyState({ ...(await ledger.loadPolicyState(nightly.name)), paused });
-      expect(await expandNow(event('2026-11-20T02:00:00Z'))).toEqual({
-        runs: [],
+      expect(await expandNow(event('2026-11-20T02:00:00Z'))).toMatchObject({
+        items: 0,
         announcements: [expect.stringMatching(/^nightly is paused since .* by Ada \(the cluster moves\)/)],
       });
       // It is seen all the same, and nobody's turn is used up.
       expect(await ledger.loadPolicyState(nightly.name)).toMatchObject({ versions: [{ since: slot }], paused });
       expect((await ledger.loadPolicyState(nightly.name)).turns).toBeUndefined();
       await ledger.putPolicyState({ ...(await ledger.loadPolicyState(nightly.name)), paused: null });
-      if (work !== 'drill') expect((await expandNow(event('2026-11-20T03:00:00Z'))).runs).toHaveLength(1);
+      if (work !== 'drill') expect(await expandNow(event('2026-11-20T03:00:00Z'))).toMatchObject({ items: 1 });
     },
   );
 
@@ -231,14 +243,15 @@ describe('the fleet', () => {
         buckets: [...hundred.slice(50), bucket(100)],
         objectives: { ...nightly.objectives, rpo: seconds(nightly.objectives.rpo + 3600) },
       };
-      const deps = { ledger, records, clock: { now: () => slot } };
-      const slotOf = { request: { policy: 'nightly' }, startedAt: '2026-11-20T02:00:07Z' };
+      const deps = { ...around, ledger, records, clock: { now: () => slot } };
+      const slotOf = { ...fleet, request: { policy: 'nightly' }, startedAt: '2026-11-20T02:00:07Z' };
       await expandPolicy({ ...deps, policies: [before] })(slotOf);
       if (failing)
         await expect(
           expandPolicy({ ...deps, ledger: { ...ledger, ...failing(ledger) }, policies: [after] })(slotOf),
         ).rejects.toThrow('killed');
-      return expandPolicy({ ...deps, policies: [after] })(slotOf);
+      const expanded = await expandPolicy({ ...deps, policies: [after] })(slotOf);
+      return expanded.kind === 'run' ? expanded : { announcements: [] };
     };
 
     it('records the removal of a bucket on that bucket alone, and the rest once on each', async () => {
@@ -296,9 +309,9 @@ describe('the fleet', () => {
       for (const bucket of buckets) await ledger.putPoint(pairOf(bucket), verified(slot - 3600_000));
       const expandAt = async (day: number, of = policy) => {
         const at = epochMs(slot + day * 86_400_000);
-        const deps = { policies: [of], ledger, records: memoryRecords(), clock: { now: () => at } };
+        const deps = { ...around, policies: [of], ledger, records: memoryRecords(), clock: { now: () => at } };
         const request = { policy: 'nightly', slot: new Date(at).toISOString(), work: 'drill' };
-        return (await expandPolicy(deps)({ request, startedAt: '2026-11-20T02:00:07Z' })).runs;
+        return lists.due(await expandPolicy(deps)({ ...fleet, request, startedAt: '2026-11-20T02:00:07Z' }));
       };
       /** A drill of the bucket passes: its point says so. */
       const pass = async (bucket: string, day: number) => {
@@ -379,30 +392,41 @@ describe('the fleet', () => {
     });
   });
 
+  const loadEnrolment: Ledger['loadEnrolment'] = async (policy) => emptyEnrolment(policy);
+  /** A slot whose runs ended so. */
+  const went = (...results: readonly FleetResult[]) => ({
+    policy: 'nightly',
+    manifest: lists.wrote(`${results.map(({ name, error }) => `${name} ${error}`)}`, results),
+  });
   const published: string[] = [];
   const problems: string[] = [];
   const never = new Promise<never>(() => undefined);
   const summarize = (pair: Partial<PairState> = {}, change: Partial<Parameters<typeof summarizeFleet>[0]> = {}) =>
     summarizeFleet({
       policies: [policyOf('incremental')],
+      lists,
       outOfTime: () => never,
       report: (problem) => problems.push(problem),
-      ledger: { loadPair: async (id) => ({ ...emptyPair(id), ...pair }) },
+      ledger: { loadPair: async (id) => ({ ...emptyPair(id), ...pair }), loadEnrolment },
       metrics: { gauge: (name, _unit, value, { cluster = 'all' }) => published.push(`${name} ${cluster} ${value}`) },
       clock: { now: () => slot },
       ...change,
     });
 
   it.each([
-    ['cannot be read', { ledger: { loadPair: () => Promise.reject(new Error('ThrottlingException')) } }],
-    ['takes too long', { ledger: { loadPair: () => never }, outOfTime: () => Promise.reject(new Error('too long')) }],
+    ['cannot be read', { ledger: { loadEnrolment, loadPair: () => Promise.reject(new Error('ThrottlingException')) } }],
+    [
+      'takes too long',
+      { ledger: { loadEnrolment, loadPair: () => never }, outOfTime: () => Promise.reject(new Error('too long')) },
+    ],
   ])('tells how the slot went also when the budget %s', async (_sentence, change) => {
     problems.length = 0;
     const failed = { bucket: 'c/d', name: 'n', error: 'CopyFailed' };
-    await expect(summarize({}, change)({ results: [failed] })).rejects.toMatchObject({ name: 'BucketsFailed' });
+    await expect(summarize({}, change)(went(failed))).rejects.toMatchObject({ name: 'BucketsFailed' });
     const announcements = ['nightly: the retention was changed'];
-    expect(await summarize({}, change)({ results: [{ ...failed, error: null }], announcements })).toEqual({
+    expect(await summarize({}, change)({ ...went({ ...failed, error: null }), announcements })).toEqual({
       buckets: 1,
+      failed: [],
       announcements,
       budget: null,
     });
@@ -422,10 +446,8 @@ describe('the fleet', () => {
     };
     const { budget } = await summarize(
       {},
-      { policies: [{ ...policyOf('incremental'), buckets }], ledger: { loadPair } },
-    )({
-      results: [],
-    });
+      { policies: [{ ...policyOf('incremental'), buckets }], ledger: { loadPair, loadEnrolment } },
+    )(went());
     expect(most).toBe(20);
     expect(budget?.map(({ cluster, snapshots }) => [cluster, snapshots])).toEqual([
       ['dr', 200],
@@ -435,17 +457,28 @@ describe('the fleet', () => {
 
   it('fails with the list when a bucket failed, and only then', async () => {
     const result = (bucket: string, error: string | null) => ({ bucket, name: `n-${bucket}`, error });
-    expect(await summarize()({ results: [result('a/b', null)] })).toMatchObject({ buckets: 1, announcements: [] });
-    await expect(summarize()({ results: [result('a/b', null), result('c/d', 'CopyFailed')] })).rejects.toMatchObject({
+    expect(await summarize()(went(result('a/b', null)))).toMatchObject({ buckets: 1, announcements: [] });
+    await expect(summarize()(went(result('a/b', null), result('c/d', 'CopyFailed')))).rejects.toMatchObject({
       name: 'BucketsFailed',
-      message: '1 of 2 buckets failed: c/d (execution n-c/d)',
+      message: '1 of 2 buckets failed: c/d (CopyFailed, execution n-c/d)',
     });
+  });
+
+  it('is well with as many failures as the policy tolerates, and says them', async () => {
+    const failed = { bucket: 'c/d', name: 'n-c/d', error: 'CopyFailed' };
+    const change = { policies: [{ ...policyOf('incremental'), fleet: { tolerated: 1 } }] };
+    expect(await summarize({}, change)(went(failed))).toMatchObject({ failed: ['c/d (CopyFailed, execution n-c/d)'] });
+    await expect(summarize({}, change)(went(failed, { ...failed, bucket: 'e/f' }))).rejects.toThrow('2 of 2 buckets');
+  });
+
+  it('is well when nothing was due', async () => {
+    expect(await summarize()({ policy: 'nightly', manifest: null })).toMatchObject({ buckets: 0, failed: [] });
   });
 
   it('says and publishes how full each cluster is, and when it is full', async () => {
     published.length = 0;
     const counted = { source: 2500, replica: 9990, at: slot };
-    const { budget } = await summarize({ counted })({ results: [] });
+    const { budget } = await summarize({ counted })(went());
     expect(budget).toMatchObject([
       { cluster: 'dr', snapshots: 9990, limit: 10_000 },
       { cluster: 'prod', snapshots: 2500, limit: 10_000 },
