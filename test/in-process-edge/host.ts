@@ -433,6 +433,8 @@ class Work {
         return this.#replicate();
       case 'verify':
         return this.#verify();
+      case 'seal-unchanged':
+        return this.#sealUnchanged();
       case 'tidy':
         return this.#removeSnapshots('replica', 'temp', 'odr-tmp-');
       case 'delete':
@@ -981,6 +983,12 @@ class Work {
       `the copy is complete, sealing it failed: ${error}`,
       this.#replicateData(null, ''),
     );
+  }
+
+  // ---------------------------------------------------------------- seal-unchanged
+
+  #sealUnchanged(): never {
+    throw new Finish('refused', 'verb-not-allowed', 'not played yet', null);
   }
 
   // ---------------------------------------------------------------- verify

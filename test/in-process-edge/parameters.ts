@@ -74,6 +74,10 @@ const VERBS: Readonly<
   verify: { document: 'observe', needs: ['source', 'replica', 'target', 'targetId', 'sealId', 'level'] },
   snapshot: { document: 'both', needs: ['source', 'target'] },
   replicate: { document: 'protect', needs: ['source', 'replica', 'target', 'targetId', 'mode'] },
+  'seal-unchanged': {
+    document: 'protect',
+    needs: ['source', 'replica', 'target', 'targetId', 'base', 'baseSourceId', 'baseReplicaId', 'replicaCreated'],
+  },
   'create-bucket': { document: 'both', needs: ['replica', 'layout'] },
   probe: { document: 'observe', needs: ['probed'] },
   tidy: { document: 'destroy', needs: ['replica', 'remove'] },

@@ -117,6 +117,16 @@ export const VerifyData = z.object({
   first: z.array(z.object({ path: z.string(), source: z.string().nullable(), replica: z.string().nullable() })).max(20),
 });
 export type VerifyData = z.infer<typeof VerifyData>;
+/** `seal` and `summary` of the listing that all of them have, when nothing had changed. */
+export const SealUnchangedData = z.discriminatedUnion('unchanged', [
+  z.object({
+    unchanged: z.literal(true),
+    seal: SeenSnapshot,
+    summary: z.object({ files: Count, dirs: Count, bytes: Bytes }),
+  }),
+  z.object({ unchanged: z.literal(false) }),
+]);
+export type SealUnchangedData = z.infer<typeof SealUnchangedData>;
 export const CreateBucketData = z.object({ created: z.boolean(), bucket: SeenBucket });
 
 /** What the target of a restore holds of the selection, in files: nothing (`absent`), one of the same or of another length, or a `clash` of a file and a directory. */
@@ -338,6 +348,7 @@ export const EdgeReply = z.discriminatedUnion('verb', [
   reply('diff', DiffData),
   ReplicateReply,
   reply('verify', VerifyData),
+  reply('seal-unchanged', SealUnchangedData),
   reply('probe', ProbeData),
   reply('create-bucket', CreateBucketData),
   reply('tidy', RemovedData),

@@ -20,6 +20,7 @@ export const EdgeParameters = z.strictObject({
     'diff',
     'replicate',
     'verify',
+    'seal-unchanged',
     'probe',
     'create-bucket',
     'tidy',

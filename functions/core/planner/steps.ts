@@ -54,6 +54,7 @@ export const operation = (history: RunHistory, step: Plain<OperationStep['kind']
     case 'compute-diff':
     case 'mark-replica':
     case 'create-replica':
+    case 'seal-unchanged':
     case 'probe':
     case 'tidy':
     case 'delete':

@@ -72,6 +72,8 @@ const observationOf = (reply: EdgeReply, bounded: (side: SeenSide) => SeenSide):
       return { kind: 'replicate', data: { ...reply.data, log: '' } };
     case 'verify':
       return { kind: 'verify', data: reply.data };
+    case 'seal-unchanged':
+      return { kind: 'unchanged', data: reply.data };
     case 'create-bucket':
       return { kind: 'bucket', ...reply.data };
     case 'tidy':

@@ -39,6 +39,7 @@ const VERBS = {
   'compute-diff': { verb: 'diff', blastRadius: 'observe' },
   'mark-replica': { verb: 'snapshot', blastRadius: 'protect' },
   replicate: { verb: 'replicate', blastRadius: 'protect' },
+  'seal-unchanged': { verb: 'seal-unchanged', blastRadius: 'protect' },
   probe: { verb: 'probe', blastRadius: 'observe' },
   verify: { verb: 'verify', blastRadius: 'observe' },
   'create-replica': { verb: 'create-bucket', blastRadius: 'protect' },
@@ -240,6 +241,16 @@ export const edgeParameters = (
         detached: step.detached ? 'yes' : 'no',
         narrow: step.narrow ? `${step.narrow.name}=${step.narrow.id}` : '',
       };
+    case 'seal-unchanged':
+      return {
+        ...common,
+        target: step.target.name,
+        targetId: step.target.id,
+        base: step.base.name,
+        baseSourceId: step.base.sourceId,
+        baseReplicaId: step.base.replicaId,
+        replicaCreated: step.replicaCreated,
+      };
     case 'probe':
       return { ...common, probed: step.copy };
     case 'verify':
@@ -333,8 +344,12 @@ const beforeCopy = (
   ...(step.claim && pair.owned?.created !== step.replicaCreated
     ? { owned: { created: step.replicaCreated, at, proved: false } }
     : {}),
-  ...(pair.pinned?.host === step.host ? {} : { pinned: { host: step.host, seeded: false } }),
+  ...pinnedTo(step, pair),
 });
+
+/** The host that holds the fence of the replica from now on. */
+const pinnedTo = ({ host }: Pick<OperationStep, 'host'>, { pinned }: PairState): PairPatch =>
+  pinned?.host === host ? {} : { pinned: { host, seeded: false } };
 
 /** Tries that a living copy refuses do not push it out: as long as it is known, it is waited for. */
 const lastOrAlive = (copies: PairState['copies'], at: EpochMs): PairState['copies'] =>
@@ -421,7 +436,10 @@ const create = async (
       ? await deps.ledger.raiseFence(known.run.pair, lease, (seen) => beforeRestore(step, seen, id, known.run, now))
       : step.kind === 'replicate'
         ? await deps.ledger.raiseFence(known.run.pair, lease, (seen) => beforeCopy(step, seen, id, now))
-        : null;
+        : // What the replica holds stays as it is: no doubt is raised.
+          step.kind === 'seal-unchanged'
+          ? await deps.ledger.raiseFence(known.run.pair, lease, (seen) => pinnedTo(step, seen))
+          : null;
   const operation: Operation = {
     id,
     runId,
