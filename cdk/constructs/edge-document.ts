@@ -31,11 +31,12 @@ const ACL = '(user|group|world|anonymous|client_ip):[A-Za-z0-9._@/+-]{0,100}:[rw
 const POINT = `odr-[a-z0-9.-]{1,59}=${ID}`;
 
 const VERBS = {
-  observe: '^(survey|diff|verify|probe|examine|compare|versions|changes|divergence)$',
+  observe: '^(survey|diff|verify|probe|examine|compare|divergence)$',
   protect: '^(snapshot|replicate|create-bucket)$',
   destroy: '^(tidy|delete)$',
   restore: '^(create-bucket|snapshot|restore|remove-scratch|restrict)$',
   doctor: '^doctor$',
+  look: '^(versions|changes)$',
 } as const;
 
 export type EdgeParameter = { readonly description: string; readonly pattern: string; readonly fallback?: string };
@@ -165,14 +166,20 @@ const AGENT_TIMEOUT = 'commandTimeout';
 /** Documents are at most 64 KB (SendCommand and CreateDocument, API reference of Systems Manager). */
 const MAX_BYTES = 64 * 1024;
 
+/** Documents beside that of a blast radius, for the same identity and sent by the same role. */
+export type Aside = Exclude<ScriptName, BlastRadius>;
+
 export type EdgeDocumentProps = {
   readonly radius: BlastRadius;
   /** First part of the physical name. */
   readonly prefix: string;
   /** Path of the script that runs on the host. */
   readonly script: string;
-  /** The document that asks how a host is for the verbs of the blast radius, instead of the one that has them. */
-  readonly isDoctor?: boolean;
+  /**
+   * Another document than the one with the verbs of the blast radius: `doctor` asks how a host is for them, `look` has
+   * those of observe for which there is no room in one.
+   */
+  readonly aside?: Aside;
 };
 
 /**
@@ -186,14 +193,14 @@ export class EdgeDocument extends Construct {
 
   constructor(scope: Construct, id: string, props: EdgeDocumentProps) {
     super(scope, id);
-    const content = documentContent(props.radius, props.isDoctor ?? false, readFileSync(props.script, 'utf8'));
+    const content = documentContent(props.radius, props.aside, readFileSync(props.script, 'utf8'));
     const text = JSON.stringify(content);
     if (Buffer.byteLength(text) >= MAX_BYTES)
       throw new Error(
         `${props.script}: the document is ${Buffer.byteLength(text)} bytes, shorten it below ${MAX_BYTES}`,
       );
     const hash = createHash('sha256').update(text).digest('hex').slice(0, 12);
-    this.documentName = `${documentPrefix(props.prefix, props.radius)}${props.isDoctor ? 'doctor-' : ''}${hash}`;
+    this.documentName = `${documentPrefix(props.prefix, props.radius)}${props.aside ? `${props.aside}-` : ''}${hash}`;
     const document = new CfnDocument(this, 'Document', {
       name: this.documentName,
       documentType: 'Command',
@@ -210,12 +217,12 @@ export class EdgeDocument extends Construct {
 /** What the names of all documents of one blast radius, present and past, begin with. */
 export const documentPrefix = (prefix: string, radius: BlastRadius): string => `${prefix}-${radius}-`;
 
-function documentContent(radius: BlastRadius, isDoctor: boolean, script: string) {
-  const name: ScriptName = isDoctor ? 'doctor' : radius;
+function documentContent(radius: BlastRadius, aside: Aside | undefined, script: string) {
+  const name = aside ?? radius;
   const [shebang, ...rest] = scriptLines(script, name);
   return {
     schemaVersion: '2.2',
-    description: `Ozone DR, ${radius}: ${isDoctor ? 'how an edge host is for it' : 'one operation on an edge host'}`,
+    description: `Ozone DR, ${radius}: ${aside === 'doctor' ? 'how an edge host is for it' : 'one operation on an edge host'}`,
     parameters: Object.fromEntries(
       Object.entries(edgeParameters(name)).map(([name, { description, pattern, fallback }]) => [
         name,
@@ -235,7 +242,7 @@ function documentContent(radius: BlastRadius, isDoctor: boolean, script: string)
         precondition: { StringEquals: ['platformType', 'Linux'] },
         inputs: {
           timeoutSeconds: `{{ ${AGENT_TIMEOUT} }}`,
-          runCommand: [shebang, `OZONE_DR_DOCUMENT=${isDoctor ? 'doctor-' : ''}${radius}`, ...rest],
+          runCommand: [shebang, `OZONE_DR_DOCUMENT=${aside ? `${aside}-` : ''}${radius}`, ...rest],
         },
       },
     ],

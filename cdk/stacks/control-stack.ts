@@ -29,7 +29,7 @@ import {
 } from '../../functions/handlers/environments.ts';
 
 import { acknowledge, iam5Finding } from '../constructs/acknowledge.ts';
-import { documentPrefix, EdgeDocument } from '../constructs/edge-document.ts';
+import { type Aside, documentPrefix, EdgeDocument } from '../constructs/edge-document.ts';
 import { allow, allowAs, HandlerFunction, type HandlerFunctionProps } from '../constructs/handler-function.ts';
 import { executionsArn, machineArn, Workflow } from '../constructs/workflow.ts';
 import { addAlarms } from '../monitoring/alarms.ts';
@@ -632,7 +632,8 @@ export class ControlStack extends Stack {
         values: {
           TABLE_NAME: names.table,
           DOCUMENT_NAME: document.documentName,
-          DOCTOR_DOCUMENT_NAME: this.#document(radius, true).documentName,
+          DOCTOR_DOCUMENT_NAME: this.#document(radius, 'doctor').documentName,
+          LOOK_DOCUMENT_NAME: (radius === 'observe' ? this.#document(radius, 'look') : document).documentName,
           BLAST_RADIUS: radius,
           OUTPUT_BUCKET: names.outputBucket,
           RECORDS_BUCKET: names.recordsBucket,
@@ -659,14 +660,14 @@ export class ControlStack extends Stack {
     return handler;
   }
 
-  /** The document of a blast radius, whoever sends it. */
-  #document(radius: BlastRadius, isDoctor = false): EdgeDocument {
-    const id = `${radius}${isDoctor ? 'Doctor' : ''}Document`;
+  /** The document of a blast radius, or one beside it, whoever sends it. */
+  #document(radius: BlastRadius, aside?: Aside): EdgeDocument {
+    const id = `${radius}${{ doctor: 'Doctor', look: 'Look', none: '' }[aside ?? 'none']}Document`;
     const known = this.#documents.get(id);
     if (known) return known;
     const document = new EdgeDocument(this, id, {
       radius,
-      isDoctor,
+      ...(aside ? { aside } : {}),
       prefix: this.#prefix,
       script: project('functions/edge-host/ozone-dr.sh'),
     });

@@ -19,7 +19,7 @@ readonly KEEP_DAYS=14 # how long the record of an operation answers a second del
 
 # verb -> documents that may run it, and the parameters that it cannot do without
 declare -rA DOCUMENT_OF=([survey]=observe [diff]=observe [verify]=observe [probe]=observe [examine]=observe
-  [compare]=observe [versions]=observe [changes]=observe [divergence]=observe [snapshot]='protect restore' [create-bucket]='protect restore'
+  [compare]=observe [versions]=look-observe [changes]=look-observe [divergence]=observe [snapshot]='protect restore' [create-bucket]='protect restore'
   [replicate]=protect [restore]=restore [remove-scratch]=restore [restrict]=restore [tidy]=destroy [delete]=destroy
   [doctor]='doctor-observe doctor-protect doctor-destroy doctor-restore')
 declare -rA NEEDS=([survey]='source' [diff]='source base target' [snapshot]='source target'
@@ -55,7 +55,7 @@ declare -A CONF=([path]='' [java_home]='' [state]=/var/lib/ozone-dr [client_atte
 declare -i JVM_STARTS=0
 CLIENT=() WORK='' RECORD=result JAVA_LOCALE='' DISTCP_GROUP='' FINISHED='' LOOSE='' BATCH_SECONDS=''
 OZONE_DR_DOCUMENT=${OZONE_DR_DOCUMENT:-}
-readonly RADIUS=${OZONE_DR_DOCUMENT#doctor-} # a doctor asks for the verbs of another document
+readonly RADIUS=${OZONE_DR_DOCUMENT#*-} # whose identity: documents beside one, doctor-observe and look-observe, are called after it
 STARTED_AT=$(date +%s%3N) SELF=$(readlink -f "$0")
 
 # ---------------------------------------------------------------- reply
@@ -288,7 +288,7 @@ classify_error() {
   [[ -n $ERROR ]] || ERROR="ozone sh ended with exit code $1 and an incomplete answer"
 }
 
-# ---------------------------------------------------------------- stopping unchanged [observe protect destroy restore]
+# ---------------------------------------------------------------- stopping unchanged [observe protect destroy restore look]
 
 # code-for-a-missing-thing: ends the operation for a command that failed before anything was changed.
 stop_unchanged() {
@@ -363,7 +363,7 @@ snapshot_objects() {
     }' && ((PIPESTATUS[0] == 0))
 }
 
-# ---------------------------------------------------------------- what Ozone says of a bucket [observe protect restore]
+# ---------------------------------------------------------------- what Ozone says of a bucket [observe protect restore look]
 
 readonly BUCKET_FIELDS=(creationTime bucketLayout link usedBytes usedNamespace owner quotaInBytes quotaInNamespace)
 
@@ -493,7 +493,7 @@ snapshot() {
   finish ok '' '' "{\"created\":$created,\"snapshot\":$SNAPSHOT_JSON,\"diff\":\"$diff\",\"diffMessage\":$REPLY}"
 }
 
-# ---------------------------------------------------------------- submitting a difference [observe protect restore]
+# ---------------------------------------------------------------- submitting a difference [observe protect restore look]
 
 # Sets REPLY to what the text of a submission says (Ozone 2.2 answers in words, whatever the options).
 submission() {
@@ -507,7 +507,7 @@ submission() {
   esac
 }
 
-# ---------------------------------------------------------------- difference [observe protect]
+# ---------------------------------------------------------------- difference [observe protect look]
 
 # token: of the page. One entry tells whether there is a difference at all, whole pages (Ozone allows 1000) are for reading it.
 report_command() {
@@ -552,7 +552,7 @@ read_report() {
   esac
 }
 
-# ---------------------------------------------------------------- diff [observe]
+# ---------------------------------------------------------------- diff [observe look]
 
 diff() {
   ozone_batch "$(report_command)"
@@ -581,7 +581,7 @@ diff_missing() {
   esac
 }
 
-# ---------------------------------------------------------------- listings, names and files [observe protect restore]
+# ---------------------------------------------------------------- listings, names and files [observe protect restore look]
 
 # section prefix [times]: sorted lines "path TAB type TAB size", the path as Ozone escaped it; in the file times "path TAB size TAB time" of files. Ozone lists a directory as a key that
 # ends in "/" (FILE_SYSTEM_OPTIMIZED and LEGACY alike, run on 2.2.0). A LEGACY bucket may hold files whose directories
@@ -1997,7 +1997,7 @@ keep() {
   kept+=",{\"name\":\"${1%=*}\",\"id\":\"${1#*=}\",\"why\":$REPLY}"
 }
 
-# ---------------------------------------------------------------- versions [observe]
+# ---------------------------------------------------------------- versions [look]
 
 readonly MOST_POINTS=100 MOST_ENTRIES=100
 
@@ -2085,7 +2085,7 @@ found_versions() {
     }' file=1 listed file=2 sums file=3 places
 }
 
-# ---------------------------------------------------------------- changes [observe]
+# ---------------------------------------------------------------- changes [look]
 
 check_changes() { ((10#${P[limit]} >= 1 && 10#${P[limit]} <= MOST_ENTRIES)) || refuse bad-parameter "limit must be from 1 to $MOST_ENTRIES"; }
 

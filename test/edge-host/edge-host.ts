@@ -118,6 +118,9 @@ export const documentOf: Readonly<Record<string, BlastRadius>> = {
   doctor: 'observe',
 };
 
+/** Of these verbs the document beside that of the radius. */
+const asides = { doctor: 'doctor', versions: 'look', changes: 'look' } as const;
+
 const quote = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
 
 const isSeveral = (answer: Answer | readonly Answer[]): answer is readonly Answer[] => Array.isArray(answer);
@@ -214,9 +217,9 @@ done`,
   ): ChildProcess {
     const script = this.file(`document-${document}.sh`);
     const radius = BlastRadius.options.find((it) => it === document) ?? 'observe';
-    const isDoctor = verb === 'doctor';
-    const [first, ...rest] = scriptLines(readFileSync(source, 'utf8'), isDoctor ? 'doctor' : radius);
-    const text = [first, `OZONE_DR_DOCUMENT=${isDoctor ? 'doctor-' : ''}${document}`, ...rest, ''].join('\n');
+    const aside = verb === 'doctor' || verb === 'versions' || verb === 'changes' ? asides[verb] : undefined;
+    const [first, ...rest] = scriptLines(readFileSync(source, 'utf8'), aside ?? radius);
+    const text = [first, `OZONE_DR_DOCUMENT=${aside ? `${aside}-` : ''}${document}`, ...rest, ''].join('\n');
     const { systemPath } = this;
     writeFileSync(
       script,

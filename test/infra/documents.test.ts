@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { App, Stack } from 'aws-cdk-lib';
 import { describe, expect, it } from 'vitest';
-import { EdgeDocument, edgeParameters } from '../../cdk/constructs/edge-document.ts';
+import { type Aside, EdgeDocument, edgeParameters } from '../../cdk/constructs/edge-document.ts';
 import { PolicyName, snapshotName } from '../../functions/core/domain/names.ts';
 import { BlastRadius, EdgeParameters } from '../../functions/core/domain/operation.ts';
 import { epochMs } from '../../functions/core/domain/units.ts';
@@ -22,10 +22,10 @@ interface Content {
   }[];
 }
 
-const documentOf = (radius: BlastRadius, script: string, isDoctor = false) => {
+const documentOf = (radius: BlastRadius, script: string, aside?: Aside) => {
   const app = new App({ analyticsReporting: false });
   const stack = new Stack(app, 'Test');
-  new EdgeDocument(stack, 'Edge', { radius, isDoctor, prefix: 'ozone-dr', script });
+  new EdgeDocument(stack, 'Edge', { radius, ...(aside ? { aside } : {}), prefix: 'ozone-dr', script });
   const template: Template = app.synth().getStackByName('Test').template;
   const [[, resource]] = ofType(template, 'AWS::SSM::Document') as [[string, Template['Resources'][string]]];
   return { resource, content: resource.Properties.Content as Content };
@@ -55,7 +55,7 @@ const ofText = (text: string) =>
   });
 
 describe.each(radii)('the document of the doctor for %s', (radius) => {
-  const { resource, content } = documentOf(radius, project('functions/edge-host/ozone-dr.sh'), true);
+  const { resource, content } = documentOf(radius, project('functions/edge-host/ozone-dr.sh'), 'doctor');
 
   it('is of the same blast radius by its name, so that the same role sends it', () => {
     expect(resource.Properties.Name).toMatch(new RegExp(`^ozone-dr-${radius}-doctor-[0-9a-f]{12}$`));
@@ -64,6 +64,28 @@ describe.each(radii)('the document of the doctor for %s', (radius) => {
   it('runs one verb, for the identity of that radius', () => {
     expect(content.parameters.verb?.allowedPattern).toBe('^doctor$');
     expect(content.mainSteps[0]?.inputs.runCommand[1]).toBe(`OZONE_DR_DOCUMENT=doctor-${radius}`);
+  });
+
+  it('leaves room below the 64 KB of a document', () => {
+    expect(Buffer.byteLength(JSON.stringify(content))).toBeLessThan(62 * 1024);
+  });
+});
+
+describe('the document for what an operator looks at', () => {
+  const { resource, content } = documentOf('observe', project('functions/edge-host/ozone-dr.sh'), 'look');
+
+  it('is of observe by its name, so that the same role sends it', () => {
+    expect(resource.Properties.Name).toMatch(/^ozone-dr-observe-look-[0-9a-f]{12}$/);
+    expect(content.mainSteps[0]?.inputs.runCommand[1]).toBe('OZONE_DR_DOCUMENT=look-observe');
+  });
+
+  it('has its verbs alone', () => {
+    expect(content.parameters.verb?.allowedPattern).toBe('^(versions|changes)$');
+  });
+
+  it('is a script that bash can read', () => {
+    const input = content.mainSteps[0]?.inputs.runCommand.slice(1).join('\n') ?? '';
+    expect(spawnSync('/bin/bash', ['-n'], { input, encoding: 'utf8' })).toMatchObject({ status: 0, stderr: '' });
   });
 
   it('leaves room below the 64 KB of a document', () => {
@@ -233,14 +255,14 @@ it('each verb is in one document, but for those that a restore needs too', () =>
   expect(Object.fromEntries(where)).toEqual({
     // In documents of its own.
     doctor: [],
+    versions: [],
+    changes: [],
     survey: ['observe'],
     examine: ['observe'],
     compare: ['observe'],
     diff: ['observe'],
     verify: ['observe'],
     probe: ['observe'],
-    versions: ['observe'],
-    changes: ['observe'],
     divergence: ['observe'],
     snapshot: ['protect', 'restore'],
     replicate: ['protect'],

@@ -30,7 +30,13 @@ export interface StartDependencies {
   /** Of a list of paths; where a host can read it for a short time. */
   readonly selections: Pick<Selections, 'urlOf'>;
   readonly clock: Clock;
-  readonly document: { readonly name: string; readonly doctor: string; readonly blastRadius: BlastRadius };
+  /** That of the blast radius, and those beside it. */
+  readonly document: {
+    readonly name: string;
+    readonly doctor: string;
+    readonly look: string;
+    readonly blastRadius: BlastRadius;
+  };
 }
 
 const VERBS = {
@@ -178,6 +184,13 @@ const lookParameters = (
     token: step.token ?? '',
     limit: String(step.limit),
   };
+};
+
+/** Steps whose verb is in a document beside that of their blast radius. */
+const DOCUMENTS: Partial<Record<OperationStep['kind'], 'doctor' | 'look'>> = {
+  'check-host': 'doctor',
+  'look-versions': 'look',
+  'look-changes': 'look',
 };
 
 /** What the document is given for a step. `pair` is set for a step that writes the replica, or the target of a restore. */
@@ -447,7 +460,7 @@ const create = async (
     pair: known.run.pair,
     lease,
     execution: known.run.execution,
-    document: step.kind === 'check-host' ? document.doctor : document.name,
+    document: document[DOCUMENTS[step.kind] ?? 'name'],
     host: step.host,
     parameters: edgeParameters(known.run, step, id, pair),
     token: taskToken,

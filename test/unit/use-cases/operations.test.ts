@@ -143,7 +143,7 @@ const start = (blastRadius: 'observe' | 'protect' = 'observe') =>
     callbacks: outside.executions,
     selections: memorySelections(),
     clock,
-    document: { name: 'document', doctor: 'doctor', blastRadius },
+    document: { name: 'document', doctor: 'doctor', look: 'look', blastRadius },
   });
 const settle = () => settleOperation({ operations, edge: outside.edge, callbacks: outside.executions });
 const sweep = () =>
