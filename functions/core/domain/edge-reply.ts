@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { OperationId, SnapshotId } from './names.ts';
+import { MOST_IN_BATCH } from './operation.ts';
 import { Bytes, EpochMs } from './units.ts';
 
 /** A snapshot name as a cluster shows it: also names that this product would never give. */
@@ -316,6 +317,9 @@ export const RemovedData = z.object({
 });
 export type RemovedData = z.infer<typeof RemovedData>;
 
+/** What each operation of a batch would have answered alone, in any order. */
+export const BatchData = z.object({ replies: z.array(z.looseObject({ operation: OperationId })).max(MOST_IN_BATCH) });
+
 const common = {
   version: z.literal(1),
   operation: OperationId,
@@ -362,6 +366,7 @@ export const EdgeReply = z.discriminatedUnion('verb', [
   reply('changes', ChangesData),
   reply('divergence', DivergenceData),
   reply('doctor', DoctorData),
+  reply('batch', BatchData),
 ]);
 export type EdgeReply = z.infer<typeof EdgeReply>;
 export type EdgeVerb = EdgeReply['verb'];
@@ -371,6 +376,9 @@ const Anonymous = z.object({ operation: z.literal(''), outcome: z.literal('refus
 
 const BEGIN = '-----BEGIN OZONE-DR REPLY-----\n';
 const END = '\n-----END OZONE-DR REPLY-----';
+
+/** A reply as its host writes it. */
+export const replyText = (reply: object): string => `${BEGIN}${JSON.stringify(reply)}${END}\n`;
 
 /**
  * The reply inside the output of a command, or why there is none (`refusal` when the host itself said so). Only the last marked block counts and nothing may
