@@ -7,6 +7,7 @@ const { control, state } = synthesize();
 
 const TABLE = 'dynamodb:table/ozone-dr-ledger';
 const BACKUP = 'states:stateMachine:ozone-dr-backup';
+const BATCH = 'states:stateMachine:ozone-dr-backup-batch';
 const PRUNE = 'states:stateMachine:ozone-dr-prune';
 const DRILL = 'states:stateMachine:ozone-dr-drill';
 const RESTORE = 'states:stateMachine:ozone-dr-restore';
@@ -15,6 +16,7 @@ const FAILBACK = 'states:stateMachine:ozone-dr-failback';
 const LOOK = 'states:stateMachine:ozone-dr-look';
 const DOCTOR = 'states:stateMachine:ozone-dr-doctor';
 const RUNS = 'states:execution:ozone-dr-backup:*';
+const BATCHES = 'states:execution:ozone-dr-backup-batch:*';
 const PRUNES = 'states:execution:ozone-dr-prune:*';
 const RESTORES = 'states:execution:ozone-dr-restore:*';
 const DRILLS = 'states:execution:ozone-dr-drill:*';
@@ -30,6 +32,7 @@ const LEDGER = ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:Query', 'dynam
 /** Whoever wants a lease asks whether its holder is still there. */
 const HOLDERS = {
   [RUNS]: ['states:DescribeExecution'],
+  [BATCHES]: ['states:DescribeExecution'],
   [PRUNES]: ['states:DescribeExecution'],
   [RESTORES]: ['states:DescribeExecution'],
   [DRILLS]: ['states:DescribeExecution'],
@@ -47,7 +50,7 @@ const SIGN = { [`${PLANS}/selections/*`]: ['s3:GetObject'] };
 /** Every machine whose Tasks wait for commands. */
 const answers = (actions: readonly string[] = ANSWER) =>
   Object.fromEntries(
-    [BACKUP, PRUNE, RESTORE, DRILL, FAILOVER, FAILBACK, LOOK, DOCTOR].map((machine) => [machine, actions]),
+    [BACKUP, BATCH, PRUNE, RESTORE, DRILL, FAILOVER, FAILBACK, LOOK, DOCTOR].map((machine) => [machine, actions]),
   );
 /** What `.sync` of Step Functions uses. */
 const HEARS_OF_THE_END = {
@@ -72,6 +75,9 @@ const FUNCTIONS: Readonly<Record<string, Readonly<Record<string, readonly string
   'ozone-dr-open-run': { '*': XRAY, [TABLE]: LEDGER, ...HOLDERS },
   'ozone-dr-decide-backup': { '*': XRAY, [TABLE]: LEDGER, ...PUBLISH },
   'ozone-dr-record-outcome': { '*': XRAY, [TABLE]: LEDGER, ...PUBLISH },
+  'ozone-dr-open-batch': { '*': XRAY, [TABLE]: LEDGER, ...HOLDERS },
+  'ozone-dr-decide-batch': { '*': XRAY, [TABLE]: LEDGER, ...PUBLISH },
+  'ozone-dr-record-batch': { '*': XRAY, [TABLE]: LEDGER, ...PUBLISH },
   'ozone-dr-record-failure': { '*': XRAY, [TABLE]: LEDGER, ...PUBLISH },
   'ozone-dr-announce-alarm': {
     '*': ['cloudwatch:DescribeAlarms', ...XRAY],
@@ -191,7 +197,7 @@ const FUNCTIONS: Readonly<Record<string, Readonly<Record<string, readonly string
     [`${TABLE}/index/open`]: ['dynamodb:Scan'],
     ...answers(['states:SendTaskFailure', 'states:SendTaskHeartbeat', 'states:SendTaskSuccess']),
     ...Object.fromEntries(
-      [RUNS, PRUNES, RESTORES, DRILLS, FAILOVERS, FAILBACKS, LOOKS, VISITS].map((runs) => [
+      [RUNS, BATCHES, PRUNES, RESTORES, DRILLS, FAILOVERS, FAILBACKS, LOOKS, VISITS].map((runs) => [
         runs,
         ['states:DescribeExecution'],
       ]),
@@ -347,6 +353,13 @@ describe('roles of machines and schedules', () => {
     });
   });
 
+  it('the batch machine calls its handlers: it copies nothing and deletes nothing', () => {
+    expect(permissionsOf(control, roleOf('states', 'BackupBatchRole'))).toEqual({
+      '*': MACHINE_LOGS_AND_TRACES,
+      ...invokes('open-batch', 'decide-batch', 'record-batch', 'start-observe', 'start-protect'),
+    });
+  });
+
   it('the decision machine calls its one handler', () => {
     expect(permissionsOf(control, roleOf('states', 'DecisionRole'))).toEqual({
       '*': MACHINE_LOGS_AND_TRACES,
@@ -442,7 +455,7 @@ describe('roles of machines and schedules', () => {
       ).Statement.map((it) => [it.Principal.Service, it.Condition?.StringEquals?.['aws:SourceAccount']] as const),
     );
     const outside = services.filter(([service]) => service !== 'lambda.amazonaws.com');
-    expect(outside.length).toBe(14);
+    expect(outside.length).toBe(15);
     for (const [, account] of outside) expect(account).toEqual({ Ref: 'AWS::AccountId' });
   });
 });
@@ -476,6 +489,7 @@ describe('policies of the whole template', () => {
       'arn:<AWS::Partition>:ssm:<AWS::Region>:<AWS::AccountId>:document/ozone-dr-observe-*',
       'arn:<AWS::Partition>:ssm:<AWS::Region>:<AWS::AccountId>:document/ozone-dr-protect-*',
       'arn:<AWS::Partition>:ssm:<AWS::Region>:<AWS::AccountId>:document/ozone-dr-restore-*',
+      'arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:ozone-dr-backup-batch:*',
       'arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:ozone-dr-backup:*',
       'arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:ozone-dr-decision:*',
       'arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:ozone-dr-doctor:*',
