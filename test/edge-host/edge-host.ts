@@ -93,6 +93,7 @@ const defaults: Readonly<Record<string, string>> = {
   limit: '0',
   buckets: '',
   acls: '',
+  batch: '',
   executionTimeout: '120',
 };
 
@@ -104,6 +105,7 @@ export const documentOf: Readonly<Record<string, BlastRadius>> = {
   probe: 'observe',
   snapshot: 'protect',
   replicate: 'protect',
+  'seal-unchanged': 'protect',
   'create-bucket': 'protect',
   tidy: 'destroy',
   delete: 'destroy',

@@ -240,6 +240,16 @@ describe.each(radii)('the %s document', (radius) => {
       limit: '100',
       buckets: 'sales/orders_2026,sales/orders',
       acls: 'user:svc-a/host@EX.TEST:rwcldxy,group:staff:a[DEFAULT],world::rl,anonymous::n,client_ip:10.0.0.1:r',
+      batch: Array.from({ length: 25 }, (_, n) =>
+        [
+          `op-${'0123456789ab'.repeat(2)}-${String(n).padStart(3, '0')}|sales/orders_2026`,
+          n === 0 ? '|' : `${longestPoint(n)}|01234567-89ab-cdef-0123-456789abcdef`,
+          n === 0
+            ? '||'
+            : `${longestPoint(n)}|01234567-89ab-cdef-0123-456789abcdef|01234567-89ab-cdef-0123-456789abcdef`,
+          n === 0 ? '||' : '2026-11-20T02:00:00.123Z|42|no',
+        ].join('|'),
+      ).join(';'),
       executionTimeout: '172800',
       commandTimeout: '172800',
     };
@@ -266,6 +276,7 @@ it('each verb is in one document, but for those that a restore needs too', () =>
     divergence: ['observe'],
     snapshot: ['protect', 'restore'],
     replicate: ['protect'],
+    'seal-unchanged': ['protect'],
     'create-bucket': ['protect', 'restore'],
     tidy: ['destroy'],
     delete: ['destroy'],
@@ -295,6 +306,7 @@ it('a command of an older function version, which knows less parameters, still r
     'since',
     'sinceId',
     'acls',
+    'batch',
   ];
   const defaults = names.map((name) => edgeParameters('protect')[name]?.fallback);
   expect(defaults).toEqual([
@@ -322,6 +334,7 @@ it('a command of an older function version, which knows less parameters, still r
     '',
     '',
     '0',
+    '',
     '',
     '',
     '',

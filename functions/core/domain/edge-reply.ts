@@ -117,6 +117,14 @@ export const VerifyData = z.object({
   first: z.array(z.object({ path: z.string(), source: z.string().nullable(), replica: z.string().nullable() })).max(20),
 });
 export type VerifyData = z.infer<typeof VerifyData>;
+/** Whether the target has what the base has; if so, it is sealed, and both sides are equal at level listing. */
+export const SealUnchangedData = z.object({
+  unchanged: z.boolean(),
+  seal: SeenSnapshot.nullable(),
+  /** Of the target, on the source. */
+  summary: Listing,
+});
+export type SealUnchangedData = z.infer<typeof SealUnchangedData>;
 export const CreateBucketData = z.object({ created: z.boolean(), bucket: SeenBucket });
 
 /** What the target of a restore holds of the selection, in files: nothing (`absent`), one of the same or of another length, or a `clash` of a file and a directory. */
@@ -331,10 +339,24 @@ export const ProbeData = z.object({
   reply: ReplicateReply.nullable(),
 });
 
-/** What the script on an edge host answers, by verb. */
-export const EdgeReply = z.discriminatedUnion('verb', [
+const members = [
   reply('survey', SurveyData),
   reply('snapshot', SnapshotData),
+  reply('seal-unchanged', SealUnchangedData),
+] as const;
+
+/** What an operation answers that came in a batch, as if it had come alone; `jvmStarts` counts those that it shared. */
+export const MemberReply = z.discriminatedUnion('verb', members);
+export type MemberReply = z.infer<typeof MemberReply>;
+
+/** In the order in which the members were given. Ok says nothing of theirs. */
+export const BatchData = z.object({ replies: z.array(MemberReply).max(25) });
+export type BatchData = z.infer<typeof BatchData>;
+
+/** What the script on an edge host answers, by verb. */
+export const EdgeReply = z.discriminatedUnion('verb', [
+  ...members,
+  reply('batch', BatchData),
   reply('diff', DiffData),
   ReplicateReply,
   reply('verify', VerifyData),

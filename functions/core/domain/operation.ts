@@ -19,6 +19,7 @@ export const EdgeParameters = z.strictObject({
     'snapshot',
     'diff',
     'replicate',
+    'seal-unchanged',
     'verify',
     'probe',
     'create-bucket',
@@ -94,6 +95,11 @@ export const EdgeParameters = z.strictObject({
   limit: z.string().default('0'),
   /** What `doctor` looks at on both sides: `volume/bucket`, with commas between. */
   buckets: z.string().default(''),
+  /**
+   * One verb on several buckets, of which `source` and `replica` then name the services: up to 25 of
+   * `operation|bucket|target|targetId|base|baseSourceId|baseReplicaId|replicaCreated|fence|fenceSeed`, with semicolons between.
+   */
+  batch: z.string().default(''),
   /** Seconds that the script keeps to, and the longer time after which the agent ends it. */
   executionTimeout: z.string(),
   commandTimeout: z.string(),
