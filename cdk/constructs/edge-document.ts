@@ -36,11 +36,12 @@ const POINT = `odr-[a-z0-9.-]{1,59}=${ID}`;
 
 const VERBS = {
   observe: '^(survey|diff|verify|probe|examine|compare|divergence)$',
-  protect: '^(snapshot|replicate|seal-unchanged|create-bucket)$',
+  protect: '^(snapshot|replicate|create-bucket)$',
   destroy: '^(tidy|delete)$',
   restore: '^(create-bucket|snapshot|restore|remove-scratch|restrict)$',
   doctor: '^doctor$',
   look: '^(versions|changes)$',
+  batch: '^(snapshot|seal-unchanged)$',
 } as const;
 
 export type EdgeParameter = { readonly description: string; readonly pattern: string; readonly fallback?: string };
@@ -186,7 +187,7 @@ export type EdgeDocumentProps = {
   readonly script: string;
   /**
    * Another document than the one with the verbs of the blast radius: `doctor` asks how a host is for them, `look` has
-   * those of observe for which there is no room in one.
+   * those of observe and `batch` those of protect for which there is no room in one.
    */
   readonly aside?: Aside;
 };

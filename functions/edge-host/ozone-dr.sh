@@ -22,8 +22,8 @@ readonly KEEP_DAYS=14 # how long the record of an operation answers a second del
 
 # verb -> documents that may run it, and the parameters that it cannot do without
 declare -rA DOCUMENT_OF=([survey]=observe [diff]=observe [verify]=observe [probe]=observe [examine]=observe
-  [compare]=observe [versions]=look-observe [changes]=look-observe [divergence]=observe [snapshot]='protect restore' [create-bucket]='protect restore'
-  [replicate]=protect [seal-unchanged]=protect [restore]=restore [remove-scratch]=restore [restrict]=restore [tidy]=destroy [delete]=destroy
+  [compare]=observe [versions]=look-observe [changes]=look-observe [divergence]=observe [snapshot]='protect restore batch-protect' [create-bucket]='protect restore'
+  [replicate]=protect [seal-unchanged]=batch-protect [restore]=restore [remove-scratch]=restore [restrict]=restore [tidy]=destroy [delete]=destroy
   [doctor]='doctor-observe doctor-protect doctor-destroy doctor-restore')
 declare -rA NEEDS=([survey]='source' [diff]='source base target' [snapshot]='source target'
   [verify]='source replica target targetId sealId level' [replicate]='source replica target targetId mode'
@@ -60,7 +60,7 @@ declare -A CONF=([path]='' [java_home]='' [state]=/var/lib/ozone-dr [client_atte
 declare -i JVM_STARTS=0
 CLIENT=() WORK='' RECORD=result IN_BATCH='' JAVA_LOCALE='' DISTCP_GROUP='' FINISHED='' LOOSE='' BATCH_SECONDS=''
 OZONE_DR_DOCUMENT=${OZONE_DR_DOCUMENT:-}
-readonly RADIUS=${OZONE_DR_DOCUMENT#*-} # whose identity: documents beside one, doctor-observe and look-observe, are called after it
+readonly RADIUS=${OZONE_DR_DOCUMENT#*-} # whose identity: documents beside one, such as doctor-observe, are called after it
 STARTED_AT=$(date +%s%3N) SELF=$(readlink -f "$0")
 
 # ---------------------------------------------------------------- reply
@@ -88,7 +88,7 @@ finish() {
   host=$REPLY
   json_string "$message"
   verb=${P[verb]:-}
-  [[ -z ${P[batch]:-} ]] || verb=batch
+  [[ -z ${P[batch]:-} ]] || verb='batch'
   json="{\"version\":1,\"operation\":\"${P[operation]:-}\",\"verb\":\"$verb\",\"outcome\":\"$outcome\",\"code\":\"$code\",\"message\":$REPLY"
   json+=",\"host\":$host,\"startedAt\":$STARTED_AT,\"endedAt\":$(date +%s%3N),\"jvmStarts\":$JVM_STARTS,\"data\":$data}"
   if [[ -n $WORK ]]; then
@@ -308,7 +308,7 @@ classify_error() {
   [[ -n $ERROR ]] || ERROR="ozone sh ended with exit code $1 and an incomplete answer"
 }
 
-# ---------------------------------------------------------------- stopping unchanged [observe protect destroy restore look]
+# ---------------------------------------------------------------- stopping unchanged [observe protect destroy restore look batch]
 
 # code-for-a-missing-thing: ends the operation for a command that failed before anything was changed.
 stop_unchanged() {
@@ -383,7 +383,7 @@ snapshot_objects() {
     }' && ((PIPESTATUS[0] == 0))
 }
 
-# ---------------------------------------------------------------- what Ozone says of a bucket [observe protect restore look]
+# ---------------------------------------------------------------- what Ozone says of a bucket [observe protect restore look batch]
 
 readonly BUCKET_FIELDS=(creationTime bucketLayout link usedBytes usedNamespace owner quotaInBytes quotaInNamespace)
 
@@ -483,7 +483,7 @@ acl_list() {
   [[ "${PIPESTATUS[*]}" == '0 0 0 0' ]]
 }
 
-# ---------------------------------------------------------------- snapshot [protect restore]
+# ---------------------------------------------------------------- snapshot [protect restore batch]
 
 snapshot() {
   local bucket=o3://${P[source]} created=true diff=not-asked diff_message='' first=2 commands
@@ -603,7 +603,7 @@ diff_missing() {
   esac
 }
 
-# ---------------------------------------------------------------- listings, names and files [observe protect restore look]
+# ---------------------------------------------------------------- listings, names and files [observe protect restore look batch]
 
 # section prefix [times]: sorted lines "path TAB type TAB size", the path as Ozone escaped it; in the file times "path TAB size TAB time" of files. Ozone lists a directory as a key that
 # ends in "/" (FILE_SYSTEM_OPTIMIZED and LEGACY alike, run on 2.2.0). A LEGACY bucket may hold files whose directories
@@ -684,7 +684,7 @@ not_below() {
 # root: the paths below it as arguments, ended by NUL each
 words() { awk -v root="$1" "$AWK_NAMES"'{ printf "%s%s%c", root, literal(raw($0)), 0 } END { if (bad) exit 1 }'; }
 
-# ---------------------------------------------------------------- bucket lock [protect destroy restore]
+# ---------------------------------------------------------------- bucket lock [protect destroy restore batch]
 
 HOLDER=''
 
@@ -711,7 +711,7 @@ lock_bucket() {
   printf '%s\n' "${P[operation]}" >"$1/holder"
 }
 
-# ---------------------------------------------------------------- copying [protect restore]
+# ---------------------------------------------------------------- copying [protect restore batch]
 
 check_fence() {
   local last remedy="make sure that no copy into ${P[replica]} runs anywhere, then write the number ${P[fence]} into the file"
@@ -729,6 +729,17 @@ raise_fence() {
   if ! printf '%s\n' "${P[fence]}" | dd of="$1.new" conv=fsync 2>/dev/null || ! mv -f "$1.new" "$1"; then
     refuse environment "cannot write $1"
   fi
+}
+
+check_replica_bucket() {
+  local listed
+  read_bucket section.1 || unreadable 'bucket info of the replica'
+  REPLICA_CREATED=$B_CREATED
+  [[ -z ${P[replicaCreated]} || $B_CREATED == "${P[replicaCreated]}" ]] ||
+    refuse replica-other "the bucket was created at $B_CREATED, expected ${P[replicaCreated]}"
+  [[ $B_LAYOUT == FILE_SYSTEM_OPTIMIZED || $B_LAYOUT == LEGACY ]] || refuse layout "the replica has the layout $B_LAYOUT, which distcp cannot write"
+  listed=$(snapshot_objects section.2 array) || unreadable 'snapshot list of the replica'
+  [[ $listed != *"\"name\":\"${P[target]}\""* ]] || refuse already-sealed "the replica has a snapshot ${P[target]} already"
 }
 
 # The distcp of a delivery that died may live on.
@@ -1019,17 +1030,6 @@ claim_bucket() {
   fi
 }
 
-check_replica_bucket() {
-  local listed
-  read_bucket section.1 || unreadable 'bucket info of the replica'
-  REPLICA_CREATED=$B_CREATED
-  [[ -z ${P[replicaCreated]} || $B_CREATED == "${P[replicaCreated]}" ]] ||
-    refuse replica-other "the bucket was created at $B_CREATED, expected ${P[replicaCreated]}"
-  [[ $B_LAYOUT == FILE_SYSTEM_OPTIMIZED || $B_LAYOUT == LEGACY ]] || refuse layout "the replica has the layout $B_LAYOUT, which distcp cannot write"
-  listed=$(snapshot_objects section.2 array) || unreadable 'snapshot list of the replica'
-  [[ $listed != *"\"name\":\"${P[target]}\""* ]] || refuse already-sealed "the replica has a snapshot ${P[target]} already"
-}
-
 # A distcp whose difference has failed would wait for it without end.
 require_diff() {
   if ((FAILED_AT == 0)); then read_report "$1"; fi
@@ -1073,10 +1073,9 @@ seal() {
   finish failed "$code" "the copy is complete, sealing it failed: $ERROR" "$(data_replicate null '""')"
 }
 
-# ---------------------------------------------------------------- seal-unchanged [protect]
+# ---------------------------------------------------------------- seal-unchanged [batch]
 
 check_seal_unchanged() {
-  [[ -n $IN_BATCH ]] || refuse bad-parameter 'seal-unchanged is for batches'
   ((10#${P[fence]} > 0)) || refuse bad-parameter 'fence must not be 0'
   [[ ${P[source]} != "${P[replica]}" ]] || refuse bad-parameter 'source and replica are the same bucket'
 }
@@ -1087,7 +1086,9 @@ seal_unchanged() {
   local source=o3://${P[source]} replica=o3://${P[replica]} directory
   local missing=(replica-missing replica-missing base-missing source-missing target-missing base-missing base-missing target-missing base-missing replica-missing)
   directory=$(bucket_directory)
-  [[ -n ${BUCKET_LOCK[IN_BATCH]:-} ]] || refuse bucket-busy "a copy into ${P[replica]} is running on this host: $(head -c 100 "$directory/holder")"
+  if [[ -z $IN_BATCH ]]; then lock_bucket "$directory"; elif [[ -z ${BUCKET_LOCK[IN_BATCH]:-} ]]; then
+    refuse bucket-busy "a copy into ${P[replica]} is running on this host: $(head -c 100 "$directory/holder")"
+  fi
   check_fence "$directory/fence"
   ozone_batch "bucket info $replica" "snapshot list --all -p ${P[target]} $replica" "snapshot info $replica ${P[base]}" \
     "bucket info $source" "snapshot info $source ${P[target]}" "snapshot info $source ${P[base]}" \
@@ -1105,7 +1106,7 @@ seal_unchanged() {
     finish failed "$ERROR_CODE" "sealing failed: $ERROR"
   fi
   listing section.3 ".snapshot/${P[target]}/" seal.times >seal || finish failed unreadable 'the seal could not be listed: the output was not understood'
-  same seal replica.base && same seal.times replica.times || finish failed replica-modified "somebody wrote into ${P[replica]} while it was sealed"
+  { same seal replica.base && same seal.times replica.times; } || finish failed replica-modified "somebody wrote into ${P[replica]} while it was sealed"
   finish ok '' '' "{\"unchanged\":true,\"seal\":$SNAPSHOT_JSON,\"summary\":$(summary target)}"
 }
 
@@ -1121,7 +1122,7 @@ compare_with_base() {
   if ! same base target || ! same base.times target.times; then finish ok '' '' "{\"unchanged\":false,\"seal\":null,\"summary\":$(summary target)}"; fi
   listing section.9 ".snapshot/${P[base]}/" replica.times >replica.base || unreadable 'key list of the base of the replica'
   listing section.10 '' live.times >live || unreadable 'key list of the replica'
-  same live replica.base && same live.times replica.times || refuse replica-modified "somebody wrote into ${P[replica]} since ${P[base]}"
+  { same live replica.base && same live.times replica.times; } || refuse replica-modified "somebody wrote into ${P[replica]} since ${P[base]}"
   same replica.base base || refuse base-differs "${P[base]} is not the same on both sides"
 }
 
@@ -2448,7 +2449,7 @@ diff_wait() {
     REPLY=$(records object section.1 waitTimeInMs) && [[ $REPLY =~ ^[0-9]+$ ]]
 }
 
-# ---------------------------------------------------------------- batch [observe protect]
+# ---------------------------------------------------------------- batch [observe batch]
 
 readonly MOST_MEMBERS=25 MEMBER_FIELDS=(operation bucket target targetId base baseSourceId baseReplicaId replicaCreated fence fenceSeed)
 MEMBERS=() OWN_LOCK=() BUCKET_LOCK=()
@@ -2494,10 +2495,11 @@ batch() {
 # member: takes the lock of its operation, and that of the bucket which it writes, both as long as this script lives.
 open_member() {
   local lock directory=${CONF[state]}/operations/${MEMBERS[$1]%%|*}
-  mkdir -p "$1" "$directory" && exec {lock}>>"$directory/lock" || refuse environment "cannot write in $directory"
+  if ! mkdir -p "$1" "$directory" || ! exec {lock}>>"$directory/lock"; then refuse environment "cannot write in $directory"; fi
   flock -n "$lock" && OWN_LOCK[$1]=$lock
   [[ ${P[verb]} == seal-unchanged && -n ${OWN_LOCK[$1]:-} ]] || return 0
-  directory=$(member_parameters "$1" && bucket_directory) && exec {lock}>>"$directory/lock" || refuse environment "cannot write in $directory"
+  directory=$(member_parameters "$1" && bucket_directory)
+  exec {lock}>>"$directory/lock" || refuse environment "cannot write in $directory"
   flock -n "$lock" && BUCKET_LOCK[$1]=$lock && printf '%s\n' "${MEMBERS[$1]%%|*}" >"$directory/holder"
 }
 
@@ -2512,7 +2514,9 @@ member_parameters() {
 
 # member: its verb, from the beginning
 member() (
-  FINISHED='' WORK='' IN_BATCH=$1 JVM_STARTS=0
+  FINISHED='' WORK='' IN_BATCH=$1
+  # shellcheck disable=SC2030,SC2031 # a count of its own
+  JVM_STARTS=0
   trap on_exit EXIT
   member_parameters "$1"
   directory=${CONF[state]}/operations/${P[operation]}
@@ -2534,10 +2538,13 @@ ask_with_others() {
   local n files=()
   ASKED+=1
   if [[ ! -e answer.$ASKED/state ]]; then
-    printf '%s\n' "$@" >asked && mkdir -p "answer.$ASKED" && printf '%s\n' "$ASKED" >question || refuse environment 'the question could not be written'
+    if ! mkdir -p "answer.$ASKED" || ! printf '%s\n' "$@" >asked || ! printf '%s\n' "$ASKED" >question; then
+      refuse environment 'the question could not be written'
+    fi
     FINISHED=yes
     exit 0
   fi
+  # shellcheck disable=SC2031 # the member's
   JVM_STARTS+=1
   { read -r FAILED_AT && IFS= read -r ERROR_CODE; } <"answer.$ASKED/state"
   ERROR=$(<"answer.$ASKED/error")
@@ -2587,7 +2594,7 @@ answer_members() {
 answer_member() {
   local folder
   folder=$1/answer.$(<"$1/question")
-  printf '%s' "$4" >"$folder/error" && printf '%s\n' "$2" "$3" >"$folder/state" || refuse environment 'what was answered could not be written'
+  if ! printf '%s' "$4" >"$folder/error" || ! printf '%s\n' "$2" "$3" >"$folder/state"; then refuse environment 'what was answered could not be written'; fi
 }
 
 # ---------------------------------------------------------------- main

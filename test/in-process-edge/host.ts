@@ -180,7 +180,7 @@ export class InProcessHost {
           const finished = end(() => {
             if (earlier === 'started') throw died();
             this.#results.set(id, 'started');
-            const refusal = whyRefused(verb, parameters, true);
+            const refusal = whyRefused(verb, parameters);
             if (refusal) throw new Finish('refused', refusal.code, refusal.message);
             work.do(verb);
           });
@@ -503,10 +503,10 @@ class Work {
         return this.#diffVerb();
       case 'replicate':
         return this.#replicate();
-      case 'seal-unchanged':
-        return this.#sealUnchanged();
       case 'verify':
         return this.#verify();
+      case 'seal-unchanged':
+        return this.#sealUnchanged();
       case 'tidy':
         return this.#removeSnapshots('replica', 'temp', 'odr-tmp-');
       case 'delete':
@@ -1077,6 +1077,7 @@ class Work {
   #sealUnchanged(): never {
     const { target = '', base = '', replica, targetId, baseSourceId, baseReplicaId } = this.#p;
     const holder = this.#inBatch?.holder;
+    if (!this.#inBatch) this.#lock();
     if (holder) refuse('bucket-busy', `a copy into ${replica} is running on this host: ${holder}`);
     this.#checkFence();
     const info = (side: string, name: string) => `snapshot info ${side} ${name}`;

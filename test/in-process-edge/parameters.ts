@@ -77,11 +77,11 @@ const VERBS: Readonly<
   diff: { document: 'observe', needs: ['source', 'base', 'target'] },
   verify: { document: 'observe', needs: ['source', 'replica', 'target', 'targetId', 'sealId', 'level'] },
   snapshot: { document: 'both', needs: ['source', 'target'] },
+  replicate: { document: 'protect', needs: ['source', 'replica', 'target', 'targetId', 'mode'] },
   'seal-unchanged': {
     document: 'protect',
     needs: ['source', 'replica', 'target', 'targetId', 'base', 'baseSourceId', 'baseReplicaId', 'replicaCreated'],
   },
-  replicate: { document: 'protect', needs: ['source', 'replica', 'target', 'targetId', 'mode'] },
   'create-bucket': { document: 'both', needs: ['replica', 'layout'] },
   probe: { document: 'observe', needs: ['probed'] },
   tidy: { document: 'destroy', needs: ['replica', 'remove'] },
@@ -205,7 +205,7 @@ const readBatch = (document: BlastRadius, verb: Verb, checked: Parameters): Read
 };
 
 /** `check_parameters` of the script. */
-export const whyRefused = (verb: Verb, checked: Parameters, isInBatch = false): Refusal | undefined => {
+export const whyRefused = (verb: Verb, checked: Parameters): Refusal | undefined => {
   const bad = (message: string): Refusal => ({ code: 'bad-parameter', message });
   const { mode, base, target, replicaCreated, empty } = checked;
   const withoutBucket = ['source', 'replica'].find((side) => checked[side] && !checked[side].includes('/'));
@@ -226,7 +226,6 @@ export const whyRefused = (verb: Verb, checked: Parameters, isInBatch = false): 
     if (unnamed) return bad(`a copy from a base needs the parameter ${unnamed}`);
   }
   if (verb === 'seal-unchanged') {
-    if (!isInBatch) return bad('seal-unchanged is for batches');
     if (Number(checked.fence) === 0) return bad('fence must not be 0');
     if (checked.source === checked.replica) return bad('source and replica are the same bucket');
   }

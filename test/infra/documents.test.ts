@@ -71,16 +71,19 @@ describe.each(radii)('the document of the doctor for %s', (radius) => {
   });
 });
 
-describe('the document for what an operator looks at', () => {
-  const { resource, content } = documentOf('observe', project('functions/edge-host/ozone-dr.sh'), 'look');
+describe.each([
+  ['observe', 'look', '^(versions|changes)$'],
+  ['protect', 'batch', '^(snapshot|seal-unchanged)$'],
+] as const)('the document beside that of %s, %s', (radius, aside, verbs) => {
+  const { resource, content } = documentOf(radius, project('functions/edge-host/ozone-dr.sh'), aside);
 
-  it('is of observe by its name, so that the same role sends it', () => {
-    expect(resource.Properties.Name).toMatch(/^ozone-dr-observe-look-[0-9a-f]{12}$/);
-    expect(content.mainSteps[0]?.inputs.runCommand[1]).toBe('OZONE_DR_DOCUMENT=look-observe');
+  it('is of the same blast radius by its name, so that the same role sends it', () => {
+    expect(resource.Properties.Name).toMatch(new RegExp(`^ozone-dr-${radius}-${aside}-[0-9a-f]{12}$`));
+    expect(content.mainSteps[0]?.inputs.runCommand[1]).toBe(`OZONE_DR_DOCUMENT=${aside}-${radius}`);
   });
 
   it('has its verbs alone', () => {
-    expect(content.parameters.verb?.allowedPattern).toBe('^(versions|changes)$');
+    expect(content.parameters.verb?.allowedPattern).toBe(verbs);
   });
 
   it('is a script that bash can read', () => {
@@ -267,6 +270,7 @@ it('each verb is in one document, but for those that a restore needs too', () =>
     doctor: [],
     versions: [],
     changes: [],
+    'seal-unchanged': [],
     survey: ['observe'],
     examine: ['observe'],
     compare: ['observe'],
@@ -276,7 +280,6 @@ it('each verb is in one document, but for those that a restore needs too', () =>
     divergence: ['observe'],
     snapshot: ['protect', 'restore'],
     replicate: ['protect'],
-    'seal-unchanged': ['protect'],
     'create-bucket': ['protect', 'restore'],
     tidy: ['destroy'],
     delete: ['destroy'],

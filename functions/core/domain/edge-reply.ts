@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { OperationId, SnapshotId } from './names.ts';
+import { MOST_IN_BATCH } from './operation.ts';
 import { Bytes, EpochMs } from './units.ts';
 
 /** A snapshot name as a cluster shows it: also names that this product would never give. */
@@ -117,13 +118,15 @@ export const VerifyData = z.object({
   first: z.array(z.object({ path: z.string(), source: z.string().nullable(), replica: z.string().nullable() })).max(20),
 });
 export type VerifyData = z.infer<typeof VerifyData>;
-/** Whether the target has what the base has; if so, it is sealed, and both sides are equal at level listing. */
-export const SealUnchangedData = z.object({
-  unchanged: z.boolean(),
-  seal: SeenSnapshot.nullable(),
-  /** Of the target, on the source. */
-  summary: Listing,
-});
+/** `seal` and `summary` of the listing that all of them have, when nothing had changed. */
+export const SealUnchangedData = z.discriminatedUnion('unchanged', [
+  z.object({
+    unchanged: z.literal(true),
+    seal: SeenSnapshot,
+    summary: z.object({ files: Count, dirs: Count, bytes: Bytes }),
+  }),
+  z.object({ unchanged: z.literal(false) }),
+]);
 export type SealUnchangedData = z.infer<typeof SealUnchangedData>;
 export const CreateBucketData = z.object({ created: z.boolean(), bucket: SeenBucket });
 
@@ -314,6 +317,9 @@ export const RemovedData = z.object({
 });
 export type RemovedData = z.infer<typeof RemovedData>;
 
+/** What each operation of a batch would have answered alone, in any order. */
+export const BatchData = z.object({ replies: z.array(z.looseObject({ operation: OperationId })).max(MOST_IN_BATCH) });
+
 const common = {
   version: z.literal(1),
   operation: OperationId,
@@ -339,27 +345,14 @@ export const ProbeData = z.object({
   reply: ReplicateReply.nullable(),
 });
 
-const members = [
-  reply('survey', SurveyData),
-  reply('snapshot', SnapshotData),
-  reply('seal-unchanged', SealUnchangedData),
-] as const;
-
-/** What an operation answers that came in a batch, as if it had come alone; `jvmStarts` counts those that it shared. */
-export const MemberReply = z.discriminatedUnion('verb', members);
-export type MemberReply = z.infer<typeof MemberReply>;
-
-/** In the order in which the members were given. Ok says nothing of theirs. */
-export const BatchData = z.object({ replies: z.array(MemberReply).max(25) });
-export type BatchData = z.infer<typeof BatchData>;
-
 /** What the script on an edge host answers, by verb. */
 export const EdgeReply = z.discriminatedUnion('verb', [
-  ...members,
-  reply('batch', BatchData),
+  reply('survey', SurveyData),
+  reply('snapshot', SnapshotData),
   reply('diff', DiffData),
   ReplicateReply,
   reply('verify', VerifyData),
+  reply('seal-unchanged', SealUnchangedData),
   reply('probe', ProbeData),
   reply('create-bucket', CreateBucketData),
   reply('tidy', RemovedData),
@@ -373,6 +366,7 @@ export const EdgeReply = z.discriminatedUnion('verb', [
   reply('changes', ChangesData),
   reply('divergence', DivergenceData),
   reply('doctor', DoctorData),
+  reply('batch', BatchData),
 ]);
 export type EdgeReply = z.infer<typeof EdgeReply>;
 export type EdgeVerb = EdgeReply['verb'];
@@ -382,6 +376,9 @@ const Anonymous = z.object({ operation: z.literal(''), outcome: z.literal('refus
 
 const BEGIN = '-----BEGIN OZONE-DR REPLY-----\n';
 const END = '\n-----END OZONE-DR REPLY-----';
+
+/** A reply as its host writes it. */
+export const replyText = (reply: object): string => `${BEGIN}${JSON.stringify(reply)}${END}\n`;
 
 /**
  * The reply inside the output of a command, or why there is none (`refusal` when the host itself said so). Only the last marked block counts and nothing may

@@ -139,6 +139,7 @@ export interface World {
   readonly hold?: Hold;
   readonly marks?: PairState['marks'];
   readonly sourceCreated?: string;
+  readonly batched?: boolean;
 }
 
 const pointOf = (token: string, state: RecoveryPoint['state'], of: BackupRun): RecoveryPoint => ({
@@ -201,6 +202,7 @@ export const historyOf = (world: World): RunHistory => {
     lease: 1,
     startedAt: slot,
     firstStep: 0,
+    ...(world.batched === undefined ? {} : { batched: world.batched }),
     endedAt: null,
     outcome: null,
     failure: null,
