@@ -47,9 +47,19 @@ export type ControlStackProps = StackProps & {
  * Machines whose Tasks wait for commands on hosts. Whoever starts or settles a command may answer each of them, whoever sweeps keeps
  * its Task alive and asks whether it still runs: a machine is added to all of that here.
  */
-const OPERATING = ['backup', 'prune', 'restore', 'drill', 'failover', 'failback', 'look', 'doctor'] as const;
+const OPERATING = [
+  'backup',
+  'backup-batch',
+  'prune',
+  'restore',
+  'drill',
+  'failover',
+  'failback',
+  'look',
+  'doctor',
+] as const;
 /** Those whose executions may hold a lease; whoever wants one asks whether its holder is still there. */
-const HOLDING = ['backup', 'prune', 'restore', 'drill', 'failover', 'failback', 'decision'] as const;
+const HOLDING = ['backup', 'backup-batch', 'prune', 'restore', 'drill', 'failover', 'failback', 'decision'] as const;
 /** What the fleet starts, follows and stops. */
 const FLEET = ['backup', 'prune', 'drill'] as const;
 /** What a planned failover and a failback start, follow and stop. */
@@ -172,6 +182,25 @@ export class ControlStack extends Stack {
     const recordOutcome = this.#handler('RecordOutcome', {
       handler: 'record-outcome',
       description: 'Closes a run with what it achieved',
+      environment: { schema: MeasuringEnv, values: measuring },
+      permissions: [this.#ledger('GetItem', 'PutItem', 'Query', 'UpdateItem'), publish],
+    });
+    const openBatch = this.#handler('OpenBatch', {
+      handler: 'open-batch',
+      description: 'Opens or continues the runs of a slot of several buckets, each under its lease',
+      environment: { schema: StoreEnv, values: store },
+      permissions: [ledger, describeHolders],
+      files,
+    });
+    const decideBatch = this.#handler('DecideBatch', {
+      handler: 'decide-batch',
+      description: 'Decides the next step of several backup runs, and what one command does for them',
+      environment: { schema: MeasuringEnv, values: measuring },
+      permissions: [ledger, publish],
+    });
+    const recordBatch = this.#handler('RecordBatch', {
+      handler: 'record-batch',
+      description: 'Closes runs of a batch with what they achieved',
       environment: { schema: MeasuringEnv, values: measuring },
       permissions: [this.#ledger('GetItem', 'PutItem', 'Query', 'UpdateItem'), publish],
     });
@@ -317,7 +346,7 @@ export class ControlStack extends Stack {
       });
     const stillGoingOn = 'Asks whether an execution is still going on; their names are not known at deployment.';
     acknowledgeExecutions([sweep], OPERATING, stillGoingOn);
-    acknowledgeExecutions([openRun, openRestore, recordDecision], HOLDING, stillGoingOn);
+    acknowledgeExecutions([openRun, openBatch, openRestore, recordDecision], HOLDING, stillGoingOn);
     const openLook = this.#handler('OpenLook', {
       handler: 'open-look',
       description: 'Finds the points that a look asks for; changes nothing of theirs',
@@ -383,6 +412,17 @@ export class ControlStack extends Stack {
         StartDestroyFunction: startDestroy,
         RecordOutcomeFunction: recordOutcome,
         RecordFailureFunction: recordFailure,
+      },
+    });
+    const batch = new Workflow(this, 'BackupBatch', {
+      machineName: nameOf('backup-batch'),
+      definition: project('statemachine/backup-batch.asl.json'),
+      handlers: {
+        OpenBatchFunction: openBatch,
+        DecideBatchFunction: decideBatch,
+        StartObserveFunction: startObserve,
+        StartProtectFunction: startProtect,
+        RecordBatchFunction: recordBatch,
       },
     });
     const prune = new Workflow(this, 'Prune', {
@@ -482,6 +522,7 @@ export class ControlStack extends Stack {
     return {
       doctor: doctor.machine,
       backup: backup.machine,
+      batch: batch.machine,
       fleet: fleet.machine,
       prune: prune.machine,
       restore: restore.machine,

@@ -3,6 +3,7 @@ import type { SeenSide } from '../domain/edge-reply.ts';
 import { snapshotName } from '../domain/names.ts';
 import { type EpochMs, later } from '../domain/units.ts';
 import { absorb } from '../planner/absorb.ts';
+import { staysInBatch } from '../planner/batch.ts';
 import { withNewest } from '../planner/clocks.ts';
 import { decideBackup } from '../planner/decide-backup.ts';
 import { diffSlotOf, withoutDiffSlot } from '../planner/diff-slots.ts';
@@ -12,7 +13,7 @@ import type { Clock, Ledger, OperationStore, Records } from '../ports.ts';
 import { answerTo, type TaskFailure } from './answers.ts';
 import { operationId } from './operation-id.ts';
 import { comparisonId, comparisonOf } from './recording.ts';
-import { decideStep, noteAnswer } from './step.ts';
+import { decideOrLeave, decideStep, noteAnswer } from './step.ts';
 
 export interface DecideDependencies {
   readonly ledger: Ledger;
@@ -36,6 +37,19 @@ export const decideNext = (deps: DecideDependencies): ((event: unknown) => Promi
     async ({ run, steps, pair, points, lease, failure, now }) => {
       const history = await noteAnswers(deps, { run, steps, pair, points }, lease, failure);
       const decision = await admitted(deps, history, decideBackup(history, now), now);
+      return { steps: history.steps, decision };
+    },
+  );
+
+/** The same for a run in a batch; null when it is to be handed over, which is decided anew by whoever takes it. */
+export const decideInBatch = (deps: DecideDependencies): ((event: unknown) => Promise<NumberedStep | null>) =>
+  decideOrLeave(
+    deps,
+    (pair) => deps.ledger.recentPoints(pair, RECENT_POINTS),
+    async ({ run, steps, pair, points, lease, failure, now }) => {
+      const history = await noteAnswers(deps, { run, steps, pair, points }, lease, failure);
+      const step = decideBackup(history, now);
+      const decision = staysInBatch(history, step) ? await admitted(deps, history, step, now) : null;
       return { steps: history.steps, decision };
     },
   );
