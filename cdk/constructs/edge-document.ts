@@ -8,15 +8,19 @@ import { type ScriptName, scriptLines } from './edge-script.ts';
 
 const SERVICE = '[A-Za-z0-9][A-Za-z0-9.-]{0,61}(:[0-9]{2,5})?';
 const RESOURCE = '[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]';
-const BUCKET = `^$|^${SERVICE}/${RESOURCE}/${RESOURCE}$`;
-const SNAPSHOT = '^$|^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$';
+const BUCKET = `^$|^${SERVICE}(/${RESOURCE}/${RESOURCE})?$`;
+const SNAPSHOT_NAME = '[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]';
+const SNAPSHOT = `^$|^${SNAPSHOT_NAME}$`;
 const ID = '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}';
 const UUID = `^$|^${ID}$`;
-const CREATED = '^$|^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{5,15}Z$';
+const TIME = '[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{5,15}Z';
+const CREATED = `^$|^${TIME}$`;
 /** As S3 signs it. */
 const SIGNED_URL = '^$|^https?://[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]{1,5})?/[A-Za-z0-9/?&=%._~+:@-]+$';
 const YES_OR_NO = '^(yes|no)$';
 const OPERATION = 'op-[0-9a-f]{24}-[0-9]{3}';
+/** A member of a batch: `operation|bucket|target|targetId|base|baseSourceId|baseReplicaId|replicaCreated|fence|fenceSeed`. */
+const MEMBER = `${OPERATION}\\|${RESOURCE}/${RESOURCE}\\|(${SNAPSHOT_NAME})?\\|(${ID})?\\|(${SNAPSHOT_NAME})?(\\|(${ID})?){2}\\|(${TIME})?\\|[0-9]{0,12}\\|(yes|no)?`;
 /**
  * A snapshot that may be deleted, and its id: a temporary one, as distcp or as this product names them, or a recovery point.
  * Which verb deletes which, and how many at once, is for the script: Go's regular expressions allow no more than 1000
@@ -37,6 +41,7 @@ const VERBS = {
   restore: '^(create-bucket|snapshot|restore|remove-scratch|restrict)$',
   doctor: '^doctor$',
   look: '^(versions|changes)$',
+  batch: '^(snapshot|seal-unchanged)$',
 } as const;
 
 export type EdgeParameter = { readonly description: string; readonly pattern: string; readonly fallback?: string };
@@ -149,6 +154,11 @@ export const edgeParameters = (script: ScriptName): Readonly<Record<string, Edge
     pattern: `^$|^${RESOURCE}/${RESOURCE}(,${RESOURCE}/${RESOURCE})*$`,
     fallback: '',
   },
+  batch: {
+    description: 'the buckets of a batch, of which source and replica then name the services; semicolons between',
+    pattern: `^$|^${MEMBER}(;${MEMBER})*$`,
+    fallback: '',
+  },
   executionTimeout: { description: 'time limit that the script keeps, seconds', pattern: '^[0-9]{1,6}$' },
   commandTimeout: {
     description: 'time limit that the agent keeps, seconds; at most 48 hours',
@@ -177,7 +187,7 @@ export type EdgeDocumentProps = {
   readonly script: string;
   /**
    * Another document than the one with the verbs of the blast radius: `doctor` asks how a host is for them, `look` has
-   * those of observe for which there is no room in one.
+   * those of observe and `batch` those of protect for which there is no room in one.
    */
   readonly aside?: Aside;
 };

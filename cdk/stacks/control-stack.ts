@@ -675,6 +675,7 @@ export class ControlStack extends Stack {
           DOCUMENT_NAME: document.documentName,
           DOCTOR_DOCUMENT_NAME: this.#document(radius, 'doctor').documentName,
           LOOK_DOCUMENT_NAME: (radius === 'observe' ? this.#document(radius, 'look') : document).documentName,
+          BATCH_DOCUMENT_NAME: (radius === 'protect' ? this.#document(radius, 'batch') : document).documentName,
           BLAST_RADIUS: radius,
           OUTPUT_BUCKET: names.outputBucket,
           RECORDS_BUCKET: names.recordsBucket,
@@ -703,7 +704,7 @@ export class ControlStack extends Stack {
 
   /** The document of a blast radius, or one beside it, whoever sends it. */
   #document(radius: BlastRadius, aside?: Aside): EdgeDocument {
-    const id = `${radius}${{ doctor: 'Doctor', look: 'Look', none: '' }[aside ?? 'none']}Document`;
+    const id = `${radius}${aside ? `${aside.slice(0, 1).toUpperCase()}${aside.slice(1)}` : ''}Document`;
     const known = this.#documents.get(id);
     if (known) return known;
     const document = new EdgeDocument(this, id, {

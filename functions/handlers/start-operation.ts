@@ -23,6 +23,7 @@ export const handler = instrument(
       name: env.DOCUMENT_NAME,
       doctor: env.DOCTOR_DOCUMENT_NAME,
       look: env.LOOK_DOCUMENT_NAME,
+      batch: env.BATCH_DOCUMENT_NAME,
       blastRadius: env.BLAST_RADIUS,
     },
   }),

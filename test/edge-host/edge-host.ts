@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll } from 'vitest';
+import type { Aside } from '../../cdk/constructs/edge-document.ts';
 import { scriptLines } from '../../cdk/constructs/edge-script.ts';
 import { BlastRadius } from '../../functions/core/domain/operation.ts';
 
@@ -93,6 +94,7 @@ const defaults: Readonly<Record<string, string>> = {
   limit: '0',
   buckets: '',
   acls: '',
+  batch: '',
   executionTimeout: '120',
 };
 
@@ -104,6 +106,7 @@ export const documentOf: Readonly<Record<string, BlastRadius>> = {
   probe: 'observe',
   snapshot: 'protect',
   replicate: 'protect',
+  'seal-unchanged': 'protect',
   'create-bucket': 'protect',
   tidy: 'destroy',
   delete: 'destroy',
@@ -119,7 +122,12 @@ export const documentOf: Readonly<Record<string, BlastRadius>> = {
 };
 
 /** Of these verbs the document beside that of the radius. */
-const asides = { doctor: 'doctor', versions: 'look', changes: 'look' } as const;
+const asides: Readonly<Record<string, Aside>> = {
+  doctor: 'doctor',
+  versions: 'look',
+  changes: 'look',
+  'seal-unchanged': 'batch',
+};
 
 const quote = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
 
@@ -217,7 +225,7 @@ done`,
   ): ChildProcess {
     const script = this.file(`document-${document}.sh`);
     const radius = BlastRadius.options.find((it) => it === document) ?? 'observe';
-    const aside = verb === 'doctor' || verb === 'versions' || verb === 'changes' ? asides[verb] : undefined;
+    const aside = verb === 'snapshot' && parameters.batch ? 'batch' : asides[verb];
     const [first, ...rest] = scriptLines(readFileSync(source, 'utf8'), aside ?? radius);
     const text = [first, `OZONE_DR_DOCUMENT=${aside ? `${aside}-` : ''}${document}`, ...rest, ''].join('\n');
     const { systemPath } = this;

@@ -71,16 +71,19 @@ describe.each(radii)('the document of the doctor for %s', (radius) => {
   });
 });
 
-describe('the document for what an operator looks at', () => {
-  const { resource, content } = documentOf('observe', project('functions/edge-host/ozone-dr.sh'), 'look');
+describe.each([
+  ['observe', 'look', '^(versions|changes)$'],
+  ['protect', 'batch', '^(snapshot|seal-unchanged)$'],
+] as const)('the document beside that of %s, %s', (radius, aside, verbs) => {
+  const { resource, content } = documentOf(radius, project('functions/edge-host/ozone-dr.sh'), aside);
 
-  it('is of observe by its name, so that the same role sends it', () => {
-    expect(resource.Properties.Name).toMatch(/^ozone-dr-observe-look-[0-9a-f]{12}$/);
-    expect(content.mainSteps[0]?.inputs.runCommand[1]).toBe('OZONE_DR_DOCUMENT=look-observe');
+  it('is of the same blast radius by its name, so that the same role sends it', () => {
+    expect(resource.Properties.Name).toMatch(new RegExp(`^ozone-dr-${radius}-${aside}-[0-9a-f]{12}$`));
+    expect(content.mainSteps[0]?.inputs.runCommand[1]).toBe(`OZONE_DR_DOCUMENT=${aside}-${radius}`);
   });
 
   it('has its verbs alone', () => {
-    expect(content.parameters.verb?.allowedPattern).toBe('^(versions|changes)$');
+    expect(content.parameters.verb?.allowedPattern).toBe(verbs);
   });
 
   it('is a script that bash can read', () => {
@@ -240,6 +243,16 @@ describe.each(radii)('the %s document', (radius) => {
       limit: '100',
       buckets: 'sales/orders_2026,sales/orders',
       acls: 'user:svc-a/host@EX.TEST:rwcldxy,group:staff:a[DEFAULT],world::rl,anonymous::n,client_ip:10.0.0.1:r',
+      batch: Array.from({ length: 25 }, (_, n) =>
+        [
+          `op-${'0123456789ab'.repeat(2)}-${String(n).padStart(3, '0')}|sales/orders_2026`,
+          n === 0 ? '|' : `${longestPoint(n)}|01234567-89ab-cdef-0123-456789abcdef`,
+          n === 0
+            ? '||'
+            : `${longestPoint(n)}|01234567-89ab-cdef-0123-456789abcdef|01234567-89ab-cdef-0123-456789abcdef`,
+          n === 0 ? '||' : '2026-11-20T02:00:00.123Z|42|no',
+        ].join('|'),
+      ).join(';'),
       executionTimeout: '172800',
       commandTimeout: '172800',
     };
@@ -257,6 +270,7 @@ it('each verb is in one document, but for those that a restore needs too', () =>
     doctor: [],
     versions: [],
     changes: [],
+    'seal-unchanged': [],
     survey: ['observe'],
     examine: ['observe'],
     compare: ['observe'],
@@ -295,6 +309,7 @@ it('a command of an older function version, which knows less parameters, still r
     'since',
     'sinceId',
     'acls',
+    'batch',
   ];
   const defaults = names.map((name) => edgeParameters('protect')[name]?.fallback);
   expect(defaults).toEqual([
@@ -322,6 +337,7 @@ it('a command of an older function version, which knows less parameters, still r
     '',
     '',
     '0',
+    '',
     '',
     '',
     '',

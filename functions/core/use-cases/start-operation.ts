@@ -44,6 +44,7 @@ export interface StartDependencies {
     readonly name: string;
     readonly doctor: string;
     readonly look: string;
+    readonly batch: string;
     readonly blastRadius: BlastRadius;
   };
 }
@@ -196,10 +197,11 @@ const lookParameters = (
 };
 
 /** Steps whose verb is in a document beside that of their blast radius. */
-const DOCUMENTS: Partial<Record<OperationStep['kind'], 'doctor' | 'look'>> = {
+const DOCUMENTS: Partial<Record<OperationStep['kind'], 'doctor' | 'look' | 'batch'>> = {
   'check-host': 'doctor',
   'look-versions': 'look',
   'look-changes': 'look',
+  'seal-unchanged': 'batch',
 };
 
 /** Of the parameters without a default those that few verbs need. */
@@ -472,6 +474,7 @@ const createBatch = async (
   const operation: Operation = {
     ...first,
     id,
+    document: deps.document.batch,
     parameters: EdgeParameters.parse({
       ...NO_PARAMETERS,
       operation: id,

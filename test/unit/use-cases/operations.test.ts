@@ -150,7 +150,7 @@ const start = (blastRadius: 'observe' | 'protect' = 'observe') =>
     callbacks: outside.executions,
     selections: memorySelections(),
     clock,
-    document: { name: 'document', doctor: 'doctor', look: 'look', blastRadius },
+    document: { name: 'document', doctor: 'doctor', look: 'look', batch: 'document', blastRadius },
   });
 const settle = () => settleOperation({ operations, edge: outside.edge, callbacks: outside.executions });
 const sweep = () =>
