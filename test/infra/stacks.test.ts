@@ -292,6 +292,7 @@ describe('events', () => {
       'ozone-dr-observe-doctor-',
       'ozone-dr-observe-look-',
       'ozone-dr-protect-',
+      'ozone-dr-protect-batch-',
       'ozone-dr-protect-doctor-',
       'ozone-dr-restore-',
       'ozone-dr-restore-doctor-',
