@@ -8,15 +8,19 @@ import { type ScriptName, scriptLines } from './edge-script.ts';
 
 const SERVICE = '[A-Za-z0-9][A-Za-z0-9.-]{0,61}(:[0-9]{2,5})?';
 const RESOURCE = '[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]';
-const BUCKET = `^$|^${SERVICE}/${RESOURCE}/${RESOURCE}$`;
-const SNAPSHOT = '^$|^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$';
+const BUCKET = `^$|^${SERVICE}(/${RESOURCE}/${RESOURCE})?$`;
+const SNAPSHOT_NAME = '[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]';
+const SNAPSHOT = `^$|^${SNAPSHOT_NAME}$`;
 const ID = '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}';
 const UUID = `^$|^${ID}$`;
-const CREATED = '^$|^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{5,15}Z$';
+const TIME = '[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{5,15}Z';
+const CREATED = `^$|^${TIME}$`;
 /** As S3 signs it. */
 const SIGNED_URL = '^$|^https?://[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]{1,5})?/[A-Za-z0-9/?&=%._~+:@-]+$';
 const YES_OR_NO = '^(yes|no)$';
 const OPERATION = 'op-[0-9a-f]{24}-[0-9]{3}';
+/** A member of a batch: `operation|bucket|target|targetId|base|baseSourceId|baseReplicaId|replicaCreated|fence|fenceSeed`. */
+const MEMBER = `${OPERATION}\\|${RESOURCE}/${RESOURCE}\\|(${SNAPSHOT_NAME})?\\|(${ID})?\\|(${SNAPSHOT_NAME})?(\\|(${ID})?){2}\\|(${TIME})?\\|[0-9]{0,12}\\|(yes|no)?`;
 /**
  * A snapshot that may be deleted, and its id: a temporary one, as distcp or as this product names them, or a recovery point.
  * Which verb deletes which, and how many at once, is for the script: Go's regular expressions allow no more than 1000
@@ -37,11 +41,13 @@ const POINT = `odr-[a-z0-9.-]{1,59}=${ID}`;
 const HOOK = '^$|^[a-z][a-z0-9-]{0,30}:[0-9]{1,3}:(yes|no)$';
 
 const VERBS = {
-  observe: '^(survey|diff|verify|probe|examine|compare|versions|changes|divergence|buckets)$',
+  observe: '^(survey|diff|verify|probe|examine|compare|divergence|buckets)$',
   protect: '^(snapshot|replicate|create-bucket)$',
   destroy: '^(tidy|delete)$',
   restore: '^(create-bucket|snapshot|restore|remove-scratch|restrict)$',
   doctor: '^doctor$',
+  look: '^(versions|changes)$',
+  batch: '^(snapshot|seal-unchanged)$',
 } as const;
 
 export type EdgeParameter = { readonly description: string; readonly pattern: string; readonly fallback?: string };
@@ -162,6 +168,11 @@ export const edgeParameters = (script: ScriptName): Readonly<Record<string, Edge
     pattern: `^$|^${GLOB}(,${GLOB})*$`,
     fallback: '',
   },
+  batch: {
+    description: 'the buckets of a batch, of which source and replica then name the services; semicolons between',
+    pattern: `^$|^${MEMBER}(;${MEMBER})*$`,
+    fallback: '',
+  },
   executionTimeout: { description: 'time limit that the script keeps, seconds', pattern: '^[0-9]{1,6}$' },
   commandTimeout: {
     description: 'time limit that the agent keeps, seconds; at most 48 hours',
@@ -179,14 +190,20 @@ const AGENT_TIMEOUT = 'commandTimeout';
 /** Documents are at most 64 KB (SendCommand and CreateDocument, API reference of Systems Manager). */
 const MAX_BYTES = 64 * 1024;
 
+/** Documents beside that of a blast radius, for the same identity and sent by the same role. */
+export type Aside = Exclude<ScriptName, BlastRadius>;
+
 export type EdgeDocumentProps = {
   readonly radius: BlastRadius;
   /** First part of the physical name. */
   readonly prefix: string;
   /** Path of the script that runs on the host. */
   readonly script: string;
-  /** The document that asks how a host is for the verbs of the blast radius, instead of the one that has them. */
-  readonly isDoctor?: boolean;
+  /**
+   * Another document than the one with the verbs of the blast radius: `doctor` asks how a host is for them, `look` has
+   * those of observe and `batch` those of protect for which there is no room in one.
+   */
+  readonly aside?: Aside;
 };
 
 /**
@@ -200,14 +217,14 @@ export class EdgeDocument extends Construct {
 
   constructor(scope: Construct, id: string, props: EdgeDocumentProps) {
     super(scope, id);
-    const content = documentContent(props.radius, props.isDoctor ?? false, readFileSync(props.script, 'utf8'));
+    const content = documentContent(props.radius, props.aside, readFileSync(props.script, 'utf8'));
     const text = JSON.stringify(content);
     if (Buffer.byteLength(text) >= MAX_BYTES)
       throw new Error(
         `${props.script}: the document is ${Buffer.byteLength(text)} bytes, shorten it below ${MAX_BYTES}`,
       );
     const hash = createHash('sha256').update(text).digest('hex').slice(0, 12);
-    this.documentName = `${documentPrefix(props.prefix, props.radius)}${props.isDoctor ? 'doctor-' : ''}${hash}`;
+    this.documentName = `${documentPrefix(props.prefix, props.radius)}${props.aside ? `${props.aside}-` : ''}${hash}`;
     const document = new CfnDocument(this, 'Document', {
       name: this.documentName,
       documentType: 'Command',
@@ -224,12 +241,12 @@ export class EdgeDocument extends Construct {
 /** What the names of all documents of one blast radius, present and past, begin with. */
 export const documentPrefix = (prefix: string, radius: BlastRadius): string => `${prefix}-${radius}-`;
 
-function documentContent(radius: BlastRadius, isDoctor: boolean, script: string) {
-  const name: ScriptName = isDoctor ? 'doctor' : radius;
+function documentContent(radius: BlastRadius, aside: Aside | undefined, script: string) {
+  const name = aside ?? radius;
   const [shebang, ...rest] = scriptLines(script, name);
   return {
     schemaVersion: '2.2',
-    description: `Ozone DR, ${radius}: ${isDoctor ? 'how an edge host is for it' : 'one operation on an edge host'}`,
+    description: `Ozone DR, ${radius}: ${aside === 'doctor' ? 'how an edge host is for it' : 'one operation on an edge host'}`,
     parameters: Object.fromEntries(
       Object.entries(edgeParameters(name)).map(([name, { description, pattern, fallback }]) => [
         name,
@@ -249,7 +266,7 @@ function documentContent(radius: BlastRadius, isDoctor: boolean, script: string)
         precondition: { StringEquals: ['platformType', 'Linux'] },
         inputs: {
           timeoutSeconds: `{{ ${AGENT_TIMEOUT} }}`,
-          runCommand: [shebang, `OZONE_DR_DOCUMENT=${isDoctor ? 'doctor-' : ''}${radius}`, ...rest],
+          runCommand: [shebang, `OZONE_DR_DOCUMENT=${aside ? `${aside}-` : ''}${radius}`, ...rest],
         },
       },
     ],

@@ -29,7 +29,7 @@ import {
 } from '../../functions/handlers/environments.ts';
 
 import { acknowledge, iam5Finding } from '../constructs/acknowledge.ts';
-import { documentPrefix, EdgeDocument } from '../constructs/edge-document.ts';
+import { type Aside, documentPrefix, EdgeDocument } from '../constructs/edge-document.ts';
 import { allow, allowAs, HandlerFunction, type HandlerFunctionProps } from '../constructs/handler-function.ts';
 import { executionsArn, machineArn, Workflow } from '../constructs/workflow.ts';
 import { addAlarms } from '../monitoring/alarms.ts';
@@ -49,6 +49,7 @@ export type ControlStackProps = StackProps & {
  */
 const OPERATING = [
   'backup',
+  'backup-batch',
   'backup-fleet',
   'prune',
   'restore',
@@ -59,7 +60,7 @@ const OPERATING = [
   'doctor',
 ] as const;
 /** Those whose executions may hold a lease; whoever wants one asks whether its holder is still there. */
-const HOLDING = ['backup', 'prune', 'restore', 'drill', 'failover', 'failback', 'decision'] as const;
+const HOLDING = ['backup', 'backup-batch', 'prune', 'restore', 'drill', 'failover', 'failback', 'decision'] as const;
 /** What the fleet starts, follows and stops. */
 const FLEET = ['backup', 'prune', 'drill'] as const;
 /** What a planned failover and a failback start, follow and stop. */
@@ -182,6 +183,25 @@ export class ControlStack extends Stack {
     const recordOutcome = this.#handler('RecordOutcome', {
       handler: 'record-outcome',
       description: 'Closes a run with what it achieved',
+      environment: { schema: MeasuringEnv, values: measuring },
+      permissions: [this.#ledger('GetItem', 'PutItem', 'Query', 'UpdateItem'), publish],
+    });
+    const openBatch = this.#handler('OpenBatch', {
+      handler: 'open-batch',
+      description: 'Opens or continues the runs of a slot of several buckets, each under its lease',
+      environment: { schema: StoreEnv, values: store },
+      permissions: [ledger, describeHolders],
+      files,
+    });
+    const decideBatch = this.#handler('DecideBatch', {
+      handler: 'decide-batch',
+      description: 'Decides the next step of several backup runs, and what one command does for them',
+      environment: { schema: MeasuringEnv, values: measuring },
+      permissions: [ledger, publish],
+    });
+    const recordBatch = this.#handler('RecordBatch', {
+      handler: 'record-batch',
+      description: 'Closes runs of a batch with what they achieved',
       environment: { schema: MeasuringEnv, values: measuring },
       permissions: [this.#ledger('GetItem', 'PutItem', 'Query', 'UpdateItem'), publish],
     });
@@ -339,7 +359,7 @@ export class ControlStack extends Stack {
       });
     const stillGoingOn = 'Asks whether an execution is still going on; their names are not known at deployment.';
     acknowledgeExecutions([sweep], OPERATING, stillGoingOn);
-    acknowledgeExecutions([openRun, openRestore, recordDecision], HOLDING, stillGoingOn);
+    acknowledgeExecutions([openRun, openBatch, openRestore, recordDecision], HOLDING, stillGoingOn);
     const openLook = this.#handler('OpenLook', {
       handler: 'open-look',
       description: 'Finds the points that a look asks for; changes nothing of theirs',
@@ -405,6 +425,17 @@ export class ControlStack extends Stack {
         StartDestroyFunction: startDestroy,
         RecordOutcomeFunction: recordOutcome,
         RecordFailureFunction: recordFailure,
+      },
+    });
+    const batch = new Workflow(this, 'BackupBatch', {
+      machineName: nameOf('backup-batch'),
+      definition: project('statemachine/backup-batch.asl.json'),
+      handlers: {
+        OpenBatchFunction: openBatch,
+        DecideBatchFunction: decideBatch,
+        StartObserveFunction: startObserve,
+        StartProtectFunction: startProtect,
+        RecordBatchFunction: recordBatch,
       },
     });
     const prune = new Workflow(this, 'Prune', {
@@ -524,6 +555,7 @@ export class ControlStack extends Stack {
     return {
       doctor: doctor.machine,
       backup: backup.machine,
+      batch: batch.machine,
       fleet: fleet.machine,
       prune: prune.machine,
       restore: restore.machine,
@@ -681,7 +713,9 @@ export class ControlStack extends Stack {
         values: {
           TABLE_NAME: names.table,
           DOCUMENT_NAME: document.documentName,
-          DOCTOR_DOCUMENT_NAME: this.#document(radius, true).documentName,
+          DOCTOR_DOCUMENT_NAME: this.#document(radius, 'doctor').documentName,
+          LOOK_DOCUMENT_NAME: (radius === 'observe' ? this.#document(radius, 'look') : document).documentName,
+          BATCH_DOCUMENT_NAME: (radius === 'protect' ? this.#document(radius, 'batch') : document).documentName,
           BLAST_RADIUS: radius,
           OUTPUT_BUCKET: names.outputBucket,
           RECORDS_BUCKET: names.recordsBucket,
@@ -708,14 +742,14 @@ export class ControlStack extends Stack {
     return handler;
   }
 
-  /** The document of a blast radius, whoever sends it. */
-  #document(radius: BlastRadius, isDoctor = false): EdgeDocument {
-    const id = `${radius}${isDoctor ? 'Doctor' : ''}Document`;
+  /** The document of a blast radius, or one beside it, whoever sends it. */
+  #document(radius: BlastRadius, aside?: Aside): EdgeDocument {
+    const id = `${radius}${aside ? `${aside.slice(0, 1).toUpperCase()}${aside.slice(1)}` : ''}Document`;
     const known = this.#documents.get(id);
     if (known) return known;
     const document = new EdgeDocument(this, id, {
       radius,
-      isDoctor,
+      ...(aside ? { aside } : {}),
       prefix: this.#prefix,
       script: project('functions/edge-host/ozone-dr.sh'),
     });

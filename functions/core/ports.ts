@@ -169,7 +169,7 @@ export interface Nonces {
 
 export interface OperationStore {
   readonly load: (id: OperationId) => Promise<Operation | undefined>;
-  /** Writes a new operation. Answers false when there is one of this id already. */
+  /** Writes a new operation, into the open index unless a batch does it. Answers false when there is one of this id already. */
   readonly create: (operation: Operation) => Promise<boolean>;
   /** Puts the token of the newest attempt of the Task in place. */
   readonly replaceToken: (id: OperationId, token: string) => Promise<Operation>;

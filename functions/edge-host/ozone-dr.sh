@@ -11,20 +11,24 @@ while read -r inherited; do unset -f "$inherited"; done < <(compgen -A function)
 readonly BEGIN_MARK='-----BEGIN OZONE-DR REPLY-----' END_MARK='-----END OZONE-DR REPLY-----'
 readonly SERVICE='[A-Za-z0-9][A-Za-z0-9.-]{0,61}(:[0-9]{2,5})?' NAME='[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]'
 readonly UUID='[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}'
-readonly CREATED='^$|^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{5,15}Z$'
-readonly BUCKET="^$|^${SERVICE}/${NAME}/${NAME}\$" SNAPSHOT='^$|^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$'
+readonly TIME='[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{5,15}Z' SNAPSHOT_NAME='[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]'
+readonly CREATED="^$|^$TIME\$"
+readonly BUCKET="^$|^${SERVICE}(/${NAME}/${NAME})?\$" SNAPSHOT="^$|^$SNAPSHOT_NAME\$"
 readonly GLOB='[a-z0-9._*?-]{1,73}/[a-z0-9._*?-]{1,73}' POINT="odr-[a-z0-9.-]{1,59}=$UUID"
 readonly ACL='(user|group|world|anonymous|client_ip):[A-Za-z0-9._@/+-]{0,100}:[rwcldxyan]{1,9}(\[DEFAULT\])?'
 readonly HOOK='^$|^[a-z][a-z0-9-]{0,30}:[0-9]{1,3}:(yes|no)$' # name, seconds, whether its failure is the step's
+# operation|bucket|target|targetId|base|baseSourceId|baseReplicaId|replicaCreated|fence|fenceSeed, all but the first two may be empty
+readonly MEMBER="op-[0-9a-f]{24}-[0-9]{3}\|$NAME/$NAME\|($SNAPSHOT_NAME)?\|($UUID)?\|($SNAPSHOT_NAME)?(\|($UUID)?){2}\|($TIME)?\|[0-9]{0,12}\|(yes|no)?"
 readonly KEEP_DAYS=14 # how long the record of an operation answers a second delivery; Run Command gives up within hours
 
 # verb -> documents that may run it, and the parameters that it cannot do without
 declare -rA DOCUMENT_OF=([survey]=observe [diff]=observe [verify]=observe [probe]=observe [examine]=observe
-  [compare]=observe [versions]=observe [changes]=observe [divergence]=observe [buckets]=observe [snapshot]='protect restore' [create-bucket]='protect restore'
-  [replicate]=protect [restore]=restore [remove-scratch]=restore [restrict]=restore [tidy]=destroy [delete]=destroy
+  [compare]=observe [versions]=look-observe [changes]=look-observe [divergence]=observe [buckets]=observe [snapshot]='protect restore batch-protect' [create-bucket]='protect restore'
+  [replicate]=protect [seal-unchanged]=batch-protect [restore]=restore [remove-scratch]=restore [restrict]=restore [tidy]=destroy [delete]=destroy
   [doctor]='doctor-observe doctor-protect doctor-destroy doctor-restore')
 declare -rA NEEDS=([survey]='source' [diff]='source base target' [snapshot]='source target'
   [verify]='source replica target targetId sealId level' [replicate]='source replica target targetId mode'
+  [seal-unchanged]='source replica target targetId base baseSourceId baseReplicaId replicaCreated'
   [probe]='probed' [tidy]='replica remove' [delete]='source remove' [create-bucket]='replica layout'
   [examine]='source replica target targetId' [compare]='source replica target targetId level'
   [versions]='source points path64' [changes]='source base target baseSourceId targetId'
@@ -51,14 +55,14 @@ declare -rA PATTERN=(
   [points]="^$|^$POINT(,$POINT)*\$" [path64]='^[A-Za-z0-9+/]{0,700}[A-Za-z0-9+/]{0,668}={0,2}$'
   [policy]='^$|^[a-z][a-z0-9-]{1,31}$' [hookBefore]=$HOOK [hookAfter]=$HOOK
   [token]='^[0-9]{0,40}$' [limit]='^[0-9]{1,4}$' [acls]="^$|^$ACL(,$ACL)*\$" [buckets]="^$|^$NAME/$NAME(,$NAME/$NAME)*\$"
-  [globs]="^$|^$GLOB(,$GLOB)*\$")
+  [globs]="^$|^$GLOB(,$GLOB)*\$" [batch]="^$|^$MEMBER(;$MEMBER)*\$")
 
 declare -A P=()    # checked parameters
 declare -A CONF=([path]='' [java_home]='' [state]=/var/lib/ozone-dr [client_attempts]=10 [client_wait_ms]=1000)
 declare -i JVM_STARTS=0
-CLIENT=() WORK='' RECORD=result JAVA_LOCALE='' DISTCP_GROUP='' FINISHED='' LOOSE='' BATCH_SECONDS='' HOOKED=''
+CLIENT=() WORK='' RECORD=result IN_BATCH='' JAVA_LOCALE='' DISTCP_GROUP='' FINISHED='' LOOSE='' BATCH_SECONDS='' HOOKED=''
 OZONE_DR_DOCUMENT=${OZONE_DR_DOCUMENT:-}
-readonly RADIUS=${OZONE_DR_DOCUMENT#doctor-} # a doctor asks for the verbs of another document
+readonly RADIUS=${OZONE_DR_DOCUMENT#*-} # whose identity: documents beside one, such as doctor-observe, are called after it
 STARTED_AT=$(date +%s%3N) SELF=$(readlink -f "$0")
 
 # ---------------------------------------------------------------- reply
@@ -72,7 +76,7 @@ json_string() {
 
 # outcome code message data: records the reply for later deliveries, prints it, exits. The only way out of this script.
 finish() {
-  local outcome=$1 code=$2 message=${3:0:1500} data=${4:-null} exit_code json host
+  local outcome=$1 code=$2 message=${3:0:1500} data=${4:-null} exit_code json host verb
   [[ -z $HOOKED ]] || after_hooks
   case $outcome:$code in
     ok:*) exit_code=0 ;;
@@ -86,7 +90,9 @@ finish() {
   json_string "$(uname -n)"
   host=$REPLY
   json_string "$message"
-  json="{\"version\":1,\"operation\":\"${P[operation]:-}\",\"verb\":\"${P[verb]:-}\",\"outcome\":\"$outcome\",\"code\":\"$code\",\"message\":$REPLY"
+  verb=${P[verb]:-}
+  [[ -z ${P[batch]:-} ]] || verb='batch'
+  json="{\"version\":1,\"operation\":\"${P[operation]:-}\",\"verb\":\"$verb\",\"outcome\":\"$outcome\",\"code\":\"$code\",\"message\":$REPLY"
   json+=",\"host\":$host,\"startedAt\":$STARTED_AT,\"endedAt\":$(date +%s%3N),\"jvmStarts\":$JVM_STARTS,\"data\":$data}"
   if [[ -n $WORK ]]; then
     printf '%s\n%s\n' "$exit_code" "$json" | dd of="$WORK/$RECORD.new" conv=fsync 2>/dev/null &&
@@ -136,7 +142,7 @@ clean_environment() {
 
 read_parameters() {
   local name variable
-  for name in operation verb "${!PATTERN[@]}"; do
+  for name in operation verb batch "${!PATTERN[@]}"; do
     [[ -z ${P[$name]+checked} ]] || continue
     variable=SSM_$name
     [[ -v $variable ]] || refuse bad-parameter "parameter $name was not passed in the environment: the SSM agent of this host is too old"
@@ -146,6 +152,16 @@ read_parameters() {
   done
   [[ -n ${OZONE_DR_DOCUMENT:-} && " ${DOCUMENT_OF[${P[verb]}]:-} " == *" $OZONE_DR_DOCUMENT "* ]] ||
     refuse verb-not-allowed "the document ${OZONE_DR_DOCUMENT:-} does not run the verb ${P[verb]}"
+  if [[ -z ${P[batch]} ]]; then check_parameters; elif declare -F check_batch >/dev/null; then check_batch; else
+    refuse bad-parameter "the document $OZONE_DR_DOCUMENT takes no batch"
+  fi
+}
+
+check_parameters() {
+  local name
+  for name in source replica; do
+    [[ -z ${P[$name]} || ${P[$name]} == */* ]] || refuse bad-parameter "$name names no bucket"
+  done
   for name in ${NEEDS[${P[verb]}]}; do
     [[ -n ${P[$name]} ]] || refuse bad-parameter "${P[verb]} needs the parameter $name"
   done
@@ -208,7 +224,7 @@ open_operation() {
   done
   if [[ -e $directory/result ]]; then replay "$directory/result"; fi
   WORK=$directory
-  if [[ -e $WORK/started ]]; then
+  if [[ -e $WORK/started && -z ${P[batch]} ]]; then
     if_defined "end_${P[verb]//-/_}"
     finish interrupted delivery-died "an earlier delivery of this operation died half way; what it had done by then is not known"
   fi
@@ -238,6 +254,7 @@ read_record() {
 # because Ozone splits each --execute string into words.
 ozone_batch() {
   local arguments=() command exit_code
+  if [[ -n $IN_BATCH ]]; then ask_with_others "$@"; return; fi
   rm -f section.* batch.err
   for command in "$@"; do arguments+=(--execute "$command"); done
   JVM_STARTS+=1
@@ -254,13 +271,15 @@ ozone_batch() {
 }
 
 # Ozone echoes each command on a line of its own before its output. Writes section.<n> and the number of echoes seen; output
-# before the first echo belongs to no command and makes the whole answer unreadable (an unknown wrapper speaks).
+# before the first echo belongs to no command and makes the whole answer unreadable (an unknown wrapper speaks). SECTIONS: names of
+# files instead of section.<n>.
+SECTIONS=''
 split_sections() {
   local IFS=$'\n'
-  COMMANDS="$*" awk '
-    BEGIN { n = split(ENVIRON["COMMANDS"], command, "\n"); at = 0 }
-    at < n && $0 == command[at + 1] { at++; printf "" > ("section." at); next }
-    at > 0 { print > ("section." at) }
+  COMMANDS="$*" SECTIONS=$SECTIONS awk '
+    BEGIN { n = split(ENVIRON["COMMANDS"], command, "\n"); split(ENVIRON["SECTIONS"], name, "\n"); at = 0 }
+    at < n && $0 == command[at + 1] { close(file); at++; file = at in name ? name[at] : "section." at; printf "" > file; next }
+    at > 0 { print > file }
     at == 0 && $0 != "" { stray = 1; exit }
     END { print (stray ? 0 : at) > "sections" }'
 }
@@ -293,7 +312,7 @@ classify_error() {
   [[ -n $ERROR ]] || ERROR="ozone sh ended with exit code $1 and an incomplete answer"
 }
 
-# ---------------------------------------------------------------- stopping unchanged [observe protect destroy restore]
+# ---------------------------------------------------------------- stopping unchanged [observe protect destroy restore look batch]
 
 # code-for-a-missing-thing: ends the operation for a command that failed before anything was changed.
 stop_unchanged() {
@@ -368,7 +387,7 @@ snapshot_objects() {
     }' && ((PIPESTATUS[0] == 0))
 }
 
-# ---------------------------------------------------------------- what Ozone says of a bucket [observe protect restore]
+# ---------------------------------------------------------------- what Ozone says of a bucket [observe protect restore look batch]
 
 readonly BUCKET_FIELDS=(creationTime bucketLayout link usedBytes usedNamespace owner quotaInBytes quotaInNamespace)
 
@@ -468,12 +487,14 @@ acl_list() {
   [[ "${PIPESTATUS[*]}" == '0 0 0 0' ]]
 }
 
-# ---------------------------------------------------------------- snapshot [protect restore]
+# ---------------------------------------------------------------- snapshot [protect restore batch]
 
 snapshot() {
   if_defined before_hooks
   local bucket=o3://${P[source]} created=true diff=not-asked diff_message='' first=2 commands
   commands=("snapshot create $bucket ${P[target]}" "snapshot info $bucket ${P[target]}")
+  # It closes the output of its JVM, so that of several only the first would be heard.
+  [[ -z $IN_BATCH ]] || P[base]=''
   [[ -z ${P[base]} ]] || commands+=("snapshot diff $bucket ${P[base]} ${P[target]}")
   ozone_batch "${commands[@]}"
   if ((FAILED_AT == 1)); then
@@ -603,7 +624,7 @@ after_hooks() {
   [[ $outcome != ok ]] || data="${data%\}},\"hooks\":[${HOOKS#,}]}"
 }
 
-# ---------------------------------------------------------------- submitting a difference [observe protect restore]
+# ---------------------------------------------------------------- submitting a difference [observe protect restore look]
 
 # Sets REPLY to what the text of a submission says (Ozone 2.2 answers in words, whatever the options).
 submission() {
@@ -617,7 +638,7 @@ submission() {
   esac
 }
 
-# ---------------------------------------------------------------- difference [observe protect]
+# ---------------------------------------------------------------- difference [observe protect look]
 
 # token: of the page. One entry tells whether there is a difference at all, whole pages (Ozone allows 1000) are for reading it.
 report_command() {
@@ -662,7 +683,7 @@ read_report() {
   esac
 }
 
-# ---------------------------------------------------------------- diff [observe]
+# ---------------------------------------------------------------- diff [observe look]
 
 diff() {
   ozone_batch "$(report_command)"
@@ -691,7 +712,7 @@ diff_missing() {
   esac
 }
 
-# ---------------------------------------------------------------- listings, names and files [observe protect restore]
+# ---------------------------------------------------------------- listings, names and files [observe protect restore look batch]
 
 # section prefix [times]: sorted lines "path TAB type TAB size", the path as Ozone escaped it; in the file times "path TAB size TAB time" of files. Ozone lists a directory as a key that
 # ends in "/" (FILE_SYSTEM_OPTIMIZED and LEGACY alike, run on 2.2.0). A LEGACY bucket may hold files whose directories
@@ -717,6 +738,13 @@ listing() {
       first = ""; parents(path); if (first != "") before = first
     }' | sort -u -S 64M -T .
   [[ "${PIPESTATUS[*]}" == '0 0 0' ]] && { [[ -z ${3:-} ]] || sort -S 64M -T . -o "$3" "$3"; }
+}
+
+# file: a listing in figures, as JSON
+summary() {
+  awk -F '\t' -v digest="$(sha256sum <"$1" | cut -c 1-64)" '
+    $2 == "f" { files++; bytes += $3 } $2 == "d" { dirs++ }
+    END { printf "{\"files\":%.0f,\"dirs\":%.0f,\"bytes\":%.0f,\"digest\":\"%s\"}", files, dirs, bytes, digest }' "$1"
 }
 
 # For awk: raw() undoes Ozone's escapes of a name, literal() keeps Hadoop from taking it as a pattern.
@@ -765,7 +793,7 @@ not_below() {
 # root: the paths below it as arguments, ended by NUL each
 words() { awk -v root="$1" "$AWK_NAMES"'{ printf "%s%s%c", root, literal(raw($0)), 0 } END { if (bad) exit 1 }'; }
 
-# ---------------------------------------------------------------- bucket lock [protect destroy restore]
+# ---------------------------------------------------------------- bucket lock [protect destroy restore batch]
 
 HOLDER=''
 
@@ -792,7 +820,7 @@ lock_bucket() {
   printf '%s\n' "${P[operation]}" >"$1/holder"
 }
 
-# ---------------------------------------------------------------- copying [protect restore]
+# ---------------------------------------------------------------- copying [protect restore batch]
 
 check_fence() {
   local last remedy="make sure that no copy into ${P[replica]} runs anywhere, then write the number ${P[fence]} into the file"
@@ -810,6 +838,17 @@ raise_fence() {
   if ! printf '%s\n' "${P[fence]}" | dd of="$1.new" conv=fsync 2>/dev/null || ! mv -f "$1.new" "$1"; then
     refuse environment "cannot write $1"
   fi
+}
+
+check_replica_bucket() {
+  local listed
+  read_bucket section.1 || unreadable 'bucket info of the replica'
+  REPLICA_CREATED=$B_CREATED
+  [[ -z ${P[replicaCreated]} || $B_CREATED == "${P[replicaCreated]}" ]] ||
+    refuse replica-other "the bucket was created at $B_CREATED, expected ${P[replicaCreated]}"
+  [[ $B_LAYOUT == FILE_SYSTEM_OPTIMIZED || $B_LAYOUT == LEGACY ]] || refuse layout "the replica has the layout $B_LAYOUT, which distcp cannot write"
+  listed=$(snapshot_objects section.2 array) || unreadable 'snapshot list of the replica'
+  [[ $listed != *"\"name\":\"${P[target]}\""* ]] || refuse already-sealed "the replica has a snapshot ${P[target]} already"
 }
 
 # The distcp of a delivery that died may live on.
@@ -1100,17 +1139,6 @@ claim_bucket() {
   fi
 }
 
-check_replica_bucket() {
-  local listed
-  read_bucket section.1 || unreadable 'bucket info of the replica'
-  REPLICA_CREATED=$B_CREATED
-  [[ -z ${P[replicaCreated]} || $B_CREATED == "${P[replicaCreated]}" ]] ||
-    refuse replica-other "the bucket was created at $B_CREATED, expected ${P[replicaCreated]}"
-  [[ $B_LAYOUT == FILE_SYSTEM_OPTIMIZED || $B_LAYOUT == LEGACY ]] || refuse layout "the replica has the layout $B_LAYOUT, which distcp cannot write"
-  listed=$(snapshot_objects section.2 array) || unreadable 'snapshot list of the replica'
-  [[ $listed != *"\"name\":\"${P[target]}\""* ]] || refuse already-sealed "the replica has a snapshot ${P[target]} already"
-}
-
 # A distcp whose difference has failed would wait for it without end.
 require_diff() {
   if ((FAILED_AT == 0)); then read_report "$1"; fi
@@ -1153,6 +1181,62 @@ seal() {
   [[ $ERROR_CODE != snapshot-limit ]] || code=snapshot-limit
   finish failed "$code" "the copy is complete, sealing it failed: $ERROR" "$(data_replicate null '""')"
 }
+
+# ---------------------------------------------------------------- seal-unchanged [batch]
+
+check_seal_unchanged() {
+  ((10#${P[fence]} > 0)) || refuse bad-parameter 'fence must not be 0'
+  [[ ${P[source]} != "${P[replica]}" ]] || refuse bad-parameter 'source and replica are the same bucket'
+}
+
+# Seals a target that has what the base has, on a replica in which nothing has changed since: no copy, and the comparison of both sides with it.
+# Each side is compared with itself by lengths and times, one with the other by types and lengths.
+seal_unchanged() {
+  local source=o3://${P[source]} replica=o3://${P[replica]} directory
+  local missing=(replica-missing replica-missing base-missing source-missing target-missing base-missing base-missing target-missing base-missing replica-missing)
+  directory=$(bucket_directory)
+  if [[ -z $IN_BATCH ]]; then lock_bucket "$directory"; elif [[ -z ${BUCKET_LOCK[IN_BATCH]:-} ]]; then
+    refuse bucket-busy "a copy into ${P[replica]} is running on this host: $(head -c 100 "$directory/holder")"
+  fi
+  check_fence "$directory/fence"
+  ozone_batch "bucket info $replica" "snapshot list --all -p ${P[target]} $replica" "snapshot info $replica ${P[base]}" \
+    "bucket info $source" "snapshot info $source ${P[target]}" "snapshot info $source ${P[base]}" \
+    "key list --all -p .snapshot/${P[base]}/ $source" "key list --all -p .snapshot/${P[target]}/ $source" \
+    "key list --all -p .snapshot/${P[base]}/ $replica" "key list --all $replica"
+  ((FAILED_AT == 0)) || stop_unchanged "${missing[FAILED_AT - 1]}"
+  if [[ ! -e compared ]]; then
+    compare_with_base
+    : >compared
+  fi
+  raise_fence "$directory/fence"
+  ozone_batch "snapshot create $replica ${P[target]}" "snapshot info $replica ${P[target]}" "key list --all -p .snapshot/${P[target]}/ $replica"
+  if ((FAILED_AT > 0)) || ! read_snapshot section.2; then
+    [[ $ERROR_CODE == snapshot-limit ]] || ERROR_CODE=seal-failed
+    finish failed "$ERROR_CODE" "sealing failed: $ERROR"
+  fi
+  listing section.3 ".snapshot/${P[target]}/" seal.times >seal || finish failed unreadable 'the seal could not be listed: the output was not understood'
+  { same seal replica.base && same seal.times replica.times; } || finish failed replica-modified "somebody wrote into ${P[replica]} while it was sealed"
+  finish ok '' '' "{\"unchanged\":true,\"seal\":$SNAPSHOT_JSON,\"summary\":$(summary target)}"
+}
+
+# Ends the operation, unless the target has what the base has, and the replica what its base has.
+compare_with_base() {
+  check_replica_bucket
+  require_snapshot section.3 "${P[baseReplicaId]}" base
+  read_bucket section.4 || unreadable 'bucket info of the source'
+  require_snapshot section.5 "${P[targetId]}" target
+  require_snapshot section.6 "${P[baseSourceId]}" base
+  listing section.7 ".snapshot/${P[base]}/" base.times >base || unreadable 'key list of the base'
+  listing section.8 ".snapshot/${P[target]}/" target.times >target || unreadable 'key list of the source'
+  if ! same base target || ! same base.times target.times; then finish ok '' '' "{\"unchanged\":false,\"seal\":null,\"summary\":$(summary target)}"; fi
+  listing section.9 ".snapshot/${P[base]}/" replica.times >replica.base || unreadable 'key list of the base of the replica'
+  listing section.10 '' live.times >live || unreadable 'key list of the replica'
+  { same live replica.base && same live.times replica.times; } || refuse replica-modified "somebody wrote into ${P[replica]} since ${P[base]}"
+  same replica.base base || refuse base-differs "${P[base]} is not the same on both sides"
+}
+
+# file file: whether they have the same bytes
+same() { [[ $(sha256sum <"$1") == "$(sha256sum <"$2")" ]]; }
 
 # ---------------------------------------------------------------- narrowed resync [protect]
 
@@ -1411,12 +1495,6 @@ checksums_failed() {
   [[ -n $ERROR ]] || ERROR='hadoop fs -checksum did not answer for every path'
   classify_error "$(compgen -G 'failed.*' | xargs sort -n | tail -n 1)"
   stop_unchanged unreadable
-}
-
-summary() {
-  awk -F '\t' -v digest="$(sha256sum <"$1" | cut -c 1-64)" '
-    $2 == "f" { files++; bytes += $3 } $2 == "d" { dirs++ }
-    END { printf "{\"files\":%.0f,\"dirs\":%.0f,\"bytes\":%.0f,\"digest\":\"%s\"}", files, dirs, bytes, digest }' "$1"
 }
 
 # For awk: shown() says as JSON what is at a path, cut() shortens one between characters and escapes, so that the JSON stays valid.
@@ -2107,7 +2185,7 @@ keep() {
   kept+=",{\"name\":\"${1%=*}\",\"id\":\"${1#*=}\",\"why\":$REPLY}"
 }
 
-# ---------------------------------------------------------------- versions [observe]
+# ---------------------------------------------------------------- versions [look]
 
 readonly MOST_POINTS=100 MOST_ENTRIES=100
 
@@ -2195,7 +2273,7 @@ found_versions() {
     }' file=1 listed file=2 sums file=3 places
 }
 
-# ---------------------------------------------------------------- changes [observe]
+# ---------------------------------------------------------------- changes [look]
 
 check_changes() { ((10#${P[limit]} >= 1 && 10#${P[limit]} <= MOST_ENTRIES)) || refuse bad-parameter "limit must be from 1 to $MOST_ENTRIES"; }
 
@@ -2522,6 +2600,154 @@ diff_wait() {
     REPLY=$(records object section.1 waitTimeInMs) && [[ $REPLY =~ ^[0-9]+$ ]]
 }
 
+# ---------------------------------------------------------------- batch [observe batch]
+
+readonly MOST_MEMBERS=25 MEMBER_FIELDS=(operation bucket target targetId base baseSourceId baseReplicaId replicaCreated fence fenceSeed)
+MEMBERS=() OWN_LOCK=() BUCKET_LOCK=()
+declare -i ASKED=0
+
+check_batch() {
+  local name
+  [[ ' survey snapshot seal-unchanged ' == *" ${P[verb]} "* ]] || refuse bad-parameter "${P[verb]} takes no batch"
+  for name in source replica; do
+    [[ ${P[$name]} != */* ]] || refuse bad-parameter "of a batch $name is a service, its members name the buckets"
+  done
+  [[ -n ${P[source]} ]] || refuse bad-parameter 'a batch needs the parameter source'
+  IFS=';' read -r -a MEMBERS <<<"${P[batch]}"
+  ((${#MEMBERS[@]} <= MOST_MEMBERS)) || refuse bad-parameter "a batch has at most $MOST_MEMBERS members"
+  [[ -z $(printf '%s\n' "${P[operation]}" "${MEMBERS[@]%%|*}" | sort | uniq -d) ]] || refuse bad-parameter 'an operation is there twice'
+}
+
+# Operations on several buckets, each with its record, its locks and its answer as if it had come alone; only what they ask of Ozone is
+# asked for all of them in one JVM. A verb runs in a subshell from its beginning until it asks what has no answer yet; with
+# that answer it begins again. So until its last question it must not do what it may not do twice.
+batch() {
+  local n asking replies='' folder
+  # What a delivery that died has left is none of this one's.
+  if ! folder=$(mktemp -d "$WORK/scratch/members.XXXXXX") || ! cd "$folder"; then refuse environment "cannot write in $WORK"; fi
+  for n in "${!MEMBERS[@]}"; do open_member "$n"; done
+  while :; do
+    asking=()
+    for n in "${!MEMBERS[@]}"; do
+      [[ ! -s $n/reply ]] || continue
+      member "$n" >"$n/reply"
+      [[ -s $n/reply ]] || asking+=("$n")
+    done
+    ((${#asking[@]} > 0)) || break
+    answer_members "${asking[@]}"
+  done
+  for n in "${!MEMBERS[@]}"; do
+    { read -r _ && IFS= read -r REPLY; } <"$n/reply" || finish failed internal "a member of the batch ended without an answer"
+    replies+=,$REPLY
+  done
+  finish ok '' '' "{\"replies\":[${replies#,}]}"
+}
+
+# member: takes the lock of its operation, and that of the bucket which it writes, both as long as this script lives.
+open_member() {
+  local lock directory=${CONF[state]}/operations/${MEMBERS[$1]%%|*}
+  if ! mkdir -p "$1" "$directory" || ! exec {lock}>>"$directory/lock"; then refuse environment "cannot write in $directory"; fi
+  flock -n "$lock" && OWN_LOCK[$1]=$lock
+  [[ ${P[verb]} == seal-unchanged && -n ${OWN_LOCK[$1]:-} ]] || return 0
+  directory=$(member_parameters "$1" && bucket_directory)
+  exec {lock}>>"$directory/lock" || refuse environment "cannot write in $directory"
+  flock -n "$lock" && BUCKET_LOCK[$1]=$lock && printf '%s\n' "${MEMBERS[$1]%%|*}" >"$directory/holder"
+}
+
+# member: sets the parameters to its own
+member_parameters() {
+  local at fields side
+  IFS='|' read -r -a fields <<<"${MEMBERS[$1]}"
+  for at in "${!MEMBER_FIELDS[@]}"; do P[${MEMBER_FIELDS[at]}]=${fields[at]:-}; done
+  for side in source replica; do [[ -z ${P[$side]} ]] || P[$side]+=/${P[bucket]}; done
+  P[fence]=${P[fence]:-0} P[fenceSeed]=${P[fenceSeed]:-no} P[batch]=''
+}
+
+# member: its verb, from the beginning
+member() (
+  FINISHED='' WORK='' IN_BATCH=$1
+  # shellcheck disable=SC2030,SC2031 # a count of its own
+  JVM_STARTS=0
+  trap on_exit EXIT
+  member_parameters "$1"
+  directory=${CONF[state]}/operations/${P[operation]}
+  [[ -n ${OWN_LOCK[$1]:-} ]] || refuse operation-busy 'another delivery of this operation is still running on this host'
+  if [[ -e $directory/result ]]; then replay "$directory/result"; fi
+  WORK=$directory
+  if [[ ! -e $1/begun ]]; then
+    [[ ! -e $WORK/started ]] ||
+      finish interrupted delivery-died 'an earlier delivery of this operation died half way; what it had done by then is not known'
+    if ! printf '%s\n' "$STARTED_AT" >"$WORK/started" || ! : >"$1/begun"; then refuse environment "cannot write in $WORK"; fi
+  fi
+  cd "$1" || refuse environment "cannot read what was answered"
+  check_parameters
+  "${P[verb]//-/_}"
+)
+
+# command…: the answer, if it is there; else this is what the member asks, and for now its end.
+ask_with_others() {
+  local n files=()
+  ASKED+=1
+  if [[ ! -e answer.$ASKED/state ]]; then
+    if ! mkdir -p "answer.$ASKED" || ! printf '%s\n' "$@" >asked || ! printf '%s\n' "$ASKED" >question; then
+      refuse environment 'the question could not be written'
+    fi
+    FINISHED=yes
+    exit 0
+  fi
+  # shellcheck disable=SC2031 # the member's
+  JVM_STARTS+=1
+  { read -r FAILED_AT && IFS= read -r ERROR_CODE; } <"answer.$ASKED/state"
+  ERROR=$(<"answer.$ASKED/error")
+  for ((n = 1; n <= $#; n++)); do [[ ! -e answer.$ASKED/section.$n ]] || files+=("answer.$ASKED/section.$n"); done
+  ((${#files[@]} == 0)) || ln -f -t . "${files[@]}" || refuse environment 'what was answered could not be read'
+}
+
+# member…: asks in one JVM what they ask. Ozone stops at the first command that fails: those behind it get another one. Of a service that
+# does not answer nothing more is asked: each of them would wait as long.
+answer_members() {
+  local left=("$@") n at i k asked commands counts cut names dead='' why=''
+  while ((${#left[@]} > 0)); do
+    commands=() counts=() cut=() names=()
+    for n in "${left[@]}"; do
+      readarray -t asked <"$n/asked"
+      for ((k = 0; k < ${#asked[@]}; k++)); do
+        [[ -z $dead || ${asked[k]} != *"$dead"* ]] || break
+        commands+=("${asked[k]}") names+=("$n/answer.$(<"$n/question")/section.$((k + 1))")
+      done
+      counts+=("$k") cut+=("$((k < ${#asked[@]} ? k + 1 : 0))")
+    done
+    FAILED_AT=0 at=0
+    if ((${#commands[@]} > 0)); then
+      SECTIONS=$(printf '%s\n' "${names[@]}")
+      ozone_batch "${commands[@]}"
+      SECTIONS=''
+    fi
+    for i in "${!left[@]}"; do
+      if ((FAILED_AT > 0 && FAILED_AT <= at + counts[i])); then
+        answer_member "${left[i]}" "$((FAILED_AT - at))" "$ERROR_CODE" "$ERROR"
+        case $ERROR_CODE in timeout | unknown-host | connection)
+          [[ ${commands[FAILED_AT - 1]} =~ o3://[^/]*/ ]]
+          dead=${BASH_REMATCH[0]} why=$ERROR
+          ;;
+        esac
+        left=("${left[@]:i + 1}")
+        continue 2
+      fi
+      if ((cut[i] > 0)); then answer_member "${left[i]}" "${cut[i]}" connection "it was not asked, as it did not answer: $why"; else answer_member "${left[i]}" 0 '' ''; fi
+      at=$((at + counts[i]))
+    done
+    return
+  done
+}
+
+# member failed-at code error
+answer_member() {
+  local folder
+  folder=$1/answer.$(<"$1/question")
+  if ! printf '%s' "$4" >"$folder/error" || ! printf '%s\n' "$2" "$3" >"$folder/state"; then refuse environment 'what was answered could not be written'; fi
+}
+
 # ---------------------------------------------------------------- main
 
 main() {
@@ -2532,7 +2758,7 @@ main() {
   read_host_config
   if [[ ${1:-} == --detached ]]; then if_defined "go_on_${P[verb]//-/_}"; fi
   [[ ${P[verb]} == doctor ]] || open_operation
-  "${P[verb]//-/_}"
+  if [[ -n ${P[batch]} ]]; then batch; else "${P[verb]//-/_}"; fi
 }
 
 main "$@"

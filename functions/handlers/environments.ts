@@ -29,6 +29,10 @@ export const StartOperationEnv = StoreEnv.extend({
   /** The SSM document that this function sends, and the one that asks hosts how they are for it. */
   DOCUMENT_NAME: Name,
   DOCTOR_DOCUMENT_NAME: Name,
+  /** The one with the verbs of observe for which its document has no room; of another radius its own document. */
+  LOOK_DOCUMENT_NAME: Name,
+  /** The one with the batches of protect; of another radius its own document. */
+  BATCH_DOCUMENT_NAME: Name,
   BLAST_RADIUS: z.enum(['observe', 'protect', 'destroy', 'restore']),
   /** Bucket that receives the whole output of each command. */
   OUTPUT_BUCKET: Name,

@@ -19,6 +19,12 @@ export const handler = instrument(
     callbacks: liveExecutions(),
     selections: liveSelections(env.RECORDS_BUCKET),
     clock: systemClock,
-    document: { name: env.DOCUMENT_NAME, doctor: env.DOCTOR_DOCUMENT_NAME, blastRadius: env.BLAST_RADIUS },
+    document: {
+      name: env.DOCUMENT_NAME,
+      doctor: env.DOCTOR_DOCUMENT_NAME,
+      look: env.LOOK_DOCUMENT_NAME,
+      batch: env.BATCH_DOCUMENT_NAME,
+      blastRadius: env.BLAST_RADIUS,
+    },
   }),
 );

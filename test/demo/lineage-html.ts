@@ -177,6 +177,8 @@ const outcomeOf = (observed: RunStep['observed']): string => {
     }
     case 'verify':
       return observed.data.equal ? 'equal' : 'differs';
+    case 'unchanged':
+      return observed.data.unchanged ? 'nothing had changed; sealed' : 'changed';
     case 'bucket':
       return observed.created ? 'the bucket was made' : 'the bucket was there';
     case 'tidy':

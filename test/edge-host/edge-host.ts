@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll } from 'vitest';
+import type { Aside } from '../../cdk/constructs/edge-document.ts';
 import { scriptLines } from '../../cdk/constructs/edge-script.ts';
 import { BlastRadius } from '../../functions/core/domain/operation.ts';
 
@@ -96,6 +97,7 @@ const defaults: Readonly<Record<string, string>> = {
   limit: '0',
   buckets: '',
   acls: '',
+  batch: '',
   executionTimeout: '120',
 };
 
@@ -107,6 +109,7 @@ export const documentOf: Readonly<Record<string, BlastRadius>> = {
   probe: 'observe',
   snapshot: 'protect',
   replicate: 'protect',
+  'seal-unchanged': 'protect',
   'create-bucket': 'protect',
   tidy: 'destroy',
   delete: 'destroy',
@@ -120,6 +123,14 @@ export const documentOf: Readonly<Record<string, BlastRadius>> = {
   'remove-scratch': 'restore',
   restrict: 'restore',
   doctor: 'observe',
+};
+
+/** Of these verbs the document beside that of the radius. */
+const asides: Readonly<Record<string, Aside>> = {
+  doctor: 'doctor',
+  versions: 'look',
+  changes: 'look',
+  'seal-unchanged': 'batch',
 };
 
 const quote = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
@@ -218,9 +229,9 @@ done`,
   ): ChildProcess {
     const script = this.file(`document-${document}.sh`);
     const radius = BlastRadius.options.find((it) => it === document) ?? 'observe';
-    const isDoctor = verb === 'doctor';
-    const [first, ...rest] = scriptLines(readFileSync(source, 'utf8'), isDoctor ? 'doctor' : radius);
-    const text = [first, `OZONE_DR_DOCUMENT=${isDoctor ? 'doctor-' : ''}${document}`, ...rest, ''].join('\n');
+    const aside = verb === 'snapshot' && parameters.batch ? 'batch' : asides[verb];
+    const [first, ...rest] = scriptLines(readFileSync(source, 'utf8'), aside ?? radius);
+    const text = [first, `OZONE_DR_DOCUMENT=${aside ? `${aside}-` : ''}${document}`, ...rest, ''].join('\n');
     const { systemPath } = this;
     writeFileSync(
       script,

@@ -40,6 +40,9 @@ const hash = 'ab'.repeat(32);
 const url = `https://records.s3.eu-west-1.amazonaws.com/selections/${hash}?X-Amz-Signature=ab`;
 const verify: Variables = { target: 'snap-2', targetId: id(2), sealId: id(12) };
 const pwned = '$(touch /tmp/pwned)';
+/** Of a batch. */
+const services: Variables = { source: 'prod', replica: 'dr' };
+const line = `${operationId(2)}|vol/bkt||||||||`;
 
 describe.concurrent('a parameter that does not fit is refused before anything runs', () => {
   const rows: readonly (readonly [sentence: string, verb: string, parameters: Variables])[] = [
@@ -154,6 +157,20 @@ describe.concurrent('a parameter that does not fit is refused before anything ru
     ['an ACL that ends with a comma', 'restrict', { ...restricted, acls: 'user:bob:rl,' }],
     ['no creation time of what is restricted', 'restrict', { ...restricted, targetCreated: '' }],
     ['an encryption key like an option', 'survey', { encryptionKey: '-u' }],
+    ['a source without a bucket where nothing else names one', 'survey', { source: 'prod' }],
+    ['a batch with a field too few', 'survey', { ...services, batch: `${operationId(2)}|vol/bkt|||||||` }],
+    ['a batch with a field too many', 'survey', { ...services, batch: `${line};${line}|` }],
+    ['a batch that ends with a semicolon', 'survey', { ...services, batch: `${line};` }],
+    ['a batch with a second line', 'survey', { ...services, batch: `${line};\n${line}` }],
+    ['a batch with a bucket like an option', 'survey', { ...services, batch: line.replace('vol/bkt', '-D/bkt') }],
+    [
+      'a batch with a command substitution',
+      'survey',
+      { ...services, batch: line.replace('vol/bkt|', `vol/bkt|${pwned}`) },
+    ],
+    ['a batch with a snapshot like an option', 'snapshot', { ...services, batch: line.replace('bkt|', 'bkt|-delete') }],
+    ['a batch with a fence that is no number', 'seal-unchanged', { ...services, batch: `${line.slice(0, -1)}x|` }],
+    ['a batch with the bucket of a whole operation', 'survey', { batch: line }],
   ];
   it.each(rows)('%s', async (_sentence, verb, parameters) => {
     const host = new EdgeHost();
@@ -169,7 +186,7 @@ describe.concurrent('a parameter that does not fit is refused before anything ru
 
 describe.concurrent('an SSM agent that does not pass parameters in the environment is refused', () => {
   const names =
-    'operation verb source replica target base targetId baseSourceId baseReplicaId replicaCreated mode empty fence fenceSeed sealId copySeconds maps bandwidth level part parts brake supersedes detached probed remove layout replication quotaBytes quotaNamespace encryptionKey narrow selection selectionUrl since sinceId overwrite deleteExtra exact targetCreated acls executionTimeout';
+    'operation verb source replica target base targetId baseSourceId baseReplicaId replicaCreated mode empty fence fenceSeed sealId copySeconds maps bandwidth level part parts brake supersedes detached probed remove layout replication quotaBytes quotaNamespace encryptionKey narrow selection selectionUrl since sinceId overwrite deleteExtra exact targetCreated acls batch executionTimeout';
   it.each(names.split(' '))('without %s', async (name) => {
     const { exit, reply } = await new EdgeHost().run('survey', { [name]: undefined });
     expect(reply).toMatchObject({ outcome: 'refused', code: 'bad-parameter' });

@@ -209,6 +209,7 @@ export class Executions implements TaskCallbacks, Workflow {
           break;
         case 'create-snapshot':
         case 'replicate':
+        case 'seal-unchanged':
         case 'create-replica':
         case 'mark-replica':
           failure = yield* operate(functions.start.protect, next);

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import * as z from 'zod';
 import type { BlastRadius } from '../../functions/core/domain/operation.ts';
 import type { SimulatedOzone } from '../ozone-simulator/simulator.ts';
-import { type Parameters, pathOf, readParameters, type Verb } from './parameters.ts';
+import { Asks, answersTo } from './batch.ts';
+import { type Parameters, pathOf, readParameters, type Verb, whyRefused } from './parameters.ts';
 import {
   changedSince,
   type Entries,
@@ -109,26 +110,12 @@ export class InProcessHost {
     if (known && known !== 'started') return print(known);
     const finished = end(() => {
       if (!('verb' in read)) throw new Finish('refused', read.code, read.message);
-      if (known === 'started') work.afterDeath(read.verb);
+      if (known === 'started' && !read.members) work.afterDeath(read.verb);
       if (read.verb !== 'doctor') this.#results.set(id, 'started');
+      if (read.members) this.#batch(document, read.verb, read.members, startedAt, work);
       work.do(read.verb);
     });
-    const record = (finished: Finish): Recorded => ({
-      exit: exitOf(finished),
-      json: JSON.stringify({
-        version: 1,
-        operation: id,
-        verb: checked.verb ?? '',
-        outcome: finished.outcome,
-        code: finished.code,
-        message: printable(finished.message, 1500),
-        host: this.#options.name,
-        startedAt,
-        endedAt: this.#options.now(),
-        jvmStarts: work.jvmStarts,
-        data: finished.data,
-      }),
-    });
+    const record = (finished: Finish): Recorded => this.#record(checked, finished, startedAt, work.jvmStarts);
     const answer = record(finished);
     const { rest } = work;
     if (rest) {
@@ -142,6 +129,79 @@ export class InProcessHost {
       this.#detached.set(id, bucket.holder);
     } else if ('verb' in read && read.verb !== 'doctor') this.#results.set(id, answer);
     return print(answer);
+  }
+
+  #record(checked: Parameters, finished: Finish, startedAt: number, jvmStarts: number): Recorded {
+    return {
+      exit: exitOf(finished),
+      json: JSON.stringify({
+        version: 1,
+        operation: checked.operation ?? '',
+        verb: checked.batch ? 'batch' : (checked.verb ?? ''),
+        outcome: finished.outcome,
+        code: finished.code,
+        message: printable(finished.message, 1500),
+        host: this.#options.name,
+        startedAt,
+        endedAt: this.#options.now(),
+        jvmStarts,
+        data: finished.data,
+      }),
+    };
+  }
+
+  /** `batch` of the script: a member runs from its beginning until it asks what has no answer yet, and then again. */
+  #batch(
+    document: BlastRadius,
+    verb: Verb,
+    members: readonly Parameters[],
+    startedAt: number,
+    frame: Pick<Work, 'ask'>,
+  ): never {
+    const locks = new Map<BucketRecord, string>();
+    const all = members.map((parameters) => {
+      const id = parameters.operation ?? '';
+      const bucket = this.#bucket(parameters.replica ?? '');
+      const holder = bucket.holder?.operation ?? locks.get(bucket);
+      if (verb === 'seal-unchanged' && !holder) locks.set(bucket, id);
+      const earlier = this.#results.get(id);
+      const answers: Batch[] = [];
+      return { parameters, id, bucket, inBatch: { answers, holder }, earlier };
+    });
+    const replies = new Map<string, Recorded>();
+    for (;;) {
+      const asking: (readonly [answers: Batch[], commands: readonly string[]])[] = [];
+      for (const { parameters, id, bucket, inBatch, earlier } of all) {
+        if (replies.has(id)) continue;
+        if (typeof earlier === 'object') {
+          replies.set(id, earlier);
+          continue;
+        }
+        const work = new Work({ ...this.#options, document }, parameters, bucket, () => ({}), inBatch);
+        try {
+          const finished = end(() => {
+            if (earlier === 'started') throw died();
+            this.#results.set(id, 'started');
+            const refusal = whyRefused(verb, parameters);
+            if (refusal) throw new Finish('refused', refusal.code, refusal.message);
+            work.do(verb);
+          });
+          const recorded = this.#record(parameters, finished, startedAt, work.jvmStarts);
+          this.#results.set(id, recorded);
+          replies.set(id, recorded);
+        } catch (error) {
+          if (!(error instanceof Asks)) throw error;
+          asking.push([inBatch.answers, error.commands]);
+        }
+      }
+      if (asking.length === 0) break;
+      const answers = answersTo(
+        asking.map(([, commands]) => commands),
+        (commands) => frame.ask(...commands),
+      );
+      for (const [n, [given]] of asking.entries()) given.push(...answers.slice(n, n + 1));
+    }
+    throw new Finish('ok', '', '', { replies: all.map(({ id }) => JSON.parse(replies.get(id)?.json ?? 'null')) });
   }
 
   /**
@@ -188,6 +248,13 @@ const end = (work: () => void): Finish => {
   }
   return new Finish('failed', 'internal', 'the script ended without an answer');
 };
+
+const died = (): Finish =>
+  new Finish(
+    'interrupted',
+    'delivery-died',
+    'an earlier delivery of this operation died half way; what it had done by then is not known',
+  );
 
 const exitOf = ({ outcome, code }: Finish): number => {
   switch (outcome) {
@@ -392,6 +459,12 @@ const submission = (text: string): string => {
   return /Status: (FAILED|CANCELLED)/.test(text) ? 'failed' : 'unknown';
 };
 
+/** Of a member of a batch: the answers that it has had, and who holds the lock of the bucket that it writes. */
+interface InBatch {
+  readonly answers: readonly Batch[];
+  readonly holder: string | undefined;
+}
+
 /** The work of one operation. */
 class Work {
   jvmStarts = 0;
@@ -403,6 +476,8 @@ class Work {
   /** What a detached copy has still to do. */
   rest: (() => void) | undefined;
   readonly #stateOf: (operation: string) => object;
+  readonly #inBatch: InBatch | undefined;
+  #asked = 0;
   #page: Page = { kinds: [], sources: [], paths: [], changes: [], token: undefined };
   /** What a report is of; the snapshot it leads to is the target when it has no name. */
   #reportOf: { readonly side: 'source' | 'replica'; readonly to: string } = { side: 'source', to: '' };
@@ -417,7 +492,9 @@ class Work {
     parameters: Parameters,
     bucket: BucketRecord,
     stateOf: (operation: string) => object,
+    inBatch?: InBatch,
   ) {
+    this.#inBatch = inBatch;
     this.#options = options;
     this.#stateOf = stateOf;
     this.#p = parameters;
@@ -426,14 +503,10 @@ class Work {
 
   /** An earlier delivery died; of a snapshot it may have left somebody holding still. */
   afterDeath(verb: Verb): never {
-    const died = (): never => {
-      throw new Finish(
-        'interrupted',
-        'delivery-died',
-        'an earlier delivery of this operation died half way; what it had done by then is not known',
-      );
+    const end = (): never => {
+      throw died();
     };
-    return verb === 'snapshot' ? this.#withHooks(died, true) : died();
+    return verb === 'snapshot' ? this.#withHooks(end, true) : end();
   }
 
   do(verb: Verb): never {
@@ -448,6 +521,8 @@ class Work {
         return this.#replicate();
       case 'verify':
         return this.#verify();
+      case 'seal-unchanged':
+        return this.#sealUnchanged();
       case 'tidy':
         return this.#removeSnapshots('replica', 'temp', 'odr-tmp-');
       case 'delete':
@@ -496,8 +571,22 @@ class Work {
 
   /** Section `n` (counted from 1) is `sections[n - 1]`. */
   #run(...commands: readonly string[]): Batch {
-    this.#batch = this.#start('ozone', () => runBatch(this.#options.ozone, commands));
+    this.#batch = this.#inBatch ? this.#answer(this.#inBatch, commands) : this.ask(...commands);
     return this.#batch;
+  }
+
+  /** One JVM. */
+  ask(...commands: readonly string[]): Batch {
+    return this.#start('ozone', () => runBatch(this.#options.ozone, commands));
+  }
+
+  /** `ask_with_others` of the script. */
+  #answer({ answers }: InBatch, commands: readonly string[]): Batch {
+    const answer = answers[this.#asked];
+    if (!answer) throw new Asks(commands);
+    this.#asked += 1;
+    this.jvmStarts += 1;
+    return answer;
   }
 
   #stopUnchanged(missing: string): never {
@@ -578,7 +667,8 @@ class Work {
   }
 
   #snapshot(): never {
-    const { target, base } = this.#p;
+    const { target } = this.#p;
+    const base = this.#inBatch ? '' : this.#p.base;
     const commands = [`snapshot create ${this.#source} ${target}`, `snapshot info ${this.#source} ${target}`];
     if (base) commands.push(`snapshot diff ${this.#source} ${base} ${target}`);
     let created = true;
@@ -1033,6 +1123,66 @@ class Work {
       `the copy is complete, sealing it failed: ${error}`,
       this.#replicateData(null, ''),
     );
+  }
+
+  // ---------------------------------------------------------------- seal-unchanged
+
+  #sealUnchanged(): never {
+    const { target = '', base = '', replica, targetId, baseSourceId, baseReplicaId } = this.#p;
+    const holder = this.#inBatch?.holder;
+    if (!this.#inBatch) this.#lock();
+    if (holder) refuse('bucket-busy', `a copy into ${replica} is running on this host: ${holder}`);
+    this.#checkFence();
+    const info = (side: string, name: string) => `snapshot info ${side} ${name}`;
+    const list = (side: string, name: string) => `key list --all -p .snapshot/${name}/ ${side}`;
+    const commands: (readonly [command: string, missing: string])[] = [
+      [`bucket info ${this.#replica}`, 'replica-missing'],
+      [`snapshot list --all -p ${target} ${this.#replica}`, 'replica-missing'],
+      [info(this.#replica, base), 'base-missing'],
+      [`bucket info ${this.#source}`, 'source-missing'],
+      [info(this.#source, target), 'target-missing'],
+      [info(this.#source, base), 'base-missing'],
+      [list(this.#source, base), 'base-missing'],
+      [list(this.#source, target), 'target-missing'],
+      [list(this.#replica, base), 'base-missing'],
+      [`key list --all ${this.#replica}`, 'replica-missing'],
+    ];
+    const { failedAt, sections } = this.#run(...commands.map(([command]) => command));
+    if (failedAt > 0) this.#stopUnchanged(commands[failedAt - 1]?.[1] ?? '');
+    this.#checkReplicaBucket(sections);
+    requireSnapshot(sections[2], baseReplicaId, 'base');
+    if (!bucketOf(sections[3])) unreadable('bucket info of the source');
+    requireSnapshot(sections[4], targetId, 'target');
+    requireSnapshot(sections[5], baseSourceId, 'base');
+    const then = listing(sections[6], `.snapshot/${base}/`) ?? unreadable('key list of the base');
+    const now = listing(sections[7], `.snapshot/${target}/`) ?? unreadable('key list of the source');
+    if (!isSame(then, now))
+      throw new Finish('ok', '', '', { unchanged: false, seal: null, summary: summary(now.entries) });
+    const copied = listing(sections[8], `.snapshot/${base}/`) ?? unreadable('key list of the base of the replica');
+    const live = listing(sections[9], '') ?? unreadable('key list of the replica');
+    if (!isSame(live, copied)) refuse('replica-modified', `somebody wrote into ${replica} since ${base}`);
+    if (differences(copied.entries, then.entries).length > 0)
+      refuse('base-differs', `${base} is not the same on both sides`);
+    this.#bucket.fence = Number(this.#p.fence);
+
+    const sealed = this.#run(
+      `snapshot create ${this.#replica} ${target}`,
+      info(this.#replica, target),
+      list(this.#replica, target),
+    );
+    const seal = sealed.failedAt === 0 ? snapshotOf(sealed.sections[1]) : undefined;
+    if (!seal)
+      throw new Finish(
+        'failed',
+        sealed.code === 'snapshot-limit' ? sealed.code : 'seal-failed',
+        `sealing failed: ${sealed.error}`,
+      );
+    const frozen = listing(sealed.sections[2], `.snapshot/${target}/`);
+    if (!frozen)
+      throw new Finish('failed', 'unreadable', 'the seal could not be listed: the output was not understood');
+    if (!isSame(frozen, copied))
+      throw new Finish('failed', 'replica-modified', `somebody wrote into ${replica} while it was sealed`);
+    throw new Finish('ok', '', '', { unchanged: true, seal, summary: summary(now.entries) });
   }
 
   // ---------------------------------------------------------------- verify
@@ -1904,6 +2054,10 @@ const listing = (section: string | undefined, prefix: string): Listed | undefine
   }
   return { entries, times };
 };
+
+/** `same` of the script. */
+const isSame = (a: Listed, b: Listed): boolean =>
+  differences(a.entries, b.entries).length === 0 && differences(a.times, b.times).length === 0;
 
 type Difference = readonly [path: string, source: string | undefined, replica: string | undefined];
 

@@ -183,7 +183,7 @@ export class Lab {
         callbacks,
         selections,
         clock,
-        document: { name: blastRadius, doctor: blastRadius, blastRadius },
+        document: { name: blastRadius, doctor: blastRadius, look: blastRadius, batch: blastRadius, blastRadius },
       });
     const plans = between('plans', this.plans);
     const policy = () =>

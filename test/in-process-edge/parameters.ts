@@ -5,21 +5,25 @@ export type Parameters = Readonly<Record<string, string>>;
 
 const service = '[A-Za-z0-9][A-Za-z0-9.-]{0,61}(:[0-9]{2,5})?';
 const name = '[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]';
-const bucket = `^$|^${service}/${name}/${name}$`;
+const bucket = `^$|^${service}(/${name}/${name})?$`;
 const operation = 'op-[0-9a-f]{24}-[0-9]{3}';
 const id = '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}';
 const uuid = `^$|^${id}$`;
 const glob = '[a-z0-9._*?-]{1,73}/[a-z0-9._*?-]{1,73}';
 const point = `odr-[a-z0-9.-]{1,59}=${id}`;
-const created = '^$|^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{5,15}Z$';
+const time = '[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{5,15}Z';
+const created = `^$|^${time}$`;
 const acl = '(user|group|world|anonymous|client_ip):[A-Za-z0-9._@/+-]{0,100}:[rwcldxyan]{1,9}(\\[DEFAULT\\])?';
 const hook = '^$|^[a-z][a-z0-9-]{0,30}:[0-9]{1,3}:(yes|no)$';
-const snapshot = '^$|^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$';
+const snapshotName = '[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]';
+const snapshot = `^$|^${snapshotName}$`;
+const member = `${operation}\\|${name}/${name}\\|(${snapshotName})?\\|(${id})?\\|(${snapshotName})?(\\|(${id})?){2}\\|(${time})?\\|[0-9]{0,12}\\|(yes|no)?`;
 
-/** The script's patterns; `operation` and `verb` are read first. */
+/** The script's patterns; `operation`, `verb` and `batch` are read first. */
 const PATTERNS: Readonly<Record<string, string>> = {
   operation: `^${operation}$`,
   verb: '^[a-z-]{1,20}$',
+  batch: `^$|^${member}(;${member})*$`,
   source: bucket,
   replica: bucket,
   target: snapshot,
@@ -80,6 +84,10 @@ const VERBS: Readonly<
   verify: { document: 'observe', needs: ['source', 'replica', 'target', 'targetId', 'sealId', 'level'] },
   snapshot: { document: 'both', needs: ['source', 'target'] },
   replicate: { document: 'protect', needs: ['source', 'replica', 'target', 'targetId', 'mode'] },
+  'seal-unchanged': {
+    document: 'protect',
+    needs: ['source', 'replica', 'target', 'targetId', 'base', 'baseSourceId', 'baseReplicaId', 'replicaCreated'],
+  },
   'create-bucket': { document: 'both', needs: ['replica', 'layout'] },
   probe: { document: 'observe', needs: ['probed'] },
   tidy: { document: 'destroy', needs: ['replica', 'remove'] },
@@ -141,13 +149,15 @@ const whyNotLookedFor = ({ points = '', path64 = '' }: Parameters): string | und
 
 const isVerb = (text: string): text is Verb => Object.hasOwn(VERBS, text);
 
-export type Read =
-  | { readonly verb: Verb; readonly checked: Parameters }
-  | {
-      readonly code: 'bad-parameter' | 'verb-not-allowed' | 'scratch-name';
-      readonly message: string;
-      readonly checked: Parameters;
-    };
+interface Refusal {
+  readonly code: 'bad-parameter' | 'verb-not-allowed' | 'scratch-name';
+  readonly message: string;
+}
+
+export type Read = { readonly checked: Parameters } & (
+  | { readonly verb: Verb /** Of a batch: their parameters. */; readonly members?: readonly Parameters[] }
+  | Refusal
+);
 
 /** `read_parameters` of the script: what was passed, checked once more. `checked` is what had passed so far. */
 export const readParameters = (document: BlastRadius, given: Parameters): Read => {
@@ -160,13 +170,53 @@ export const readParameters = (document: BlastRadius, given: Parameters): Read =
     if (!new RegExp(pattern).test(value)) return bad(`parameter ${parameter} does not match ${pattern}`);
     checked[parameter] = value;
   }
-  const { verb = '', mode, base, target, replicaCreated, empty } = checked;
+  const { verb = '' } = checked;
   const isOfDocument = (known: Verb): boolean =>
     VERBS[known].document === document ||
     VERBS[known].document === 'all' ||
     (VERBS[known].document === 'both' && (document === 'protect' || document === 'restore'));
   if (!isVerb(verb) || !isOfDocument(verb))
     return { code: 'verb-not-allowed', message: `the document ${document} does not run the verb ${verb}`, checked };
+  if (checked.batch) return readBatch(document, verb, checked);
+  const refusal = whyRefused(verb, checked);
+  return refusal ? { ...refusal, checked } : { verb, checked };
+};
+
+const MEMBER_FIELDS =
+  'operation bucket target targetId base baseSourceId baseReplicaId replicaCreated fence fenceSeed'.split(' ');
+
+/** `check_batch` and `member_parameters` of the script. */
+const readBatch = (document: BlastRadius, verb: Verb, checked: Parameters): Read => {
+  const bad = (message: string): Read => ({ code: 'bad-parameter', message, checked });
+  if (document !== 'observe' && document !== 'protect') return bad(`the document ${document} takes no batch`);
+  if (!['survey', 'snapshot', 'seal-unchanged'].includes(verb)) return bad(`${verb} takes no batch`);
+  const { source = '', replica = '', batch = '', operation } = checked;
+  const withBucket = ['source', 'replica'].find((side) => checked[side]?.includes('/'));
+  if (withBucket) return bad(`of a batch ${withBucket} is a service, its members name the buckets`);
+  if (source === '') return bad('a batch needs the parameter source');
+  const members = batch.split(';').map((line): Parameters => {
+    const fields = line.split('|').map((value, n) => [MEMBER_FIELDS[n] ?? '', value]);
+    const own: Parameters = { ...checked, ...Object.fromEntries(fields), batch: '' };
+    return {
+      ...own,
+      source: `${source}/${own.bucket}`,
+      replica: replica && `${replica}/${own.bucket}`,
+      fence: own.fence || '0',
+      fenceSeed: own.fenceSeed || 'no',
+    };
+  });
+  if (members.length > 25) return bad('a batch has at most 25 members');
+  if (new Set([operation, ...members.map((it) => it.operation)]).size <= members.length)
+    return bad('an operation is there twice');
+  return { verb, checked, members };
+};
+
+/** `check_parameters` of the script. */
+export const whyRefused = (verb: Verb, checked: Parameters): Refusal | undefined => {
+  const bad = (message: string): Refusal => ({ code: 'bad-parameter', message });
+  const { mode, base, target, replicaCreated, empty } = checked;
+  const withoutBucket = ['source', 'replica'].find((side) => checked[side] && !checked[side].includes('/'));
+  if (withoutBucket) return bad(`${withoutBucket} names no bucket`);
   const missing = (needed: readonly string[]) => needed.find((it) => checked[it] === '');
   const needed = missing(VERBS[verb].needs);
   if (needed) return bad(`${verb} needs the parameter ${needed}`);
@@ -181,6 +231,10 @@ export const readParameters = (document: BlastRadius, given: Parameters): Read =
     const isBased = mode === 'incremental' || checked.narrow !== '';
     const unnamed = isBased ? missing(['base', 'baseSourceId', 'baseReplicaId']) : undefined;
     if (unnamed) return bad(`a copy from a base needs the parameter ${unnamed}`);
+  }
+  if (verb === 'seal-unchanged') {
+    if (Number(checked.fence) === 0) return bad('fence must not be 0');
+    if (checked.source === checked.replica) return bad('source and replica are the same bucket');
   }
   if (verb === 'verify') {
     const [part, parts] = [Number(checked.part), Number(checked.parts)];
@@ -206,7 +260,7 @@ export const readParameters = (document: BlastRadius, given: Parameters): Read =
       return bad('of what changed since a snapshot nothing is extra');
   }
   if (verb === 'remove-scratch' && !/\/odr-drill-[a-z0-9.-]+$/.test(checked.replica ?? ''))
-    return { code: 'scratch-name', message: `${checked.replica} is no scratch bucket by its name`, checked };
+    return { code: 'scratch-name', message: `${checked.replica} is no scratch bucket by its name` };
   const notRemoved = verb === 'tidy' || verb === 'delete' ? whyNotRemoved(verb, checked.remove) : undefined;
   if (notRemoved) return bad(notRemoved);
   const notLookedFor = verb === 'versions' ? whyNotLookedFor(checked) : undefined;
@@ -216,5 +270,5 @@ export const readParameters = (document: BlastRadius, given: Parameters): Read =
   if (verb === 'doctor' && (checked.buckets ?? '').split(',').length > 20)
     return bad('doctor looks at no more than 20 buckets');
   if (base !== '' && base === target) return bad('base and target are the same snapshot');
-  return { verb, checked };
+  return undefined;
 };

@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { App, Stack } from 'aws-cdk-lib';
 import { describe, expect, it } from 'vitest';
-import { EdgeDocument, edgeParameters } from '../../cdk/constructs/edge-document.ts';
+import { type Aside, EdgeDocument, edgeParameters } from '../../cdk/constructs/edge-document.ts';
 import { PolicyName, snapshotName } from '../../functions/core/domain/names.ts';
 import { BlastRadius, EdgeParameters } from '../../functions/core/domain/operation.ts';
 import { epochMs } from '../../functions/core/domain/units.ts';
@@ -22,10 +22,10 @@ interface Content {
   }[];
 }
 
-const documentOf = (radius: BlastRadius, script: string, isDoctor = false) => {
+const documentOf = (radius: BlastRadius, script: string, aside?: Aside) => {
   const app = new App({ analyticsReporting: false });
   const stack = new Stack(app, 'Test');
-  new EdgeDocument(stack, 'Edge', { radius, isDoctor, prefix: 'ozone-dr', script });
+  new EdgeDocument(stack, 'Edge', { radius, ...(aside ? { aside } : {}), prefix: 'ozone-dr', script });
   const template: Template = app.synth().getStackByName('Test').template;
   const [[, resource]] = ofType(template, 'AWS::SSM::Document') as [[string, Template['Resources'][string]]];
   return { resource, content: resource.Properties.Content as Content };
@@ -55,7 +55,7 @@ const ofText = (text: string) =>
   });
 
 describe.each(radii)('the document of the doctor for %s', (radius) => {
-  const { resource, content } = documentOf(radius, project('functions/edge-host/ozone-dr.sh'), true);
+  const { resource, content } = documentOf(radius, project('functions/edge-host/ozone-dr.sh'), 'doctor');
 
   it('is of the same blast radius by its name, so that the same role sends it', () => {
     expect(resource.Properties.Name).toMatch(new RegExp(`^ozone-dr-${radius}-doctor-[0-9a-f]{12}$`));
@@ -64,6 +64,31 @@ describe.each(radii)('the document of the doctor for %s', (radius) => {
   it('runs one verb, for the identity of that radius', () => {
     expect(content.parameters.verb?.allowedPattern).toBe('^doctor$');
     expect(content.mainSteps[0]?.inputs.runCommand[1]).toBe(`OZONE_DR_DOCUMENT=doctor-${radius}`);
+  });
+
+  it('leaves room below the 64 KB of a document', () => {
+    expect(Buffer.byteLength(JSON.stringify(content))).toBeLessThan(62 * 1024);
+  });
+});
+
+describe.each([
+  ['observe', 'look', '^(versions|changes)$'],
+  ['protect', 'batch', '^(snapshot|seal-unchanged)$'],
+] as const)('the document beside that of %s, %s', (radius, aside, verbs) => {
+  const { resource, content } = documentOf(radius, project('functions/edge-host/ozone-dr.sh'), aside);
+
+  it('is of the same blast radius by its name, so that the same role sends it', () => {
+    expect(resource.Properties.Name).toMatch(new RegExp(`^ozone-dr-${radius}-${aside}-[0-9a-f]{12}$`));
+    expect(content.mainSteps[0]?.inputs.runCommand[1]).toBe(`OZONE_DR_DOCUMENT=${aside}-${radius}`);
+  });
+
+  it('has its verbs alone', () => {
+    expect(content.parameters.verb?.allowedPattern).toBe(verbs);
+  });
+
+  it('is a script that bash can read', () => {
+    const input = content.mainSteps[0]?.inputs.runCommand.slice(1).join('\n') ?? '';
+    expect(spawnSync('/bin/bash', ['-n'], { input, encoding: 'utf8' })).toMatchObject({ status: 0, stderr: '' });
   });
 
   it('leaves room below the 64 KB of a document', () => {
@@ -221,6 +246,16 @@ describe.each(radii)('the %s document', (radius) => {
       limit: '100',
       buckets: 'sales/orders_2026,sales/orders',
       acls: 'user:svc-a/host@EX.TEST:rwcldxy,group:staff:a[DEFAULT],world::rl,anonymous::n,client_ip:10.0.0.1:r',
+      batch: Array.from({ length: 25 }, (_, n) =>
+        [
+          `op-${'0123456789ab'.repeat(2)}-${String(n).padStart(3, '0')}|sales/orders_2026`,
+          n === 0 ? '|' : `${longestPoint(n)}|01234567-89ab-cdef-0123-456789abcdef`,
+          n === 0
+            ? '||'
+            : `${longestPoint(n)}|01234567-89ab-cdef-0123-456789abcdef|01234567-89ab-cdef-0123-456789abcdef`,
+          n === 0 ? '||' : '2026-11-20T02:00:00.123Z|42|no',
+        ].join('|'),
+      ).join(';'),
       executionTimeout: '172800',
       commandTimeout: '172800',
     };
@@ -236,14 +271,15 @@ it('each verb is in one document, but for those that a restore needs too', () =>
   expect(Object.fromEntries(where)).toEqual({
     // In documents of its own.
     doctor: [],
+    versions: [],
+    changes: [],
+    'seal-unchanged': [],
     survey: ['observe'],
     examine: ['observe'],
     compare: ['observe'],
     diff: ['observe'],
     verify: ['observe'],
     probe: ['observe'],
-    versions: ['observe'],
-    changes: ['observe'],
     divergence: ['observe'],
     snapshot: ['protect', 'restore'],
     replicate: ['protect'],
@@ -279,6 +315,7 @@ it('a command of an older function version, which knows less parameters, still r
     'policy',
     'hookBefore',
     'hookAfter',
+    'batch',
   ];
   const defaults = names.map((name) => edgeParameters('protect')[name]?.fallback);
   expect(defaults).toEqual([
@@ -306,6 +343,7 @@ it('a command of an older function version, which knows less parameters, still r
     '',
     '',
     '0',
+    '',
     '',
     '',
     '',

@@ -7,6 +7,7 @@ const { control, state } = synthesize();
 
 const TABLE = 'dynamodb:table/ozone-dr-ledger';
 const BACKUP = 'states:stateMachine:ozone-dr-backup';
+const BATCH = 'states:stateMachine:ozone-dr-backup-batch';
 const PRUNE = 'states:stateMachine:ozone-dr-prune';
 const DRILL = 'states:stateMachine:ozone-dr-drill';
 const RESTORE = 'states:stateMachine:ozone-dr-restore';
@@ -16,6 +17,7 @@ const FAILOVER_FLEET = 'states:stateMachine:ozone-dr-failover-fleet';
 const LOOK = 'states:stateMachine:ozone-dr-look';
 const DOCTOR = 'states:stateMachine:ozone-dr-doctor';
 const RUNS = 'states:execution:ozone-dr-backup:*';
+const BATCHES = 'states:execution:ozone-dr-backup-batch:*';
 const PRUNES = 'states:execution:ozone-dr-prune:*';
 const RESTORES = 'states:execution:ozone-dr-restore:*';
 const DRILLS = 'states:execution:ozone-dr-drill:*';
@@ -34,6 +36,7 @@ const LEDGER = ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:Query', 'dynam
 /** Whoever wants a lease asks whether its holder is still there. */
 const HOLDERS = {
   [RUNS]: ['states:DescribeExecution'],
+  [BATCHES]: ['states:DescribeExecution'],
   [PRUNES]: ['states:DescribeExecution'],
   [RESTORES]: ['states:DescribeExecution'],
   [DRILLS]: ['states:DescribeExecution'],
@@ -51,7 +54,10 @@ const SIGN = { [`${PLANS}/selections/*`]: ['s3:GetObject'] };
 /** Every machine whose Tasks wait for commands. */
 const answers = (actions: readonly string[] = ANSWER) =>
   Object.fromEntries(
-    [BACKUP, FLEET, PRUNE, RESTORE, DRILL, FAILOVER, FAILBACK, LOOK, DOCTOR].map((machine) => [machine, actions]),
+    [BACKUP, BATCH, FLEET, PRUNE, RESTORE, DRILL, FAILOVER, FAILBACK, LOOK, DOCTOR].map((machine) => [
+      machine,
+      actions,
+    ]),
   );
 /** What `.sync` of Step Functions uses. */
 const HEARS_OF_THE_END = {
@@ -76,6 +82,9 @@ const FUNCTIONS: Readonly<Record<string, Readonly<Record<string, readonly string
   'ozone-dr-open-run': { '*': XRAY, [TABLE]: LEDGER, ...HOLDERS },
   'ozone-dr-decide-backup': { '*': XRAY, [TABLE]: LEDGER, ...PUBLISH },
   'ozone-dr-record-outcome': { '*': XRAY, [TABLE]: LEDGER, ...PUBLISH },
+  'ozone-dr-open-batch': { '*': XRAY, [TABLE]: LEDGER, ...HOLDERS },
+  'ozone-dr-decide-batch': { '*': XRAY, [TABLE]: LEDGER, ...PUBLISH },
+  'ozone-dr-record-batch': { '*': XRAY, [TABLE]: LEDGER, ...PUBLISH },
   'ozone-dr-record-failure': { '*': XRAY, [TABLE]: LEDGER, ...PUBLISH },
   'ozone-dr-announce-alarm': {
     '*': ['cloudwatch:DescribeAlarms', ...XRAY],
@@ -199,7 +208,7 @@ const FUNCTIONS: Readonly<Record<string, Readonly<Record<string, readonly string
     [`${TABLE}/index/open`]: ['dynamodb:Scan'],
     ...answers(['states:SendTaskFailure', 'states:SendTaskHeartbeat', 'states:SendTaskSuccess']),
     ...Object.fromEntries(
-      [RUNS, FLEETS, PRUNES, RESTORES, DRILLS, FAILOVERS, FAILBACKS, LOOKS, VISITS].map((runs) => [
+      [RUNS, BATCHES, FLEETS, PRUNES, RESTORES, DRILLS, FAILOVERS, FAILBACKS, LOOKS, VISITS].map((runs) => [
         runs,
         ['states:DescribeExecution'],
       ]),
@@ -355,6 +364,13 @@ describe('roles of machines and schedules', () => {
     });
   });
 
+  it('the batch machine calls its handlers: it copies nothing and deletes nothing', () => {
+    expect(permissionsOf(control, roleOf('states', 'BackupBatchRole'))).toEqual({
+      '*': MACHINE_LOGS_AND_TRACES,
+      ...invokes('open-batch', 'decide-batch', 'record-batch', 'start-observe', 'start-protect'),
+    });
+  });
+
   it('the decision machine calls its one handler', () => {
     expect(permissionsOf(control, roleOf('states', 'DecisionRole'))).toEqual({
       '*': MACHINE_LOGS_AND_TRACES,
@@ -454,7 +470,7 @@ describe('roles of machines and schedules', () => {
       ).Statement.map((it) => [it.Principal.Service, it.Condition?.StringEquals?.['aws:SourceAccount']] as const),
     );
     const outside = services.filter(([service]) => service !== 'lambda.amazonaws.com');
-    expect(outside.length).toBe(14);
+    expect(outside.length).toBe(15);
     for (const [, account] of outside) expect(account).toEqual({ Ref: 'AWS::AccountId' });
   });
 });
@@ -489,6 +505,7 @@ describe('policies of the whole template', () => {
       'arn:<AWS::Partition>:ssm:<AWS::Region>:<AWS::AccountId>:document/ozone-dr-observe-*',
       'arn:<AWS::Partition>:ssm:<AWS::Region>:<AWS::AccountId>:document/ozone-dr-protect-*',
       'arn:<AWS::Partition>:ssm:<AWS::Region>:<AWS::AccountId>:document/ozone-dr-restore-*',
+      'arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:ozone-dr-backup-batch:*',
       'arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:ozone-dr-backup-fleet:*',
       'arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:ozone-dr-backup:*',
       'arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:ozone-dr-decision:*',

@@ -28,8 +28,7 @@ export const dynamoOperations = ({ client, name: TableName }: Table): OperationS
             Item: {
               ...keys.operation(operation.id),
               ...operation,
-              openHost: operation.host,
-              openSince: operation.createdAt,
+              ...(operation.batch ? {} : { openHost: operation.host, openSince: operation.createdAt }),
             },
             ConditionExpression: 'attribute_not_exists(pk)',
           }),

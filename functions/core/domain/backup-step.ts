@@ -163,6 +163,20 @@ export const BackupStep = z.discriminatedUnion('kind', [
     estimate: Estimate.nullable().default(null),
     ...operation,
   }),
+  /**
+   * Finds out by listings that nothing changed on the source since the base, freezes the replica under the name of the
+   * target, and compares the two: copy, seal and comparison of a bucket in which nothing happened. Of a batch.
+   */
+  z.object({
+    kind: z.literal('seal-unchanged'),
+    target: Target,
+    base: Base,
+    /** Creation time of the replica bucket that the host must find. */
+    replicaCreated: z.string(),
+    /** What the point counts as compared at when nothing had changed. */
+    level: VerificationLevel.extract(['listing', 'changed']),
+    ...operation,
+  }),
   /** Asks the host how a copy stands that was detached, or whose command never answered. */
   z.object({ kind: z.literal('probe'), copy: OperationId, ...operation }),
   z.object({

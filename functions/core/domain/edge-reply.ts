@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { OperationId, SnapshotId } from './names.ts';
+import { MOST_IN_BATCH } from './operation.ts';
 import { Bytes, EpochMs } from './units.ts';
 
 /** A snapshot name as a cluster shows it: also names that this product would never give. */
@@ -131,6 +132,16 @@ export const VerifyData = z.object({
   first: z.array(z.object({ path: z.string(), source: z.string().nullable(), replica: z.string().nullable() })).max(20),
 });
 export type VerifyData = z.infer<typeof VerifyData>;
+/** `seal` and `summary` of the listing that all of them have, when nothing had changed. */
+export const SealUnchangedData = z.discriminatedUnion('unchanged', [
+  z.object({
+    unchanged: z.literal(true),
+    seal: SeenSnapshot,
+    summary: z.object({ files: Count, dirs: Count, bytes: Bytes }),
+  }),
+  z.object({ unchanged: z.literal(false) }),
+]);
+export type SealUnchangedData = z.infer<typeof SealUnchangedData>;
 export const CreateBucketData = z.object({ created: z.boolean(), bucket: SeenBucket });
 
 /** What the target of a restore holds of the selection, in files: nothing (`absent`), one of the same or of another length, or a `clash` of a file and a directory. */
@@ -326,6 +337,9 @@ export const RemovedData = z.object({
 });
 export type RemovedData = z.infer<typeof RemovedData>;
 
+/** What each operation of a batch would have answered alone, in any order. */
+export const BatchData = z.object({ replies: z.array(z.looseObject({ operation: OperationId })).max(MOST_IN_BATCH) });
+
 const common = {
   version: z.literal(1),
   operation: OperationId,
@@ -358,6 +372,7 @@ export const EdgeReply = z.discriminatedUnion('verb', [
   reply('diff', DiffData),
   ReplicateReply,
   reply('verify', VerifyData),
+  reply('seal-unchanged', SealUnchangedData),
   reply('probe', ProbeData),
   reply('create-bucket', CreateBucketData),
   reply('tidy', RemovedData),
@@ -372,6 +387,7 @@ export const EdgeReply = z.discriminatedUnion('verb', [
   reply('divergence', DivergenceData),
   reply('buckets', BucketsData),
   reply('doctor', DoctorData),
+  reply('batch', BatchData),
 ]);
 export type EdgeReply = z.infer<typeof EdgeReply>;
 export type EdgeVerb = EdgeReply['verb'];
@@ -381,6 +397,9 @@ const Anonymous = z.object({ operation: z.literal(''), outcome: z.literal('refus
 
 const BEGIN = '-----BEGIN OZONE-DR REPLY-----\n';
 const END = '\n-----END OZONE-DR REPLY-----';
+
+/** A reply as its host writes it. */
+export const replyText = (reply: object): string => `${BEGIN}${JSON.stringify(reply)}${END}\n`;
 
 /**
  * The reply inside the output of a command, or why there is none (`refusal` when the host itself said so). Only the last marked block counts and nothing may

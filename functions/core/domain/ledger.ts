@@ -11,6 +11,7 @@ import {
   ReplicateData,
   RestoreData,
   RestrictData,
+  SealUnchangedData,
   SeenBucket,
   SeenSide,
   SeenSnapshot,
@@ -275,6 +276,7 @@ export const Observation = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('diff'), status: DiffStatus, reason: z.string() }),
   z.object({ kind: z.literal('replicate'), data: ReplicateData }),
   z.object({ kind: z.literal('verify'), data: VerifyData }),
+  z.object({ kind: z.literal('unchanged'), data: SealUnchangedData }),
   z.object({ kind: z.literal('bucket'), created: z.boolean(), bucket: SeenBucket }),
   z.object({ kind: z.literal('tidy'), data: RemovedData }),
   z.object({ kind: z.literal('deletion'), data: RemovedData }),
@@ -342,6 +344,8 @@ export const BackupRun = z.object({
   firstStep: z.number().int().nonnegative(),
   /** What earlier steps saw is out of date: others may have had the lease since. */
   factsFrom: z.number().int().nonnegative().optional(),
+  /** It goes on in a batch of buckets, which shares its remote commands and starts no copies. */
+  batched: z.boolean().optional(),
   endedAt: EpochMs.nullable(),
   outcome: BackupOutcome.nullable(),
   failure: z.object({ error: z.string(), cause: z.string() }).nullable(),

@@ -20,6 +20,7 @@ export const EdgeParameters = z.strictObject({
     'diff',
     'replicate',
     'verify',
+    'seal-unchanged',
     'probe',
     'create-bucket',
     'tidy',
@@ -101,6 +102,11 @@ export const EdgeParameters = z.strictObject({
   buckets: z.string().default(''),
   /** Of which volumes `buckets` lists the buckets: `volume/bucket` with * and ?, commas between. */
   globs: z.string().default(''),
+  /**
+   * Of a batch, whose `source` and `replica` name the services only: operations of the verb, with `;` between, each
+   * `operation|bucket|target|targetId|base|baseSourceId|baseReplicaId|replicaCreated|fence|fenceSeed`.
+   */
+  batch: z.string().default(''),
   /** Seconds that the script keeps to, and the longer time after which the agent ends it. */
   executionTimeout: z.string(),
   commandTimeout: z.string(),
@@ -113,6 +119,12 @@ export const OperationOutcome = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('lost'), error: z.string(), detail: z.string() }),
 ]);
 export type OperationOutcome = z.infer<typeof OperationOutcome>;
+
+/** How many operations one command may do. */
+export const MOST_IN_BATCH = 25;
+
+/** What a command for several buckets does of one run. Its operation has an item of its own, with its own outcome. */
+export const BatchMember = z.object({ operation: OperationId, pair: PairId, lease: z.number().int().positive() });
 
 /**
  * One remote command of a run. `sending` is written before Run Command is asked, `sent` after; `ended` once its
@@ -135,5 +147,12 @@ export const Operation = z.object({
   deadline: EpochMs,
   commandId: z.string().nullable(),
   outcome: OperationOutcome.nullable(),
+  /** Of a command that does the operations of several runs; what else it says of a run is that of the first. */
+  members: z.array(BatchMember).min(1).max(MOST_IN_BATCH).optional(),
+  /**
+   * The command that does this operation of one run for it, as one of several. It has no token and is in no index, until
+   * a run that goes on alone attaches to it.
+   */
+  batch: OperationId.optional(),
 });
 export type Operation = z.infer<typeof Operation>;

@@ -1,8 +1,8 @@
-import type { ReplicateData, SeenSide, SeenSnapshot, VerifyData } from '../domain/edge-reply.ts';
+import type { ReplicateData, SealUnchangedData, SeenSide, SeenSnapshot, VerifyData } from '../domain/edge-reply.ts';
 import type { Copy, Observation, PairPatch, RecoveryPoint, RunStep } from '../domain/ledger.ts';
 import { type OperationId, type SnapshotId, SnapshotName } from '../domain/names.ts';
 import { DELIVERY } from '../domain/operation.ts';
-import { type EpochMs, later, seconds } from '../domain/units.ts';
+import { Bytes, type EpochMs, later, seconds } from '../domain/units.ts';
 import { envelopeOf } from './envelope.ts';
 import { activeNamed, clusterFacts } from './facts.ts';
 import { baseOfPair, pointNamed, type RunHistory, unansweredCreate } from './history.ts';
@@ -133,7 +133,7 @@ export const differencesIn = (data: VerifyData): string =>
     ? `; first: ${data.first.map((it) => `${it.path} (source ${it.source ?? 'none'}, replica ${it.replica ?? 'none'})`).join(', ')}`
     : '');
 
-const verified = (
+const compared = (
   history: RunHistory,
   name: SnapshotName,
   sealId: string,
@@ -152,10 +152,17 @@ const verified = (
     checksums: data.checksums?.compared ?? null,
     differences: data.equal ? null : differencesIn(data).slice(0, 2000),
   };
-  if (!data.equal) {
-    const replica = { ...point.replica, condemned: true };
-    return { points: [{ ...point, state: 'differs', replica, verification }], pair: {} };
-  }
+  if (data.equal) return verified(history, { ...point, replica: point.replica }, verification);
+  const replica = { ...point.replica, condemned: true };
+  return { points: [{ ...point, state: 'differs', replica, verification }], pair: {} };
+};
+
+const verified = (
+  history: RunHistory,
+  point: RecoveryPoint & { readonly replica: NonNullable<RecoveryPoint['replica']> },
+  verification: NonNullable<RecoveryPoint['verification']>,
+): LedgerChange => {
+  const { name } = point;
   const base = baseOfPair(point, point.replica);
   const { owned, copies, hold, rolls } = history.pair;
   const policy = history.run.policy.name;
@@ -174,11 +181,43 @@ const verified = (
       previousBase: previous,
       ...(isLastCopy ? { dirtySince: null, foreignChange: null } : {}),
       ...(hold?.accepted ? { hold: null } : {}),
-      ...(data.level === 'rolling' && !isKnown ? { rolls: { ...rolls, [policy]: (rolls[policy] ?? 0) + 1 } } : {}),
+      ...(verification.level === 'rolling' && !isKnown
+        ? { rolls: { ...rolls, [policy]: (rolls[policy] ?? 0) + 1 } }
+        : {}),
       // The answer to the first copy may have been lost: what it left is a copy of ours all the same.
       ...(owned ? { owned: { ...owned, proved: true } } : {}),
     },
   };
+};
+
+/** Sealed and compared in one: both sides list at the target what they listed at the base. */
+const unchanged = (
+  history: RunHistory,
+  { target, base, level }: Extract<RunStep['decision'], { kind: 'seal-unchanged' }>,
+  { seal, summary }: Extract<SealUnchangedData, { unchanged: true }>,
+  at: EpochMs,
+): LedgerChange => {
+  const point = pointNamed(history, target.name);
+  const before = pointNamed(history, base.name)?.verification;
+  if (point?.state !== 'taken' || !before) return NOTHING;
+  const { digest } = before;
+  const checksums = level === 'changed' ? 0 : null;
+  const change = verified(
+    history,
+    {
+      ...point,
+      mode: 'incremental',
+      base: base.name,
+      changed: false,
+      bytesCopied: Bytes.parse(0),
+      filesCopied: 0,
+      copySeconds: null,
+      replica: { id: seal.id, created: seal.created, condemned: false },
+    },
+    { level, at, digest, ...summary, checksums, differences: null },
+  );
+  const { pinned } = history.pair;
+  return { ...change, pair: { ...change.pair, ...(pinned ? { pinned: { ...pinned, seeded: true } } : {}) } };
 };
 
 /** A copy that was not done, or not known to be done. */
@@ -255,10 +294,18 @@ export const absorb = (
     }
     case 'verify':
       if (decision.kind !== 'verify') return NOTHING;
-      return verified(history, decision.target.name, decision.sealId, observed.data, now);
+      return compared(history, decision.target.name, decision.sealId, observed.data, now);
+    case 'unchanged':
+      if (decision.kind !== 'seal-unchanged') return NOTHING;
+      return observed.data.unchanged ? unchanged(history, decision, observed.data, now) : NOTHING;
     case 'not-done': {
       const copy = copyOf(history, step, operation);
       const limit = decision.kind === 'replicate' ? (decision.brake ?? 0) : 0;
+      // No copy of ours has begun since the base: somebody else changed the replica.
+      if (decision.kind === 'seal-unchanged' && observed.code === 'replica-modified') {
+        const doubt = { operation, at: now };
+        return { points: [], pair: { dirtySince: history.pair.dirtySince ?? doubt, foreignChange: doubt } };
+      }
       return copy ? notCopied(history, copy, observed, limit, now) : NOTHING;
     }
     case 'probe': {

@@ -26,7 +26,7 @@ export const otherHosts = (
 /**
  * The host of the next operation. The replica pulls: only snapshots of the source are made and deleted on the source's
  * hosts. All of a restore is done by hosts of its target. A look reads each side on its own hosts.
- * Copies stay on the host that the pair is pinned to, whose lock and fence guard the replica bucket, and are asked for
+ * What writes the replica stays on the host that the pair is pinned to, whose lock and fence guard the replica bucket, and are asked for
  * there; they move on when it gave no answer, which is decided only when no copy can be alive there any more. Other
  * work moves on to the next host after an operation that got no answer.
  */
@@ -39,7 +39,7 @@ export const chooseHost = (history: RunHistory, kind: OperationStep['kind'], sid
   const last = copies.at(-1);
   if (kind === 'probe' && last) return last.host;
   const silent = unanswered(history, kind);
-  if (kind === 'replicate' && pinned && hosts.includes(pinned.host)) {
+  if ((kind === 'replicate' || kind === 'seal-unchanged') && pinned && hosts.includes(pinned.host)) {
     const isSilent = silent.some(({ decision }) => 'host' in decision && decision.host === pinned.host);
     if (!isSilent || hosts.length === 1) return pinned.host;
     return hosts[(hosts.indexOf(pinned.host) + 1) % hosts.length] ?? pinned.host;

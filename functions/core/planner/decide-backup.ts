@@ -23,6 +23,7 @@ import { baseOf, currentSteps, pointNamed, pointsOfRun, type RunHistory, usedAtt
 import { tidyUp, unprovenLeaks } from './leaks.ts';
 import { notReadable } from './readable.ts';
 import { reattach } from './reattach.ts';
+import { needsNoDiff, sealUnchanged } from './seal-unchanged.ts';
 import { fail, operation } from './steps.ts';
 
 /** More decisions than any healthy run needs, besides waiting; a loop that does not converge ends here. */
@@ -48,7 +49,8 @@ const createSnapshot = (history: RunHistory, facts: ClusterFacts, now: EpochMs):
   const name = nameOf(attempt);
   const base = mayUseDiff(history) && !history.pair.hold ? newestBase(history, facts) : undefined;
   // What the replica missed comes first, and then the base is another one.
-  const isNext = base && missedPoints(history, facts, base, Infinity, now).length === 0;
+  const isNext =
+    base && missedPoints(history, facts, base, Infinity, now).length === 0 && !needsNoDiff(history, facts, now);
   return operation(history, {
     kind: 'create-snapshot',
     name,
@@ -191,13 +193,11 @@ export const decideBackup = (history: RunHistory, now: EpochMs): BackupStep => {
   if (noReplica) return noReplica;
   const sealed = toCompare(history, facts, point);
   if (sealed) return verify(history, facts, sealed);
+  const copying = followCopy(history, now) ?? heldBack(history);
+  const unchanged = copying ? undefined : sealUnchanged(history, facts, point, now);
+  if (unchanged) return unchanged;
   // A snapshot of this name that we did not seal: the name is lost for this slot, the next attempt has another.
   if (point.state === 'sealed' || isNameTaken(facts.replica, point.name)) return createSnapshot(history, facts, now);
 
-  return (
-    followCopy(history, now) ??
-    heldBack(history) ??
-    tidyUp(history, facts, now) ??
-    replicate(history, facts, point, now)
-  );
+  return copying ?? tidyUp(history, facts, now) ?? replicate(history, facts, point, now);
 };

@@ -73,6 +73,8 @@ const fold = (facts: ClusterFacts, step: RunStep): ClusterFacts => {
       return withDiff(facts, decision.side, decision.base.name, decision.target.name, observed.status, observed.reason);
     case 'replicate':
       return observed.data.seal ? { ...facts, replica: withSnapshot(facts.replica, observed.data.seal) } : facts;
+    case 'unchanged':
+      return observed.data.unchanged ? { ...facts, replica: withSnapshot(facts.replica, observed.data.seal) } : facts;
     case 'verify':
     case 'examination':
     case 'restored':

@@ -40,6 +40,7 @@ const EXHAUSTED: Readonly<Record<OperationStep['kind'], ErrorName>> = {
   'compute-diff': 'DiffFailed',
   'mark-replica': 'SnapshotFailed',
   replicate: 'CopyFailed',
+  'seal-unchanged': 'EdgeFailed',
   probe: 'EdgeFailed',
   verify: 'EdgeFailed',
   'create-replica': 'EdgeFailed',

@@ -49,6 +49,11 @@ const sideOf = (step: Plain<OperationStep['kind']>): Side =>
 /** Where and for how long, of a command of seconds on a host that is named. */
 export const shortCommand = (host: HostId) => ({ host, ...time(SHORT_COMMAND) });
 
+/** How long one command for short operations of so many buckets may take, and how long it is waited for. */
+export const batchCommand = (members: number) => time(batchSeconds(members));
+
+export const batchSeconds = (members: number): DurationSeconds => seconds(SHORT_COMMAND + 60 * (members - 1));
+
 /** Adds where a step runs and for how long. */
 export const operation = (history: RunHistory, step: Plain<OperationStep['kind']>): BackupStep => {
   const host = chooseHost(history, step.kind, sideOf(step));
@@ -63,6 +68,7 @@ export const operation = (history: RunHistory, step: Plain<OperationStep['kind']
     case 'compute-diff':
     case 'mark-replica':
     case 'create-replica':
+    case 'seal-unchanged':
     case 'probe':
     case 'tidy':
     case 'delete':

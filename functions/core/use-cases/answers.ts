@@ -75,6 +75,8 @@ const observationOf = (reply: EdgeReply, bounded: (side: SeenSide) => SeenSide):
       return { kind: 'replicate', data: { ...reply.data, log: '' } };
     case 'verify':
       return { kind: 'verify', data: reply.data };
+    case 'seal-unchanged':
+      return { kind: 'unchanged', data: reply.data };
     case 'create-bucket':
       return { kind: 'bucket', ...reply.data };
     case 'tidy':
@@ -100,6 +102,8 @@ const observationOf = (reply: EdgeReply, bounded: (side: SeenSide) => SeenSide):
       return { kind: 'looked' };
     case 'changes':
       return { kind: 'diff', status: reply.data.status, reason: reply.data.reason.slice(0, 1500) };
+    case 'batch':
+      return { kind: 'no-answer', error: 'EdgeReplyInvalid', cause: 'the reply is that of a batch' };
     case 'probe':
       return { kind: 'probe', state: reply.data.state === 'ended' ? 'unknown' : reply.data.state };
   }

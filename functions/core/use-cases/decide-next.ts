@@ -2,6 +2,7 @@ import { isOperation, type NumberedStep } from '../domain/backup-step.ts';
 import type { SeenSide } from '../domain/edge-reply.ts';
 import { snapshotName } from '../domain/names.ts';
 import { absorb } from '../planner/absorb.ts';
+import { inBatch } from '../planner/batch.ts';
 import { withNewest } from '../planner/clocks.ts';
 import { decideBackup } from '../planner/decide-backup.ts';
 import type { RunHistory } from '../planner/history.ts';
@@ -11,7 +12,7 @@ import { admitted } from './admit.ts';
 import { answerTo, type TaskFailure } from './answers.ts';
 import { operationId } from './operation-id.ts';
 import { comparisonId, comparisonOf } from './recording.ts';
-import { decideStep, noteAnswer } from './step.ts';
+import { decideOrLeave, decideStep, noteAnswer } from './step.ts';
 
 export interface DecideDependencies {
   readonly ledger: Ledger;
@@ -36,6 +37,17 @@ export const decideNext = (deps: DecideDependencies): ((event: unknown) => Promi
       const history = await noteAnswers(deps, { run, steps, pair, points }, lease, failure);
       const decision = await admitted(deps.ledger, history, decideBackup(history, now), now);
       return { steps: history.steps, decision };
+    },
+  );
+
+/** The same for a run in a batch; null when it is to be handed over, which is decided anew by whoever takes it. */
+export const decideInBatch = (deps: DecideDependencies): ((event: unknown) => Promise<NumberedStep | null>) =>
+  decideOrLeave(
+    deps,
+    (pair) => deps.ledger.recentPoints(pair, RECENT_POINTS),
+    async ({ run, steps, pair, points, lease, failure, now }) => {
+      const history = await noteAnswers(deps, { run, steps, pair, points }, lease, failure);
+      return { steps: history.steps, decision: inBatch(history, decideBackup(history, now)) };
     },
   );
 

@@ -44,6 +44,8 @@ const RunRequest = z.strictObject({
 const OpenRunEvent = z.strictObject({
   request: RunRequest,
   workflow: z.enum(['backup', 'prune']).default('backup'),
+  /** For a batch, which goes on with what it can and gives the run back. */
+  batched: z.boolean().default(false),
   execution: z.string().min(1),
   startedAt: Slot,
 });
@@ -146,7 +148,7 @@ const pauseAfter = (workflow: 'backup' | 'prune', startedAt: EpochMs, now: Epoch
 export const openRun =
   (deps: OpenRunDependencies) =>
   async (event: unknown): Promise<Opened> => {
-    const { request, workflow, execution, startedAt } = parseEvent(OpenRunEvent, event);
+    const { request, workflow, batched, execution, startedAt } = parseEvent(OpenRunEvent, event);
     const now = deps.clock.now();
     const given = await policyOf(deps, request, now);
     const { back } = request;
@@ -219,13 +221,14 @@ export const openRun =
       startedAt: now,
       firstStep: steps,
       factsFrom: steps,
+      batched,
       endedAt: null,
       outcome: null,
       failure: null,
     };
     // An open run goes on under the policy that it began with; a failed one is tried anew under today's.
     await deps.ledger.putRun(
-      known?.run.status === 'open' ? { ...known.run, execution, lease: lease.token, factsFrom: steps } : fresh,
+      known?.run.status === 'open' ? { ...known.run, execution, lease: lease.token, factsFrom: steps, batched } : fresh,
     );
     return { kind: 'open', runId: id, lease: lease.token, step: steps };
   };

@@ -1,8 +1,9 @@
 import * as z from 'zod';
-import { parseEdgeReply } from '../domain/edge-reply.ts';
+import { parseEdgeReply, replyText } from '../domain/edge-reply.ts';
 import { OperationId } from '../domain/names.ts';
 import type { Operation, OperationOutcome } from '../domain/operation.ts';
 import type { CommandState, EdgeHost, OperationStore, TaskCallbacks } from '../ports.ts';
+import { inParallel } from './in-parallel.ts';
 
 export interface SettleDependencies {
   readonly operations: OperationStore;
@@ -43,6 +44,53 @@ export const outcomeOf = (state: Extract<CommandState, { kind: 'ended' }>, id: O
   return { kind: 'lost', error: 'EdgeInterrupted', detail };
 };
 
+/** What a command for several operations has to say of each, and of itself: what is kept with its members it need not keep. */
+const divided = (outcome: OperationOutcome, { id: batch, parameters: { verb } }: Operation) => {
+  const all = (it: OperationOutcome) => ({ of: () => it, itself: it });
+  if (outcome.kind === 'lost') return all(outcome);
+  const parsed = parseEdgeReply(outcome.reply, batch);
+  if ('problem' in parsed) return all({ kind: 'lost', error: 'EdgeReplyInvalid', detail: parsed.problem });
+  const { reply } = parsed;
+  const parts = reply.verb === 'batch' ? (reply.data?.replies ?? []) : [];
+  const of = (id: OperationId): OperationOutcome => {
+    const part = parts.find(({ operation }) => operation === id);
+    if (part) return { kind: 'reply', reply: replyText(part) };
+    if (reply.outcome === 'ok')
+      return { kind: 'lost', error: 'EdgeReplyInvalid', detail: `the reply of the batch ${batch} says nothing of it` };
+    // What refused or broke the whole command holds for each of them.
+    return { kind: 'reply', reply: replyText({ ...reply, operation: id, verb, jvmStarts: 0, data: null }) };
+  };
+  const itself: OperationOutcome =
+    reply.verb === 'batch' ? { kind: 'reply', reply: replyText({ ...reply, data: { replies: [] } }) } : outcome;
+  return { of, itself };
+};
+
+/**
+ * Records how an operation ended. Of a batch each member's end comes first: as long as one is missing, the batch is open
+ * and is settled again. Safe to repeat.
+ */
+export const endOperation = async (
+  deps: Pick<SettleDependencies, 'operations' | 'callbacks' | 'onFenced'>,
+  operation: Operation,
+  outcome: OperationOutcome,
+): Promise<Operation> => {
+  if (!operation.members) return deps.operations.ended(operation.id, outcome);
+  const { of, itself } = divided(outcome, operation);
+  await inParallel(operation.members, 5, async (member) => {
+    const ended = await deps.operations.ended(member.operation, of(member.operation));
+    tellIfFenced(deps, ended);
+    // The run goes on alone and waits for it.
+    if (ended.token !== '') await notify(deps, ended);
+  });
+  return deps.operations.ended(operation.id, itself);
+};
+
+const tellIfFenced = ({ onFenced }: Pick<SettleDependencies, 'onFenced'>, operation: Operation): void => {
+  const { id, outcome } = operation;
+  const parsed = outcome?.kind === 'reply' ? parseEdgeReply(outcome.reply, id) : undefined;
+  if (parsed && 'reply' in parsed && parsed.reply.code.startsWith('fence-')) onFenced?.(operation, parsed.reply.code);
+};
+
 /** Tells the state machine how an operation ended, then closes it. Safe to repeat. */
 export const notify = async (
   deps: Pick<SettleDependencies, 'operations' | 'callbacks' | 'onFenced'>,
@@ -80,7 +128,7 @@ export const settle = async (deps: SettleDependencies, operation: Operation): Pr
   if (!operation.commandId) return false;
   const state = await deps.edge.state(operation.commandId, operation.host);
   if (state.kind === 'running') return false;
-  await notify(deps, await deps.operations.ended(operation.id, outcomeOf(state, operation.id)));
+  await notify(deps, await endOperation(deps, operation, outcomeOf(state, operation.id)));
   return true;
 };
 

@@ -2,25 +2,34 @@ import * as z from 'zod';
 import type { LookedPoint, OperationStep } from '../domain/backup-step.ts';
 import { isOperation } from '../domain/backup-step.ts';
 import type { BackupRun, PairPatch, PairState } from '../domain/ledger.ts';
-import { type BucketRef, type OperationId, RunId } from '../domain/names.ts';
-import { type BlastRadius, DELIVERY, EdgeParameters, type Operation } from '../domain/operation.ts';
+import { type BucketRef, OperationId, RunId } from '../domain/names.ts';
+import { type BlastRadius, DELIVERY, EdgeParameters, MOST_IN_BATCH, type Operation } from '../domain/operation.ts';
 import type { Cluster, Hook } from '../domain/policy.ts';
 import type { RestoreTask } from '../domain/restore.ts';
 import { PlanHash, type Side } from '../domain/retention.ts';
 import { type EpochMs, later, seconds } from '../domain/units.ts';
 import { DrError, isDrError } from '../errors.ts';
-import { copyLifetime, executionSeconds } from '../planner/steps.ts';
+import { batchSeconds, copyLifetime, executionSeconds } from '../planner/steps.ts';
 import type { Clock, EdgeHost, Ledger, OperationStore, Selections, TaskCallbacks } from '../ports.ts';
+import { inParallel } from './in-parallel.ts';
 import { operationId } from './operation-id.ts';
 import { parseEvent } from './parse-event.ts';
-import { notify } from './settle-operation.ts';
+import { endOperation, notify } from './settle-operation.ts';
 
-const StartEvent = z.strictObject({
+const OfRun = {
   runId: RunId,
   lease: z.number().int().positive(),
   operationStep: z.number().int().nonnegative(),
+};
+const StartEvent = z.strictObject({ ...OfRun, taskToken: z.string().min(1) });
+
+/** One command for operations of several runs: of one kind, for one host. */
+const StartBatchEvent = z.strictObject({
+  operation: OperationId,
+  members: z.array(z.strictObject(OfRun)).min(1).max(MOST_IN_BATCH),
   taskToken: z.string().min(1),
 });
+type StartBatch = z.infer<typeof StartBatchEvent>;
 
 export interface StartDependencies {
   readonly ledger: Pick<Ledger, 'loadRun' | 'raiseFence'>;
@@ -30,7 +39,14 @@ export interface StartDependencies {
   /** Of a list of paths; where a host can read it for a short time. */
   readonly selections: Pick<Selections, 'urlOf'>;
   readonly clock: Clock;
-  readonly document: { readonly name: string; readonly doctor: string; readonly blastRadius: BlastRadius };
+  /** That of the blast radius, and those beside it. */
+  readonly document: {
+    readonly name: string;
+    readonly doctor: string;
+    readonly look: string;
+    readonly batch: string;
+    readonly blastRadius: BlastRadius;
+  };
 }
 
 const VERBS = {
@@ -39,6 +55,7 @@ const VERBS = {
   'compute-diff': { verb: 'diff', blastRadius: 'observe' },
   'mark-replica': { verb: 'snapshot', blastRadius: 'protect' },
   replicate: { verb: 'replicate', blastRadius: 'protect' },
+  'seal-unchanged': { verb: 'seal-unchanged', blastRadius: 'protect' },
   probe: { verb: 'probe', blastRadius: 'observe' },
   verify: { verb: 'verify', blastRadius: 'observe' },
   'create-replica': { verb: 'create-bucket', blastRadius: 'protect' },
@@ -182,6 +199,29 @@ const lookParameters = (
 
 const hookText = (hook: Hook | null): string =>
   hook ? `${hook.name}:${hook.timeout}:${hook.fatal ? 'yes' : 'no'}` : '';
+/** Steps whose verb is in a document beside that of their blast radius. */
+const DOCUMENTS: Partial<Record<OperationStep['kind'], 'doctor' | 'look' | 'batch'>> = {
+  'check-host': 'doctor',
+  'look-versions': 'look',
+  'look-changes': 'look',
+  'seal-unchanged': 'batch',
+};
+
+/** Of the parameters without a default those that few verbs need. */
+const NO_PARAMETERS = {
+  target: '',
+  base: '',
+  targetId: '',
+  baseSourceId: '',
+  baseReplicaId: '',
+  sealId: '',
+  replicaCreated: '',
+  mode: '',
+  empty: 'no',
+  fence: '0',
+  fenceSeed: 'no',
+  copySeconds: '0',
+} as const;
 
 /** What the document is given for a step. `pair` is set for a step that writes the replica, or the target of a restore. */
 export const edgeParameters = (
@@ -192,22 +232,13 @@ export const edgeParameters = (
 ): EdgeParameters => {
   const { limits } = run.policy;
   const common = EdgeParameters.parse({
+    ...NO_PARAMETERS,
     operation: operationId,
     verb: VERBS[step.kind].verb,
     source: path(run.policy.source, run),
     replica: path(run.policy.replica, run),
-    target: '',
-    base: '',
-    targetId: '',
-    baseSourceId: '',
-    baseReplicaId: '',
-    sealId: '',
-    replicaCreated: '',
-    mode: '',
-    empty: 'no',
     fence: String(pair?.fence ?? 0),
     fenceSeed: pair?.pinned && !pair.pinned.seeded ? 'yes' : 'no',
-    copySeconds: '0',
     maps: String(limits.maps),
     bandwidth: String(limits.bandwidthMBps ?? 0),
     executionTimeout: String(executionSeconds(step)),
@@ -250,6 +281,16 @@ export const edgeParameters = (
         supersedes: step.supersedes ?? '',
         detached: step.detached ? 'yes' : 'no',
         narrow: step.narrow ? `${step.narrow.name}=${step.narrow.id}` : '',
+      };
+    case 'seal-unchanged':
+      return {
+        ...common,
+        target: step.target.name,
+        targetId: step.target.id,
+        base: step.base.name,
+        baseSourceId: step.base.sourceId,
+        baseReplicaId: step.base.replicaId,
+        replicaCreated: step.replicaCreated,
       };
     case 'probe':
       return { ...common, probed: step.copy };
@@ -346,8 +387,12 @@ const beforeCopy = (
   ...(step.claim && pair.owned?.created !== step.replicaCreated
     ? { owned: { created: step.replicaCreated, at, proved: false } }
     : {}),
-  ...(pair.pinned?.host === step.host ? {} : { pinned: { host: step.host, seeded: false } }),
+  ...pinnedTo(step, pair),
 });
+
+/** The host that holds the fence of the replica from now on. */
+const pinnedTo = ({ host }: Pick<OperationStep, 'host'>, { pinned }: PairState): PairPatch =>
+  pinned?.host === host ? {} : { pinned: { host, seeded: false } };
 
 /** Tries that a living copy refuses do not push it out: as long as it is known, it is waited for. */
 const lastOrAlive = (copies: PairState['copies'], at: EpochMs): PairState['copies'] =>
@@ -400,6 +445,8 @@ const beforeRestore = (
 export const startOperation =
   (deps: StartDependencies) =>
   async (event: unknown): Promise<{ readonly operation: OperationId }> => {
+    const batch = StartBatchEvent.safeParse(event);
+    if (batch.success) return startBatch(deps, batch.data);
     const { runId, lease, operationStep, taskToken } = parseEvent(StartEvent, event);
     const id = operationId(runId, operationStep);
     const known = await deps.operations.load(id);
@@ -411,10 +458,95 @@ export const startOperation =
     return { operation: id };
   };
 
+/** The same for several: each of them has its operation, and its fence where it needs one, before the command is sent. */
+const startBatch = async (deps: StartDependencies, event: StartBatch): Promise<{ readonly operation: OperationId }> => {
+  const { operation: id, taskToken } = event;
+  const known = await deps.operations.load(id);
+  const operation = known ? await deps.operations.replaceToken(id, taskToken) : await createBatch(deps, event);
+  // All were lost to others meanwhile: there is nothing to wait for.
+  if (!operation) await deps.callbacks.succeed(taskToken, { operation: id });
+  else if (operation.outcome) await notify(deps, operation);
+  else if (!operation.commandId) await deliver(deps, operation, known !== undefined);
+  return { operation: id };
+};
+
+const createBatch = async (
+  deps: StartDependencies,
+  { operation: id, members, taskToken }: StartBatch,
+): Promise<Operation | undefined> => {
+  const joined = (await inParallel(members, 5, (member) => join(deps, member, id, members.length))).flatMap(
+    (operation) => (operation?.batch === id && operation.outcome === null ? [operation] : []),
+  );
+  const [first] = joined;
+  if (!first) return undefined;
+  const { verb, source, replica } = first.parameters;
+  if (joined.some(({ host, parameters }) => host !== first.host || parameters.verb !== verb))
+    throw new DrError('EventInvalid', `the operations of ${id} are not of one kind and for one host`);
+  const executionTimeout = batchSeconds(members.length);
+  const operation: Operation = {
+    ...first,
+    id,
+    document: deps.document.batch,
+    parameters: EdgeParameters.parse({
+      ...NO_PARAMETERS,
+      operation: id,
+      verb,
+      source: serviceOf(source),
+      replica: serviceOf(replica),
+      batch: joined.map(batchLine).join(';'),
+      maps: first.parameters.maps,
+      bandwidth: first.parameters.bandwidth,
+      executionTimeout: String(executionTimeout),
+      commandTimeout: String(executionTimeout + 60),
+    }),
+    token: taskToken,
+    members: joined.map(({ id: operation, pair, lease }) => ({ operation, pair, lease })),
+  };
+  const { batch: _, ...own } = operation;
+  if (await deps.operations.create(own)) return own;
+  return deps.operations.replaceToken(id, taskToken);
+};
+
+const serviceOf = (path: string): string => path.replace(/\/.*/, '');
+
+const batchLine = ({ parameters: p }: Operation): string =>
+  [
+    p.operation,
+    p.source.slice(serviceOf(p.source).length + 1),
+    p.target,
+    p.targetId,
+    p.base,
+    p.baseSourceId,
+    p.baseReplicaId,
+    p.replicaCreated,
+    p.fence,
+    p.fenceSeed,
+  ].join('|');
+
+/** The operation of one member; undefined when its run is in the hands of somebody else. */
+const join = async (
+  deps: StartDependencies,
+  member: StartBatch['members'][number],
+  batch: OperationId,
+  size: number,
+): Promise<Operation | undefined> => {
+  const id = operationId(member.runId, member.operationStep);
+  try {
+    return (
+      (await deps.operations.load(id)) ?? (await create(deps, id, { ...member, taskToken: '' }, { id: batch, size }))
+    );
+  } catch (error) {
+    if (!isDrError(error, 'LeaseLost')) throw error;
+    return undefined;
+  }
+};
+
+/** @param batch what does it as one of several; undefined: it has a command of its own */
 const create = async (
   deps: StartDependencies,
   id: OperationId,
   { runId, lease, operationStep, taskToken }: z.infer<typeof StartEvent>,
+  batch?: { readonly id: OperationId; readonly size: number },
 ): Promise<Operation> => {
   const known = await deps.ledger.loadRun(runId);
   const step = known?.steps.find((it) => it.n === operationStep)?.decision;
@@ -434,7 +566,10 @@ const create = async (
       ? await deps.ledger.raiseFence(known.run.pair, lease, (seen) => beforeRestore(step, seen, id, known.run, now))
       : step.kind === 'replicate'
         ? await deps.ledger.raiseFence(known.run.pair, lease, (seen) => beforeCopy(step, seen, id, now))
-        : null;
+        : // What the replica holds stays as it is: no doubt is raised.
+          step.kind === 'seal-unchanged'
+          ? await deps.ledger.raiseFence(known.run.pair, lease, (seen) => pinnedTo(step, seen))
+          : null;
   const operation: Operation = {
     id,
     runId,
@@ -442,18 +577,20 @@ const create = async (
     pair: known.run.pair,
     lease,
     execution: known.run.execution,
-    document: step.kind === 'check-host' ? document.doctor : document.name,
+    document: document[DOCUMENTS[step.kind] ?? 'name'],
     host: step.host,
     parameters: edgeParameters(known.run, step, id, pair),
     token: taskToken,
     state: 'sending',
     createdAt: now,
-    deadline: later(now, seconds(DELIVERY + executionSeconds(step) + 600)),
+    deadline: later(now, seconds(DELIVERY + (batch ? batchSeconds(batch.size) : executionSeconds(step)) + 600)),
     commandId: null,
     outcome: null,
+    ...(batch ? { batch: batch.id } : {}),
   };
   if (await deps.operations.create(operation)) return operation;
-  return deps.operations.replaceToken(id, taskToken);
+  if (!batch) return deps.operations.replaceToken(id, taskToken);
+  return (await deps.operations.load(id)) ?? operation;
 };
 
 /** Sends the command unless an earlier attempt did: Run Command itself knows no idempotency. */
@@ -472,7 +609,7 @@ const deliver = async (deps: StartDependencies, operation: Operation, isRepeated
     await deps.operations.sent(id, sent.commandId);
   } catch (error) {
     if (!isDrError(error, 'EdgeRefused') && !isDrError(error, 'EdgeUnreachable')) throw error;
-    const ended = await deps.operations.ended(id, { kind: 'lost', error: error.name, detail: error.message });
+    const ended = await endOperation(deps, operation, { kind: 'lost', error: error.name, detail: error.message });
     await notify(deps, ended);
   }
 };

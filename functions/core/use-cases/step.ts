@@ -36,16 +36,17 @@ interface StepDependencies {
  * The hub of a state machine: prolongs the lease, decides the step by `decide`, records the decision once and returns what
  * is recorded. Safe to repeat for the same `step`.
  * @param pointsOf the points that the workflow looks at
- * @param decide notes the answer to the step before, and decides; answers the steps as they are then
+ * @param decide notes the answer to the step before, and decides; answers the steps as they are then. Null where the decision
+ *   is left to others: nothing is recorded
  * @throws LeaseLost, EventInvalid
  */
-export const decideStep =
+export const decideOrLeave =
   (
     deps: StepDependencies,
     pointsOf: (pair: PairId) => Promise<readonly RecoveryPoint[]>,
-    decide: (asked: Asked) => Promise<{ readonly steps: readonly RunStep[]; readonly decision: BackupStep }>,
+    decide: (asked: Asked) => Promise<{ readonly steps: readonly RunStep[]; readonly decision: BackupStep | null }>,
   ) =>
-  async (event: unknown): Promise<NumberedStep> => {
+  async (event: unknown): Promise<NumberedStep | null> => {
     const { runId, lease, step, failure } = parseEvent(DecideEvent, event);
     const { pair: pairOf } = splitRunId(runId);
     const now = deps.clock.now();
@@ -63,6 +64,7 @@ export const decideStep =
     if (recorded) return { ...recorded.decision, operationStep: recorded.operationStep };
 
     const { steps, decision } = await decide({ ...known, pair, points, lease, step, failure, now });
+    if (decision === null) return null;
     // An operation that is still open is attached to: the decision is that of its own step.
     const open = steps.findLast((it) => it.observed === null);
     const made = await deps.ledger.recordStep(runId, {
@@ -76,6 +78,20 @@ export const decideStep =
     });
     return { ...made.decision, operationStep: made.operationStep };
   };
+
+/** The same where every decision is this machine's own. */
+export const decideStep = (
+  deps: StepDependencies,
+  pointsOf: (pair: PairId) => Promise<readonly RecoveryPoint[]>,
+  decide: (asked: Asked) => Promise<{ readonly steps: readonly RunStep[]; readonly decision: BackupStep }>,
+): ((event: unknown) => Promise<NumberedStep>) => {
+  const decideOne = decideOrLeave(deps, pointsOf, decide);
+  return async (event) => {
+    const step = await decideOne(event);
+    if (!step) throw new Error('a machine of runs decides every step');
+    return step;
+  };
+};
 
 /**
  * Records the answer to the last unanswered step, and answers the steps with it. Earlier attachments to the same operation

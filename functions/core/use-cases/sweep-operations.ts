@@ -4,7 +4,7 @@ import { isDrError } from '../errors.ts';
 import type { Clock, CommandCanceller, EdgeHost, Ledger, OperationStore, TaskCallbacks, Workflow } from '../ports.ts';
 import { LEASE } from './open-run.ts';
 import { type ReclaimDependencies, reclaimSlots } from './reclaim-slots.ts';
-import { notify, type SettleDependencies, settle } from './settle-operation.ts';
+import { endOperation, notify, type SettleDependencies, settle } from './settle-operation.ts';
 
 export interface SweepDependencies extends ReclaimDependencies {
   readonly operations: OperationStore;
@@ -82,7 +82,7 @@ const sweepOne = async (deps: SweepDependencies, operation: Operation, now: Epoc
     }
   }
   const detail = `${why} at ${new Date(sent.deadline).toISOString()}, its last time-out included`;
-  await notify(deps, await deps.operations.ended(sent.id, { kind: 'lost', error: 'EdgeInterrupted', detail }));
+  await notify(deps, await endOperation(deps, sent, { kind: 'lost', error: 'EdgeInterrupted', detail }));
   return true;
 };
 
@@ -95,20 +95,25 @@ const withCommand = async (deps: SweepDependencies, operation: Operation, now: E
     await deps.operations.sent(id, found.commandId);
     return { ...operation, commandId: found.commandId };
   }
-  return deps.operations.ended(id, { kind: 'lost', error: 'EdgeUnreachable', detail: 'the command was never sent' });
+  return endOperation(deps, operation, {
+    kind: 'lost',
+    error: 'EdgeUnreachable',
+    detail: 'the command was never sent',
+  });
 };
 
-/** A live operation keeps its Task and its lease; that of an execution that is over is cancelled. */
+/** A live operation keeps its Task and its lease, or those of all its members; that of an execution that is over is cancelled. */
 const keepAlive = async (deps: SweepDependencies, operation: Operation, now: EpochMs): Promise<void> => {
   const delivery = await deps.workflow.heartbeat(operation.token);
   if (delivery === 'gone' && !(await deps.workflow.isRunning(operation.execution))) {
     if (operation.commandId) await deps.edge.cancel(operation.commandId, operation.host);
     return;
   }
-  try {
-    await deps.ledger.renewLease(operation.pair, operation.lease, later(now, LEASE));
-  } catch (error) {
-    // Somebody else took the lease: this operation is stale, and its host refuses it by its fencing token.
-    if (!isDrError(error, 'LeaseLost')) throw error;
-  }
+  for (const { pair, lease } of operation.members ?? [operation])
+    try {
+      await deps.ledger.renewLease(pair, lease, later(now, LEASE));
+    } catch (error) {
+      // Somebody else took the lease: this operation is stale, and its host refuses it by its fencing token.
+      if (!isDrError(error, 'LeaseLost')) throw error;
+    }
 };

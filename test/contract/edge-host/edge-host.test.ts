@@ -16,6 +16,10 @@ const summaryOf = ({ verb, outcome, code, data }: Answer): string => {
   switch (verb) {
     case 'survey':
       return `${words} | ${data.source.state} ${data.replica?.state ?? null}`;
+    case 'batch':
+      return `${words} | ${data.replies.map((it: Answer) => summaryOf(it)).join('; ')}`;
+    case 'seal-unchanged':
+      return `${words} | ${data.unchanged ? 'unchanged' : 'changed'}`;
     case 'snapshot':
       return `${words} | ${data.created ? 'created' : 'there'} ${data.diff}`;
     case 'diff':
@@ -105,7 +109,12 @@ describe('the scenarios', () => {
       ...script.matchAll(/\b(?:refuse |copy_failed |finish [a-z]+ |code=|ERROR_CODE=)'?([a-z]+(?:-[a-z]+)*)\b/g),
       ...script.matchAll(/\b((?:target|seal|base|source|replica|temporary|since)-(?:missing|other))\b/g),
     ].map(([, code]) => code ?? '');
-    const expected = scenarios.map(({ expects }) => expects.split(' |')[0]?.split(' ').at(-1));
+    // Of a batch also those of its members.
+    const expected = scenarios.flatMap(({ expects }) =>
+      (expects.startsWith('batch ok') ? expects.split(/ ?[|;] ?/) : expects.split(' |').slice(0, 1)).map((it) =>
+        it.split(' ').at(-1),
+      ),
+    );
     const missing = new Set(known.filter((it) => !expected.includes(it) && !BEYOND_THE_SIMULATOR.includes(it)));
     expect(known.length).toBeGreaterThan(40);
     expect([...missing]).toEqual([]);

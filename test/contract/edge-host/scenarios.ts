@@ -45,6 +45,11 @@ class Setting {
     this.#stage.ozone.change(`ofs://${service}/vol/bkt`, changes);
   }
 
+  /** The same for another bucket: `prod/vol/other`. */
+  changeIn(path: string, ...changes: readonly Change[]): void {
+    this.#stage.ozone.change(`ofs://${path}`, changes);
+  }
+
   /** Of a snapshot, or of the live bucket. */
   tree(bucket: string, snapshot = ''): ReturnType<Stage['ozone']['tree']> {
     return this.#stage.ozone.tree(`${bucket.replace('o3:', 'ofs:')}${snapshot === '' ? '' : `/.snapshot/${snapshot}`}`);
@@ -180,6 +185,10 @@ class Setting {
 
   created(service: string): string {
     return JSON.parse(this.ozone('sh', 'bucket', 'info', `o3://${service}/vol/bkt`)).creationTime;
+  }
+
+  createdOf(path: string): string {
+    return JSON.parse(this.ozone('sh', 'bucket', 'info', `o3://${path}`)).creationTime;
   }
 
   verify(name: string, more: Variables = {}): Promise<void> {
@@ -386,6 +395,287 @@ const snapshots: readonly Scenario[] = [
     s.bucket('prod');
     await s.run('snapshot', { target: 's-1', operation: op(9) });
     await s.run('snapshot', { target: 's-1', operation: op(9) });
+  }),
+];
+
+/** Of a batch: what its line says of one bucket. */
+type Line = Readonly<Partial<Record<(typeof LINE)[number], string>>>;
+const LINE = [
+  ...['operation', 'bucket', 'target', 'targetId', 'base', 'baseSourceId', 'baseReplicaId', 'replicaCreated'],
+  ...['fence', 'fenceSeed'],
+] as const;
+const batchOf = (...lines: readonly Line[]): Variables => ({
+  source: 'prod',
+  replica: 'dr',
+  batch: lines
+    .map((line, n) => ({ operation: op(101 + n), ...line }))
+    .map((line: Line) => LINE.map((field) => line[field] ?? '').join('|'))
+    .join(';'),
+});
+
+/** Buckets of one cluster with the same content, and with `s-1`. */
+const alike = (s: Setting, service: string, ...names: readonly string[]): void => {
+  s.ozone('sh', 'volume', 'create', `o3://${service}/vol`);
+  for (const name of names) {
+    s.ozone('sh', 'bucket', 'create', `o3://${service}/vol/${name}`);
+    s.changeIn(`${service}/vol/${name}`, put('a/file'), put('b', 20), { op: 'mkdir', path: 'empty' });
+    s.snapshot(`o3://${service}/vol/${name}`, 's-1');
+  }
+};
+
+/** Pairs of buckets that were equal at `s-1`, a second later; `s-2` is on the source, where nothing changed. */
+const equalPairs = (s: Setting, ...names: readonly string[]): void => {
+  for (const service of ['prod', 'dr']) alike(s, service, ...names);
+  s.later(1000);
+  for (const name of names) s.snapshot(`o3://prod/vol/${name}`, 's-2');
+};
+
+const sealing = (s: Setting, name: string, more: Line = {}): Line => ({
+  bucket: `vol/${name}`,
+  target: 's-2',
+  targetId: s.id(`o3://prod/vol/${name}`, 's-2'),
+  base: 's-1',
+  baseSourceId: s.id(`o3://prod/vol/${name}`, 's-1'),
+  baseReplicaId: s.id(`o3://dr/vol/${name}`, 's-1'),
+  replicaCreated: s.createdOf(`dr/vol/${name}`),
+  fence: '5',
+  fenceSeed: 'yes',
+  ...more,
+});
+
+const seals = (s: Setting, ...names: readonly string[]): Promise<void> =>
+  s.run('seal-unchanged', batchOf(...names.map((name) => sealing(s, name))));
+
+const batches: readonly Scenario[] = [
+  scenario('surveys in one start', 'batch ok | survey ok | read read; survey ok | read read; survey', async (s) => {
+    equalPairs(s, 'one', 'two', 'three');
+    await s.run('survey', batchOf({ bucket: 'vol/one' }, { bucket: 'vol/two' }, { bucket: 'vol/three' }));
+  }),
+  scenario('surveys without a replica', 'batch ok | survey ok | read null; survey ok | read null', async (s) => {
+    equalPairs(s, 'one', 'two');
+    await s.run('survey', { ...batchOf({ bucket: 'vol/one' }, { bucket: 'vol/two' }), replica: '' });
+  }),
+  scenario(
+    'surveys of which some buckets are not there',
+    'batch ok | survey ok | missing missing; survey ok | read read; survey ok | read missing; survey ok | missing read',
+    async (s) => {
+      alike(s, 'prod', 'two', 'three');
+      alike(s, 'dr', 'two', 'four');
+      const names = ['one', 'two', 'three', 'four'];
+      await s.run('survey', batchOf(...names.map((name) => ({ bucket: `vol/${name}` }))));
+    },
+  ),
+  scenario(
+    'surveys while the source is away',
+    'survey ok | unreachable read; survey ok | unreachable read',
+    async (s) => {
+      equalPairs(s, 'one', 'two', 'three');
+      s.fault({ kind: 'unreachable', service: 'prod' });
+      await s.run('survey', batchOf({ bucket: 'vol/one' }, { bucket: 'vol/two' }, { bucket: 'vol/three' }));
+    },
+  ),
+  scenario(
+    'surveys while the replica is away',
+    'survey ok | read unreachable; survey ok | read unreachable',
+    async (s) => {
+      equalPairs(s, 'one', 'two', 'three');
+      s.fault({ kind: 'unreachable', service: 'dr' });
+      await s.run('survey', batchOf({ bucket: 'vol/one' }, { bucket: 'vol/two' }, { bucket: 'vol/three' }));
+    },
+  ),
+  scenario(
+    'surveys whose output is cut',
+    'batch ok | survey ok | read unreadable; survey ok | read read',
+    async (s) => {
+      equalPairs(s, 'one', 'two');
+      s.fault({ kind: 'cut-output', bytes: 2000 }, { call: 1 });
+      await s.run('survey', batchOf({ bucket: 'vol/one' }, { bucket: 'vol/two' }));
+    },
+  ),
+  scenario(
+    'snapshots, of which one was there and one has no bucket',
+    'batch ok | snapshot ok | created not-asked; snapshot ok | there not-asked; snapshot refused source-missing; snapshot ok | created not-asked',
+    async (s) => {
+      equalPairs(s, 'one', 'two', 'four');
+      s.snapshot('o3://prod/vol/two', 's-3');
+      const names = ['one', 'two', 'three', 'four'];
+      await s.run(
+        'snapshot',
+        batchOf(...names.map((name) => ({ bucket: `vol/${name}`, target: 's-3', base: 's-1' }))),
+        'protect',
+      );
+    },
+  ),
+  scenario('snapshots without a name', 'batch ok | snapshot refused bad-parameter; snapshot ok', async (s) => {
+    equalPairs(s, 'one', 'two');
+    await s.run('snapshot', batchOf({ bucket: 'vol/one' }, { bucket: 'vol/two', target: 's-3' }));
+  }),
+  scenario(
+    'snapshots of a source that is away',
+    'snapshot unreachable connection; snapshot unreachable connection',
+    async (s) => {
+      equalPairs(s, 'one', 'two');
+      s.fault({ kind: 'unreachable', service: 'prod' });
+      await s.run('snapshot', batchOf({ bucket: 'vol/one', target: 's-3' }, { bucket: 'vol/two', target: 's-3' }));
+    },
+  ),
+  scenario(
+    'snapshots beyond the limit',
+    'snapshot ok | created not-asked; snapshot failed snapshot-limit',
+    async (s) => {
+      equalPairs(s, 'one', 'two', 'three');
+      s.settings({ prod: { snapshotLimit: 7 } });
+      const lines = ['one', 'two', 'three'].map((name) => ({ bucket: `vol/${name}`, target: 's-3' }));
+      await s.run('snapshot', batchOf(...lines));
+    },
+  ),
+  scenario(
+    'a shell that dies with a snapshot of several',
+    'snapshot failed unclear; snapshot unreachable',
+    async (s) => {
+      equalPairs(s, 'one', 'two', 'three');
+      s.fault({ kind: 'crash', point: 'after:snapshot-create' }, { call: 1 });
+      const lines = ['one', 'two', 'three'].map((name) => ({ bucket: `vol/${name}`, target: 's-3' }));
+      await s.run('snapshot', batchOf(...lines));
+    },
+  ),
+  scenario('nothing to copy', 'seal-unchanged ok | unchanged; seal-unchanged ok | unchanged', async (s) => {
+    equalPairs(s, 'one', 'two', 'three');
+    await seals(s, 'one', 'two', 'three');
+  }),
+  scenario(
+    'of what is to be sealed some has changed',
+    'batch ok | seal-unchanged ok | changed; seal-unchanged ok | unchanged; seal-unchanged ok | changed; seal-unchanged ok | changed',
+    async (s) => {
+      equalPairs(s, 'one', 'two', 'three', 'four');
+      for (const name of ['one', 'three', 'four']) s.ozone('sh', 'snapshot', 'delete', `o3://prod/vol/${name}`, 's-2');
+      s.changeIn('prod/vol/one', put('b', 20, 9)); // of the same length
+      s.changeIn('prod/vol/three', { op: 'mv', path: 'b', to: 'c' });
+      s.changeIn('prod/vol/four', { op: 'mkdir', path: 'another' });
+      for (const name of ['one', 'three', 'four']) s.snapshot(`o3://prod/vol/${name}`, 's-3');
+      const lines = ['one', 'two', 'three', 'four'].map((name) =>
+        name === 'two'
+          ? sealing(s, name)
+          : sealing(s, name, { target: 's-3', targetId: s.id(`o3://prod/vol/${name}`, 's-3') }),
+      );
+      await s.run('seal-unchanged', batchOf(...lines));
+    },
+  ),
+  scenario('a replica that was written to is not sealed', 'seal-unchanged refused replica-modified', async (s) => {
+    equalPairs(s, 'one', 'two');
+    s.changeIn('dr/vol/one', put('b', 20, 9)); // of the same length
+    await seals(s, 'one', 'two');
+  }),
+  scenario('sides that were not equal are not sealed', 'seal-unchanged refused base-differs', async (s) => {
+    equalPairs(s, 'one', 'two');
+    s.changeIn('dr/vol/one', put('more'));
+    s.snapshot('o3://dr/vol/one', 's-0');
+    s.snapshot('o3://prod/vol/one', 's-0');
+    const other = sealing(s, 'one', {
+      base: 's-0',
+      baseSourceId: s.id('o3://prod/vol/one', 's-0'),
+      baseReplicaId: s.id('o3://dr/vol/one', 's-0'),
+    });
+    await s.run('seal-unchanged', batchOf(other, sealing(s, 'two')));
+  }),
+  scenario(
+    'what is not as the ledger means it is not sealed',
+    'seal-unchanged refused replica-other; seal-unchanged refused base-other; seal-unchanged refused target-other; seal-unchanged refused base-missing; seal-unchanged refused bad-parameter; seal-unchanged refused fence-missing; seal-unchanged refused bad-parameter; seal-unchanged ok | unchanged',
+    async (s) => {
+      equalPairs(s, 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight');
+      await s.run(
+        'seal-unchanged',
+        batchOf(
+          sealing(s, 'one', { replicaCreated: '2029-12-31T00:00:00Z' }),
+          sealing(s, 'two', { baseReplicaId: OTHER_ID }),
+          sealing(s, 'three', { targetId: OTHER_ID }),
+          sealing(s, 'four', { base: 's-0' }),
+          sealing(s, 'five', { replicaCreated: '' }),
+          sealing(s, 'six', { fenceSeed: 'no' }),
+          sealing(s, 'seven', { fence: '' }),
+          sealing(s, 'eight'),
+        ),
+      );
+    },
+  ),
+  scenario(
+    'a seal that is there',
+    'seal-unchanged refused already-sealed; seal-unchanged ok | unchanged',
+    async (s) => {
+      equalPairs(s, 'one', 'two');
+      s.snapshot('o3://dr/vol/one', 's-2');
+      await seals(s, 'one', 'two');
+    },
+  ),
+  scenario('an older token seals nothing', 'batch ok | seal-unchanged refused fence-stale', async (s) => {
+    equalPairs(s, 'one');
+    await s.run('seal-unchanged', batchOf(sealing(s, 'one', { fence: '6' })));
+    s.snapshot('o3://prod/vol/one', 's-3');
+    const next = { target: 's-3', targetId: s.id('o3://prod/vol/one', 's-3'), operation: op(120) };
+    await s.run('seal-unchanged', batchOf(sealing(s, 'one', { ...next, fenceSeed: 'no' })));
+  }),
+  scenario(
+    'one bucket twice in a batch',
+    'seal-unchanged ok | unchanged; seal-unchanged refused bucket-busy',
+    async (s) => {
+      equalPairs(s, 'one');
+      await seals(s, 'one', 'one');
+    },
+  ),
+  scenario(
+    'seals beyond the limit',
+    'seal-unchanged ok | unchanged; seal-unchanged failed snapshot-limit',
+    async (s) => {
+      equalPairs(s, 'one', 'two');
+      s.settings({ dr: { snapshotLimit: 3 } });
+      await seals(s, 'one', 'two');
+    },
+  ),
+  scenario(
+    'seals while the replica is away',
+    'seal-unchanged unreachable connection; seal-unchanged unreachable',
+    async (s) => {
+      equalPairs(s, 'one', 'two');
+      const lines = ['one', 'two'].map((name) => sealing(s, name));
+      s.fault({ kind: 'unreachable', service: 'dr' });
+      await s.run('seal-unchanged', batchOf(...lines));
+    },
+  ),
+  scenario('a batch that is delivered twice', 'batch ok | snapshot ok | created not-asked', async (s) => {
+    equalPairs(s, 'one', 'two');
+    const lines = ['one', 'two'].map((name) => ({ bucket: `vol/${name}`, target: 's-3' }));
+    await s.run('snapshot', { ...batchOf(...lines), operation: op(90) });
+    await s.run('snapshot', { ...batchOf(...lines), operation: op(90) });
+  }),
+  scenario('a batch with what was done before', 'snapshot ok | created not-asked; snapshot ok | created', async (s) => {
+    equalPairs(s, 'one', 'two');
+    await s.run('snapshot', { source: 'prod/vol/one', target: 's-3', operation: op(101) });
+    await s.run('snapshot', batchOf({ bucket: 'vol/one', target: 's-3' }, { bucket: 'vol/two', target: 's-3' }));
+  }),
+  scenario('a batch of a verb that takes none', 'refused bad-parameter', async (s) => {
+    await s.run('diff', batchOf({ bucket: 'vol/one' }));
+  }),
+  scenario('a batch whose source has a bucket', 'refused bad-parameter', async (s) => {
+    await s.run('survey', { ...batchOf({ bucket: 'vol/one' }), replica: 'dr/vol/one' });
+    await s.run('survey', { ...batchOf({ bucket: 'vol/one' }), source: 'prod/vol/one' });
+  }),
+  scenario('a batch without a source', 'refused bad-parameter', async (s) => {
+    await s.run('survey', { ...batchOf({ bucket: 'vol/one' }), source: '' });
+  }),
+  scenario('a batch of more than 25', 'refused bad-parameter', async (s) => {
+    await s.run('survey', batchOf(...Array.from({ length: 26 }, () => ({ bucket: 'vol/one' }))));
+  }),
+  scenario('a batch with one operation twice', 'refused bad-parameter', async (s) => {
+    await s.run('survey', batchOf({ bucket: 'vol/one' }, { bucket: 'vol/two', operation: op(101) }));
+    await s.run('survey', { ...batchOf({ bucket: 'vol/one' }), operation: op(101) });
+  }),
+  scenario('what has not changed, alone', 'seal-unchanged ok | unchanged', async (s) => {
+    equalPairs(s, 'one');
+    const { bucket: _, ...line } = sealing(s, 'one');
+    await s.run('seal-unchanged', { ...line, source: 'prod/vol/one', replica: 'dr/vol/one' });
+  }),
+  scenario('a service without a bucket', 'snapshot refused bad-parameter', async (s) => {
+    await s.run('snapshot', { source: 'prod', target: 's-1' });
   }),
 ];
 
@@ -2085,6 +2375,7 @@ export const scenarios: readonly Scenario[] = [
   ...envelopes,
   ...restrictions,
   ...snapshots,
+  ...batches,
   ...diffs,
   ...copies,
   ...guards,

@@ -143,6 +143,8 @@ const normalizer = () => {
       answer.data = { document, source, replica, readsOfs };
     }
     if (ABOUT_FILES.has(answer.code)) answer.message = '';
+    if (answer.verb === 'batch' && answer.data)
+      answer.data.replies = answer.data.replies.map((it: Reply) => normal(null, it));
     if (answer.verb === 'probe' && answer.data?.reply) answer.data.reply = normal(null, answer.data.reply);
     return answer;
   };

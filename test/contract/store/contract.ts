@@ -685,6 +685,22 @@ export const describeStores = (engine: string, open: () => Promise<Stores>): voi
       expect(await operations.load(operationOf(107))).toEqual(ended);
     });
 
+    it('an operation that a batch does is in no index until a run attaches to it alone', async () => {
+      const isOpen = async (n: number) => (await operations.open()).some((it) => it.id === operationOf(n));
+      const { pair } = operationFor(108);
+      const batch = { ...operationFor(109), members: [{ operation: operationOf(108), pair, lease: 1 }] };
+      const member = { ...operationFor(108), token: '', batch: operationOf(109) };
+      expect(await operations.create(member)).toBe(true);
+      expect(await operations.create(batch)).toBe(true);
+      expect(await operations.load(operationOf(108))).toEqual(member);
+      expect(await operations.load(operationOf(109))).toEqual(batch);
+      expect([await isOpen(108), await isOpen(109)]).toEqual([false, true]);
+      expect(await operations.ended(operationOf(108), lostOutcome)).toMatchObject({ state: 'ended', token: '' });
+      expect(await isOpen(108)).toBe(false);
+      await operations.replaceToken(operationOf(108), 'token-2');
+      expect(await isOpen(108)).toBe(true);
+    });
+
     it('an old token cannot close an operation whose token was replaced', async () => {
       await operations.create(operationFor(103));
       await operations.ended(operationOf(103), lostOutcome);

@@ -43,6 +43,7 @@ it('an operation that was written before there were levels, brakes and detached 
   };
   expect(Operation.parse(item).parameters).toEqual({
     ...parameters,
+    batch: '',
     level: '',
     part: '0',
     parts: '0',

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Observation, PairState, RunStep } from '../../../functions/core/domain/ledger.ts';
+import { HostId } from '../../../functions/core/domain/names.ts';
 import { absorb } from '../../../functions/core/planner/absorb.ts';
 import type { RunHistory } from '../../../functions/core/planner/history.ts';
 import { baseOf, historyOf, nameOf, noon, operationOf, seen, targetOf, type World } from './world.ts';
@@ -184,5 +185,68 @@ describe('what an answer changes in the ledger', () => {
     expect(change(copying, refused('failed', 'copy-failed'), pinned).pair).toMatchObject({ pinned: { seeded: true } });
     expect(change(copying, refused('refused', 'bucket-busy'), pinned).pair).not.toHaveProperty('pinned');
     expect(change(copying, refused('unreachable', 'connection'), pinned).pair).not.toHaveProperty('pinned');
+  });
+
+  describe('of a bucket in which nothing happened', () => {
+    const seal = { kind: 'seal-unchanged', target: targetOf('t1'), base: baseOf('a'), level: 'listing' } as const;
+    const world: World = { source: 'a* t1', replica: 'a*', run: 't1:taken', after: [[seal, null]] };
+    const unchanged: Observation = {
+      kind: 'unchanged',
+      data: { unchanged: true, seal: seen('t1', 'replica'), summary: { files: 2, dirs: 1, bytes: 9 as never } },
+    };
+
+    it('the point is sealed and verified at once, with the digest of its base, and the next base', () => {
+      const pinned = { host: HostId.parse('mi-0123456789abcdef0'), seeded: false };
+      const { points, pair } = change(world, unchanged, { pinned });
+      expect(points).toMatchObject([
+        {
+          name: nameOf('t1'),
+          state: 'verified',
+          mode: 'incremental',
+          base: nameOf('a'),
+          changed: false,
+          bytesCopied: 0,
+          filesCopied: 0,
+          replica: { id: seen('t1', 'replica').id, condemned: false },
+          verification: { level: 'listing', digest: 'f'.repeat(64), files: 2, bytes: 9, checksums: null },
+        },
+      ]);
+      expect(pair).toMatchObject({
+        base: { name: nameOf('t1'), replicaId: seen('t1', 'replica').id },
+        previousBase: { name: nameOf('a') },
+        pinned: { seeded: true },
+      });
+    });
+
+    it('where the base was compared by checksum, no checksum is left to compare', () => {
+      const byChecksum = { ...world, after: [[{ ...seal, level: 'changed' as const }, null]] } satisfies World;
+      expect(change(byChecksum, unchanged).points).toMatchObject([
+        { verification: { level: 'changed', checksums: 0 } },
+      ]);
+    });
+
+    it('the same answer again changes nothing', () => {
+      const history = historyOf({ ...world, run: 't1:verified' });
+      expect(absorb(history, lastStep(history), unchanged, operationOf(1), noon).points).toEqual([]);
+    });
+
+    it('a bucket that changed is left to the ordinary way', () => {
+      expect(change(world, { kind: 'unchanged', data: { unchanged: false } })).toEqual({ points: [], pair: {} });
+    });
+
+    it('a replica that is not what its base was has been written to by somebody else', () => {
+      const answer: Observation = {
+        kind: 'not-done',
+        outcome: 'failed',
+        code: 'replica-modified',
+        message: 'as the host says',
+        data: null,
+        deletion: null,
+      };
+      const doubt = { operation: operationOf(1), at: noon };
+      expect(change(world, answer).pair).toEqual({ dirtySince: doubt, foreignChange: doubt });
+      expect(change(world, { ...answer, code: 'target-missing' })).toEqual({ points: [], pair: {} });
+      expect(change(world, noAnswer)).toEqual({ points: [], pair: {} });
+    });
   });
 });

@@ -140,6 +140,7 @@ export interface World {
   readonly hold?: Hold;
   readonly marks?: PairState['marks'];
   readonly sourceCreated?: string;
+  readonly batched?: boolean;
 }
 
 const pointOf = (token: string, state: RecoveryPoint['state'], of: BackupRun): RecoveryPoint => ({
@@ -202,6 +203,7 @@ export const historyOf = (world: World): RunHistory => {
     lease: 1,
     startedAt: slot,
     firstStep: 0,
+    ...(world.batched === undefined ? {} : { batched: world.batched }),
     endedAt: null,
     outcome: null,
     failure: null,

@@ -2,7 +2,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { dynamoLedger } from '../../../functions/adapters/dynamodb/ledger.ts';
 import { dynamoOperations } from '../../../functions/adapters/dynamodb/operation-store.ts';
 import type { BackupStep } from '../../../functions/core/domain/backup-step.ts';
-import { BucketRef, ClusterName, pairId, RunId } from '../../../functions/core/domain/names.ts';
+import { BucketRef, ClusterName, OperationId, pairId, RunId } from '../../../functions/core/domain/names.ts';
+import type { EdgeParameters } from '../../../functions/core/domain/operation.ts';
 import { Resource } from '../../../functions/core/domain/slots.ts';
 import { epochMs } from '../../../functions/core/domain/units.ts';
 import { DrError } from '../../../functions/core/errors.ts';
@@ -15,11 +16,12 @@ import { sweepOperations } from '../../../functions/core/use-cases/sweep-operati
 import { memoryRecords } from '../../fixtures/memory-records.ts';
 import { memorySelections } from '../../fixtures/memory-store.ts';
 import { createTable, startDynalite } from '../../fixtures/table.ts';
-import { historyOf, policyOf, slot, targetOf } from '../planner/world.ts';
+import { baseOf, historyOf, policyOf, slot, targetOf } from '../planner/world.ts';
 
 /** Systems Manager and Step Functions as far as an operation sees them, with what can go wrong. */
 class Outside {
   readonly commands = new Map<string, { readonly operation: string; state: CommandState }>();
+  readonly sent: EdgeParameters[] = [];
   readonly told: string[] = [];
   readonly cancelled: string[] = [];
   readonly deadTokens = new Set<string>();
@@ -28,8 +30,9 @@ class Outside {
   isRunning = true;
 
   readonly edge = {
-    send: async (_document, _host, _parameters, operation) => {
+    send: async (_document, _host, parameters, operation) => {
       if (this.sendError) throw this.sendError;
+      this.sent.push(parameters);
       const commandId = `command-${this.commands.size + 1}`;
       this.commands.set(commandId, { operation, state: { kind: 'running' } });
       if (this.dieAfterSend) throw new Error('the function was killed');
@@ -94,7 +97,11 @@ const aRun = async (decision: BackupStep) => {
   const table = await createTable(engine.endpoint, `table-${count}`);
   ledger = dynamoLedger(table);
   operations = dynamoOperations(table);
-  const pair = pairId(ClusterName.parse('prod'), BucketRef.parse('sales/orders'), ClusterName.parse('dr'));
+  return anotherRun(decision, 'sales/orders');
+};
+
+const anotherRun = async (decision: BackupStep, bucket: string) => {
+  const pair = pairId(ClusterName.parse('prod'), BucketRef.parse(bucket), ClusterName.parse('dr'));
   const runId = RunId.parse(`${pair}#nightly#20261120t020000z`);
   const { run } = historyOf({});
   const lease = await ledger.takeLease(
@@ -103,7 +110,7 @@ const aRun = async (decision: BackupStep) => {
     epochMs(slot + 1_800_000),
   );
   if (!lease) throw new Error('the lease was free');
-  await ledger.putRun({ ...run, runId, pair, lease: lease.token });
+  await ledger.putRun({ ...run, runId, pair, bucket: BucketRef.parse(bucket), lease: lease.token });
   await ledger.recordStep(runId, {
     n: 0,
     decision,
@@ -144,7 +151,7 @@ const start = (blastRadius: 'observe' | 'protect' = 'observe') =>
     callbacks: outside.executions,
     selections: memorySelections(),
     clock,
-    document: { name: 'document', doctor: 'doctor', blastRadius },
+    document: { name: 'document', doctor: 'doctor', look: 'look', batch: 'document', blastRadius },
   });
 const settle = () => settleOperation({ operations, edge: outside.edge, callbacks: outside.executions });
 const sweep = () =>
@@ -459,5 +466,188 @@ describe('deciding', () => {
     await expect(decide()({ runId, lease: lease + 1, step: 1, failure: null })).rejects.toMatchObject({
       name: 'LeaseLost',
     });
+  });
+});
+
+describe('one command for operations of several runs', () => {
+  const batchId = OperationId.parse(`op-${'b'.repeat(24)}-001`);
+  const seal = {
+    kind: 'seal-unchanged',
+    target: targetOf('t1'),
+    base: baseOf('a'),
+    replicaCreated: '2026-01-01T00:00:00.000Z',
+    level: 'listing',
+    ...operation,
+  } as BackupStep;
+
+  /** Two runs, `sales/orders` and `sales/returns`, whose step is the same. */
+  const twoRuns = async (decision: BackupStep) => [await aRun(decision), await anotherRun(decision, 'sales/returns')];
+  type Runs = Awaited<ReturnType<typeof twoRuns>>;
+  const startBoth = (runs: Runs, radius: 'observe' | 'protect', taskToken = 't') =>
+    start(radius)({
+      operation: batchId,
+      members: runs.map(({ runId, lease }) => ({ runId, lease, operationStep: 0 })),
+      taskToken,
+    });
+  const answer = (replies: readonly object[], change: object = {}) =>
+    reply(batchId, 'batch', { data: { replies }, ...change });
+  const part = (id: string, change: object = {}) => {
+    const whole = reply(id, 'survey', change);
+    return JSON.parse(whole.slice(whole.indexOf('{'), whole.lastIndexOf('}') + 1)) as object;
+  };
+  const outcomes = async (runs: Runs) => Promise.all(runs.map(async ({ id }) => (await operations.load(id))?.outcome));
+
+  it('is sent once, with a line for each, and ends each with its own part of the reply', async () => {
+    const runs = await twoRuns(survey);
+    const [one, two] = runs;
+    await startBoth(runs, 'observe');
+    expect(outside.sent).toMatchObject([
+      {
+        operation: batchId,
+        verb: 'survey',
+        source: 'prod',
+        replica: 'dr',
+        batch: `${one?.id}|sales/orders|||||||0|no;${two?.id}|sales/returns|||||||0|no`,
+        executionTimeout: '360',
+      },
+    ]);
+    outside.end(
+      batchId,
+      answer([part(two?.id ?? '', { outcome: 'failed', code: 'x', data: null }), part(one?.id ?? '')]),
+    );
+    await Promise.all([settle()(eventOf(batchId)), sweep()]);
+    expect(new Set(outside.told)).toEqual(new Set(['t succeeded']));
+    expect(await outcomes(runs)).toMatchObject([
+      { kind: 'reply', reply: expect.stringContaining('"outcome":"ok"') },
+      { kind: 'reply', reply: expect.stringContaining('"outcome":"failed"') },
+    ]);
+    expect(await operations.open()).toEqual([]);
+  });
+
+  it('raises the fence of each before it writes a replica, and not for one whose lease is lost', async () => {
+    const runs = await twoRuns(seal);
+    const [one, two] = runs;
+    if (!one || !two) throw new Error('there are two');
+    await ledger.releaseLease(two.pair, two.lease);
+    await startBoth(runs, 'protect');
+    const { fence, pinned } = await ledger.loadPair(one.pair);
+    expect({ fence, pinned }).toEqual({ fence: one.lease + 1, pinned: { host: operation.host, seeded: false } });
+    const target = targetOf('t1');
+    const base = baseOf('a');
+    expect(outside.sent.map(({ batch }) => batch)).toEqual([
+      `${one.id}|sales/orders|${target.name}|${target.id}|${base.name}|${base.sourceId}|${base.replicaId}|2026-01-01T00:00:00.000Z|${fence}|yes`,
+    ]);
+    expect((await ledger.loadPair(two.pair)).fence).toBe(two.lease);
+  });
+
+  it('is not sent when every lease is lost: its Task goes on', async () => {
+    const runs = await twoRuns(seal);
+    for (const { pair, lease } of runs) await ledger.releaseLease(pair, lease);
+    await startBoth(runs, 'protect');
+    expect([outside.sent, outside.told]).toEqual([[], ['t succeeded']]);
+  });
+
+  it('a starter that dies after sending is tried again without a second command', async () => {
+    const runs = await twoRuns(survey);
+    outside.dieAfterSend = true;
+    await expect(startBoth(runs, 'observe', 't1')).rejects.toThrow('killed');
+    outside.dieAfterSend = false;
+    await startBoth(runs, 'observe', 't2');
+    expect(outside.commands.size).toBe(1);
+    outside.end(batchId, answer(runs.map(({ id }) => part(id))));
+    await sweep();
+    expect(outside.told).toEqual(['t2 succeeded']);
+  });
+
+  it('whoever dies between two members is made up for by the sweeper', async () => {
+    const runs = await twoRuns(survey);
+    await startBoth(runs, 'observe');
+    outside.end(batchId, answer(runs.map(({ id }) => part(id))));
+    const { ended } = operations;
+    let left = 1;
+    const dying = {
+      ...operations,
+      ended: (...[id, outcome]: Parameters<typeof ended>) => {
+        left -= 1;
+        if (left < 0) throw new Error('the function was killed');
+        return ended(id, outcome);
+      },
+    };
+    const killed = settleOperation({ operations: dying, edge: outside.edge, callbacks: outside.executions });
+    await expect(killed(eventOf(batchId))).rejects.toThrow('killed');
+    expect(outside.told).toEqual([]);
+    await sweep();
+    expect(outside.told).toEqual(['t succeeded']);
+    expect(await outcomes(runs)).toMatchObject([{ kind: 'reply' }, { kind: 'reply' }]);
+  });
+
+  it.each([
+    ['a command that was killed is lost for each', 'noise', { kind: 'lost', error: 'EdgeInterrupted' }, 'Failed'],
+    [
+      'a host that refuses the command refuses each',
+      reply(batchId, 'batch', { outcome: 'refused', code: 'environment', message: 'no ozone', data: null }),
+      { kind: 'reply', reply: expect.stringContaining('"verb":"survey"') },
+      'Success',
+    ],
+    ['what the reply leaves out is no answer', answer([]), { kind: 'lost', error: 'EdgeReplyInvalid' }, 'Success'],
+  ])('%s', async (_, output, outcome, status) => {
+    const runs = await twoRuns(survey);
+    await startBoth(runs, 'observe');
+    outside.end(batchId, output, status);
+    await sweep();
+    expect(await outcomes(runs)).toMatchObject([outcome, outcome]);
+    expect(outside.told).toHaveLength(1);
+  });
+
+  it('a command that Run Command refuses is lost for each', async () => {
+    const runs = await twoRuns(survey);
+    outside.sendError = new DrError('EdgeRefused', 'no such document');
+    await startBoth(runs, 'observe');
+    expect(await outcomes(runs)).toMatchObject([{ error: 'EdgeRefused' }, { error: 'EdgeRefused' }]);
+    expect(outside.told).toEqual(['t EdgeRefused']);
+  });
+
+  it('a refused fence is told of for the run whose fence it was', async () => {
+    const runs = await twoRuns(survey);
+    await startBoth(runs, 'observe');
+    const [one, two] = runs;
+    outside.end(
+      batchId,
+      answer([part(one?.id ?? ''), part(two?.id ?? '', { outcome: 'refused', code: 'fence-stale' })]),
+    );
+    const fenced: string[] = [];
+    const settling = settleOperation({
+      operations,
+      edge: outside.edge,
+      callbacks: outside.executions,
+      onFenced: ({ runId }, code) => fenced.push(`${runId} ${code}`),
+    });
+    await settling(eventOf(batchId));
+    expect(fenced).toEqual([`${two?.runId} fence-stale`]);
+  });
+
+  it('the sweeper keeps the lease of every member', async () => {
+    const runs = await twoRuns(survey);
+    await startBoth(runs, 'observe');
+    later(3);
+    await sweep();
+    for (const { pair } of runs) expect((await ledger.loadPair(pair)).lease?.expires).toBe(epochMs(now + 1_800_000));
+  });
+
+  it('a run that goes on alone attaches to its operation and is woken by whichever command ends first', async () => {
+    const runs = await twoRuns(survey);
+    const [one] = runs;
+    if (!one) throw new Error('there are two');
+    await startBoth(runs, 'observe');
+    await start()({ runId: one.runId, lease: one.lease, operationStep: 0, taskToken: 'alone' });
+    expect(outside.sent).toMatchObject([
+      { operation: batchId },
+      { operation: one.id, source: 'prod/sales/orders', batch: '' },
+    ]);
+    outside.end(batchId, answer(runs.map(({ id }) => part(id))));
+    await settle()(eventOf(batchId));
+    expect(outside.told).toEqual(['alone succeeded', 't succeeded']);
+    await sweep();
+    expect(await operations.open()).toEqual([]);
   });
 });

@@ -133,6 +133,28 @@ export const snapshotScenarios: readonly Scenario[] = [
     },
   },
   {
+    name: 'one start makes snapshots of several buckets and lists them, each under the echo of its command, and stops at a bucket that is not there',
+    async play(stage) {
+      const other = `${stage.o3()}2`;
+      await stage.given(`bucket create ${other}`);
+      const made = [stage.o3(), other].flatMap((bucket) => [
+        `snapshot create ${bucket} s-1`,
+        `snapshot info ${bucket} s-1`,
+        `key list --all -p .snapshot/s-1/ ${bucket}`,
+      ]);
+      const none = `snapshot create ${stage.o3()}-none s-1`;
+      const behind = `snapshot create ${other} s-2`;
+      const ran = await stage.batch(...made, none, behind);
+      expect(ran.exit).toBe(255);
+      expect(ran.stderr).toContain('BUCKET_NOT_FOUND');
+      const lines = ran.stdout.split('\n');
+      const echoes = [...made, none, behind].filter((command) => lines.includes(command));
+      expect(echoes).toEqual([...made, none]);
+      const names = JSON.parse((await stage.sh('snapshot', 'list', other)).stdout);
+      expect(names.map((it: { readonly name: string }) => it.name)).toEqual(['s-1']);
+    },
+  },
+  {
     name: 'a batch of deletions stops at the first that fails, what was behind it stays',
     async play(stage) {
       await stage.snapshots('prod', 'odr-n-1', 'odr-n-2');

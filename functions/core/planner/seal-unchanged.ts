@@ -1,0 +1,79 @@
+import type { BackupStep, Base } from '../domain/backup-step.ts';
+import type { RecoveryPoint, RunStep } from '../domain/ledger.ts';
+import { verificationOf } from '../domain/policy.ts';
+import type { EpochMs } from '../domain/units.ts';
+import { missedPoints } from './catch-up.ts';
+import { mayUseDiff, newestBase, targetOf } from './copy.ts';
+import { activeNamed, type ClusterFacts } from './facts.ts';
+import { currentSteps, pointNamed, type RunHistory } from './history.ts';
+import { operation } from './steps.ts';
+
+/** The listings of both sides at two snapshots have to fit into one short command. */
+const MOST_KEYS = 20_000;
+
+/**
+ * The level that a point counts as compared at when nothing changed since its base; undefined when listings do not show
+ * enough for the policy. Where nothing changed there is no checksum to compare, if those of the base were.
+ */
+const levelOf = (history: RunHistory, base: RecoveryPoint | undefined): 'listing' | 'changed' | undefined => {
+  const { level } = verificationOf(history.run.policy.verification);
+  if (!base?.verification) return undefined;
+  if (level === 'listing') return level;
+  return level === 'changed' && base.verification.level !== 'listing' ? level : undefined;
+};
+
+const tries = (history: RunHistory, point: RecoveryPoint): readonly RunStep[] =>
+  currentSteps(history).filter(
+    ({ decision }) => decision.kind === 'seal-unchanged' && decision.target.id === point.source.id,
+  );
+
+/** Whether its last try may have sealed the replica although it never said so. */
+const isUnknown = (history: RunHistory, point: RecoveryPoint): boolean => {
+  const last = tries(history, point).at(-1)?.observed;
+  return last?.kind === 'no-answer' || (last?.kind === 'not-done' && last.outcome === 'interrupted');
+};
+
+/** What is on both sides and on the replica still, if listings of this bucket at that base may stand for a diff and a comparison. */
+const comparable = (
+  history: RunHistory,
+  facts: ClusterFacts,
+  before: number,
+  now: EpochMs,
+): { readonly base: Base; readonly level: 'listing' | 'changed' } | undefined => {
+  if (!mayUseDiff(history) || history.pair.hold || facts.source?.state !== 'read') return undefined;
+  if (facts.source.bucket.usedNamespace > MOST_KEYS) return undefined;
+  const base = newestBase(history, facts);
+  // An older one is not what the replica holds.
+  if (!base || base.replicaId !== history.pair.base?.replicaId) return undefined;
+  const level = levelOf(history, pointNamed(history, base.name));
+  return level && missedPoints(history, facts, base, before, now).length === 0 ? { base, level } : undefined;
+};
+
+/** Whether the snapshot that is about to be taken needs no diff as yet. */
+export const needsNoDiff = (history: RunHistory, facts: ClusterFacts, now: EpochMs): boolean =>
+  history.run.batched === true && comparable(history, facts, Infinity, now) !== undefined;
+
+/**
+ * Seals and compares the replica in one command if listings say that nothing changed. Of a batch, where many buckets did
+ * not change and share that command: by itself it costs as much as the diff and the copy of nothing that it stands for.
+ * What a batch began and was cut off from is brought to its end by whoever continues the run: the name is lost otherwise.
+ */
+export const sealUnchanged = (
+  history: RunHistory,
+  facts: ClusterFacts,
+  point: RecoveryPoint,
+  now: EpochMs,
+): BackupStep | undefined => {
+  const there = activeNamed(facts.replica, point.name);
+  const isFirst = history.run.batched === true && !there && tries(history, point).length === 0;
+  if (!isFirst && !(there && isUnknown(history, point))) return undefined;
+  const found = comparable(history, facts, point.source.created, now);
+  if (!found || point.state !== 'taken' || facts.replica?.state !== 'read') return undefined;
+  return operation(history, {
+    kind: 'seal-unchanged',
+    target: targetOf(point),
+    ...found,
+    replicaCreated: facts.replica.bucket.created,
+    reason: `if nothing changed since ${found.base.name}, the replica is sealed as it is`,
+  });
+};

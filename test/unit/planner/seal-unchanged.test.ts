@@ -1,0 +1,136 @@
+import { describe, expect, it } from 'vitest';
+import type { Observation } from '../../../functions/core/domain/ledger.ts';
+import { HostId } from '../../../functions/core/domain/names.ts';
+import { Verification } from '../../../functions/core/domain/policy.ts';
+import { epochMs } from '../../../functions/core/domain/units.ts';
+import { decideBackup } from '../../../functions/core/planner/decide-backup.ts';
+import type { RunHistory } from '../../../functions/core/planner/history.ts';
+import { baseOf, historyOf, nameOf, operationOf, slot, targetOf, type World } from './world.ts';
+
+const aMinuteIn = epochMs(slot + 60_000);
+const taken: World = { source: 'a* t1', replica: 'a*', run: 't1:taken', batched: true };
+const seal = { kind: 'seal-unchanged', target: targetOf('t1'), base: baseOf('a'), level: 'listing' } as const;
+const lost: Observation = { kind: 'no-answer', error: 'EdgeInterrupted', cause: 'killed' };
+const interrupted: Observation = {
+  kind: 'not-done',
+  outcome: 'interrupted',
+  code: 'interrupted',
+  message: 'm',
+  data: null,
+  deletion: null,
+};
+const survey = (world: World) => [{ kind: 'survey' } as const, historyOf(world).steps[0]?.observed ?? null] as const;
+
+const decide = (world: World, change: (history: RunHistory) => RunHistory = (it) => it) =>
+  decideBackup(change(historyOf(world)), aMinuteIn);
+const byLevel =
+  (text: string, ofBase: 'listing' | 'changed' | 'full') =>
+  (history: RunHistory): RunHistory => ({
+    ...history,
+    run: { ...history.run, policy: { ...history.run.policy, verification: Verification.parse(text) } },
+    points: history.points.map((point) => ({
+      ...point,
+      verification: point.verification && { ...point.verification, level: ofBase },
+    })),
+  });
+
+describe('buckets in which nothing happened', () => {
+  it('a batch takes the snapshot without a diff and then asks whether anything changed', () => {
+    expect(decide({ source: 'a*', replica: 'a*', batched: true })).toMatchObject({
+      kind: 'create-snapshot',
+      base: null,
+    });
+    expect(decide(taken)).toMatchObject(seal);
+  });
+
+  it('an ordinary run asks for the diff and never for listings', () => {
+    expect(decide({ source: 'a*', replica: 'a*' })).toMatchObject({ kind: 'create-snapshot', base: baseOf('a') });
+    expect(decide({ ...taken, batched: false })).toMatchObject({ kind: 'compute-diff' });
+  });
+
+  it('it is asked of the host that holds the fence', () => {
+    const host = HostId.parse('mi-0123456789abcdef1');
+    const pinned = (history: RunHistory) => ({ ...history, pair: { ...history.pair, pinned: { host, seeded: true } } });
+    expect(decide(taken, pinned)).toMatchObject({ kind: 'seal-unchanged', host });
+  });
+
+  const same = (history: RunHistory): RunHistory => history;
+  const ordinary: readonly (readonly [string, World, (history: RunHistory) => RunHistory])[] = [
+    ['a bucket without a base', { ...taken, source: 't1', replica: '' }, same],
+    ['a replica in doubt', { ...taken, dirty: true }, same],
+    ['a replica without the newest base', { ...taken, source: 'a* b* t1', replica: 'a*' }, same],
+    ['a source without the newest base', { ...taken, source: 'a* t1', replica: 'a* b*' }, same],
+    ['a policy that compares everything', { ...taken, mode: 'resync' }, same],
+    ['a policy with checksums of all files', taken, byLevel('full', 'full')],
+    ['a policy with checksums of a part', taken, byLevel('rolling/7', 'full')],
+    ['checksums of what changed since a base that was compared by listing only', taken, byLevel('changed', 'listing')],
+    [
+      'a bucket of many keys',
+      taken,
+      (history) => ({
+        ...history,
+        steps: history.steps.map((step) =>
+          step.observed?.kind === 'survey' && step.observed.source.state === 'read'
+            ? {
+                ...step,
+                observed: {
+                  ...step.observed,
+                  source: {
+                    ...step.observed.source,
+                    bucket: { ...step.observed.source.bucket, usedNamespace: 20_001 },
+                  },
+                },
+              }
+            : step,
+        ),
+      }),
+    ],
+    [
+      'a point that the replica missed',
+      { ...taken, source: 'a* b* t1', verified: 'a' },
+      (history) => ({
+        ...history,
+        pair: { ...history.pair, base: baseOf('a') },
+        points: history.points.map((point) =>
+          point.name === nameOf('b') ? { ...point, state: 'taken', replica: null, verification: null } : point,
+        ),
+      }),
+    ],
+    [
+      'a bucket in which something did change',
+      { ...taken, after: [[seal, { kind: 'unchanged', data: { unchanged: false } }]] },
+      same,
+    ],
+    ['a bucket that was asked in vain', { ...taken, after: [[seal, lost], survey(taken)] }, same],
+  ];
+  it.each(ordinary)('%s goes the ordinary way', (_, world, change) => {
+    expect(decide(world, change).kind).not.toBe('seal-unchanged');
+  });
+
+  it('where the base was compared by checksum, a policy with checksums of what changed has them all', () => {
+    expect(decide(taken, byLevel('changed', 'full'))).toMatchObject({ kind: 'seal-unchanged', level: 'changed' });
+  });
+
+  it.each([
+    ['the answer was lost', lost],
+    ['the host died', interrupted],
+  ])('a seal that is there although %s is brought to its end, by an ordinary run too', (_, observed) => {
+    const sealed: World = { ...taken, replica: 'a* t1', batched: false };
+    expect(decide({ ...sealed, after: [[seal, observed], survey(sealed)] })).toMatchObject(seal);
+  });
+
+  it('a snapshot of that name which no step of ours may have made is another one: the next attempt has another name', () => {
+    expect(decide({ ...taken, replica: 'a* t1' })).toMatchObject({ kind: 'create-snapshot', attempt: 2 });
+  });
+
+  it('an older copy that may be alive is followed first', () => {
+    const replicate = {
+      kind: 'replicate',
+      mode: 'incremental',
+      base: baseOf('a'),
+      target: targetOf('t1'),
+    } as const;
+    const busy = decide({ ...taken, after: [[replicate, lost], survey(taken)], copyDeadline: 3600 });
+    expect(busy).toMatchObject({ kind: 'probe', copy: operationOf(1) });
+  });
+});
