@@ -300,7 +300,7 @@ export class ControlStack extends Stack {
       description: 'Fails if one of the buckets failed; publishes how full the clusters are',
       environment: { schema: PlanRecordEnv, values: { ...keeping, DEPLOYMENT: this.#prefix } },
       timeout: Duration.seconds(55),
-      permissions: [this.#ledger('GetItem'), allow(['s3:GetObject'], [`${records}/fleet/*`])],
+      permissions: [this.#ledger('GetItem', 'BatchGetItem'), allow(['s3:GetObject'], [`${records}/fleet/*`])],
       files,
     });
     for (const handler of [expandPolicy, summarizeFleet])
@@ -507,11 +507,12 @@ export class ControlStack extends Stack {
       },
       substitutions: {
         BackupMachine: backup.machine.stateMachineArn,
+        BatchMachine: batch.machine.stateMachineArn,
         PruneMachine: prune.machine.stateMachineArn,
         DrillMachine: drill.machine.stateMachineArn,
       },
       permissions: [
-        ...following(FLEET),
+        ...following([...FLEET, 'backup-batch']),
         // A Distributed Map starts a child of this machine for each item, reads the due list, and writes what became of it.
         allow(['states:StartExecution'], machines(['backup-fleet'])),
         allow(['states:DescribeExecution', 'states:StopExecution'], executions(['backup-fleet'])),
@@ -526,7 +527,7 @@ export class ControlStack extends Stack {
     });
     acknowledgeExecutions(
       [fleet],
-      [...FLEET, 'backup-fleet'],
+      [...FLEET, 'backup-batch', 'backup-fleet'],
       'Follows and stops what it started; the names hold the slot.',
     );
     const decision = new Workflow(this, 'Decision', {

@@ -6,7 +6,7 @@ import { systemClock } from './wiring/clock.ts';
 import { liveMetrics } from './wiring/metrics.ts';
 import { liveFleetLists } from './wiring/plans.ts';
 import { deployedPolicies } from './wiring/policies.ts';
-import { liveLedger } from './wiring/store.ts';
+import { liveLedger, livePairs } from './wiring/store.ts';
 
 /** Half of what the function may take. */
 const BUDGET_TIME = 15_000;
@@ -18,6 +18,7 @@ export const handler = instrument(
   summarizeFleet({
     policies: deployedPolicies(),
     ledger: liveLedger(env.TABLE_NAME),
+    pairs: livePairs(env.TABLE_NAME),
     lists: liveFleetLists(env.RECORDS_BUCKET),
     metrics: liveMetrics(env.DEPLOYMENT),
     clock: systemClock,

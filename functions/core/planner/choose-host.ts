@@ -1,11 +1,14 @@
 import type { BackupStep, OperationStep } from '../domain/backup-step.ts';
 import type { RunStep } from '../domain/ledger.ts';
-import type { HostId } from '../domain/names.ts';
+import type { HostId, PairId } from '../domain/names.ts';
 import type { Side } from '../domain/retention.ts';
 import { currentSteps, type RunHistory } from './history.ts';
 
 const spread = (text: string): number =>
   [...text].reduce((sum, character) => (sum * 31 + character.charCodeAt(0)) % 9973, 7);
+
+/** Which of so many hosts work for a pair begins on. */
+export const firstOf = (pair: PairId, hosts: number): number => spread(pair) % hosts;
 
 /** Steps of a kind that a host never answered. */
 const unanswered = (history: RunHistory, kind: OperationStep['kind']): readonly RunStep[] =>
@@ -44,7 +47,7 @@ export const chooseHost = (history: RunHistory, kind: OperationStep['kind'], sid
     if (!isSilent || hosts.length === 1) return pinned.host;
     return hosts[(hosts.indexOf(pinned.host) + 1) % hosts.length] ?? pinned.host;
   }
-  const host = hosts[(spread(pair) + silent.length) % hosts.length];
+  const host = hosts[(firstOf(pair, hosts.length) + silent.length) % hosts.length];
   if (!host) throw new Error('a policy names at least one host');
   return host;
 };

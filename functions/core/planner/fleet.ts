@@ -1,21 +1,46 @@
 import type { FleetItem, FleetRun, Work } from '../domain/fleet.ts';
+import { pairId } from '../domain/names.ts';
+import { MOST_IN_BATCH } from '../domain/operation.ts';
 import type { Policy } from '../domain/policy.ts';
 import type { EpochMs } from '../domain/units.ts';
+import { mayBatch } from './batch.ts';
+import { firstOf } from './choose-host.ts';
 
-/** Runs of one item. */
-const TOGETHER = 1;
-
-/** The due list of a slot. */
+/**
+ * The due list of a slot. Backups that may go together do, those next to each other that work on the same hosts: a batch sends one command to
+ * each host for each kind of step.
+ */
 export const itemsOf = (
-  { policy, work, slot }: { readonly policy: string; readonly work: Work; readonly slot: EpochMs },
+  policy: Policy,
+  { work, slot }: { readonly work: Work; readonly slot: EpochMs },
   runs: readonly FleetRun[],
-): readonly FleetItem[] =>
-  Array.from({ length: Math.ceil(runs.length / TOGETHER) }, (_, n) => ({
-    work,
-    policy,
-    slot: new Date(slot).toISOString().replace('.000Z', 'Z'),
-    runs: runs.slice(n * TOGETHER, (n + 1) * TOGETHER),
-  }));
+): readonly FleetItem[] => {
+  const isTogether = work === 'backup' && mayBatch(policy) && runs.length > 1;
+  const size = isTogether ? MOST_IN_BATCH : 1;
+  const sorted = isTogether ? byHost(policy, runs) : runs;
+  return Array.from({ length: Math.ceil(sorted.length / size) }, (_, n) => {
+    const some = sorted.slice(n * size, (n + 1) * size);
+    const [first] = some;
+    return {
+      work,
+      policy: policy.name,
+      slot: new Date(slot).toISOString().replace('.000Z', 'Z'),
+      runs: some,
+      batch: first && some.length > 1 ? `batch-${first.name}` : null,
+    };
+  });
+};
+
+const byHost = ({ source, replica }: Policy, runs: readonly FleetRun[]): readonly FleetRun[] => {
+  const places = new Map(
+    runs.map(({ bucket }) => {
+      const pair = pairId(source.name, bucket, replica?.name ?? null);
+      const ofReplica = replica ? firstOf(pair, replica.hosts.length) : 0;
+      return [bucket, ofReplica * source.hosts.length + firstOf(pair, source.hosts.length)] as const;
+    }),
+  );
+  return runs.toSorted((one, other) => (places.get(one.bucket) ?? 0) - (places.get(other.bucket) ?? 0));
+};
 
 /** What a host can be kept busy with while others of it wait for a cluster. */
 const PER_HOST = 10;

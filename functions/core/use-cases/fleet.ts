@@ -126,7 +126,7 @@ export const expandPolicy =
     const { enrolment } = enrolled;
     const runs = state.paused ? [] : await runsOf(deps, { policy, state, enrolment }, { ...request, slot }, now);
     const folder = `${policy.name}/${compactTime(slot)}-${shortHash(execution)}`;
-    const items = itemsOf({ ...request, slot }, runs);
+    const items = itemsOf(policy, { work: request.work, slot }, runs);
     return {
       kind: 'run',
       policy: policy.name,
@@ -400,7 +400,8 @@ const SummarizeEvent = z.object({
 
 export interface SummarizeDependencies {
   readonly policies: readonly Policy[];
-  readonly ledger: Pick<Ledger, 'loadPair' | 'loadEnrolment'>;
+  readonly ledger: Pick<Ledger, 'loadEnrolment'>;
+  readonly pairs: PairReader;
   readonly lists: Pick<FleetLists, 'results'>;
   readonly metrics: Metrics;
   readonly clock: Clock;
@@ -454,6 +455,6 @@ const budgetNow = async ({
 }: SummarizeDependencies): Promise<readonly SnapshotBudget[]> => {
   const policies = await namedPolicies(ledger, deps.policies);
   const pairs = [...new Set(policies.flatMap((policy) => policy.buckets.map((bucket) => lineageOf(policy, bucket))))];
-  const states = await inParallel(pairs, AT_ONCE, (pair) => ledger.loadPair(pair));
+  const states = await deps.pairs.loadPairs(pairs);
   return publishBudget(metrics, policies, new Map(states.map((state) => [state.pair, state])), clock.now());
 };

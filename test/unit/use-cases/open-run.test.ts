@@ -7,7 +7,7 @@ import { BucketRef, drillPair, pairId, RunId } from '../../../functions/core/dom
 import { Drills } from '../../../functions/core/domain/policy.ts';
 import { Retention } from '../../../functions/core/domain/retention.ts';
 import { epochMs, seconds } from '../../../functions/core/domain/units.ts';
-import type { Ledger, Records } from '../../../functions/core/ports.ts';
+import type { Ledger, PairReader, Records } from '../../../functions/core/ports.ts';
 import { expandPolicy, summarizeFleet } from '../../../functions/core/use-cases/fleet.ts';
 import { openRun } from '../../../functions/core/use-cases/open-run.ts';
 import { memoryRecords } from '../../fixtures/memory-records.ts';
@@ -407,21 +407,19 @@ describe('the fleet', () => {
       lists,
       outOfTime: () => never,
       report: (problem) => problems.push(problem),
-      ledger: { loadPair: async (id) => ({ ...emptyPair(id), ...pair }), loadEnrolment },
+      ledger: { loadEnrolment },
+      pairs: { loadPairs: async (ids) => ids.map((id) => ({ ...emptyPair(id), ...pair })) },
       metrics: { gauge: (name, _unit, value, { cluster = 'all' }) => published.push(`${name} ${cluster} ${value}`) },
       clock: { now: () => slot },
       ...change,
     });
 
   it.each([
-    ['cannot be read', { ledger: { loadEnrolment, loadPair: () => Promise.reject(new Error('ThrottlingException')) } }],
-    [
-      'takes too long',
-      { ledger: { loadEnrolment, loadPair: () => never }, outOfTime: () => Promise.reject(new Error('too long')) },
-    ],
+    ['cannot be read', { pairs: { loadPairs: () => Promise.reject(new Error('ThrottlingException')) } }],
+    ['takes too long', { pairs: { loadPairs: () => never }, outOfTime: () => Promise.reject(new Error('too long')) }],
   ])('tells how the slot went also when the budget %s', async (_sentence, change) => {
     problems.length = 0;
-    const failed = { bucket: 'c/d', name: 'n', error: 'CopyFailed' };
+    const failed = { bucket: BucketRef.parse('cups/dice'), name: 'n', error: 'CopyFailed' };
     await expect(summarize({}, change)(went(failed))).rejects.toMatchObject({ name: 'BucketsFailed' });
     const announcements = ['nightly: the retention was changed'];
     expect(await summarize({}, change)({ ...went({ ...failed, error: null }), announcements })).toEqual({
@@ -433,22 +431,16 @@ describe('the fleet', () => {
     expect(problems).toHaveLength(2);
   });
 
-  it('looks at the buckets many at a time, but not all', async () => {
-    let atWork = 0;
-    let most = 0;
+  it('reads all buckets together, not one by one', async () => {
+    const asked: number[] = [];
     const buckets = Array.from({ length: 100 }, (_, n) => BucketRef.parse(`sales/orders-${n}`));
-    const loadPair: Ledger['loadPair'] = async (id) => {
-      atWork += 1;
-      most = Math.max(most, atWork);
-      await Promise.resolve();
-      atWork -= 1;
-      return { ...emptyPair(id), counted: { source: 3, replica: 2, at: slot } };
+    const loadPairs: PairReader['loadPairs'] = async (ids) => {
+      asked.push(ids.length);
+      return ids.map((id) => ({ ...emptyPair(id), counted: { source: 3, replica: 2, at: slot } }));
     };
-    const { budget } = await summarize(
-      {},
-      { policies: [{ ...policyOf('incremental'), buckets }], ledger: { loadPair, loadEnrolment } },
-    )(went());
-    expect(most).toBe(20);
+    const policies = [{ ...policyOf('incremental'), buckets }];
+    const { budget } = await summarize({}, { policies, pairs: { loadPairs } })(went());
+    expect(asked).toEqual([100]);
     expect(budget?.map(({ cluster, snapshots }) => [cluster, snapshots])).toEqual([
       ['dr', 200],
       ['prod', 300],
@@ -456,19 +448,25 @@ describe('the fleet', () => {
   });
 
   it('fails with the list when a bucket failed, and only then', async () => {
-    const result = (bucket: string, error: string | null) => ({ bucket, name: `n-${bucket}`, error });
-    expect(await summarize()(went(result('a/b', null)))).toMatchObject({ buckets: 1, announcements: [] });
-    await expect(summarize()(went(result('a/b', null), result('c/d', 'CopyFailed')))).rejects.toMatchObject({
+    const result = (bucket: string, error: string | null) => ({
+      bucket: BucketRef.parse(bucket),
+      name: `n-${bucket}`,
+      error,
+    });
+    expect(await summarize()(went(result('all/bees', null)))).toMatchObject({ buckets: 1, announcements: [] });
+    await expect(summarize()(went(result('all/bees', null), result('cups/dice', 'CopyFailed')))).rejects.toMatchObject({
       name: 'BucketsFailed',
-      message: '1 of 2 buckets failed: c/d (CopyFailed, execution n-c/d)',
+      message: '1 of 2 buckets failed: cups/dice (CopyFailed, execution n-cups/dice)',
     });
   });
 
   it('is well with as many failures as the policy tolerates, and says them', async () => {
-    const failed = { bucket: 'c/d', name: 'n-c/d', error: 'CopyFailed' };
+    const failed = { bucket: BucketRef.parse('cups/dice'), name: 'n-cups/dice', error: 'CopyFailed' };
     const change = { policies: [{ ...policyOf('incremental'), fleet: { tolerated: 1 } }] };
-    expect(await summarize({}, change)(went(failed))).toMatchObject({ failed: ['c/d (CopyFailed, execution n-c/d)'] });
-    await expect(summarize({}, change)(went(failed, { ...failed, bucket: 'e/f' }))).rejects.toThrow('2 of 2 buckets');
+    expect(await summarize({}, change)(went(failed))).toMatchObject({ failed: ['cups/dice (CopyFailed, execution n-cups/dice)'] });
+    await expect(summarize({}, change)(went(failed, { ...failed, bucket: BucketRef.parse('eggs/figs') }))).rejects.toThrow(
+      '2 of 2 buckets',
+    );
   });
 
   it('is well when nothing was due', async () => {
