@@ -41,12 +41,12 @@ const POINT = `odr-[a-z0-9.-]{1,59}=${ID}`;
 const HOOK = '^$|^[a-z][a-z0-9-]{0,30}:[0-9]{1,3}:(yes|no)$';
 
 const VERBS = {
-  observe: '^(survey|diff|verify|probe|examine|compare|divergence|buckets)$',
+  observe: '^(survey|diff|verify|probe|examine|compare|divergence)$',
   protect: '^(snapshot|replicate|create-bucket)$',
   destroy: '^(tidy|delete)$',
   restore: '^(create-bucket|snapshot|restore|remove-scratch|restrict)$',
   doctor: '^doctor$',
-  look: '^(versions|changes)$',
+  look: '^(versions|changes|buckets)$',
   batch: '^(snapshot|seal-unchanged)$',
 } as const;
 

@@ -23,7 +23,7 @@ readonly KEEP_DAYS=14 # how long the record of an operation answers a second del
 
 # verb -> documents that may run it, and the parameters that it cannot do without
 declare -rA DOCUMENT_OF=([survey]=observe [diff]=observe [verify]=observe [probe]=observe [examine]=observe
-  [compare]=observe [versions]=look-observe [changes]=look-observe [divergence]=observe [buckets]=observe [snapshot]='protect restore batch-protect' [create-bucket]='protect restore'
+  [compare]=observe [versions]=look-observe [changes]=look-observe [divergence]=observe [buckets]=look-observe [snapshot]='protect restore batch-protect' [create-bucket]='protect restore'
   [replicate]=protect [seal-unchanged]=batch-protect [restore]=restore [remove-scratch]=restore [restrict]=restore [tidy]=destroy [delete]=destroy
   [doctor]='doctor-observe doctor-protect doctor-destroy doctor-restore')
 declare -rA NEEDS=([survey]='source' [diff]='source base target' [snapshot]='source target'
@@ -2359,7 +2359,7 @@ first_paths() {
   awk "$AWK_SHOWN"'NR <= 20 { first = first (NR > 1 ? "," : "") "\"" cut($0) "\"" } END { printf "\"first\":[%s]}", first }'
 }
 
-# ---------------------------------------------------------------- buckets [observe]
+# ---------------------------------------------------------------- buckets [look]
 
 # One JVM for the volumes, one for the buckets of those that a glob can meet. Links are left out: they are of another bucket.
 buckets() {

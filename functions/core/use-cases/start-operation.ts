@@ -204,6 +204,7 @@ const DOCUMENTS: Partial<Record<OperationStep['kind'], 'doctor' | 'look' | 'batc
   'check-host': 'doctor',
   'look-versions': 'look',
   'look-changes': 'look',
+  'list-buckets': 'look',
   'seal-unchanged': 'batch',
 };
 
