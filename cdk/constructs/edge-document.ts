@@ -249,7 +249,8 @@ function documentContent(radius: BlastRadius, isDoctor: boolean, script: string)
         precondition: { StringEquals: ['platformType', 'Linux'] },
         inputs: {
           timeoutSeconds: `{{ ${AGENT_TIMEOUT} }}`,
-          runCommand: [shebang, `OZONE_DR_DOCUMENT=${isDoctor ? 'doctor-' : ''}${radius}`, ...rest],
+          // One element for all: one for each line would cost a byte a line. The agent joins them by line ends.
+          runCommand: [shebang, `OZONE_DR_DOCUMENT=${isDoctor ? 'doctor-' : ''}${radius}`, rest.join('\n')],
         },
       },
     ],

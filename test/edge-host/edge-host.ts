@@ -95,6 +95,7 @@ const defaults: Readonly<Record<string, string>> = {
   token: '',
   limit: '0',
   buckets: '',
+  globs: '',
   acls: '',
   executionTimeout: '120',
 };
