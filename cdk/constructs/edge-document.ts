@@ -266,7 +266,8 @@ function documentContent(radius: BlastRadius, aside: Aside | undefined, script: 
         precondition: { StringEquals: ['platformType', 'Linux'] },
         inputs: {
           timeoutSeconds: `{{ ${AGENT_TIMEOUT} }}`,
-          runCommand: [shebang, `OZONE_DR_DOCUMENT=${aside ? `${aside}-` : ''}${radius}`, ...rest],
+          // One element for all: one for each line would cost a byte a line. The agent joins them by line ends.
+          runCommand: [shebang, `OZONE_DR_DOCUMENT=${aside ? `${aside}-` : ''}${radius}`, rest.join('\n')],
         },
       },
     ],

@@ -60,7 +60,7 @@ declare -rA PATTERN=(
 declare -A P=()    # checked parameters
 declare -A CONF=([path]='' [java_home]='' [state]=/var/lib/ozone-dr [client_attempts]=10 [client_wait_ms]=1000)
 declare -i JVM_STARTS=0
-CLIENT=() WORK='' RECORD=result IN_BATCH='' JAVA_LOCALE='' DISTCP_GROUP='' FINISHED='' LOOSE='' BATCH_SECONDS='' HOOKED=''
+CLIENT=() WORK='' RECORD=result IN_BATCH='' JAVA_LOCALE='' DISTCP_GROUP='' FINISHED='' LOOSE='' BATCH_SECONDS=''
 OZONE_DR_DOCUMENT=${OZONE_DR_DOCUMENT:-}
 readonly RADIUS=${OZONE_DR_DOCUMENT#*-} # whose identity: documents beside one, such as doctor-observe, are called after it
 STARTED_AT=$(date +%s%3N) SELF=$(readlink -f "$0")
@@ -77,7 +77,7 @@ json_string() {
 # outcome code message data: records the reply for later deliveries, prints it, exits. The only way out of this script.
 finish() {
   local outcome=$1 code=$2 message=${3:0:1500} data=${4:-null} exit_code json host verb
-  [[ -z $HOOKED ]] || after_hooks
+  if_defined after_hooks
   case $outcome:$code in
     ok:*) exit_code=0 ;;
     refused:bad-parameter | refused:environment | refused:verb-not-allowed) exit_code=14 ;;
@@ -297,7 +297,7 @@ classify_error() {
     *PERMISSION_DENIED* | *'Client cannot authenticate'* | *'GSS initiate failed'* | *AccessControlException*) ERROR_CODE=permission-denied ;;
     *BUCKET_ALREADY_EXISTS*) ERROR_CODE=exists ;;
     *BUCKET_NOT_FOUND*) ERROR_CODE='bucket-missing' ;;
-    *VOLUME_NOT_FOUND*) ERROR_CODE=volume-missing ;;
+    *VOLUME_NOT_FOUND*) ERROR_CODE='volume-missing' ;;
     *FILE_NOT_FOUND*) ERROR_CODE=snapshot-missing ;;
     *FILE_ALREADY_EXISTS*) ERROR_CODE=exists ;;
     *TOO_MANY_SNAPSHOTS*) ERROR_CODE=snapshot-limit ;;
@@ -520,9 +520,9 @@ snapshot() {
   finish ok '' '' "{\"created\":$created,\"snapshot\":$SNAPSHOT_JSON,\"diff\":\"$diff\",\"diffMessage\":$REPLY}"
 }
 
-# ---------------------------------------------------------------- hooks [protect doctor]
+# ---------------------------------------------------------------- programs that the host allows [protect doctor]
 
-HOOKS='' HOOK_CODE='' HOOK_SAID=''
+HOOK_SAID=''
 
 # path: sets REPLY to what it leads to; whether nobody but root and who runs this can change that, or put something else in its place
 only_ours() {
@@ -552,6 +552,10 @@ allowed_hook() {
   fi
   return 1
 }
+
+# ---------------------------------------------------------------- hooks [protect]
+
+HOOKED='' HOOKS='' HOOK_CODE=''
 
 # phase name:seconds:fatal outcome: runs a program of the host's own list, without arguments and in an environment of its own. What it
 # prints is kept up to 1000 bytes. Afterwards HOOK_CODE and HOOK_SAID say why it failed, if it did.
@@ -607,11 +611,10 @@ before_hooks() {
   [[ -z ${P[hookBefore]} ]] || run_hook before "${P[hookBefore]}" '' || [[ ${P[hookBefore]} != *:yes ]] || refuse "$HOOK_CODE" "$HOOK_SAID"
 }
 
-# A delivery that died may have left somebody holding still.
-end_snapshot() { [[ -z ${P[hookAfter]} ]] || HOOKED=yes; }
-
 # The last thing before a reply: of finish, whose outcome, code, message and data it may change.
 after_hooks() {
+  # A delivery that died may have left somebody holding still.
+  [[ -n $HOOKED || ${P[verb]:-}:$code == snapshot:delivery-died && -n ${P[hookAfter]} ]] || return 0
   HOOKED=''
   trap : TERM INT HUP
   if [[ -n ${P[hookAfter]} ]] && ! run_hook after "${P[hookAfter]}" "$outcome"; then

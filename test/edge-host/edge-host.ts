@@ -96,6 +96,7 @@ const defaults: Readonly<Record<string, string>> = {
   token: '',
   limit: '0',
   buckets: '',
+  globs: '',
   acls: '',
   batch: '',
   executionTimeout: '120',

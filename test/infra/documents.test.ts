@@ -245,6 +245,7 @@ describe.each(radii)('the %s document', (radius) => {
       token: '200000000000000000003',
       limit: '100',
       buckets: 'sales/orders_2026,sales/orders',
+      globs: 'sales/*,*/orders-?',
       acls: 'user:svc-a/host@EX.TEST:rwcldxy,group:staff:a[DEFAULT],world::rl,anonymous::n,client_ip:10.0.0.1:r',
       batch: Array.from({ length: 25 }, (_, n) =>
         [
@@ -281,6 +282,7 @@ it('each verb is in one document, but for those that a restore needs too', () =>
     verify: ['observe'],
     probe: ['observe'],
     divergence: ['observe'],
+    buckets: ['observe'],
     snapshot: ['protect', 'restore'],
     replicate: ['protect'],
     'create-bucket': ['protect', 'restore'],

@@ -22,6 +22,10 @@ const calledBy = (text: string): readonly string[] =>
 const definedIn = (lines: readonly string[]): readonly string[] =>
   lines.flatMap((line) => /^([a-z_0-9]+)\(\) \{/.exec(line)?.[1] ?? []);
 
+/** What is called where the document holds it, and only there. */
+const calledIfDefined = (text: string): readonly string[] =>
+  [...text.matchAll(/if_defined ([a-z_0-9]+)/g)].map(([, name = '']) => name);
+
 /** What the script starts by a name made of the verb, where there is such a function. */
 const startedBy = (verb: string): readonly string[] => {
   const name = verb.replaceAll('-', '_');
@@ -33,7 +37,7 @@ const verbsOf = (radius: ScriptName): readonly string[] =>
 
 /** The shell's own, and those that the caller or the document sets. */
 const GIVEN =
-  'AWS_SSM_REGION_NAME BASH_REMATCH BASH_VERSION IFS LC_ALL OZONE_DR_DOCUMENT OZONE_DR_HOST_CONFIG PATH PIPESTATUS REPLY SECONDS'.split(
+  'AWS_SSM_REGION_NAME BASH_REMATCH BASH_VERSION EUID IFS LC_ALL OZONE_DR_DOCUMENT OZONE_DR_HOST_CONFIG PATH PIPESTATUS REPLY SECONDS'.split(
     ' ',
   );
 
@@ -43,7 +47,11 @@ describe.each(SCRIPTS)('the script of the %s document', (radius) => {
 
   it('has every function that its verbs call, directly or not, once each, and no other', () => {
     const reached = new Set(['main', ...verbsOf(radius).flatMap(startedBy)]);
-    for (const name of reached) for (const called of calledBy(functions.get(name) ?? '')) reached.add(called);
+    for (const name of reached) {
+      const text = functions.get(name) ?? '';
+      for (const called of calledBy(text)) reached.add(called);
+      for (const called of calledIfDefined(text)) if (defined.includes(called)) reached.add(called);
+    }
     expect([...defined].sort()).toEqual([...reached].sort());
   });
 

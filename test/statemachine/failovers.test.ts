@@ -135,7 +135,7 @@ describe('a fleet of failovers', () => {
     ]);
   });
 
-  it('asks what follows from a failure, and fails when it is told so', async () => {
+  it('asks what follows from a failure by the error of the failover itself, and fails when it is told so', async () => {
     const { status, error, payloads } = await play(
       'failover-fleet.asl.json',
       { OrderFailovers: [group('a', 'b'), new StateError('BucketsFailed', 'b')] },
@@ -143,7 +143,7 @@ describe('a fleet of failovers', () => {
     );
     expect({ status, error }).toEqual({ status: 'FAILED', error: 'BucketsFailed' });
     expect(payloads('OrderFailovers')[1]).toMatchObject({
-      results: [{ error: 'States.TaskFailed' }, { error: 'States.TaskFailed' }],
+      results: [{ error: 'SourceUnreachable' }, { error: 'SourceUnreachable' }],
     });
   });
 });

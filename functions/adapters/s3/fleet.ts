@@ -2,7 +2,6 @@ import { GetObjectCommand, PutObjectCommand, type S3Client } from '@aws-sdk/clie
 import * as z from 'zod';
 import { FleetItem, FleetResult } from '../../core/domain/fleet.ts';
 import type { FleetLists } from '../../core/ports.ts';
-import { inParallel } from '../../core/use-cases/in-parallel.ts';
 
 /** As the ResultWriter of a Map writes it (Step Functions developer guide, "ResultWriter (Map)"). */
 const Files = z.array(z.object({ Key: z.string() })).default([]);
@@ -18,8 +17,6 @@ const Unachieved = z.object({
   Status: z.string(),
   Error: z.string().optional(),
 });
-
-const AT_ONCE = 8;
 
 /** Due lists and results in a bucket, below `fleet/`. */
 export const s3FleetLists = (s3: S3Client, bucket: string): FleetLists => {
@@ -40,8 +37,9 @@ export const s3FleetLists = (s3: S3Client, bucket: string): FleetLists => {
     },
     results: async ({ Bucket, Key }) => {
       const { DestinationBucket, ResultFiles } = Manifest.parse(JSON.parse(await textOf(Bucket, Key)));
+      // A handful: each file gathers what thousands of children said.
       const read = (files: z.infer<typeof Files>) =>
-        inParallel(files, AT_ONCE, ({ Key: key }) => lines(DestinationBucket, key));
+        Promise.all(files.map(({ Key: key }) => lines(DestinationBucket, key)));
       const achieved = (await read(ResultFiles.SUCCEEDED)).flat().flatMap((line) => Achieved.parse(line).results);
       const unachieved = (await read([...ResultFiles.FAILED, ...ResultFiles.PENDING])).flat().flatMap((line) => {
         const { Input, Status, Error: error } = Unachieved.parse(line);

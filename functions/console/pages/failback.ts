@@ -22,8 +22,8 @@ import {
   findingPage,
   leftMarkup,
   movePlan,
+  movingMarkup,
   Of,
-  openedBy,
   type Problems,
   planning,
   primaryText,
@@ -35,7 +35,7 @@ import {
   type Typed,
   textField,
 } from './moves.ts';
-import { filesText, isPlanOnly, type PlanShown, planOf, stepsMarkup, type Work, workPages } from './planned.ts';
+import { filesText, isPlanOnly, type PlanShown, planOf, type Work, workPages } from './planned.ts';
 
 // ---------------------------------------------------------------- how far the way back is
 
@@ -260,13 +260,8 @@ const work: Work = {
     const pair = isSwitch
       ? pairId(replica.name, asked.bucket, policy.source.name)
       : targetPair(policy.source.name, orphansBucket(asked.bucket, slot));
-    const found = await openedBy(deps, execution, runId(pair, policy.name, slot, 'failback'));
-    if (found) return { title, body: stepsMarkup(found.run, found.steps, deps.clock.now()) };
-    const isDraining = !isPlanning && isSwitch;
-    return {
-      title,
-      body: html`<p>${isDraining ? 'A last backup is made. The roles have not moved yet.' : 'It begins.'}</p>`,
-    };
+    const id = runId(pair, policy.name, slot, 'failback');
+    return { title, body: await movingMarkup(deps, execution, id, !isPlanning && isSwitch) };
   },
   result: async (deps, { input, output }) => {
     const prepared = FailbackPrepared.safeParse(output);

@@ -18,7 +18,7 @@ import { notice, table, toned } from '../parts.ts';
 import type { Page } from '../router.ts';
 import { type ActingDependencies, shown, WHO_HINT } from './acting.ts';
 import { bar } from './bar.ts';
-import { askingPage, type Problems, planning, readyOf, type Typed, textField } from './moves.ts';
+import { askingPage, kindField, type Problems, planning, readyOf, type Typed, textField } from './moves.ts';
 import { planOf, type Work, workPages } from './planned.ts';
 
 // ---------------------------------------------------------------- how ready each bucket is
@@ -117,17 +117,7 @@ const formPage = async (
     (nonce) =>
       html`<h3>Several at once</h3>${form(
         [
-          {
-            kind: 'choice',
-            name: 'kind',
-            label: 'Which kind?',
-            value: typed.kind ?? 'planned',
-            options: [
-              ['planned', `Planned: ${source.name} answers, and nothing is lost`],
-              ['unplanned', `Unplanned: ${source.name} is lost`],
-            ],
-            problem: problems.kind,
-          },
+          kindField(source.name, typed, problems),
           {
             kind: 'lines',
             name: 'buckets',

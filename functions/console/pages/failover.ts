@@ -15,10 +15,11 @@ import {
   askingPage,
   failable,
   findingPage,
+  kindField,
   leftMarkup,
   movePlan,
+  movingMarkup,
   Of,
-  openedBy,
   type Problems,
   planning,
   readinessMarkup,
@@ -28,7 +29,7 @@ import {
   type Typed,
   textField,
 } from './moves.ts';
-import { isPlanOnly, stepsMarkup, type Work, workPages } from './planned.ts';
+import { isPlanOnly, type Work, workPages } from './planned.ts';
 
 // ---------------------------------------------------------------- which kind, who, why
 
@@ -86,17 +87,7 @@ const formPage = async (
     (nonce) =>
       html`<h3>Two kinds</h3>${kinds(ready)}${form(
         [
-          {
-            kind: 'choice',
-            name: 'kind',
-            label: 'Which kind?',
-            value: typed.kind ?? 'planned',
-            options: [
-              ['planned', `Planned: ${ready.from} answers, and nothing is lost`],
-              ['unplanned', `Unplanned: ${ready.from} is lost`],
-            ],
-            problem: problems.kind,
-          },
+          kindField(ready.from, typed, problems),
           textField('by', 'Your name', typed, problems),
           textField('reason', 'Why', typed, problems, 'the data centre is lost'),
         ],
@@ -137,13 +128,8 @@ const work: Work = {
     const { policy, replica } = failable(deps, asked);
     const pair = pairId(policy.source.name, asked.bucket, replica.name);
     const id = runId(pair, policy.name, slotOf(input, startedAt), 'failover');
-    const found = await openedBy(deps, execution, id);
-    if (found) return { title, body: stepsMarkup(found.run, found.steps, deps.clock.now()) };
     const isDraining = !isPlanning && asked.kind === 'planned';
-    return {
-      title,
-      body: html`<p>${isDraining ? 'A last backup is made. The roles have not moved yet.' : 'It begins.'}</p>`,
-    };
+    return { title, body: await movingMarkup(deps, execution, id, isDraining) };
   },
   result: async (deps, { input, output }) => {
     const done = FailedOver.safeParse(output);

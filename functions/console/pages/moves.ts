@@ -1,6 +1,5 @@
 import * as z from 'zod';
 import { covers } from '../../core/domain/buckets.ts';
-import type { BackupRun, RunStep } from '../../core/domain/ledger.ts';
 import { BucketRef, drillPair, PolicyName, pairId, type RunId, Slot } from '../../core/domain/names.ts';
 import type { Cluster, Policy } from '../../core/domain/policy.ts';
 import type { Readiness } from '../../core/domain/readiness.ts';
@@ -28,6 +27,7 @@ import {
   type PlanShown,
   planOf,
   runMarkup,
+  stepsMarkup,
   type Work,
 } from './planned.ts';
 
@@ -161,14 +161,19 @@ const Slotted = z.looseObject({ slot: Slot.optional() });
 export const slotOf = (input: unknown, startedAt: EpochMs): EpochMs =>
   Slotted.safeParse(input).data?.slot ?? epochMs(Math.floor(startedAt / 1000) * 1000);
 
-/** The run that an execution has opened: one that was planned before is there, and says what the planning did. */
-export const openedBy = async (
-  { ledger }: ActingDependencies,
+/**
+ * How far an execution is in the run that it has opened, which also says what its planning did. Before that it may be
+ * draining: a last backup runs first.
+ */
+export const movingMarkup = async (
+  { ledger, clock }: ActingDependencies,
   execution: string,
   id: RunId,
-): Promise<{ readonly run: BackupRun; readonly steps: readonly RunStep[] } | undefined> => {
+  isDraining: boolean,
+): Promise<Html> => {
   const known = await ledger.loadRun(id);
-  return known?.run.execution === execution ? known : undefined;
+  if (known?.run.execution === execution) return stepsMarkup(known.run, known.steps, clock.now());
+  return html`<p>${isDraining ? 'A last backup is made. The roles have not moved yet.' : 'It begins.'}</p>`;
 };
 
 export const serviceOf = ({ policies }: Pick<ActingDependencies, 'policies'>, cluster: string): string =>
@@ -248,6 +253,19 @@ export const leftMarkup = async (
 
 export type Typed = Readonly<Record<string, string>>;
 export type Problems = Readonly<Record<string, string>>;
+
+/** Which of the two: nothing lost, or the source lost. `from`: what people write to now. */
+export const kindField = (from: string, typed: Typed, problems: Problems): Field => ({
+  kind: 'choice',
+  name: 'kind',
+  label: 'Which kind?',
+  value: typed.kind ?? 'planned',
+  options: [
+    ['planned', `Planned: ${from} answers, and nothing is lost`],
+    ['unplanned', `Unplanned: ${from} is lost`],
+  ],
+  problem: problems.kind,
+});
 
 export const textField = (name: string, label: string, typed: Typed, problems: Problems, placeholder = ''): Field => ({
   kind: 'text',

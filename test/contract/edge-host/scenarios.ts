@@ -391,6 +391,14 @@ const snapshots: readonly Scenario[] = [
     s.ozone('sh', 'snapshot', 'delete', SOURCE, 's-2');
     await s.run('snapshot', { target: 's-2' });
   }),
+  scenario('a snapshot whose hook the host does not name', 'snapshot refused hook-missing', async (s) => {
+    s.bucket('prod');
+    await s.run('snapshot', { target: 's-1', policy: 'nightly', hookBefore: 'freeze:5:yes', hookAfter: 'thaw:5:no' });
+  }),
+  scenario('a snapshot whose last hook the host does not name', 'snapshot refused hook-missing', async (s) => {
+    s.bucket('prod');
+    await s.run('snapshot', { target: 's-1', policy: 'nightly', hookBefore: 'freeze:5:no', hookAfter: 'thaw:5:yes' });
+  }),
   scenario('the same operation delivered twice', 'snapshot ok | created not-asked', async (s) => {
     s.bucket('prod');
     await s.run('snapshot', { target: 's-1', operation: op(9) });

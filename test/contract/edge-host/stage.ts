@@ -119,8 +119,8 @@ const RANDOM = [
   /\.distcp\.diff\.tmp\d+/g,
 ];
 
-/** Where the state is kept is the business of one host alone. */
-const ABOUT_FILES = new Set(['fence-missing']);
+/** Where the state and the configuration are kept is the business of one host alone. */
+const ABOUT_FILES = new Set(['fence-missing', 'hook-missing']);
 
 const normalizer = () => {
   const names = new Map<string, string>();
