@@ -60,7 +60,7 @@ declare -rA PATTERN=(
 declare -A P=()    # checked parameters
 declare -A CONF=([path]='' [java_home]='' [state]=/var/lib/ozone-dr [client_attempts]=10 [client_wait_ms]=1000)
 declare -i JVM_STARTS=0
-CLIENT=() WORK='' RECORD=result IN_BATCH='' JAVA_LOCALE='' DISTCP_GROUP='' FINISHED='' LOOSE='' BATCH_SECONDS=''
+CLIENT=() MEMBERS=() WORK='' RECORD=result IN_BATCH='' JAVA_LOCALE='' DISTCP_GROUP='' FINISHED='' LOOSE='' BATCH_SECONDS=''
 OZONE_DR_DOCUMENT=${OZONE_DR_DOCUMENT:-}
 readonly RADIUS=${OZONE_DR_DOCUMENT#*-} # whose identity: documents beside one, such as doctor-observe, are called after it
 STARTED_AT=$(date +%s%3N) SELF=$(readlink -f "$0")
@@ -152,9 +152,9 @@ read_parameters() {
   done
   [[ -n ${OZONE_DR_DOCUMENT:-} && " ${DOCUMENT_OF[${P[verb]}]:-} " == *" $OZONE_DR_DOCUMENT "* ]] ||
     refuse verb-not-allowed "the document ${OZONE_DR_DOCUMENT:-} does not run the verb ${P[verb]}"
-  if [[ -z ${P[batch]} ]]; then check_parameters; elif declare -F check_batch >/dev/null; then check_batch; else
-    refuse bad-parameter "the document $OZONE_DR_DOCUMENT takes no batch"
-  fi
+  if [[ -z ${P[batch]} ]]; then check_parameters; return; fi
+  if_defined check_batch
+  ((${#MEMBERS[@]} > 0)) || refuse bad-parameter "the document $OZONE_DR_DOCUMENT takes no batch"
 }
 
 check_parameters() {
@@ -169,8 +169,8 @@ check_parameters() {
   [[ ${P[base]} != "${P[target]}" || -z ${P[base]} ]] || refuse bad-parameter "base and target are the same snapshot"
 }
 
-# name: calls a function that only some verbs have.
-if_defined() { ! declare -F "$1" >/dev/null || "$1"; }
+# name argument…: calls a function that only some documents have.
+if_defined() { ! declare -F "$1" >/dev/null || "$@"; }
 
 read_host_config() {
   local file=${OZONE_DR_HOST_CONFIG:-/etc/ozone-dr/host.conf} line key value
@@ -254,7 +254,7 @@ read_record() {
 # because Ozone splits each --execute string into words.
 ozone_batch() {
   local arguments=() command exit_code
-  if [[ -n $IN_BATCH ]]; then ask_with_others "$@"; return; fi
+  if [[ -n $IN_BATCH ]]; then if_defined ask_with_others "$@"; return; fi
   rm -f section.* batch.err
   for command in "$@"; do arguments+=(--execute "$command"); done
   JVM_STARTS+=1
@@ -387,7 +387,7 @@ snapshot_objects() {
     }' && ((PIPESTATUS[0] == 0))
 }
 
-# ---------------------------------------------------------------- what Ozone says of a bucket [observe protect restore look batch]
+# ---------------------------------------------------------------- what Ozone says of a bucket [observe protect restore batch]
 
 readonly BUCKET_FIELDS=(creationTime bucketLayout link usedBytes usedNamespace owner quotaInBytes quotaInNamespace)
 
@@ -419,6 +419,8 @@ read_replication() {
   fi
   [[ $REPLY =~ ^[A-Za-z0-9/-]{1,100}$ ]]
 }
+
+# ---------------------------------------------------------------- what Ozone says of a snapshot [observe protect restore look batch]
 
 # file: sets SNAPSHOT_JSON and SNAPSHOT_ID
 read_snapshot() {
@@ -627,7 +629,7 @@ after_hooks() {
   [[ $outcome != ok ]] || data="${data%\}},\"hooks\":[${HOOKS#,}]}"
 }
 
-# ---------------------------------------------------------------- submitting a difference [observe protect restore look]
+# ---------------------------------------------------------------- submitting a difference [observe protect restore look batch]
 
 # Sets REPLY to what the text of a submission says (Ozone 2.2 answers in words, whatever the options).
 submission() {
@@ -686,7 +688,7 @@ read_report() {
   esac
 }
 
-# ---------------------------------------------------------------- diff [observe look]
+# ---------------------------------------------------------------- diff [observe]
 
 diff() {
   ozone_batch "$(report_command)"
@@ -694,6 +696,8 @@ diff() {
   submit_missing
   finish ok '' '' "{\"status\":\"$DIFF_STATUS\",\"empty\":$DIFF_EMPTY,\"reason\":$DIFF_REASON,\"waitMs\":$DIFF_WAIT}"
 }
+
+# ---------------------------------------------------------------- submitting what there is no report of [observe look]
 
 # After a report was asked for: submits what there is no report of yet.
 submit_missing() {
@@ -715,7 +719,7 @@ diff_missing() {
   esac
 }
 
-# ---------------------------------------------------------------- listings, names and files [observe protect restore look batch]
+# ---------------------------------------------------------------- listings [observe protect restore batch]
 
 # section prefix [times]: sorted lines "path TAB type TAB size", the path as Ozone escaped it; in the file times "path TAB size TAB time" of files. Ozone lists a directory as a key that
 # ends in "/" (FILE_SYSTEM_OPTIMIZED and LEGACY alike, run on 2.2.0). A LEGACY bucket may hold files whose directories
@@ -743,12 +747,16 @@ listing() {
   [[ "${PIPESTATUS[*]}" == '0 0 0' ]] && { [[ -z ${3:-} ]] || sort -S 64M -T . -o "$3" "$3"; }
 }
 
+# ---------------------------------------------------------------- listings in figures [observe batch]
+
 # file: a listing in figures, as JSON
 summary() {
   awk -F '\t' -v digest="$(sha256sum <"$1" | cut -c 1-64)" '
     $2 == "f" { files++; bytes += $3 } $2 == "d" { dirs++ }
     END { printf "{\"files\":%.0f,\"dirs\":%.0f,\"bytes\":%.0f,\"digest\":\"%s\"}", files, dirs, bytes, digest }' "$1"
 }
+
+# ---------------------------------------------------------------- names as Ozone escapes them [observe protect restore look]
 
 # For awk: raw() undoes Ozone's escapes of a name, literal() keeps Hadoop from taking it as a pattern.
 # shellcheck disable=SC2016 # a program of awk
@@ -772,8 +780,12 @@ readonly AWK_NAMES='
     letter["\""] = "\""; letter["\\"] = "\\"; letter["/"] = "/"
   }'
 
+# ---------------------------------------------------------------- bounded file commands [observe protect restore look]
+
 # argument…: one bounded `hadoop fs`, which must keep no lock
 hadoop_fs() { LC_ALL=$JAVA_LOCALE timeout -k 10 "$(seconds_left)" hadoop fs "${CLIENT[@]}" "$@" </dev/null 8>&- 9>&-; }
+
+# ---------------------------------------------------------------- paths in files [observe protect restore]
 
 # file: sets WORDS; whether there is any
 read_words() {
@@ -823,7 +835,7 @@ lock_bucket() {
   printf '%s\n' "${P[operation]}" >"$1/holder"
 }
 
-# ---------------------------------------------------------------- copying [protect restore batch]
+# ---------------------------------------------------------------- fences [protect restore batch]
 
 check_fence() {
   local last remedy="make sure that no copy into ${P[replica]} runs anywhere, then write the number ${P[fence]} into the file"
@@ -843,6 +855,8 @@ raise_fence() {
   fi
 }
 
+# ---------------------------------------------------------------- the bucket of the replica [protect batch]
+
 check_replica_bucket() {
   local listed
   read_bucket section.1 || unreadable 'bucket info of the replica'
@@ -853,6 +867,8 @@ check_replica_bucket() {
   listed=$(snapshot_objects section.2 array) || unreadable 'snapshot list of the replica'
   [[ $listed != *"\"name\":\"${P[target]}\""* ]] || refuse already-sealed "the replica has a snapshot ${P[target]} already"
 }
+
+# ---------------------------------------------------------------- copying [protect restore]
 
 # The distcp of a delivery that died may live on.
 end_copy() { ! exec 9>>"$(bucket_directory)/lock" || end_processes "${P[operation]}"; }
@@ -1240,6 +1256,14 @@ compare_with_base() {
 
 # file file: whether they have the same bytes
 same() { [[ $(sha256sum <"$1") == "$(sha256sum <"$2")" ]]; }
+
+# member: takes the lock of the bucket which it writes, as long as this script lives.
+lock_replica_of() {
+  local lock directory
+  directory=$(member_parameters "$1" && bucket_directory)
+  exec {lock}>>"$directory/lock" || refuse environment "cannot write in $directory"
+  flock -n "$lock" && BUCKET_LOCK[$1]=$lock && printf '%s\n' "${MEMBERS[$1]%%|*}" >"$directory/holder"
+}
 
 # ---------------------------------------------------------------- narrowed resync [protect]
 
@@ -2606,7 +2630,7 @@ diff_wait() {
 # ---------------------------------------------------------------- batch [observe batch]
 
 readonly MOST_MEMBERS=25 MEMBER_FIELDS=(operation bucket target targetId base baseSourceId baseReplicaId replicaCreated fence fenceSeed)
-MEMBERS=() OWN_LOCK=() BUCKET_LOCK=()
+OWN_LOCK=() BUCKET_LOCK=()
 declare -i ASKED=0
 
 check_batch() {
@@ -2646,15 +2670,12 @@ batch() {
   finish ok '' '' "{\"replies\":[${replies#,}]}"
 }
 
-# member: takes the lock of its operation, and that of the bucket which it writes, both as long as this script lives.
+# member: takes the lock of its operation, as long as this script lives.
 open_member() {
   local lock directory=${CONF[state]}/operations/${MEMBERS[$1]%%|*}
   if ! mkdir -p "$1" "$directory" || ! exec {lock}>>"$directory/lock"; then refuse environment "cannot write in $directory"; fi
   flock -n "$lock" && OWN_LOCK[$1]=$lock
-  [[ ${P[verb]} == seal-unchanged && -n ${OWN_LOCK[$1]:-} ]] || return 0
-  directory=$(member_parameters "$1" && bucket_directory)
-  exec {lock}>>"$directory/lock" || refuse environment "cannot write in $directory"
-  flock -n "$lock" && BUCKET_LOCK[$1]=$lock && printf '%s\n' "${MEMBERS[$1]%%|*}" >"$directory/holder"
+  [[ ${P[verb]} != seal-unchanged || -z ${OWN_LOCK[$1]:-} ]] || if_defined lock_replica_of "$1"
 }
 
 # member: sets the parameters to its own
@@ -2761,7 +2782,7 @@ main() {
   read_host_config
   if [[ ${1:-} == --detached ]]; then if_defined "go_on_${P[verb]//-/_}"; fi
   [[ ${P[verb]} == doctor ]] || open_operation
-  if [[ -n ${P[batch]} ]]; then batch; else "${P[verb]//-/_}"; fi
+  if [[ -n ${P[batch]} ]]; then if_defined batch; else "${P[verb]//-/_}"; fi
 }
 
 main "$@"

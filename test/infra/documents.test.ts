@@ -72,7 +72,7 @@ describe.each(radii)('the document of the doctor for %s', (radius) => {
 });
 
 describe.each([
-  ['observe', 'look', '^(versions|changes)$'],
+  ['observe', 'look', '^(versions|changes|buckets)$'],
   ['protect', 'batch', '^(snapshot|seal-unchanged)$'],
 ] as const)('the document beside that of %s, %s', (radius, aside, verbs) => {
   const { resource, content } = documentOf(radius, project('functions/edge-host/ozone-dr.sh'), aside);
@@ -272,6 +272,7 @@ it('each verb is in one document, but for those that a restore needs too', () =>
   expect(Object.fromEntries(where)).toEqual({
     // In documents of its own.
     doctor: [],
+    buckets: [],
     versions: [],
     changes: [],
     'seal-unchanged': [],
@@ -282,7 +283,6 @@ it('each verb is in one document, but for those that a restore needs too', () =>
     verify: ['observe'],
     probe: ['observe'],
     divergence: ['observe'],
-    buckets: ['observe'],
     snapshot: ['protect', 'restore'],
     replicate: ['protect'],
     'create-bucket': ['protect', 'restore'],

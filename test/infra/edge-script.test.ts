@@ -9,7 +9,10 @@ const script = readFileSync(project('functions/edge-host/ozone-dr.sh'), 'utf8');
 
 /** Text of each function of the script by its name. */
 const functions = new Map(
-  [...script.matchAll(/^([a-z_0-9]+)\(\) \{(.*\}$|\n[\s\S]*?^\}$)/gm)].map(([, name = '', body = '']) => [name, body]),
+  [...script.matchAll(/^([a-z_0-9]+)\(\) [{(](.*[})]$|\n[\s\S]*?^[})]$)/gm)].map(([, name = '', body = '']) => [
+    name,
+    body,
+  ]),
 );
 
 /** Names in a command's place, of a trap, and of what may free a lock: as far as they are functions. */
@@ -20,7 +23,7 @@ const calledBy = (text: string): readonly string[] =>
   ].flatMap(([, name = '']) => (functions.has(name) ? [name] : []));
 
 const definedIn = (lines: readonly string[]): readonly string[] =>
-  lines.flatMap((line) => /^([a-z_0-9]+)\(\) \{/.exec(line)?.[1] ?? []);
+  lines.flatMap((line) => /^([a-z_0-9]+)\(\) [{(]/.exec(line)?.[1] ?? []);
 
 /** What is called where the document holds it, and only there. */
 const calledIfDefined = (text: string): readonly string[] =>
