@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { KeptSnapshots } from './edge-reply.ts';
 import { HostId, OperationId, PairId, RunId } from './names.ts';
 import { EpochMs, seconds } from './units.ts';
 
@@ -135,5 +136,7 @@ export const Operation = z.object({
   deadline: EpochMs,
   commandId: z.string().nullable(),
   outcome: OperationOutcome.nullable(),
+  /** Of a survey: what is kept of its listing; absent: all of it. */
+  keep: KeptSnapshots.optional(),
 });
 export type Operation = z.infer<typeof Operation>;

@@ -1,7 +1,8 @@
 import * as z from 'zod';
-import { parseEdgeReply } from '../domain/edge-reply.ts';
+import { parseEdgeReply, shortened } from '../domain/edge-reply.ts';
 import { OperationId } from '../domain/names.ts';
 import type { Operation, OperationOutcome } from '../domain/operation.ts';
+import { bounded } from '../planner/kept.ts';
 import type { CommandState, EdgeHost, OperationStore, TaskCallbacks } from '../ports.ts';
 
 export interface SettleDependencies {
@@ -43,6 +44,12 @@ export const outcomeOf = (state: Extract<CommandState, { kind: 'ended' }>, id: O
   return { kind: 'lost', error: 'EdgeInterrupted', detail };
 };
 
+/** A bucket may have more snapshots than an item has room for. */
+const kept = ({ id, keep }: Operation, outcome: OperationOutcome): OperationOutcome =>
+  keep && outcome.kind === 'reply'
+    ? { kind: 'reply', reply: shortened(outcome.reply, id, (side) => bounded(side, keep)) }
+    : outcome;
+
 /** Tells the state machine how an operation ended, then closes it. Safe to repeat. */
 export const notify = async (
   deps: Pick<SettleDependencies, 'operations' | 'callbacks' | 'onFenced'>,
@@ -80,7 +87,7 @@ export const settle = async (deps: SettleDependencies, operation: Operation): Pr
   if (!operation.commandId) return false;
   const state = await deps.edge.state(operation.commandId, operation.host);
   if (state.kind === 'running') return false;
-  await notify(deps, await deps.operations.ended(operation.id, outcomeOf(state, operation.id)));
+  await notify(deps, await deps.operations.ended(operation.id, kept(operation, outcomeOf(state, operation.id))));
   return true;
 };
 

@@ -451,6 +451,7 @@ const create = async (
     deadline: later(now, seconds(DELIVERY + executionSeconds(step) + 600)),
     commandId: null,
     outcome: null,
+    ...(step.kind === 'survey' && step.keep ? { keep: step.keep } : {}),
   };
   if (await deps.operations.create(operation)) return operation;
   return deps.operations.replaceToken(id, taskToken);

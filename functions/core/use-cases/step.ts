@@ -42,7 +42,7 @@ interface StepDependencies {
 export const decideStep =
   (
     deps: StepDependencies,
-    pointsOf: (pair: PairId) => Promise<readonly RecoveryPoint[]>,
+    pointsOf: (pair: PairId, runId: RunId) => Promise<readonly RecoveryPoint[]>,
     decide: (asked: Asked) => Promise<{ readonly steps: readonly RunStep[]; readonly decision: BackupStep }>,
   ) =>
   async (event: unknown): Promise<NumberedStep> => {
@@ -55,7 +55,7 @@ export const decideStep =
       Awaited<ReturnType<Ledger['loadRun']>>,
     ] = await Promise.all([
       deps.ledger.renewLease(pairOf, lease, later(now, LEASE)),
-      pointsOf(pairOf),
+      pointsOf(pairOf, runId),
       deps.ledger.loadRun(runId),
     ]);
     if (!known) throw new DrError('EventInvalid', `there is no run ${runId}`);
