@@ -112,7 +112,8 @@ export const openWorld = async (from: Date, zone = 'Etc/UTC', policies = policie
   });
   leaveOutIdleSweeps(cloud);
   const ledger = dynamoLedger(cloud.table());
-  const pairOf = (kind: 'dr' | 'drill'): PairId => PairId.parse(`prod/${BUCKET}#${kind}`);
+  const pairOf = (kind: 'dr' | 'drill'): PairId =>
+    PairId.parse(`prod/${BUCKET}#${kind === 'drill' ? 'drill-nightly' : kind}`);
   const told = (): readonly Told[] =>
     (['page', 'ticket'] as const)
       .flatMap((topic) =>

@@ -6,6 +6,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { startLocalCloud } from '../local-cloud/index.ts';
+import { fleets } from './fleet-paths.ts';
 import { type Mutation, mutate, mutationsOf } from './mutations.ts';
 import { operating } from './operator-paths.ts';
 import { paths as others, type Path } from './paths.ts';
@@ -21,10 +22,14 @@ const explained: readonly { readonly action: RegExp; readonly why: string }[] = 
     action: /^xray:PutTraceSegments$/,
     why: 'X-Ray: Step Functions drops traces silently (for functions Lambda refuses the deployment)',
   },
+  {
+    action: /^s3:(AbortMultipartUpload|ListMultipartUploadParts)$/,
+    why: 'Step Functions asks for them where a Map writes its results (developer guide, "IAM policies for Distributed Map"), and uses them for larger ones than the paths have',
+  },
 ];
 
 /** `IAM_PATHS=<regular expression>` walks only the paths whose names match: for whoever writes one. */
-const paths = [...others, ...restores, ...roles, ...operating].filter(({ name }) =>
+const paths = [...others, ...fleets, ...restores, ...roles, ...operating].filter(({ name }) =>
   new RegExp(process.env.IAM_PATHS ?? '').test(name),
 );
 

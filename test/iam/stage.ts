@@ -28,6 +28,12 @@ policies:
     retention:
       { zone: Etc/UTC, cron: '0 4 1 1 ? *', source: { keepLast: 1 }, replica: { keepLast: 1 }, graceHours: 1, coolingOffHours: 0 }
     drills: { zone: Etc/UTC, cron: '0 5 1 1 ? *', within: 366d }
+  ledgers:
+    source: prod
+    replica: dr
+    buckets: ['ledger/*']
+    schedules: [{ cron: '0 3 1 1 ? *', zone: Etc/UTC }]
+    objectives: { rpo: 26h, rto: 4h }
 `;
 
 /** A check of a path that did not hold. */

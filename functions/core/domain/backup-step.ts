@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { ERROR_NAMES } from '../errors.ts';
 import { BucketGlob } from './buckets.ts';
-import { AclEntries } from './edge-reply.ts';
+import { AclEntries, KeptSnapshots } from './edge-reply.ts';
 import { BucketRef, HostId, OperationId, OzoneService, PolicyName, SnapshotId, SnapshotName } from './names.ts';
 import { BlastRadius } from './operation.ts';
 import { VerificationLevel } from './policy.ts';
@@ -124,7 +124,12 @@ export type ConflictKind = z.infer<typeof ConflictKind>;
  * not compile until every switch knows it.
  */
 export const BackupStep = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('survey'), ...operation }),
+  z.object({
+    kind: z.literal('survey'),
+    ...operation,
+    /** What is kept of the answer; absent: all of it. */
+    keep: KeptSnapshots.optional(),
+  }),
   z.object({
     kind: z.literal('create-snapshot'),
     name: SnapshotName,

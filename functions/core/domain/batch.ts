@@ -1,6 +1,9 @@
 import * as z from 'zod';
 import { BucketRef, RunId } from './names.ts';
 
+/** Runs that go together at most: their operations have to fit into the parameters of one command. */
+export const MOST_IN_BATCH = 25;
+
 /** A run as the fleet names it: its bucket, and the execution of `backup` that goes on with it when the batch cannot. */
 export const BatchedRun = z.object({ bucket: BucketRef, name: z.string().min(1).max(80) });
 export type BatchedRun = z.infer<typeof BatchedRun>;

@@ -1,6 +1,6 @@
 import * as z from 'zod';
-import { OperationId, SnapshotId } from './names.ts';
-import { MOST_IN_BATCH } from './operation.ts';
+import { MOST_IN_BATCH } from './batch.ts';
+import { OperationId, SnapshotId, SnapshotName } from './names.ts';
 import { Bytes, EpochMs } from './units.ts';
 
 /** A snapshot name as a cluster shows it: also names that this product would never give. */
@@ -44,12 +44,31 @@ const Unread = z.object({
   message: z.string(),
 });
 
+/** How many snapshots a side has, of which not all may be named. */
+const SeenCounts = z.object({ listed: Count, active: Count });
+
 /** One side of a pair as a survey found it. */
 export const SeenSide = z.discriminatedUnion('state', [
-  z.object({ state: z.literal('read'), bucket: SeenBucket, snapshots: z.array(SeenSnapshot) }),
+  z.object({
+    state: z.literal('read'),
+    bucket: SeenBucket,
+    snapshots: z.array(SeenSnapshot),
+    /** Of a listing that was shortened: of the whole one. */
+    counts: SeenCounts.optional(),
+  }),
   Unread,
 ]);
 export type SeenSide = z.infer<typeof SeenSide>;
+
+/** Which snapshots of a listing are kept beside temporary ones: those of these names, and those whose names begin so. */
+export const KeptSnapshots = z.object({ names: z.array(SnapshotName), prefix: z.string() });
+export type KeptSnapshots = z.infer<typeof KeptSnapshots>;
+
+export const countsOf = (side: SeenSide | null): z.infer<typeof SeenCounts> => {
+  if (side?.state !== 'read') return { listed: 0, active: 0 };
+  const { snapshots, counts } = side;
+  return counts ?? { listed: snapshots.length, active: snapshots.filter(({ status }) => status === 'ACTIVE').length };
+};
 
 export const DiffStatus = z.enum([
   'not-asked',
@@ -426,4 +445,20 @@ export const parseEdgeReply = (
   if (parsed.data.outcome === 'ok' && parsed.data.data === null) return { problem: 'the reply is ok but has no data' };
   if (parsed.data.operation !== operation) return { problem: `the reply is of ${parsed.data.operation}` };
   return { reply: parsed.data };
+};
+
+/**
+ * The reply to a survey with a shorter listing, which knows how long the whole one was.
+ * @param output as `parseEdgeReply` takes it; any other reply is answered as it is
+ */
+export const shortened = (output: string, operation: OperationId, shorten: (side: SeenSide) => SeenSide): string => {
+  const parsed = parseEdgeReply(output, operation);
+  if ('problem' in parsed || parsed.reply.verb !== 'survey' || !parsed.reply.data) return output;
+  const short = (side: SeenSide): SeenSide => {
+    const shorter = shorten(side);
+    return shorter.state === 'read' ? { ...shorter, counts: countsOf(side) } : shorter;
+  };
+  const { source, replica } = parsed.reply.data;
+  const data = { source: short(source), replica: replica && short(replica) };
+  return `${BEGIN}${JSON.stringify({ ...parsed.reply, data })}${END}\n`;
 };

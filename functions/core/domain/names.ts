@@ -81,6 +81,9 @@ export type PairId = z.infer<typeof PairId>;
 export const pairId = (source: ClusterName, bucket: BucketRef, replica: ClusterName | null): PairId =>
   PairId.parse(`${source}/${bucket}#${replica ?? 'local'}`);
 
+/** Of a policy without a replica. */
+export const isLocal = (pair: PairId): boolean => pair.endsWith('#local');
+
 /** What a restore into a bucket holds, whatever it restores. */
 export const targetPair = (cluster: ClusterName, bucket: BucketRef): PairId =>
   PairId.parse(`${cluster}/${bucket}#restore`);

@@ -1,4 +1,6 @@
 import * as z from 'zod';
+import { MOST_IN_BATCH } from './batch.ts';
+import { KeptSnapshots } from './edge-reply.ts';
 import { HostId, OperationId, PairId, RunId } from './names.ts';
 import { EpochMs, seconds } from './units.ts';
 
@@ -120,11 +122,14 @@ export const OperationOutcome = z.discriminatedUnion('kind', [
 ]);
 export type OperationOutcome = z.infer<typeof OperationOutcome>;
 
-/** How many operations one command may do. */
-export const MOST_IN_BATCH = 25;
-
 /** What a command for several buckets does of one run. Its operation has an item of its own, with its own outcome. */
-export const BatchMember = z.object({ operation: OperationId, pair: PairId, lease: z.number().int().positive() });
+export const BatchMember = z.object({
+  operation: OperationId,
+  pair: PairId,
+  lease: z.number().int().positive(),
+  /** As of the operation. */
+  keep: KeptSnapshots.optional(),
+});
 
 /**
  * One remote command of a run. `sending` is written before Run Command is asked, `sent` after; `ended` once its
@@ -154,5 +159,7 @@ export const Operation = z.object({
    * a run that goes on alone attaches to it.
    */
   batch: OperationId.optional(),
+  /** Of a survey: what is kept of its listing; absent: all of it. */
+  keep: KeptSnapshots.optional(),
 });
 export type Operation = z.infer<typeof Operation>;

@@ -1,6 +1,6 @@
+import { MOST_IN_BATCH } from '../domain/batch.ts';
 import type { FleetItem, FleetRun, Work } from '../domain/fleet.ts';
 import { pairId } from '../domain/names.ts';
-import { MOST_IN_BATCH } from '../domain/operation.ts';
 import type { Policy } from '../domain/policy.ts';
 import type { EpochMs } from '../domain/units.ts';
 import { mayBatch } from './batch.ts';

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { isOperation } from '../domain/backup-step.ts';
-import { type EdgeReply, parseEdgeReply, type SeenSide } from '../domain/edge-reply.ts';
+import { countsOf, type EdgeReply, parseEdgeReply, type SeenSide } from '../domain/edge-reply.ts';
 import type { Observation, RunStep } from '../domain/ledger.ts';
 import type { Operation } from '../domain/operation.ts';
 
@@ -54,14 +54,17 @@ const observationOf = (reply: EdgeReply, bounded: (side: SeenSide) => SeenSide):
       ...(reply.verb === 'restore' && reply.data ? { restored: { ...reply.data, log: '' } } : {}),
     };
   switch (reply.verb) {
-    case 'survey':
+    case 'survey': {
+      const { source, replica } = reply.data;
+      const [here, there] = [countsOf(source), countsOf(replica)];
       return {
         kind: 'survey',
-        source: bounded(reply.data.source),
-        replica: reply.data.replica && bounded(reply.data.replica),
-        listed: { source: countListed(reply.data.source), replica: countListed(reply.data.replica) },
-        active: { source: countActive(reply.data.source), replica: countActive(reply.data.replica) },
+        source: bounded(source),
+        replica: replica && bounded(replica),
+        listed: { source: here.listed, replica: there.listed },
+        active: { source: here.active, replica: there.active },
       };
+    }
     case 'snapshot': {
       const { created, snapshot, diff, hooks } = reply.data;
       const notes = hooks.flatMap(({ phase, problem, output }) =>
@@ -108,8 +111,3 @@ const observationOf = (reply: EdgeReply, bounded: (side: SeenSide) => SeenSide):
       return { kind: 'probe', state: reply.data.state === 'ended' ? 'unknown' : reply.data.state };
   }
 };
-
-const countActive = (side: SeenSide | null): number =>
-  side?.state === 'read' ? side.snapshots.filter((it) => it.status === 'ACTIVE').length : 0;
-
-const countListed = (side: SeenSide | null): number => (side?.state === 'read' ? side.snapshots.length : 0);

@@ -1,8 +1,7 @@
 import * as z from 'zod';
 import type { NumberedStep } from '../domain/backup-step.ts';
-import { type BatchedRun, BatchWork } from '../domain/batch.ts';
+import { type BatchedRun, BatchWork, MOST_IN_BATCH } from '../domain/batch.ts';
 import { type OperationId, type RunId, splitRunId } from '../domain/names.ts';
-import { MOST_IN_BATCH } from '../domain/operation.ts';
 import { DrError } from '../errors.ts';
 import { type BatchStep, isInBatch, radiusInBatch } from '../planner/batch.ts';
 import { batchCommand } from '../planner/steps.ts';

@@ -1,12 +1,12 @@
-import { isOperation, type NumberedStep } from '../domain/backup-step.ts';
-import type { SeenSide } from '../domain/edge-reply.ts';
-import { snapshotName } from '../domain/names.ts';
+import { type BackupStep, isOperation, type NumberedStep } from '../domain/backup-step.ts';
+import type { RecoveryPoint } from '../domain/ledger.ts';
+import { isLocal, type PairId, type RunId } from '../domain/names.ts';
 import { absorb } from '../planner/absorb.ts';
 import { inBatch } from '../planner/batch.ts';
 import { withNewest } from '../planner/clocks.ts';
 import { decideBackup } from '../planner/decide-backup.ts';
 import type { RunHistory } from '../planner/history.ts';
-import { TEMPORARY } from '../planner/leaks.ts';
+import { bounded, keptOf } from '../planner/kept.ts';
 import type { Clock, Ledger, OperationStore, Records } from '../ports.ts';
 import { admitted } from './admit.ts';
 import { answerTo, type TaskFailure } from './answers.ts';
@@ -21,6 +21,8 @@ export interface DecideDependencies {
   readonly clock: Clock;
 }
 
+/** Enough where each backup came to its end. */
+const NEWEST_POINTS = 10;
 /** Enough for the points of an outage that are brought over one by one. */
 const RECENT_POINTS = 30;
 
@@ -32,11 +34,11 @@ const RECENT_POINTS = 30;
 export const decideNext = (deps: DecideDependencies): ((event: unknown) => Promise<NumberedStep>) =>
   decideStep(
     deps,
-    (pair) => deps.ledger.recentPoints(pair, RECENT_POINTS),
+    (pair, runId) => pointsOf(deps.ledger, pair, runId),
     async ({ run, steps, pair, points, lease, failure, now }) => {
       const history = await noteAnswers(deps, { run, steps, pair, points }, lease, failure);
       const decision = await admitted(deps.ledger, history, decideBackup(history, now), now);
-      return { steps: history.steps, decision };
+      return { steps: history.steps, decision: keeping(history, decision) };
     },
   );
 
@@ -44,12 +46,31 @@ export const decideNext = (deps: DecideDependencies): ((event: unknown) => Promi
 export const decideInBatch = (deps: DecideDependencies): ((event: unknown) => Promise<NumberedStep | null>) =>
   decideOrLeave(
     deps,
-    (pair) => deps.ledger.recentPoints(pair, RECENT_POINTS),
+    (pair, runId) => pointsOf(deps.ledger, pair, runId),
     async ({ run, steps, pair, points, lease, failure, now }) => {
       const history = await noteAnswers(deps, { run, steps, pair, points }, lease, failure);
-      return { steps: history.steps, decision: inBatch(history, decideBackup(history, now)) };
+      const decision = inBatch(history, decideBackup(history, now));
+      return { steps: history.steps, decision: decision && keeping(history, decision) };
     },
   );
+
+/** A survey says what is kept of its listing: a bucket may have more snapshots than an item has room for. */
+const keeping = (history: RunHistory, step: BackupStep): BackupStep =>
+  step.kind === 'survey' ? { ...step, keep: keptOf(history) } : step;
+
+/** As many as decisions turn on: a backup must not cost more the more points there are. */
+const pointsOf = async (
+  ledger: Pick<Ledger, 'recentPoints'>,
+  pair: PairId,
+  runId: RunId,
+): Promise<readonly RecoveryPoint[]> => {
+  const newest = await ledger.recentPoints(pair, NEWEST_POINTS);
+  const isEnough =
+    newest.length < NEWEST_POINTS ||
+    isLocal(pair) ||
+    newest.every((it) => it.state === 'verified' || it.runId === runId);
+  return isEnough ? newest : ledger.recentPoints(pair, RECENT_POINTS);
+};
 
 /** Gives every unanswered step of the open operation its answer, if there is one by now, and applies it to the ledger. */
 const noteAnswers = async (
@@ -62,7 +83,7 @@ const noteAnswers = async (
   if (!last) return history;
   const id = operationId(history.run.runId, last.operationStep);
   const operation = isOperation(last.decision) ? await deps.operations.load(id) : undefined;
-  const answer = answerTo(last, operation, failure, (side) => bounded(side, history));
+  const answer = answerTo(last, operation, failure, (side) => bounded(side, keptOf(history)));
   if (!answer) return history;
 
   const now = deps.clock.now();
@@ -88,19 +109,5 @@ const noteAnswers = async (
     steps,
     pair: changed,
     points: [...merged.values()].toSorted((one, other) => other.source.created - one.source.created),
-  };
-};
-
-/** Of a listing that may be long, the snapshots that a decision of this run can turn on. */
-const bounded = (side: SeenSide, { run, pair, points }: RunHistory): SeenSide => {
-  if (side.state !== 'read') return { ...side, message: side.message.slice(0, 500) };
-  const known = new Set<string>([...points.map((it) => it.name)]);
-  for (const base of [pair.base, pair.previousBase]) if (base) known.add(base.name);
-  const slotPrefix = snapshotName(run.policy.name, run.slot, 1).slice(0, -1);
-  return {
-    ...side,
-    snapshots: side.snapshots.filter(
-      ({ name }) => known.has(name) || name.startsWith(slotPrefix) || TEMPORARY.test(name),
-    ),
   };
 };

@@ -1,7 +1,12 @@
 import * as z from 'zod';
-import { type BatchedRun, BatchedRun as BatchedRunSchema, type BatchResult, type BatchWork } from '../domain/batch.ts';
+import {
+  type BatchedRun,
+  BatchedRun as BatchedRunSchema,
+  type BatchResult,
+  type BatchWork,
+  MOST_IN_BATCH,
+} from '../domain/batch.ts';
 import { PolicyName, Slot } from '../domain/names.ts';
-import { MOST_IN_BATCH } from '../domain/operation.ts';
 import { DrError } from '../errors.ts';
 import { inParallel } from './in-parallel.ts';
 import { type Opened, type OpenRunDependencies, openRun } from './open-run.ts';

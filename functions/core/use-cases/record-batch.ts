@@ -1,6 +1,5 @@
 import * as z from 'zod';
-import { type BatchedRun, type BatchResult, BatchWork } from '../domain/batch.ts';
-import { MOST_IN_BATCH } from '../domain/operation.ts';
+import { type BatchedRun, type BatchResult, BatchWork, MOST_IN_BATCH } from '../domain/batch.ts';
 import { DrError } from '../errors.ts';
 import { type CloseDependencies, recordOutcome } from './close-run.ts';
 import { inParallel } from './in-parallel.ts';

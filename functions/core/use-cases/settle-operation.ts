@@ -1,7 +1,8 @@
 import * as z from 'zod';
-import { parseEdgeReply, replyText } from '../domain/edge-reply.ts';
+import { parseEdgeReply, replyText, shortened } from '../domain/edge-reply.ts';
 import { OperationId } from '../domain/names.ts';
 import type { Operation, OperationOutcome } from '../domain/operation.ts';
+import { bounded } from '../planner/kept.ts';
 import type { CommandState, EdgeHost, OperationStore, TaskCallbacks } from '../ports.ts';
 import { inParallel } from './in-parallel.ts';
 
@@ -74,10 +75,11 @@ export const endOperation = async (
   operation: Operation,
   outcome: OperationOutcome,
 ): Promise<Operation> => {
-  if (!operation.members) return deps.operations.ended(operation.id, outcome);
+  if (!operation.members) return deps.operations.ended(operation.id, kept(operation, outcome));
   const { of, itself } = divided(outcome, operation);
   await inParallel(operation.members, 5, async (member) => {
-    const ended = await deps.operations.ended(member.operation, of(member.operation));
+    const { operation: id, keep } = member;
+    const ended = await deps.operations.ended(id, kept({ id, keep }, of(id)));
     tellIfFenced(deps, ended);
     // The run goes on alone and waits for it.
     if (ended.token !== '') await notify(deps, ended);
@@ -90,6 +92,11 @@ const tellIfFenced = ({ onFenced }: Pick<SettleDependencies, 'onFenced'>, operat
   const parsed = outcome?.kind === 'reply' ? parseEdgeReply(outcome.reply, id) : undefined;
   if (parsed && 'reply' in parsed && parsed.reply.code.startsWith('fence-')) onFenced?.(operation, parsed.reply.code);
 };
+/** A bucket may have more snapshots than an item has room for. */
+const kept = ({ id, keep }: Pick<Operation, 'id' | 'keep'>, outcome: OperationOutcome): OperationOutcome =>
+  keep && outcome.kind === 'reply'
+    ? { kind: 'reply', reply: shortened(outcome.reply, id, (side) => bounded(side, keep)) }
+    : outcome;
 
 /** Tells the state machine how an operation ended, then closes it. Safe to repeat. */
 export const notify = async (

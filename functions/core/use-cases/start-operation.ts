@@ -1,9 +1,10 @@
 import * as z from 'zod';
 import type { LookedPoint, OperationStep } from '../domain/backup-step.ts';
 import { isOperation } from '../domain/backup-step.ts';
+import { MOST_IN_BATCH } from '../domain/batch.ts';
 import type { BackupRun, PairPatch, PairState } from '../domain/ledger.ts';
 import { type BucketRef, OperationId, RunId } from '../domain/names.ts';
-import { type BlastRadius, DELIVERY, EdgeParameters, MOST_IN_BATCH, type Operation } from '../domain/operation.ts';
+import { type BlastRadius, DELIVERY, EdgeParameters, type Operation } from '../domain/operation.ts';
 import type { Cluster, Hook } from '../domain/policy.ts';
 import type { RestoreTask } from '../domain/restore.ts';
 import { PlanHash, type Side } from '../domain/retention.ts';
@@ -501,9 +502,14 @@ const createBatch = async (
       commandTimeout: String(executionTimeout + 60),
     }),
     token: taskToken,
-    members: joined.map(({ id: operation, pair, lease }) => ({ operation, pair, lease })),
+    members: joined.map(({ id: operation, pair, lease, keep }) => ({
+      operation,
+      pair,
+      lease,
+      ...(keep ? { keep } : {}),
+    })),
   };
-  const { batch: _, ...own } = operation;
+  const { batch: _batch, keep: _keep, ...own } = operation;
   if (await deps.operations.create(own)) return own;
   return deps.operations.replaceToken(id, taskToken);
 };
@@ -588,6 +594,7 @@ const create = async (
     commandId: null,
     outcome: null,
     ...(batch ? { batch: batch.id } : {}),
+    ...(step.kind === 'survey' && step.keep ? { keep: step.keep } : {}),
   };
   if (await deps.operations.create(operation)) return operation;
   if (!batch) return deps.operations.replaceToken(id, taskToken);

@@ -43,7 +43,7 @@ interface StepDependencies {
 export const decideOrLeave =
   (
     deps: StepDependencies,
-    pointsOf: (pair: PairId) => Promise<readonly RecoveryPoint[]>,
+    pointsOf: (pair: PairId, runId: RunId) => Promise<readonly RecoveryPoint[]>,
     decide: (asked: Asked) => Promise<{ readonly steps: readonly RunStep[]; readonly decision: BackupStep | null }>,
   ) =>
   async (event: unknown): Promise<NumberedStep | null> => {
@@ -56,7 +56,7 @@ export const decideOrLeave =
       Awaited<ReturnType<Ledger['loadRun']>>,
     ] = await Promise.all([
       deps.ledger.renewLease(pairOf, lease, later(now, LEASE)),
-      pointsOf(pairOf),
+      pointsOf(pairOf, runId),
       deps.ledger.loadRun(runId),
     ]);
     if (!known) throw new DrError('EventInvalid', `there is no run ${runId}`);
@@ -82,7 +82,7 @@ export const decideOrLeave =
 /** The same where every decision is this machine's own. */
 export const decideStep = (
   deps: StepDependencies,
-  pointsOf: (pair: PairId) => Promise<readonly RecoveryPoint[]>,
+  pointsOf: (pair: PairId, runId: RunId) => Promise<readonly RecoveryPoint[]>,
   decide: (asked: Asked) => Promise<{ readonly steps: readonly RunStep[]; readonly decision: BackupStep }>,
 ): ((event: unknown) => Promise<NumberedStep>) => {
   const decideOne = decideOrLeave(deps, pointsOf, decide);

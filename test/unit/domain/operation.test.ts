@@ -70,6 +70,7 @@ it('an operation that was written before there were levels, brakes and detached 
     targetCreated: '',
     hookBefore: '',
     hookAfter: '',
+    globs: '',
     policy: '',
     points: '',
     path64: '',

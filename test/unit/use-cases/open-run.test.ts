@@ -463,10 +463,12 @@ describe('the fleet', () => {
   it('is well with as many failures as the policy tolerates, and says them', async () => {
     const failed = { bucket: BucketRef.parse('cups/dice'), name: 'n-cups/dice', error: 'CopyFailed' };
     const change = { policies: [{ ...policyOf('incremental'), fleet: { tolerated: 1 } }] };
-    expect(await summarize({}, change)(went(failed))).toMatchObject({ failed: ['cups/dice (CopyFailed, execution n-cups/dice)'] });
-    await expect(summarize({}, change)(went(failed, { ...failed, bucket: BucketRef.parse('eggs/figs') }))).rejects.toThrow(
-      '2 of 2 buckets',
-    );
+    expect(await summarize({}, change)(went(failed))).toMatchObject({
+      failed: ['cups/dice (CopyFailed, execution n-cups/dice)'],
+    });
+    await expect(
+      summarize({}, change)(went(failed, { ...failed, bucket: BucketRef.parse('eggs/figs') })),
+    ).rejects.toThrow('2 of 2 buckets');
   });
 
   it('is well when nothing was due', async () => {

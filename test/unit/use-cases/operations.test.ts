@@ -183,6 +183,54 @@ describe('a long command', () => {
     expect(await operations.open()).toEqual([]);
   });
 
+  it('of a bucket with 10,000 snapshots leaves with its operation those that the run can turn on, and how many there are', async () => {
+    const keep = { names: ['odr-nightly-base'], prefix: 'odr-nightly-20261120t020000z-' };
+    const { runId, lease, id } = await aRun({ ...survey, keep } as BackupStep);
+    await start()({ runId, lease, operationStep: 0, taskToken: 't' });
+    const listed = (n: number, name: string, status = 'ACTIVE') => ({
+      name,
+      id: `00000000-0000-0000-0000-${String(n).padStart(12, '0')}`,
+      created: n,
+      status,
+    });
+    const kept = [
+      listed(1, 'odr-nightly-base'),
+      listed(2, 'odr-nightly-20261120t020000z-1'),
+      listed(3, 'odr-tmp-narrow.1'),
+    ];
+    const others = Array.from({ length: 10_000 }, (_, n) =>
+      listed(n + 10, `odr-hourly-${n}`, n < 100 ? 'DELETED' : 'ACTIVE'),
+    );
+    const bucket = {
+      created: '2026-01-01T00:00:00.000Z',
+      layout: 'FILE_SYSTEM_OPTIMIZED',
+      link: false,
+      usedBytes: 1,
+      usedNamespace: 1,
+      owner: 'o',
+      quotaInBytes: -1,
+      quotaInNamespace: -1,
+    };
+    const side = { state: 'read', bucket, snapshots: [...others, ...kept] };
+    outside.end(id, reply(id, 'survey', { data: { source: side, replica: side } }));
+    expect(await settle()(eventOf(id))).toEqual({ settled: true });
+    expect(outside.told).toEqual(['t succeeded']);
+    const outcome = (await operations.load(id))?.outcome;
+    expect(outcome?.kind === 'reply' && outcome.reply.length).toBeLessThan(3000);
+
+    await decideNext({ ledger, operations, records: memoryRecords(), clock })({ runId, lease, step: 1, failure: null });
+    const observed = (await ledger.loadRun(runId))?.steps[0]?.observed;
+    const [all, alive] = [10_003, 9_903];
+    expect(observed).toMatchObject({
+      kind: 'survey',
+      listed: { source: all, replica: all },
+      active: { source: alive, replica: alive },
+    });
+    expect(observed?.kind === 'survey' && observed.replica?.state === 'read' && observed.replica.snapshots).toEqual(
+      kept.slice(1),
+    );
+  });
+
   it('is found by the sweeper when its event is lost', async () => {
     const { runId, lease, id } = await aRun(survey);
     await start()({ runId, lease, operationStep: 0, taskToken: 't' });
