@@ -251,8 +251,10 @@ export const openFleet = async (size: FleetSize, say: (line: string) => void): P
       const usdByService = usdOf(usage);
       let [verified, differing, oldest] = [0, 0, 0];
       for (const bucket of buckets) {
-        const points = (await ledger.recentPoints(pairOf(bucket), 3)).filter((it) => it.state === 'verified');
-        const [newest, last] = points;
+        const points = (await ledger.recentPoints(pairOf(bucket), 5)).filter((it) => it.state === 'verified');
+        const [newest] = points;
+        // What the slot brought over of an outage is no older evidence.
+        const last = points.find((it) => it !== newest && (it.verification?.at ?? now) < at);
         const trees = SIDES.map((side) => ozone.tree(`ofs://${side}/${bucket}/.snapshot/${newest?.name}`));
         if (trees[0]?.size === 0 || !isDeepStrictEqual(trees[0], trees[1])) differing += 1;
         if (newest?.slot === at) {
