@@ -1,18 +1,11 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { dynamoLedger } from '../../functions/adapters/dynamodb/ledger.ts';
 import type { PairState } from '../../functions/core/domain/ledger.ts';
 import { BucketRef, PairId, PolicyName } from '../../functions/core/domain/names.ts';
-import { BlastRadius } from '../../functions/core/domain/operation.ts';
 import { epochMs } from '../../functions/core/domain/units.ts';
-import { leaveOutIdleSweeps } from '../demo/play.ts';
-import { synthesize } from '../fixtures/deployment.ts';
-import { InProcessHost } from '../in-process-edge/host.ts';
-import { type LocalCloud, startLocalCloud } from '../local-cloud/index.ts';
-import type { Work as CommandToRun } from '../local-cloud/ssm/host.ts';
-import { type SimulatedOzone, simulateInMemory } from '../ozone-simulator/simulator.ts';
+import { deployInMemory } from '../fixtures/in-memory.ts';
+import type { LocalCloud } from '../local-cloud/index.ts';
+import type { SimulatedOzone } from '../ozone-simulator/simulator.ts';
 
 export const SOURCE_HOST = 'i-0aaaaaaaaaaaaaaa0';
 export const REPLICA_HOST = 'mi-0bbbbbbbbbbbbbbb0';
@@ -74,43 +67,13 @@ export interface AlarmWorld {
 }
 
 export const openWorld = async (from: Date, zone = 'Etc/UTC', policies = policiesOf(zone)): Promise<AlarmWorld> => {
-  const directory = mkdtempSync(join(tmpdir(), 'ozone-dr-alarms-'));
-  const assembly = join(directory, 'cdk.out');
-  synthesize(policies, assembly);
-  const ozone = simulateInMemory();
-  ozone.setClock({ now: from.getTime(), skewMs: {} });
+  const { cloud, ozone, close } = await deployInMemory({ policies, from, hosts: [SOURCE_HOST, REPLICA_HOST] });
   for (const service of ['prod', 'dr']) ozone.createBucket(`ofs://${service}/${BUCKET}`);
   ozone.change(`ofs://prod/${BUCKET}`, [
     { op: 'put', path: 'a/one', size: 100, seed: 1 },
     { op: 'put', path: 'two', size: 200, seed: 2 },
     { op: 'put', path: 'three', size: 300, seed: 3 },
   ]);
-  const hosts = new Map(
-    [SOURCE_HOST, REPLICA_HOST].map((name) => [
-      name,
-      new InProcessHost({ ozone, name, now: () => cloud.clock.now(), selectionAt: () => undefined }),
-    ]),
-  );
-  const host = (id: string) => ({
-    id,
-    environment: {},
-    run: ({ documentName, parameters }: CommandToRun) => {
-      ozone.setClock({ now: cloud.clock.now(), skewMs: {} });
-      const radius = BlastRadius.options.find((it) => documentName.startsWith(`ozone-dr-${it}-`));
-      if (radius === undefined) throw new Error(`${documentName} is no document of the product`);
-      const ran = hosts.get(id)?.run(radius, parameters);
-      return { exitCode: ran?.exit ?? 1, stdout: ran?.stdout ?? '', stderr: '' };
-    },
-    duration: () => 5,
-  });
-  const cloud: LocalCloud = await startLocalCloud({
-    assembly,
-    directory: join(directory, 'cloud'),
-    clock: { virtualFrom: from },
-    hosts: [host(SOURCE_HOST), host(REPLICA_HOST)],
-    random: () => 0.5,
-  });
-  leaveOutIdleSweeps(cloud);
   const ledger = dynamoLedger(cloud.table());
   const pairOf = (kind: 'dr' | 'drill'): PairId =>
     PairId.parse(`prod/${BUCKET}#${kind === 'drill' ? 'drill-nightly' : kind}`);
@@ -172,9 +135,6 @@ export const openWorld = async (from: Date, zone = 'Etc/UTC', policies = policie
         }),
       );
     },
-    close: async () => {
-      await cloud.close();
-      rmSync(directory, { recursive: true, force: true });
-    },
+    close,
   };
 };

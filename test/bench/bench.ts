@@ -5,13 +5,14 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { bundles } from './bundles.ts';
 import { FIGURES, type Module } from './figures.ts';
+import { fleet } from './fleet.ts';
 import { history } from './history.ts';
 import { increment } from './increment.ts';
 import { judge, page, type Result, Results, valuesOf } from './page.ts';
 import { retention } from './retention.ts';
 import { steps } from './steps.ts';
 
-const MODULES: readonly Module[] = [increment, steps, bundles, retention, history];
+const MODULES: readonly Module[] = [increment, steps, bundles, retention, history, fleet];
 
 const USAGE = `usage: npm run bench [-- options]
 

@@ -91,6 +91,19 @@ export const FIGURES = {
     missed:
       'The answer to a survey lists every snapshot of both sides and is kept with its operation, packed, which is written twice and read; and up to 30 points are read where there are so many. Next: keep of that listing only the names that the run can turn on, chosen when the operation is created, and read ten points unless an outage left more behind.',
   },
+  fleetMaxLateness: {
+    what: 'a simulated night of 10,000 buckets, 5 % of them changed: the worst age of a newest verified point by the objective',
+    unit: '×',
+    bar: 1,
+    missed:
+      'A bucket waited too long, or its copy took longer than the objective leaves. Next: look at the waits below.',
+  },
+  fleetCostUsd: {
+    what: 'what a day with that night costs on AWS, at list prices',
+    unit: '$',
+    bar: 5,
+    missed: 'Next: look below for what takes most of it.',
+  },
 } as const satisfies Readonly<Record<string, FigureSpec>>;
 
 export type Figure = keyof typeof FIGURES;

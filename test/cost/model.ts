@@ -113,6 +113,19 @@ export interface Cost {
   readonly total: number;
 }
 
+/** What it costs, by service; what is there all the time left out. */
+export const usdOf = (usage: Usage) => ({
+  'Step Functions': usage.transition * PRICES.transition.usd,
+  Lambda: usage.invocation * PRICES.invocation.usd + usage.gigabyteSecond * PRICES.gigabyteSecond.usd,
+  DynamoDB: usage.readUnit * PRICES.readUnit.usd + usage.writeUnit * PRICES.writeUnit.usd,
+  'Systems Manager': usage.remoteCommand * PRICES.remoteCommand.usd,
+  S3: usage.s3Write * PRICES.s3Write.usd + usage.s3Read * PRICES.s3Read.usd,
+  EventBridge: usage.schedule * PRICES.schedule.usd + usage.event * PRICES.event.usd,
+  CloudWatch: usage.logGigabyte * PRICES.logGigabyte.usd,
+});
+
+export const sumOf = (usd: Cost['usd']): number => Object.values(usd).reduce((all, one) => all + one, 0);
+
 /** What thirty days cost. */
 export const monthOf = (
   policies: readonly Policy[],
@@ -134,22 +147,14 @@ export const monthOf = (
     // The simulated night has one bucket.
     [ASSESSMENTS * Math.max(0, sum((it) => it.buckets) - 1), { ...everyCount(() => 0), readUnit: ASSESSED_PAIR }],
   ]);
+  const usd = { ...usdOf(usage) };
   const { standing } = night;
-  const usd = {
-    'Step Functions': usage.transition * PRICES.transition.usd,
-    Lambda: usage.invocation * PRICES.invocation.usd + usage.gigabyteSecond * PRICES.gigabyteSecond.usd,
-    DynamoDB: usage.readUnit * PRICES.readUnit.usd + usage.writeUnit * PRICES.writeUnit.usd,
-    'Systems Manager': usage.remoteCommand * PRICES.remoteCommand.usd,
-    S3: usage.s3Write * PRICES.s3Write.usd + usage.s3Read * PRICES.s3Read.usd,
-    EventBridge: usage.schedule * PRICES.schedule.usd + usage.event * PRICES.event.usd,
-    CloudWatch:
-      usage.logGigabyte * PRICES.logGigabyte.usd +
-      standing.alarm * PRICES.alarm.usd +
-      standing.compositeAlarm * PRICES.compositeAlarm.usd +
-      standing.customMetric * PRICES.customMetric.usd +
-      standing.dashboard * PRICES.dashboard.usd,
-  };
-  return { work, usage, usd, total: Object.values(usd).reduce((all, one) => all + one, 0) };
+  usd.CloudWatch +=
+    standing.alarm * PRICES.alarm.usd +
+    standing.compositeAlarm * PRICES.compositeAlarm.usd +
+    standing.customMetric * PRICES.customMetric.usd +
+    standing.dashboard * PRICES.dashboard.usd;
+  return { work, usage, usd, total: sumOf(usd) };
 };
 
 /** The same of an average night of that month. */

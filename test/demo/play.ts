@@ -31,14 +31,13 @@ export interface Played {
 
 /**
  * Between two nights the sweeper, which runs every minute, finds nothing open: ten thousand empty calls in a week that
- * would tell nothing. They are left out; while an execution runs, every sweep is played.
+ * would tell nothing. They are left out; while an execution runs, every sweep is played. The same for another function.
  */
-export const leaveOutIdleSweeps = (cloud: LocalCloud): void => {
+export const leaveOutIdleSweeps = (cloud: LocalCloud, sweeper = 'ozone-dr-sweep-operations'): void => {
   const invoke = cloud.functions.invokeAsynchronously.bind(cloud.functions);
-  const sweeper = 'ozone-dr-sweep-operations';
   cloud.functions.invokeAsynchronously = async (caller, target, payload) => {
-    const isIdle = cloud.executions().every((it) => it.status !== 'RUNNING');
-    if (!isIdle || !target.includes(`:${sweeper}`)) return invoke(caller, target, payload);
+    const isIdle = target.includes(`:${sweeper}`) && cloud.executions().every((it) => it.status !== 'RUNNING');
+    if (!isIdle) return invoke(caller, target, payload);
     // The alarm on the sweeper counts its calls.
     cloud.cloudWatch.measure('AWS/Lambda', 'Invocations', { FunctionName: sweeper }, 1);
     cloud.cloudWatch.measure('AWS/Lambda', 'Errors', { FunctionName: sweeper }, 0);

@@ -220,8 +220,7 @@ export class LocalCloud {
   /** Opens the endpoint and creates the assembly's resources. */
   async start(): Promise<void> {
     const assembly = readAssembly(this.#options.assembly);
-    const backend = await startDynalite();
-    this.#closing.push(backend.close);
+    const backend = startDynalite();
     const dynamoDb = new DynamoDb(this.#world, backend);
     this.#services = {
       DynamoDB_20120810: { actions: dynamoDb.actions, iam: 'dynamodb', version: '1.0' },

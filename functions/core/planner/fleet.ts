@@ -8,7 +8,8 @@ import { firstOf } from './choose-host.ts';
 
 /**
  * The due list of a slot. Backups that may go together do, those next to each other that work on the same hosts: a batch sends one command to
- * each host for each kind of step.
+ * each host for each kind of step. Hosts take turns in the list, which is begun in its order: else all batches at work
+ * would crowd on one host while the others have nothing to do.
  */
 export const itemsOf = (
   policy: Policy,
@@ -18,7 +19,7 @@ export const itemsOf = (
   const isTogether = work === 'backup' && mayBatch(policy) && runs.length > 1;
   const size = isTogether ? MOST_IN_BATCH : 1;
   const sorted = isTogether ? byHost(policy, runs) : runs;
-  return Array.from({ length: Math.ceil(sorted.length / size) }, (_, n) => {
+  const items = Array.from({ length: Math.ceil(sorted.length / size) }, (_, n) => {
     const some = sorted.slice(n * size, (n + 1) * size);
     const [first] = some;
     return {
@@ -29,6 +30,13 @@ export const itemsOf = (
       batch: first && some.length > 1 ? `batch-${first.name}` : null,
     };
   });
+  return isTogether ? inTurns(items, policy.source.hosts.length * (policy.replica?.hosts.length ?? 1)) : items;
+};
+
+/** One of each of so many equal parts of a list, then the next of each. */
+const inTurns = <T>(all: readonly T[], parts: number): readonly T[] => {
+  const length = Math.ceil(all.length / parts);
+  return Array.from({ length }, (_, first) => all.filter((_, n) => n % length === first)).flat();
 };
 
 const byHost = ({ source, replica }: Policy, runs: readonly FleetRun[]): readonly FleetRun[] => {
