@@ -97,7 +97,9 @@ export class BatchPromises implements Watched {
   #start(args: readonly unknown[], go: () => unknown): unknown {
     const [program, argv] = Started.parse(args);
     if (program !== 'hadoop' || argv[0] !== 'distcp') return go();
-    const into = argv.at(-1) ?? '';
+    const [from = '', into = ''] = argv.slice(-2);
+    // That of a failover, which brings the replica back from a snapshot of its own.
+    if (from.startsWith('ofs://dr/')) return go();
     const bucket = into.replace(/^ofs:\/\/[^/]*\//, '');
     const operation = /-Dmapreduce.job.tags=(\S*)/.exec(argv.join(' '))?.[1] ?? '';
     const isFull = !argv.includes('-diff');
