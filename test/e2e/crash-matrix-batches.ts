@@ -186,7 +186,9 @@ export class BatchPromises implements Watched {
   async settled(lab: Lab, good: readonly string[]): Promise<void> {
     for (const bucket of this.#buckets) {
       const { lease } = await lab.pair(bucket);
-      this.say(lease === null, `${bucket} is still in the hands of ${lease?.execution}`);
+      // That of an execution which a person stopped is free for everybody.
+      const isHeld = lease !== null && (good.includes(bucket) || (await lab.executions.isRunning(lease.execution)));
+      this.say(!isHeld, `${bucket} is still in the hands of ${lease?.execution}`);
       const slots = lab.snapshots('source', bucket).map(({ name }) => name.replace(/-\d+$/, ''));
       // One that goes on after a later slot was done takes a new one: the replica never goes back.
       this.say(!slots.some((slot, n) => slot === slots[n - 1]), `a slot of ${bucket} has two snapshots`);
