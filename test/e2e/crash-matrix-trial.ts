@@ -20,6 +20,8 @@ export interface Verdict {
 }
 
 const MAX_MOMENTS = 4000;
+/** The hubs. */
+const DECIDES: ReadonlySet<string> = new Set(['Decide', 'DecideBatch']);
 const SWEEP_MS = 60_000;
 export const HOUR_MS = 3_600_000;
 const DELIVERY_MS = DELIVERY * 1000;
@@ -47,8 +49,11 @@ export interface Staging<P extends Watched> {
   readonly world?: Between;
 }
 
-/** The steps of another workflow than backup bear its name, so that they are places of their own. */
-export const prefixOf = (work: Work): string => (work === 'backup' ? '' : `${work}: `);
+/** The steps of another workflow than backup bear its name, so that they are places of their own; a batch has states of its own. */
+export const prefixOf = (work: Work): string => (work === 'backup' || work === 'backup-batch' ? '' : `${work}: `);
+
+/** What a host is at work on. */
+const verbOf = ({ parameters: { verb, batch } }: Command): string => (batch === '' ? verb : `batch of ${verb}`);
 
 /** One scenario, with at most one strike, from the first run to where it has to end. */
 export abstract class Trial<P extends Watched = Watched> {
@@ -87,6 +92,7 @@ export abstract class Trial<P extends Watched = Watched> {
     this.promises.watch(this.lab);
     const { openRun, decide, decidePrune, openRestore, decideRestore, condemn, start, recordOutcome, recordFailure } =
       this.lab.functions;
+    const { openBatch, decideBatch, recordBatch } = this.lab.functions;
     const mortal =
       <R>(step: () => string, work: (event: unknown) => Promise<R>) =>
       (event: unknown): Promise<R> =>
@@ -95,6 +101,9 @@ export abstract class Trial<P extends Watched = Watched> {
       openRun: mortal(() => 'OpenRun', openRun),
       decide: mortal(() => `Decide after ${this.#state}`, decide),
       decidePrune: mortal(() => `Decide after ${this.#state}`, decidePrune),
+      openBatch: mortal(() => 'OpenBatch', openBatch),
+      decideBatch: mortal(() => `DecideBatch after ${this.#state}`, decideBatch),
+      recordBatch: mortal(() => 'RecordBatch', recordBatch),
       openRestore: mortal(() => 'OpenRun', openRestore),
       decideRestore: mortal(() => `Decide after ${this.#state}`, decideRestore),
       condemn: mortal(() => 'Condemn', condemn),
@@ -142,7 +151,7 @@ export abstract class Trial<P extends Watched = Watched> {
         this.told.push(`${states.join(', ')}: ${value.status} ${why}`);
         return value;
       }
-      if (value.kind === 'entered' && states.at(-1) !== value.state && value.state !== 'Decide')
+      if (value.kind === 'entered' && states.at(-1) !== value.state && !DECIDES.has(value.state))
         states.push(value.state);
       this.#enter(value);
       const trouble = this.strikes.trouble({ layer: 'execution', step: this.#where(value), effect: 'a moment' });
@@ -165,13 +174,15 @@ export abstract class Trial<P extends Watched = Watched> {
   protected ended(_work: Work, _ended: Ended): void {}
 
   #enter(moment: Moment): void {
-    if (moment.kind === 'entered' && moment.state !== 'Decide') this.#state = moment.state;
+    if (moment.kind === 'entered' && !DECIDES.has(moment.state)) this.#state = moment.state;
     if (moment.kind === 'wait') this.#state = 'wait';
   }
 
   #where(moment: Moment): string {
     if (moment.kind === 'token') return `waiting for ${this.#state}`;
-    return moment.kind === 'entered' && moment.state === 'Decide' ? `Decide after ${this.#state}` : this.#state;
+    return moment.kind === 'entered' && DECIDES.has(moment.state)
+      ? `${moment.state} after ${this.#state}`
+      : this.#state;
   }
 
   async #meanwhile(moment: Moment): Promise<void> {
@@ -193,8 +204,7 @@ export abstract class Trial<P extends Watched = Watched> {
 
   async #work(command: Command): Promise<void> {
     await this.#doLater('next command');
-    const { verb } = command.parameters;
-    const trouble = this.strikes.trouble({ layer: 'delivery', step: verb, effect: 'a command' });
+    const trouble = this.strikes.trouble({ layer: 'delivery', step: verbOf(command), effect: 'a command' });
     if (trouble !== undefined) return DELIVERY_TROUBLES[trouble]?.(this, command);
     await this.deliver(command);
     if (!this.#staging.isWithoutEvents) await this.event(command);
@@ -220,8 +230,7 @@ export abstract class Trial<P extends Watched = Watched> {
   /** Run Command keeps to its own time-outs: what it has not delivered by then never arrives. */
   async deliver(command: Command): Promise<void> {
     if (await this.#isUndelivered(command)) return giveUp(command, 'DeliveryTimedOut');
-    const { verb } = command.parameters;
-    const hit = this.strikes.work(verb, () => this.lab.deliver(command));
+    const hit = this.strikes.work(verbOf(command), () => this.lab.deliver(command));
     if (hit === 'resumed') this.lab.deliver(command);
     if (hit !== 'gone') return;
     command.state = { kind: 'running' };
@@ -258,7 +267,7 @@ export abstract class Trial<P extends Watched = Watched> {
   /** An event or a sweep that dies wakes nobody; the next sweep will. */
   async event(command: Command): Promise<void> {
     await this.#unheard(() =>
-      this.strikes.invoke(`event of ${command.parameters.verb}`, () => this.lab.settle(eventOf(command))),
+      this.strikes.invoke(`event of ${verbOf(command)}`, () => this.lab.settle(eventOf(command))),
     );
   }
 
@@ -304,7 +313,7 @@ export abstract class Trial<P extends Watched = Watched> {
       if (run > 1 && next === 'next slot') await this.untilNextSlot();
       this.strikes.nextRun();
       const ended = await this.attempt(next);
-      isDone = this.#staging.work !== 'backup' && ended.status === 'SUCCEEDED';
+      isDone = !['backup', 'backup-batch'].includes(this.#staging.work) && ended.status === 'SUCCEEDED';
       isOver = await this.isOver(ended);
     } while ((!isOver && run < this.#lastStruck() + 2) || (run === 1 && times !== 'once'));
     const furtherRuns = run - this.#lastStruck();

@@ -29,6 +29,7 @@ describe('the crash matrix', () => {
     expect(new Set(cases.map(({ strike }) => strike.place.layer)).size).toBe(6);
     for (const work of ['restore: ', 'drill: ', 'failover: ', 'failback: '])
       expect(cases.some(({ strike }) => strike.place.step.startsWith(work))).toBe(true);
+    expect(cases.some(({ strike }) => /batch|Batch/.test(strike.place.step))).toBe(true);
     const struck = new Set<string>();
     for (const it of cases) {
       const { struck: times, furtherRuns, wrong, told } = await judge(it);

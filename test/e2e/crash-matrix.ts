@@ -1,6 +1,7 @@
 import type { Work } from '../in-process-edge/execution.ts';
 import { unit } from '../ozone-simulator/faults/rules.ts';
 import { BACKUPS, type BackupScenario, BackupTrial, PRUNE_TROUBLES } from './crash-matrix-backups.ts';
+import { BATCHES, type BatchScenario, BatchTrial } from './crash-matrix-batches.ts';
 import { RESTORE_TROUBLES, RESTORES, type RestoreScenario, RestoreTrial } from './crash-matrix-restores.ts';
 import { ROLES, type RoleScenario, RoleTrial } from './crash-matrix-roles.ts';
 import { keyOf, type Manner, type Place, type Side, type Strike, type Times } from './crash-matrix-strikes.ts';
@@ -14,10 +15,11 @@ import {
   type Verdict,
 } from './crash-matrix-trial.ts';
 
-export type Scenario = BackupScenario | RestoreScenario | RoleScenario;
-export const SCENARIOS: readonly Scenario[] = [...BACKUPS, ...RESTORES, ...ROLES];
+export type Scenario = BackupScenario | BatchScenario | RestoreScenario | RoleScenario;
+export const SCENARIOS: readonly Scenario[] = [...BACKUPS, ...RESTORES, ...ROLES, ...BATCHES];
 
 const trialOf = (scenario: Scenario, strike: Strike | undefined): Trial => {
+  if ('again' in scenario) return new BatchTrial(scenario, strike);
   if ('asked' in scenario) return new RoleTrial(scenario, strike);
   return 'request' in scenario ? new RestoreTrial(scenario, strike) : new BackupTrial(scenario, strike);
 };
@@ -58,6 +60,7 @@ const READS: ReadonlySet<string> = new Set([
 const WORKS: readonly Work[] = ['backup', 'prune', 'restore', 'drill', 'failover', 'failback'];
 const TROUBLES: Readonly<Record<Work, Troubles>> = {
   backup: {},
+  'backup-batch': {},
   prune: PRUNE_TROUBLES,
   restore: RESTORE_TROUBLES,
   drill: RESTORE_TROUBLES,

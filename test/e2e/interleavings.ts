@@ -182,6 +182,7 @@ export class Telling {
   #words: object | undefined;
   readonly #slots: Record<Work, string[]> = {
     backup: [],
+    'backup-batch': [],
     prune: [],
     restore: [],
     drill: [],

@@ -1,9 +1,12 @@
 import { readFileSync } from 'node:fs';
 import * as z from 'zod';
 import type { NumberedStep } from '../../functions/core/domain/backup-step.ts';
+import { BatchedRun, type BatchResult } from '../../functions/core/domain/batch.ts';
 import type { RunId } from '../../functions/core/domain/names.ts';
 import type { BlastRadius } from '../../functions/core/domain/operation.ts';
 import type { Delivery, TaskCallbacks, Workflow } from '../../functions/core/ports.ts';
+import type { BatchCommand, DecidedBatch } from '../../functions/core/use-cases/decide-batch.ts';
+import type { OpenedBatch } from '../../functions/core/use-cases/open-batch.ts';
 import type { Opened } from '../../functions/core/use-cases/open-run.ts';
 
 /** `$states.errorOutput` of a Catch. */
@@ -14,13 +17,22 @@ export interface ErrorOutput {
 
 type Handler<R> = (event: unknown) => Promise<R>;
 
-export type Work = 'backup' | 'prune' | 'restore' | 'drill' | 'failover' | 'failback';
+export type Work = 'backup' | 'backup-batch' | 'prune' | 'restore' | 'drill' | 'failover' | 'failback';
+
+/** What the execution of a batch ends with. */
+export const BatchOutput = z.object({
+  handedOver: z.array(BatchedRun),
+  results: z.array(z.object({ ...BatchedRun.shape, status: z.enum(['succeeded', 'skipped']), reason: z.string() })),
+});
 
 /** The functions behind the states of statemachine/*.asl.json. */
 export interface Functions {
   readonly openRun: Handler<Opened>;
   readonly decide: Handler<NumberedStep>;
   readonly decidePrune: Handler<NumberedStep>;
+  readonly openBatch: Handler<OpenedBatch>;
+  readonly decideBatch: Handler<DecidedBatch>;
+  readonly recordBatch: Handler<Pick<OpenedBatch, 'results' | 'handedOver'>>;
   readonly openRestore: Handler<Opened>;
   readonly decideRestore: Handler<NumberedStep>;
   readonly condemn: Handler<unknown>;
@@ -39,32 +51,36 @@ export type Moment =
   | { readonly kind: 'wait'; readonly seconds: number }
   | { readonly kind: 'token'; readonly token: string };
 
-/** The part of a definition that is played from the file itself: what a Task tries again, and when. */
-const Definition = z.object({
-  States: z.record(
-    z.string(),
-    z.object({
-      Choices: z.array(z.object({ Condition: z.string(), Next: z.string() })).default([]),
-      Retry: z
-        .array(
-          z.object({
-            ErrorEquals: z.array(z.string()),
-            IntervalSeconds: z.number(),
-            BackoffRate: z.number(),
-            MaxAttempts: z.number(),
-            MaxDelaySeconds: z.number(),
-          }),
-        )
-        .default([]),
-    }),
-  ),
+const State = z.object({
+  Choices: z.array(z.object({ Condition: z.string(), Next: z.string() })).default([]),
+  Retry: z
+    .array(
+      z.object({
+        ErrorEquals: z.array(z.string()),
+        IntervalSeconds: z.number(),
+        BackoffRate: z.number(),
+        MaxAttempts: z.number(),
+        MaxDelaySeconds: z.number(),
+      }),
+    )
+    .default([]),
+  /** Of a Map. */
+  ItemProcessor: z.object({ States: z.record(z.string(), z.unknown()) }).optional(),
 });
+/** The part of a definition that is played from the file itself: what a Task tries again, and when. */
+const Definition = z.object({ States: z.record(z.string(), State) });
 type Definition = z.infer<typeof Definition>;
 
-const read = (work: Work): Definition =>
-  Definition.parse(JSON.parse(readFileSync(new URL(`../../statemachine/${work}.asl.json`, import.meta.url), 'utf8')));
+/** With the states of its Maps beside the others. */
+const read = (work: Work): Definition => {
+  const file = new URL(`../../statemachine/${work}.asl.json`, import.meta.url);
+  const { States } = Definition.parse(JSON.parse(readFileSync(file, 'utf8')));
+  const inner = Object.values(States).flatMap(({ ItemProcessor }) => (ItemProcessor ? [ItemProcessor] : []));
+  return { States: Object.assign(States, ...inner.map((it) => Definition.parse(it).States)) };
+};
 const DEFINITIONS: Readonly<Record<Work, Definition>> = {
   backup: read('backup'),
+  'backup-batch': read('backup-batch'),
   prune: read('prune'),
   restore: read('restore'),
   drill: read('drill'),
@@ -87,6 +103,17 @@ interface Waiting {
   readonly execution: string;
   answer: { readonly failure: ErrorOutput | null } | undefined;
   heartbeat: number;
+}
+
+/** A Task that waits for its token. */
+interface WaitingTask {
+  /** What is said to be entered. */
+  readonly state: string;
+  /** Its name in the definition. */
+  readonly task: string;
+  readonly start: (taskToken: string) => Promise<unknown>;
+  readonly timeoutSeconds: number;
+  readonly heartbeatSeconds: number;
 }
 
 /** Task tokens and running executions, as the callbacks of Step Functions see them. */
@@ -137,6 +164,7 @@ export class Executions implements TaskCallbacks, Workflow {
   ): AsyncGenerator<Moment, Ended> {
     this.#running.add(name);
     try {
+      if (workflow === 'backup-batch') return yield* this.#batch(functions, name, request);
       return yield* this.#states(functions, name, request, workflow);
     } finally {
       this.#running.delete(name);
@@ -181,7 +209,12 @@ export class Executions implements TaskCallbacks, Workflow {
     if (opened.value.kind === 'skipped') return { status: 'SUCCEEDED', output: opened.value, runId };
 
     const operate = (start: Handler<unknown>, step: Extract<NumberedStep, { timeoutSeconds: number }>) =>
-      this.#operation(definition, start, execution, runId, lease, step);
+      this.#operation(definition, execution, {
+        state: step.kind,
+        task: stateOf(definition, step.kind),
+        start: (taskToken) => start({ runId, lease, operationStep: step.operationStep, taskToken }),
+        ...step,
+      });
     const decide = isRestore
       ? functions.decideRestore
       : workflow === 'prune'
@@ -263,19 +296,73 @@ export class Executions implements TaskCallbacks, Workflow {
     }
   }
 
+  /** The runs of a batch; whoever started it starts what it hands over. */
+  async *#batch(functions: Functions, execution: string, request: object): AsyncGenerator<Moment, Ended> {
+    const definition = DEFINITIONS['backup-batch'];
+    const { runs } = z.object({ runs: z.array(BatchedRun) }).parse(request);
+    const startedAt = new Date(this.#now()).toISOString();
+    const results: BatchResult[] = [];
+    const handedOver: BatchedRun[] = [];
+    const handOver = (those: readonly BatchedRun[]) =>
+      handedOver.push(...those.map(({ bucket, name }) => ({ bucket, name })));
+    const over = (): Ended => ({ status: 'SUCCEEDED', output: { handedOver, results }, runId: null });
+    yield { kind: 'entered', state: 'OpenBatch' };
+    const opened = yield* invoke(definition, 'OpenBatch', () => functions.openBatch({ request, execution, startedAt }));
+    if ('failure' in opened) {
+      handOver(runs);
+      return over();
+    }
+    handOver(opened.value.handedOver);
+    results.push(...opened.value.results);
+    let { members } = opened.value;
+    for (let round = 0; ; round += 1) {
+      yield { kind: 'entered', state: 'DecideBatch' };
+      const asked = { execution, round, members };
+      const decided = yield* invoke(definition, 'DecideBatch', () => functions.decideBatch(asked));
+      if ('failure' in decided) {
+        handOver(members);
+        return over();
+      }
+      const { commands, done } = decided.value;
+      members = decided.value.members;
+      handOver(decided.value.handedOver);
+      if (done.length > 0) {
+        yield { kind: 'entered', state: 'RecordBatch' };
+        const recorded = yield* invoke(definition, 'RecordBatch', () => functions.recordBatch({ done }));
+        handOver('failure' in recorded ? done : recorded.value.handedOver);
+        if ('value' in recorded) results.push(...recorded.value.results);
+      }
+      if (commands.length === 0) return over();
+      yield* sideBySide(commands.map((command) => this.#command(definition, functions, execution, command)));
+    }
+  }
+
+  /** What comes of a command the hub finds in the operations. */
+  #command(
+    definition: Definition,
+    functions: Functions,
+    execution: string,
+    { start, operation, members, ...times }: BatchCommand,
+  ): AsyncGenerator<Moment, ErrorOutput | null> {
+    const task = start === 'observe' ? 'Observe' : 'Protect';
+    return this.#operation(definition, execution, {
+      state: task,
+      task,
+      start: (taskToken) => functions.start[start]({ operation, members, taskToken }),
+      ...times,
+    });
+  }
+
   /** A Task that waits for its token. @returns what its Catch hands to Decide */
   async *#operation(
     definition: Definition,
-    start: Handler<unknown>,
     execution: string,
-    runId: RunId,
-    lease: number,
-    step: Extract<NumberedStep, { timeoutSeconds: number }>,
+    waits: WaitingTask,
   ): AsyncGenerator<Moment, ErrorOutput | null> {
     for (let tries = 0; ; ) {
-      const ended = yield* this.#attempt(start, execution, runId, lease, step);
+      const ended = yield* this.#attempt(execution, waits);
       if (ended === 'stopped') continue;
-      const delay = ended ? retryAfter(definition, stateOf(definition, step.kind), ended.Error, tries) : undefined;
+      const delay = ended ? retryAfter(definition, waits.task, ended.Error, tries) : undefined;
       if (delay === undefined) return ended;
       tries += 1;
       yield { kind: 'wait', seconds: delay };
@@ -284,25 +371,22 @@ export class Executions implements TaskCallbacks, Workflow {
 
   /** One attempt of such a Task; each has a token and time-outs of its own. */
   async *#attempt(
-    start: Handler<unknown>,
     execution: string,
-    runId: RunId,
-    lease: number,
-    step: Extract<NumberedStep, { timeoutSeconds: number }>,
+    { state, start, timeoutSeconds, heartbeatSeconds }: WaitingTask,
   ): AsyncGenerator<Moment, ErrorOutput | null | 'stopped'> {
-    yield { kind: 'entered', state: step.kind };
+    yield { kind: 'entered', state };
     this.#tokens += 1;
     const token = `token-${this.#tokens}`;
     const begun = this.#now();
     const waiting: Waiting = { execution, answer: undefined, heartbeat: begun };
     this.#waiting.set(token, waiting);
     try {
-      const started = await attempt(start({ runId, lease, operationStep: step.operationStep, taskToken: token }));
+      const started = await attempt(start(token));
       if ('failure' in started) return started.failure;
       for (;;) {
         if (waiting.answer) return waiting.answer.failure;
-        if (this.#now() - begun > step.timeoutSeconds * 1000) return { Error: 'States.Timeout', Cause: '' };
-        if (this.#now() - waiting.heartbeat > step.heartbeatSeconds * 1000)
+        if (this.#now() - begun > timeoutSeconds * 1000) return { Error: 'States.Timeout', Cause: '' };
+        if (this.#now() - waiting.heartbeat > heartbeatSeconds * 1000)
           return { Error: 'States.HeartbeatTimeout', Cause: '' };
         yield { kind: 'token', token };
         if (!this.#waiting.has(token)) return 'stopped';
@@ -326,6 +410,21 @@ export class Executions implements TaskCallbacks, Workflow {
     return 'failure' in recorded
       ? { status: 'FAILED', error: 'RecordingFailed', cause: recorded.failure.Cause, runId }
       : { status: 'FAILED', ...recorded.value, runId };
+  }
+}
+
+/** Items of a Map, in turns. */
+async function* sideBySide(items: readonly AsyncGenerator<Moment, unknown>[]): AsyncGenerator<Moment, void> {
+  const alive = new Set(items);
+  try {
+    while (alive.size > 0)
+      for (const item of [...alive]) {
+        const next = await item.next();
+        if (next.done) alive.delete(item);
+        else yield next.value;
+      }
+  } finally {
+    for (const item of alive) await item.return(undefined);
   }
 }
 
@@ -362,6 +461,9 @@ export const wrapped = (functions: Functions, wrap: <R>(work: Handler<R>) => Han
     openRun: wrap(functions.openRun),
     decide: wrap(functions.decide),
     decidePrune: wrap(functions.decidePrune),
+    openBatch: wrap(functions.openBatch),
+    decideBatch: wrap(functions.decideBatch),
+    recordBatch: wrap(functions.recordBatch),
     openRestore: wrap(functions.openRestore),
     decideRestore: wrap(functions.decideRestore),
     condemn: wrap(functions.condemn),

@@ -7,12 +7,15 @@ import { type EpochMs, epochMs } from '../../functions/core/domain/units.ts';
 import type { Ledger, OperationStore, Records } from '../../functions/core/ports.ts';
 import { recordFailure, recordOutcome } from '../../functions/core/use-cases/close-run.ts';
 import { condemnPoints } from '../../functions/core/use-cases/condemn-points.ts';
+import { decideBatch } from '../../functions/core/use-cases/decide-batch.ts';
 import { decideNext } from '../../functions/core/use-cases/decide-next.ts';
 import { decidePruneNext } from '../../functions/core/use-cases/decide-prune.ts';
 import { decideRestoreNext } from '../../functions/core/use-cases/decide-restore.ts';
 import { expandPolicy } from '../../functions/core/use-cases/fleet.ts';
+import { openBatch } from '../../functions/core/use-cases/open-batch.ts';
 import { openRestore } from '../../functions/core/use-cases/open-restore.ts';
 import { openRun } from '../../functions/core/use-cases/open-run.ts';
+import { recordBatch } from '../../functions/core/use-cases/record-batch.ts';
 import { recordDecision } from '../../functions/core/use-cases/record-decision.ts';
 import { settleOperation } from '../../functions/core/use-cases/settle-operation.ts';
 import { startOperation } from '../../functions/core/use-cases/start-operation.ts';
@@ -202,6 +205,9 @@ export class Lab {
       decide: decideNext({ ledger, operations, records, clock }),
       decidePrune: (event) =>
         decidePruneNext({ policies: policies(), ledger, operations, plans, records, clock })(event),
+      openBatch: (event) => openBatch({ policies: policies(), ledger, workflow: callbacks, clock })(event),
+      decideBatch: decideBatch({ ledger, operations, records, clock }),
+      recordBatch: recordBatch({ ledger, records, clock }),
       openRestore: (event) =>
         openRestore({ policies: policies(), ledger, plans, selections, workflow: callbacks, clock })(event),
       decideRestore: decideRestoreNext({ ledger, operations, plans, clock }),
@@ -293,6 +299,18 @@ export class Lab {
       ...(['restore', 'failover', 'failback'].includes(work) ? { by: 'ann', reason: 'a test' } : {}),
     };
     return this.executions.play(functions, this.newestExecution, { ...common, ...request }, work);
+  }
+
+  /** An execution for several buckets, as the fleet starts it. */
+  startBatch(
+    slot: string,
+    buckets: readonly string[],
+    functions = this.functions,
+    policy = 'nightly',
+  ): AsyncGenerator<Moment, Ended> {
+    this.#started += 1;
+    const runs = buckets.map((bucket) => ({ bucket, name: `${policy}-${bucket.replace('/', '-')}` }));
+    return this.executions.play(functions, this.newestExecution, { policy, slot, runs }, 'backup-batch');
   }
 
   /** Name of the execution that was started last. */

@@ -5,7 +5,7 @@ import { DELIVERY } from '../domain/operation.ts';
 import { Bytes, type EpochMs, later, seconds } from '../domain/units.ts';
 import { envelopeOf } from './envelope.ts';
 import { activeNamed, clusterFacts } from './facts.ts';
-import { baseOfPair, pointNamed, type RunHistory, unansweredCreate } from './history.ts';
+import { baseOfPair, isUnanswered, pointNamed, type RunHistory, unansweredCreate } from './history.ts';
 
 /** What an answer changes in the ledger. Applying it twice changes nothing more. */
 export interface LedgerChange {
@@ -56,7 +56,7 @@ type Begun = Pick<Copy, 'operation' | 'point' | 'mode' | 'base'>;
 const sealed = (
   point: RecoveryPoint,
   seal: SeenSnapshot,
-  { mode, base }: Begun,
+  { mode, base }: Pick<Begun, 'mode' | 'base'>,
   data: Pick<ReplicateData, 'copy' | 'diffEmpty'>,
 ): RecoveryPoint => ({
   ...point,
@@ -87,6 +87,21 @@ const marked = (history: RunHistory, name: SnapshotName, id: SnapshotId, operati
   return { points: [], pair: { marks: [...others.slice(-7), { name, id, operation }] } };
 };
 
+/** The seal without a copy that this run meant to make and was never told of; whether it is good, a comparison has to show. */
+const sealedUnchanged = (history: RunHistory, replica: SeenSide | null): RecoveryPoint[] => {
+  const step = history.steps.findLast(({ decision }) => decision.kind === 'seal-unchanged');
+  if (step?.decision.kind !== 'seal-unchanged' || !isUnanswered(step)) return [];
+  // Lengths may be the same although somebody wrote while it was sealed.
+  if (step.observed?.kind === 'not-done' && step.observed.code === 'replica-modified') return [];
+  const { target, base } = step.decision;
+  const point = pointNamed(history, target.name);
+  const seal = activeNamed(replica, target.name);
+  if (!seal || point?.state !== 'taken' || point.source.id !== target.id) return [];
+  if (seal.created < step.decidedAt - CLOCK_SKEW_MS) return [];
+  const copy = { mode: 'incremental', base: base.name } as const;
+  return [sealed(point, seal, copy, { copy: null, diffEmpty: null })];
+};
+
 /** What was never answered has left these on the clusters: snapshots that this run meant to take, the seal of the last copy. */
 const adopt = (history: RunHistory, source: SeenSide, replica: SeenSide | null, at: EpochMs): LedgerChange => {
   const created = history.steps.flatMap((step): RecoveryPoint[] => {
@@ -101,7 +116,9 @@ const adopt = (history: RunHistory, source: SeenSide, replica: SeenSide | null, 
   const seal = last && activeNamed(replica, last.point);
   const isOurs = last && seal && point?.state === 'taken' && seal.created >= last.from - CLOCK_SKEW_MS;
   return {
-    points: isOurs ? [...created, sealed(point, seal, last, { copy: null, diffEmpty: null })] : created,
+    points: isOurs
+      ? [...created, sealed(point, seal, last, { copy: null, diffEmpty: null })]
+      : [...created, ...sealedUnchanged(history, replica)],
     pair: {
       ...(isOurs ? { copies: ended(copies, last.operation, at) } : {}),
       ...(sourceCreated === null && source.state === 'read' ? { sourceCreated: source.bucket.created } : {}),

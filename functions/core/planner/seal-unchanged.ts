@@ -1,5 +1,5 @@
 import type { BackupStep, Base } from '../domain/backup-step.ts';
-import type { RecoveryPoint, RunStep } from '../domain/ledger.ts';
+import type { RecoveryPoint } from '../domain/ledger.ts';
 import { verificationOf } from '../domain/policy.ts';
 import type { EpochMs } from '../domain/units.ts';
 import { missedPoints } from './catch-up.ts';
@@ -22,16 +22,10 @@ const levelOf = (history: RunHistory, base: RecoveryPoint | undefined): 'listing
   return level === 'changed' && base.verification.level !== 'listing' ? level : undefined;
 };
 
-const tries = (history: RunHistory, point: RecoveryPoint): readonly RunStep[] =>
-  currentSteps(history).filter(
+const isTried = (history: RunHistory, point: RecoveryPoint): boolean =>
+  currentSteps(history).some(
     ({ decision }) => decision.kind === 'seal-unchanged' && decision.target.id === point.source.id,
   );
-
-/** Whether its last try may have sealed the replica although it never said so. */
-const isUnknown = (history: RunHistory, point: RecoveryPoint): boolean => {
-  const last = tries(history, point).at(-1)?.observed;
-  return last?.kind === 'no-answer' || (last?.kind === 'not-done' && last.outcome === 'interrupted');
-};
 
 /** What is on both sides and on the replica still, if listings of this bucket at that base may stand for a diff and a comparison. */
 const comparable = (
@@ -56,7 +50,6 @@ export const needsNoDiff = (history: RunHistory, facts: ClusterFacts, now: Epoch
 /**
  * Seals and compares the replica in one command if listings say that nothing changed. Of a batch, where many buckets did
  * not change and share that command: by itself it costs as much as the diff and the copy of nothing that it stands for.
- * What a batch began and was cut off from is brought to its end by whoever continues the run: the name is lost otherwise.
  */
 export const sealUnchanged = (
   history: RunHistory,
@@ -64,9 +57,7 @@ export const sealUnchanged = (
   point: RecoveryPoint,
   now: EpochMs,
 ): BackupStep | undefined => {
-  const there = activeNamed(facts.replica, point.name);
-  const isFirst = history.run.batched === true && !there && tries(history, point).length === 0;
-  if (!isFirst && !(there && isUnknown(history, point))) return undefined;
+  if (!history.run.batched || activeNamed(facts.replica, point.name) || isTried(history, point)) return undefined;
   const found = comparable(history, facts, point.source.created, now);
   if (!found || point.state !== 'taken' || facts.replica?.state !== 'read') return undefined;
   return operation(history, {

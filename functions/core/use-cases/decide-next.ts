@@ -88,10 +88,8 @@ const noteAnswers = async (
 
   const now = deps.clock.now();
   // Before what follows from it, so that no point is called verified without its entry.
-  if (last.decision.kind === 'verify' && answer.observed.kind === 'verify') {
-    const comparison = comparisonOf(history.run, last.decision.target.name, answer.observed.data);
-    await deps.records.append(history.run.pair, comparisonId(id), comparison, now);
-  }
+  const comparison = comparisonOf(history.run, last.decision, answer.observed);
+  if (comparison) await deps.records.append(history.run.pair, comparisonId(id), comparison, now);
   const { points, pair } = absorb(history, last, answer.observed, id, now);
   await Promise.all(points.map((point) => deps.ledger.putPoint(history.run.pair, point)));
   const merged = new Map(history.points.map((point) => [point.name, point]));

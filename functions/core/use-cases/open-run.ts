@@ -177,7 +177,9 @@ export const openRun =
     );
     if (!('token' in lease)) {
       const reason = `${request.bucket} is in the hands of ${lease.heldBy}`;
-      return now < patienceOf(workflow, policy, { slot, startedAt }, lease)
+      // A batch has this very run, and may hand it over: nobody else would then go on with it under the name of this execution.
+      const inBatch = !batched && lease.runId === id && (await deps.ledger.loadRun(id))?.run.batched === true;
+      return inBatch || now < patienceOf(workflow, policy, { slot, startedAt }, lease)
         ? { kind: 'busy', runId: id, lease: 0, step: 0, seconds: pauseAfter(workflow, startedAt, now), reason }
         : skipped('RunAlreadyOpen', reason);
     }
@@ -277,6 +279,8 @@ export const holderOf = async (
 /** Who has the lease. */
 interface Holder {
   readonly heldBy: string;
+  /** Null when it was not seen. */
+  readonly runId: RunId | null;
   readonly workflow: WorkflowName;
   readonly policy: PolicyName | null;
 }
@@ -302,11 +306,12 @@ export const takeLease = async (
   const { lease } = await deps.ledger.loadPair(pair);
   return lease
     ? holderBy(lease)
-    : { heldBy: 'an execution that was a moment earlier', workflow: 'decision', policy: null };
+    : { heldBy: 'an execution that was a moment earlier', runId: null, workflow: 'decision', policy: null };
 };
 
 const holderBy = ({ execution, runId }: Lease): Holder => ({
   heldBy: execution,
+  runId,
   workflow: workflowOf(runId),
   policy: policyOfRun(runId),
 });

@@ -1,6 +1,6 @@
-import type { BackupOutcome } from '../domain/backup-step.ts';
+import type { BackupOutcome, BackupStep } from '../domain/backup-step.ts';
 import type { VerifyData } from '../domain/edge-reply.ts';
-import type { BackupRun, RunStep } from '../domain/ledger.ts';
+import type { BackupRun, Observation, RunStep } from '../domain/ledger.ts';
 import type { OperationId, SnapshotName } from '../domain/names.ts';
 import { type Happening, ONLY_PLANNED } from '../domain/record.ts';
 import type { EpochMs } from '../domain/units.ts';
@@ -93,14 +93,29 @@ export const summaryOf = (outcome: BackupOutcome): string => {
   ].join('; ');
 };
 
-/** What a comparison of both sides found. */
-export const comparisonOf = (run: BackupRun, name: SnapshotName, data: VerifyData): Happening => {
+/** What a step found by comparing both sides; undefined when it compared nothing. */
+export const comparisonOf = (run: BackupRun, decision: BackupStep, observed: Observation): Happening | undefined => {
+  const happening = (name: SnapshotName, equal: boolean, detail: string): Happening => ({
+    kind: 'verified',
+    runId: run.runId,
+    name,
+    equal,
+    detail: detail.slice(0, TOLD),
+  });
+  if (decision.kind === 'seal-unchanged' && observed.kind === 'unchanged' && observed.data.unchanged) {
+    const { files, dirs, bytes } = observed.data.summary;
+    const found = `equal at level ${decision.level}: ${files} files, ${dirs} directories, ${bytes} bytes`;
+    return happening(decision.target.name, true, `${found}; nothing changed since ${decision.base.name}`);
+  }
+  if (decision.kind !== 'verify' || observed.kind !== 'verify') return undefined;
+  return happening(decision.target.name, observed.data.equal, foundBy(observed.data));
+};
+
+const foundBy = (data: VerifyData): string => {
+  if (!data.equal) return `differs at level ${data.level}: ${differencesIn(data)}`;
   const { files, dirs, bytes, digest } = data.source;
   const checksums = data.checksums ? `, ${data.checksums.compared} checksums compared` : '';
-  const detail = data.equal
-    ? `equal at level ${data.level}: ${files} files, ${dirs} directories, ${bytes} bytes${checksums}; listing ${digest}`
-    : `differs at level ${data.level}: ${differencesIn(data)}`;
-  return { kind: 'verified', runId: run.runId, name, equal: data.equal, detail: detail.slice(0, TOLD) };
+  return `equal at level ${data.level}: ${files} files, ${dirs} directories, ${bytes} bytes${checksums}; listing ${digest}`;
 };
 
 export const comparisonId = (operation: OperationId): string => `verified:${operation}`;

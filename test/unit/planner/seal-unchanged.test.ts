@@ -3,6 +3,7 @@ import type { Observation } from '../../../functions/core/domain/ledger.ts';
 import { HostId } from '../../../functions/core/domain/names.ts';
 import { Verification } from '../../../functions/core/domain/policy.ts';
 import { epochMs } from '../../../functions/core/domain/units.ts';
+import { absorb } from '../../../functions/core/planner/absorb.ts';
 import { decideBackup } from '../../../functions/core/planner/decide-backup.ts';
 import type { RunHistory } from '../../../functions/core/planner/history.ts';
 import { baseOf, historyOf, nameOf, operationOf, slot, targetOf, type World } from './world.ts';
@@ -11,7 +12,7 @@ const aMinuteIn = epochMs(slot + 60_000);
 const taken: World = { source: 'a* t1', replica: 'a*', run: 't1:taken', batched: true };
 const seal = { kind: 'seal-unchanged', target: targetOf('t1'), base: baseOf('a'), level: 'listing' } as const;
 const lost: Observation = { kind: 'no-answer', error: 'EdgeInterrupted', cause: 'killed' };
-const interrupted: Observation = {
+const interrupted: Extract<Observation, { kind: 'not-done' }> = {
   kind: 'not-done',
   outcome: 'interrupted',
   code: 'interrupted',
@@ -111,12 +112,29 @@ describe('buckets in which nothing happened', () => {
     expect(decide(taken, byLevel('changed', 'full'))).toMatchObject({ kind: 'seal-unchanged', level: 'changed' });
   });
 
+  /** What the next survey makes of a seal that is there after an answer. */
+  const surveyedAfter = (answer: Observation) => {
+    const world: World = { ...taken, replica: 'a* t1', batched: false };
+    const history = historyOf({ ...world, after: [[seal, answer], survey(world)] });
+    const last = history.steps.at(-1);
+    if (!last?.observed) throw new Error('the survey is the last step');
+    const { points } = absorb(history, last, last.observed, operationOf(2), aMinuteIn);
+    const merged = history.points.map((point) => points.find(({ name }) => name === point.name) ?? point);
+    return { points, next: decideBackup({ ...history, points: merged }, aMinuteIn) };
+  };
   it.each([
     ['the answer was lost', lost],
     ['the host died', interrupted],
-  ])('a seal that is there although %s is brought to its end, by an ordinary run too', (_, observed) => {
-    const sealed: World = { ...taken, replica: 'a* t1', batched: false };
-    expect(decide({ ...sealed, after: [[seal, observed], survey(sealed)] })).toMatchObject(seal);
+  ])('a seal that is there although %s is compared like that of a copy', (_, observed) => {
+    const { points, next } = surveyedAfter(observed);
+    expect(points).toMatchObject([{ name: nameOf('t1'), state: 'sealed', mode: 'incremental', base: nameOf('a') }]);
+    expect(next).toMatchObject({ kind: 'verify', target: targetOf('t1') });
+  });
+
+  it('one that somebody wrote into while it was made is not: the next attempt has another name', () => {
+    const { points, next } = surveyedAfter({ ...interrupted, outcome: 'failed', code: 'replica-modified' });
+    expect(points).toEqual([]);
+    expect(next).toMatchObject({ kind: 'create-snapshot', attempt: 2 });
   });
 
   it('a snapshot of that name which no step of ours may have made is another one: the next attempt has another name', () => {
