@@ -23,7 +23,7 @@ export interface FleetMove {
   readonly group: number;
   /** ARN of the execution that fails it over, also when it was not begun yet. */
   readonly execution: string;
-  /** Undefined when it was not begun, or is failed over and nobody has to ask. */
+  /** Undefined when this fleet did not begin it: its turn did not come, or it was failed over before. */
   readonly failover: ExecutionState | undefined;
   readonly role: Role | null;
 }
@@ -52,21 +52,13 @@ export const movesOf = async (
   const buckets = plan.groups.flatMap((of, group) => of.map(({ bucket }) => ({ bucket, group })));
   const moves = await inParallel(buckets, AT_A_TIME, async ({ bucket, group }): Promise<FleetMove> => {
     const execution = fleet.replace(FLEET, `-failover:${failoverOf(confirmed.plan, bucket, startedAt)}`);
-    const { role } = await ledger.loadPair(pairId(plan.from, bucket, plan.to));
-    const failover = isSettledOnReplica(role) ? undefined : await machines.look(execution);
+    const [{ role }, failover] = await Promise.all([
+      ledger.loadPair(pairId(plan.from, bucket, plan.to)),
+      machines.look(execution),
+    ]);
     return { bucket, group, execution, failover, role };
   });
   return { plan, moves };
-};
-
-/** Stops the failovers of a fleet that are at work, but not one that has only to write down that it is done. */
-export const stopMoves = async (
-  { machines }: Pick<ActingDependencies, 'machines'>,
-  { moves }: FleetMoves,
-  cause: string,
-): Promise<void> => {
-  const atWork = moves.filter(({ failover }) => failover?.status === 'running');
-  await inParallel(atWork, AT_A_TIME, ({ execution }) => machines.stop(execution, cause));
 };
 
 type Standing = 'moved' | 'at-work' | 'half' | 'stopped' | 'over' | 'waits';
@@ -79,12 +71,33 @@ const standingOf = ({ failover, role }: FleetMove): Standing => {
   return failover.status === 'succeeded' ? 'over' : 'stopped';
 };
 
+/**
+ * Stops the failovers of a fleet that are at work, but not one that has only to write down that it is done.
+ * @returns the buckets of those that could not be stopped, and why: the others are stopped all the same
+ */
+export const stopMoves = async (
+  { machines }: Pick<ActingDependencies, 'machines'>,
+  { moves }: FleetMoves,
+  cause: string,
+): Promise<readonly { readonly bucket: BucketRef; readonly problem: string }[]> => {
+  const atWork = moves.filter((it) => standingOf(it) === 'at-work');
+  const stopped = await inParallel(atWork, AT_A_TIME, async ({ bucket, execution }) => {
+    try {
+      await machines.stop(execution, cause);
+      return [];
+    } catch (error) {
+      return [{ bucket, problem: error instanceof Error ? error.message : String(error) }];
+    }
+  });
+  return stopped.flat();
+};
+
 const standingText = (move: FleetMove, { from, to }: FailoverFleetPlan, isOver: boolean): Value => {
   switch (standingOf(move)) {
     case 'moved':
       return html`${toned('good', 'Failed over:')} ${to} is its primary, epoch ${move.role?.epoch}`;
     case 'at-work':
-      return html`${toned('warn', 'At work')}${move.role?.state === 'moving' ? ', and its roles are on their way' : `: people write to ${from}`}`;
+      return html`${toned('warn', 'At work')}${move.role?.state === 'moving' ? ', and its roles are on their way' : `: people write to ${from}`}${isOver && '; its own page cancels it'}`;
     case 'half':
       return html`${toned('bad', 'Half moved:')} nothing backs it up, and nobody may write to it, until it is gone on with`;
     case 'stopped': {
@@ -107,9 +120,9 @@ export const movesTable = ({ plan, moves }: FleetMoves, links: Links, isOver: bo
       String(move.group + 1),
       linkButton(move.bucket, links.bucket({ policy: plan.policy, bucket: move.bucket })),
       standingText(move, plan, isOver),
-      standingOf(move) === 'waits'
-        ? '–'
-        : linkButton('Its failover', links.run('failover', move.execution), `The failover of ${move.bucket}`),
+      move.failover
+        ? linkButton('Its failover', links.run('failover', move.execution), `The failover of ${move.bucket}`)
+        : '–',
     ]),
   );
 

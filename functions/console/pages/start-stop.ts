@@ -168,12 +168,20 @@ const cancelForm = async (
   )}`;
 };
 
-/** The fleet first, so that nothing new is begun; then, as Step Functions does so only as well as it can, what it has begun. */
-const stopFleet = async (deps: ActingDependencies, execution: string, cause: string): Promise<void> => {
-  await deps.machines.stop(execution, cause);
+/**
+ * What a fleet has begun, after it was stopped and nothing new is begun: Step Functions stops that too, but only as well as
+ * it can. Then how far each of its buckets is.
+ */
+const stoppedFleet = async (
+  deps: ActingDependencies,
+  execution: string,
+  cause: string,
+  view: WidgetRequest['view'],
+): Promise<Html> => {
   const state = await awaited(deps, execution);
   const moves = state && (await movesOf(deps, execution, state));
-  if (moves) await stopMoves(deps, moves, cause);
+  const problems = moves ? await stopMoves(deps, moves, cause) : [];
+  return html`${problems.map(({ bucket, problem }) => notice('bad', `The failover of ${bucket} could not be cancelled: ${problem}`))}${await runMarkup(deps, fleetWork, execution, view)}`;
 };
 
 const cancelPage = (deps: ActingDependencies): Page => ({
@@ -190,13 +198,13 @@ const cancelNowPage = (deps: ActingDependencies): Page => ({
     const reason = (typed.reason ?? '').trim();
     if (by === '' || reason === '') return again('Nothing was cancelled: write your name, and why.');
     if ((typed.words ?? '').trim() !== WORD) return again(`Nothing was cancelled: type ${WORD}.`);
+    const cause = `cancelled by ${by}: ${reason}`;
     const sent = await submit(deps, fields.nonce, cancelling(execution), async () => {
-      const cause = `cancelled by ${by}: ${reason}`;
-      await (isFleetOfFailovers(execution) ? stopFleet(deps, execution, cause) : deps.machines.stop(execution, cause));
+      await deps.machines.stop(execution, cause);
       return execution;
     });
     if ('refused' in sent) return again(sent.refused);
-    if (isFleetOfFailovers(execution)) return runMarkup(deps, fleetWork, execution, view);
+    if (isFleetOfFailovers(execution)) return stoppedFleet(deps, execution, cause, view);
     return html`${bar(deps.links)}${notice('good', `${shortName(execution)} is cancelled. What it has on a host ends within minutes.`)}`;
   },
 });

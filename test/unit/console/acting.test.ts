@@ -35,6 +35,8 @@ const stageOf = () => {
   const { run, points } = historyOf({ source: 'a* b*', replica: 'a* b*', run: '' });
   const started: Started[] = [];
   const stopped: string[] = [];
+  /** ARNs of executions that cannot be stopped. */
+  const unstoppable = new Set<string>();
   const executions = new Map<string, ExecutionState>();
   const clock = { at: epochMs(Date.UTC(2026, 10, 20, 12)) };
   const plans = memoryPlans();
@@ -64,6 +66,7 @@ const stageOf = () => {
           },
           look: async (execution) => executions.get(execution),
           stop: async (execution, cause) => {
+            if (unstoppable.has(execution)) throw new Error('Rate exceeded');
             stopped.push(`${execution} ${cause}`);
           },
         },
@@ -139,7 +142,21 @@ const stageOf = () => {
   const fill = async () => {
     for (const point of points) await ledger.putPoint(run.pair, point);
   };
-  return { ledger, pair: run.pair, points, started, stopped, executions, clock, plans, ask, sends, planned, fill };
+  return {
+    ledger,
+    pair: run.pair,
+    points,
+    started,
+    stopped,
+    unstoppable,
+    executions,
+    clock,
+    plans,
+    ask,
+    sends,
+    planned,
+    fill,
+  };
 };
 
 /** The roles of the bucket, as a failover has moved them. */
@@ -823,6 +840,18 @@ describe('a failover of several buckets from the dashboard', () => {
     expect(stage.stopped).toEqual([`${FLEET} cancelled by Ada: a mistake`]);
   });
 
+  it('that is cancelled but for one of its failovers says which, and why', async () => {
+    const [first = '', second] = await begun({}, [{}, {}]);
+    stage.unstoppable.add(first);
+    const fields = stage.sends(await stage.ask('cancel', { execution: FLEET }), 'cancel-now');
+    const page = await stage.ask('cancel-now', fields, { by: 'Ada', reason: 'a mistake', words: 'cancel' });
+    expect(textsOf(page)).toContain('The failover of sales/orders could not be cancelled: Rate exceeded');
+    expect(stage.stopped).toEqual([FLEET, second].map((it) => `${it} cancelled by Ada: a mistake`));
+    await begun({ status: 'cancelled' }, [{}]);
+    const later = await stage.ask('failover-fleet-run', { execution: FLEET });
+    expect(textsOf(later)).toContain('At work: people write to prod; its own page cancels it');
+  });
+
   it('is cancelled also when its plan is not there any more', async () => {
     await begun({ input: { ...POLICY, ...typed, plan: '0'.repeat(64) } }, [{}]);
     const fields = stage.sends(await stage.ask('cancel', { execution: FLEET }), 'cancel-now');
@@ -862,6 +891,9 @@ describe('a failover of several buckets from the dashboard', () => {
     await begun({ status: 'succeeded', output }, [undefined, { status: 'succeeded' }]);
     const text = textsOf(await stage.ask('failover-fleet-run', { execution: FLEET }));
     expect(text).toMatch(/2 buckets failed over\..*dr is its primary.*its roles were moved again since/);
+    // The first one was there before: this fleet did nothing about it.
+    expect(text).not.toContain('The failover of sales/orders');
+    expect(text).toContain('The failover of sales/parts');
     await begun({ status: 'succeeded', output, input: { ...POLICY, ...typed } });
     expect(textsOf(await stage.ask('failover-fleet-run', { execution: FLEET }))).toContain('sales/parts');
   });
