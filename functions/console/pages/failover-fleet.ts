@@ -147,7 +147,8 @@ const findForm = ({ links, policies }: ActingDependencies): Html => {
 const Asked = z.looseObject({
   policy: PolicyName,
   kind: FailoverKind,
-  buckets: z.array(z.array(BucketRef)).optional(),
+  // As it may also be written by hand: a group of one without brackets.
+  buckets: z.array(z.union([BucketRef.transform((it) => [it]), z.array(BucketRef)])).optional(),
   by: z.string(),
   reason: z.string(),
 });

@@ -898,6 +898,18 @@ describe('a failover of several buckets from the dashboard', () => {
     expect(textsOf(await stage.ask('failover-fleet-run', { execution: FLEET }))).toContain('sales/parts');
   });
 
+  it('that was started by hand, with buckets without brackets, is gone on with here too', async () => {
+    await begun();
+    const { input, ...state } = stage.executions.get(FLEET) as ExecutionState;
+    const byHand = { ...(input as object), buckets: ['sales/orders', ['sales/parts']] };
+    stage.executions.set(FLEET, { ...state, status: 'cancelled', input: byHand });
+    const page = await stage.ask('failover-fleet-run', { execution: FLEET });
+    expect(stage.sends(page, 'failover-fleet')).toMatchObject({ buckets: 'sales/orders\nsales/parts' });
+    stage.executions.set(FLEET, { ...state, status: 'failed', input: { ...byHand, plan: undefined } });
+    const unplanned = await stage.ask('failover-fleet-run', { execution: FLEET });
+    expect(stage.sends(unplanned, 'failover-fleet')).toMatchObject({ buckets: 'sales/orders\nsales/parts' });
+  });
+
   it('that failed before it had anything to do has its form again', async () => {
     await planned();
     const state = stage.executions.get(PLANNING) as ExecutionState;
