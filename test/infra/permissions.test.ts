@@ -152,7 +152,7 @@ const FUNCTIONS: Readonly<Record<string, Readonly<Record<string, readonly string
     [DRILLS]: ['states:DescribeExecution', 'states:StopExecution'],
     [FAILOVERS]: ['states:DescribeExecution', 'states:StopExecution'],
     [FAILBACKS]: ['states:DescribeExecution', 'states:StopExecution'],
-    [FLEETS]: ['states:DescribeExecution'],
+    [FLEETS]: ['states:DescribeExecution', 'states:StopExecution'],
   },
   customWidgetOzoneDrView: {
     '*': XRAY,
