@@ -9,9 +9,16 @@ const kind = (name: string, include: readonly string[], testTimeout = 30_000) =>
   test: { name, include: [...include], testTimeout, hookTimeout: testTimeout },
 });
 
-/** On real clusters: one file at a time. `ozone-full` is what CI has no time for. */
-const onClusters = (name: string, include: string) => ({
-  test: { name, include: [include], testTimeout: 600_000, hookTimeout: 900_000, fileParallelism: false },
+/** On real clusters: one file at a time. `ozone` plays on one pair; `ozone-full`, what CI has no time for, starts one per file. */
+const onClusters = (name: string, include: string, globalSetup: readonly string[] = []) => ({
+  test: {
+    name,
+    include: [include],
+    globalSetup: [...globalSetup],
+    testTimeout: 600_000,
+    hookTimeout: 900_000,
+    fileParallelism: false,
+  },
 });
 
 export default defineConfig({
@@ -32,7 +39,7 @@ export default defineConfig({
       kind('alarms', ['test/alarms/*.test.ts'], 600_000),
       kind('alarms-week', ['test/alarms/week/*.test.ts'], 3_600_000),
       kind('aws-cli', ['test/aws-cli/**/*.test.ts'], 600_000),
-      onClusters('ozone', 'test/ozone/*.test.ts'),
+      onClusters('ozone', 'test/ozone/*.test.ts', ['test/ozone-cluster/shared.ts']),
       onClusters('ozone-full', 'test/ozone/full/*.test.ts'),
     ],
   },

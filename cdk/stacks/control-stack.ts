@@ -614,7 +614,8 @@ export class ControlStack extends Stack {
     forms.addCondition('ForAllValues:StringLike', { 'dynamodb:LeadingKeys': ['NONCE#*'] });
     const records = `arn:${this.partition}:s3:::${recordsBucket}`;
     const started = ['restore', 'failover', 'failback', 'failover-fleet', 'backup', 'decision'] as const;
-    const stopped = ['restore', 'drill', 'failover', 'failback'] as const;
+    // A fleet of failovers, and then what it has begun: Step Functions stops that only as well as it can.
+    const stopped = ['restore', 'drill', 'failover', 'failback', 'failover-fleet'] as const;
     const looked = [...new Set([...started, ...stopped])];
     const handler = this.#handler('ActConsole', {
       functionName: widgetName(this.#prefix, 'Act'),

@@ -1,3 +1,4 @@
+import type { StartedByHand } from '../core/ports.ts';
 import type { Call } from './action.ts';
 
 /** The functions that pages call: one that looks, and one that acts, which not everybody may call. */
@@ -6,6 +7,9 @@ export interface Endpoints {
   readonly view: string;
   readonly act: string;
 }
+
+/** The workflows that are planned, confirmed by typed words, and then done. */
+export type PlannedWork = Extract<StartedByHand, 'restore' | 'failover' | 'failback' | 'failover-fleet'>;
 
 type Fields = Readonly<Record<string, string>>;
 
@@ -37,8 +41,14 @@ export const links = ({ view, act }: Endpoints) => {
     pause: to(act, 'pause'),
     /** `policy`, `bucket` */
     backUp: to(act, 'back-up'),
-    /** `execution`: ARN of a restore or a drill. */
+    /** `execution`: ARN of a restore, a drill, or what moves roles. */
     cancel: to(act, 'cancel'),
+    /** How far an execution of such a work is, or what came of it. */
+    run: (work: PlannedWork, execution: string): Call => ({
+      endpoint: act,
+      page: `${work}-run`,
+      fields: { execution },
+    }),
   } as const;
 };
 export type Links = ReturnType<typeof links>;

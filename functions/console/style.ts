@@ -25,7 +25,7 @@ const STYLE = `
 .odr .odr-good { --tone: var(--good); } .odr .odr-warn { --tone: var(--warn); } .odr .odr-bad { --tone: var(--bad); } .odr .odr-none { --tone: var(--soft); }
 .odr strong.odr-good, .odr strong.odr-warn, .odr strong.odr-bad, .odr strong.odr-none, .odr td.odr-good, .odr td.odr-warn, .odr td.odr-bad { color: var(--tone); }
 .odr .odr-notice { background: var(--card); border: 1px solid var(--line); border-left: 4px solid var(--tone, var(--soft)); border-radius: 4px; padding: 8px 12px; margin: 6px 0 10px; }
-.odr .odr-scroll { overflow-x: auto; }
+.odr .odr-scroll { overflow-x: auto; margin-bottom: 10px; }
 .odr table { border-collapse: collapse; width: 100%; font-size: 13px; background: none; border: 0; }
 .odr th, .odr td { text-align: left; padding: 4px 10px 4px 0; border: 0; border-top: 1px solid var(--line); vertical-align: top; background: none; color: var(--text); white-space: normal; overflow-wrap: break-word; }
 .odr td code { overflow-wrap: anywhere; } .odr td button.btn { white-space: nowrap; }

@@ -46,7 +46,7 @@ export const invoker =
   async (endpoint: string, event: unknown): Promise<unknown> =>
     cloud.invoke(endpoint.split(':').at(-1) ?? '', JSON.parse(JSON.stringify(event)));
 
-const POLICIES = `clusters:
+const policies = (restricting: readonly string[]): string => `clusters:
   prod: { service: prod, hosts: [${SOURCE_HOST}] }
   dr: { service: dr, hosts: [${REPLICA_HOST}] }
 policies:
@@ -61,11 +61,22 @@ policies:
     buckets: [lab/results]
     schedules: [{ cron: '30 * * * ? *', zone: Etc/UTC }]
     objectives: { rpo: 3h, rto: 4h }
-`;
+${
+  restricting.length === 0
+    ? ''
+    : `  shop:
+    source: prod
+    replica: dr
+    buckets: [${restricting.join(', ')}]
+    schedules: [{ cron: '0 2 * * ? *', zone: Etc/UTC }]
+    objectives: { rpo: 26h, rto: 4h }
+    failover: { restrict: true }
+`
+}`;
 
 export interface ConsoleStage {
   readonly deployment: Deployment;
-  readonly clusters: Pick<Clusters, 'tree' | 'change'>;
+  readonly clusters: Pick<Clusters, 'tree' | 'change' | 'ozone'>;
   close(): Promise<void>;
 }
 
@@ -79,19 +90,28 @@ const FIRST = 10;
  * Some nights of four buckets on simulated clusters, in virtual time, which stands still at the end: one bucket that is
  * safe, one whose nights failed because it is not on the source any more, one without a replica.
  */
-export const startStage = async ({ nights = 3 }: { readonly nights?: number } = {}): Promise<ConsoleStage> => {
+export const startStage = async ({
+  nights = 3,
+  restricting = [],
+}: {
+  readonly nights?: number;
+  /** Buckets of one more policy, `shop`, whose failover takes the right to write from everybody at the old primary. */
+  readonly restricting?: readonly string[];
+} = {}): Promise<ConsoleStage> => {
   const clusters = await createSimulator({ directory: mkdtempSync(join(tmpdir(), 'ozone-dr-console-')) });
   const setTime = (at: number): void => clusters.inProcess.setClock({ now: at, skewMs: {} });
   const from = Date.UTC(2026, 10, FIRST, 1, 45);
   setTime(from);
-  for (const bucket of ['sales/orders', 'people/payroll'])
+  for (const bucket of ['sales/orders', 'people/payroll', ...restricting])
     for (const side of ['prod', 'dr']) await clusters.createBucket(`ofs://${side}/${bucket}`);
   await clusters.createBucket('ofs://prod/lab/results');
   await clusters.change('ofs://prod/people/payroll', [put('2026-10.csv', 30_000, 1), put('readme.txt', 120, 2)]);
   await clusters.change('ofs://prod/lab/results', [put('run-1.csv', 9000, 3)]);
+  for (const [n, bucket] of restricting.entries())
+    await clusters.change(`ofs://prod/${bucket}`, [put('first.json', 900, 10 + n)]);
   const deployment = await deploy({
     clusters,
-    policies: POLICIES,
+    policies: policies(restricting),
     clock: { virtualFrom: new Date(from) },
     duration: ({ stdout }) => 2 * Number(/"jvmStarts":(\d+)/.exec(stdout)?.[1] ?? 0),
     onEvent: (event) => {

@@ -12,7 +12,7 @@ export interface DeployedOptions extends Pick<DeploymentOptions, 'clock' | 'dura
   readonly quiet: (cloud: LocalCloud, ms: number) => Promise<void>;
 }
 
-const bucketOf = ({ seed }: History): string => `sales/history-${seed}`;
+const bucketOf = ({ seed }: History): string => `histories/seed-${seed}`;
 
 /** The whole product over clusters, real or simulated, with an empty bucket for each history. */
 export const deployBuckets = async (
@@ -21,7 +21,7 @@ export const deployBuckets = async (
   { quiet, ...options }: DeployedOptions,
 ): Promise<DeployedBuckets> => {
   for (const service of ['prod', 'dr']) {
-    await clusters.ozone('sh', 'volume', 'create', `o3://${service}/sales`);
+    await clusters.ozone('sh', 'volume', 'create', `o3://${service}/histories`);
     for (const history of histories)
       await clusters.ozone('sh', 'bucket', 'create', '-l', history.layout, `o3://${service}/${bucketOf(history)}`);
   }

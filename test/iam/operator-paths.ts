@@ -98,6 +98,29 @@ export const operating: readonly Path[] = [
     },
   },
   {
+    name: 'a failover of several buckets is cancelled from the dashboard, with what it has begun',
+    walk: async (stage) => {
+      await stage.reset({ duration: ({ verb }) => (verb === 'restore' || verb === 'snapshot' ? 1200 : 5) });
+      await threePoints(stage);
+      const form = await show(stage, ACT, { page: 'failover-fleet', policy: 'nightly' });
+      const plan = await until(
+        stage,
+        await press(stage, form, 'Show the plan', { kind: 'unplanned', ...who }),
+        /The plan/,
+      );
+      const [, confirmation = ''] = /Type (fail over 1 buckets [^<]*) to start it/.exec(plan) ?? [];
+      await press(stage, plan, 'Fail over', { confirmation });
+      await stage.cloud.advanceBy(60);
+      const [fleet, failover] = ['ozone-dr-failover-fleet', 'ozone-dr-failover'].map((it) => lastOf(stage, it));
+      check('it is at work', fleet?.status === 'RUNNING' && failover?.status === 'RUNNING', [fleet, failover]);
+      const asked = await show(stage, ACT, { page: 'cancel', execution: fleet?.arn });
+      says(await press(stage, asked, 'Cancel it', { ...who, words: 'cancel' }), /It was cancelled/);
+      check('both are stopped', fleet?.status === 'ABORTED' && failover?.status === 'ABORTED', [fleet, failover]);
+      await stage.cloud.advanceBy(25 * 60);
+      await expectHealthy(stage);
+    },
+  },
+  {
     name: 'a backup, a pin and a pause from the dashboard',
     walk: async (stage) => {
       await stage.reset();

@@ -168,7 +168,7 @@ const FUNCTIONS: Readonly<Record<string, Readonly<Record<string, readonly string
     [DRILLS]: ['states:DescribeExecution', 'states:StopExecution'],
     [FAILOVERS]: ['states:DescribeExecution', 'states:StopExecution'],
     [FAILBACKS]: ['states:DescribeExecution', 'states:StopExecution'],
-    [FAILOVER_FLEETS]: ['states:DescribeExecution'],
+    [FAILOVER_FLEETS]: ['states:DescribeExecution', 'states:StopExecution'],
   },
   customWidgetOzoneDrView: {
     '*': XRAY,

@@ -9,6 +9,7 @@ import {
   type Daemon,
   folders,
   freePorts,
+  type Ports,
   type Service,
   services,
   writeConfiguration,
@@ -78,7 +79,7 @@ export interface OzoneClusters {
   kill(service: Service, daemon: Daemon): Promise<void>;
   /** Ends the daemon if it runs and starts it again, same data, same ports; resolves when its port accepts. */
   restart(service: Service, daemon: Daemon): Promise<void>;
-  /** Ends every daemon and removes the data; the logs stay. */
+  /** Ends every daemon and removes the data; the logs stay. Of clusters that were only opened: nothing, whoever started them ends them. */
   stop(): Promise<void>;
 }
 
@@ -101,14 +102,9 @@ export async function startOzoneClusters(options: StartOptions = {}): Promise<Oz
   await rm(directory, { recursive: true, force: true });
 
   const ports = await freePorts();
+  const { begin, clusters } = clustersIn(directory, software, ports);
   const log4j = await readFile(join(dirname(fileURLToPath(import.meta.url)), 'log4j.properties'), 'utf8');
   await writeConfiguration(directory, software, ports, log4j);
-  const portOf = (service: Service, daemon: Daemon): number =>
-    ports[service][{ scm: 'scmBlock', om: 'om', dn: 'dnIpc' }[daemon]] ?? 0;
-  const begin = async (service: Service, daemon: Daemon): Promise<void> => {
-    await start(directory, software, service, daemon);
-    await accepts(directory, service, daemon, portOf(service, daemon));
-  };
 
   log('starting two clusters of three daemons each');
   await Promise.all(
@@ -121,20 +117,39 @@ export async function startOzoneClusters(options: StartOptions = {}): Promise<Oz
       ]);
     }),
   );
+  await clusters.ready(...services);
+  await recordArchives(directory, software, Object.entries(clientProperties(ports)), log);
+  await writeFile(portsFile(directory), JSON.stringify(ports));
+  return { ...clusters, stop: () => stopOzoneClusters(directory) };
+}
+
+/** The clusters that run in this folder already: several test files use one pair. Rejects where none was started. */
+export async function openOzoneClusters(directory: string): Promise<OzoneClusters> {
+  const ports = JSON.parse(await readFile(portsFile(resolve(directory)), 'utf8'));
+  return clustersIn(resolve(directory), await prepareSoftware(() => undefined), ports).clusters;
+}
+
+const portsFile = (directory: string): string => join(directory, 'ports.json');
+
+/** How two clusters in this folder are used, whoever started them. */
+const clustersIn = (directory: string, software: Software, ports: Readonly<Record<Service, Ports>>) => {
+  const portOf = (service: Service, daemon: Daemon): number =>
+    ports[service][{ scm: 'scmBlock', om: 'om', dn: 'dnIpc' }[daemon]] ?? 0;
+  const begin = async (service: Service, daemon: Daemon): Promise<void> => {
+    await start(directory, software, service, daemon);
+    await accepts(directory, service, daemon, portOf(service, daemon));
+  };
   const helper = clusterFiles(directory, software);
   const ready = async (...wanted: readonly Service[]): Promise<void> => {
     await helper(['ready', ...wanted.map((service) => `ofs://${service}/`)]);
   };
-  await ready(...services);
-  await recordArchives(directory, software, Object.entries(clientProperties(ports)), log);
-
   const bin = folders(directory).bin;
   const ozone = async (...args: readonly string[]): Promise<string> =>
     (await run(join(bin, 'ozone'), args, { env: jvmEnvironment })).stdout;
   const change = async (bucketUrl: string, operations: readonly Change[]): Promise<void> => {
     await helper(['change', bucketUrl], operations.map(changeLine).join(''));
   };
-  return {
+  const clusters: OzoneClusters = {
     services,
     bin,
     logs: folders(directory).logs,
@@ -165,9 +180,10 @@ export async function startOzoneClusters(options: StartOptions = {}): Promise<Oz
       await end(directory, `${service}-${daemon}`, 'SIGTERM');
       await begin(service, daemon);
     },
-    stop: () => stopOzoneClusters(directory),
+    stop: async () => undefined,
   };
-}
+  return { begin, clusters };
+};
 
 /** Ends every daemon that a run in this folder recorded (only processes whose command line names the folder); removes the data. */
 export async function stopOzoneClusters(directory: string): Promise<void> {

@@ -7,8 +7,8 @@ import { CancelCommandCommand, SSMClient } from '@aws-sdk/client-ssm';
 import { type BackupResult, type Deployment, deploy, REPLICA_HOST, SOURCE_HOST } from '../fixtures/deployment.ts';
 import type { Command } from '../local-cloud/index.ts';
 import { type Daemon, daemons, type Service, services } from '../ozone-cluster/configuration.ts';
-import { type OzoneClusters, startOzoneClusters } from '../ozone-cluster/ozone-clusters.ts';
-import { cacheDirectory } from '../ozone-cluster/software.ts';
+import type { OzoneClusters } from '../ozone-cluster/ozone-clusters.ts';
+import { sharedClusters } from '../ozone-cluster/shared.ts';
 import { type HostProcess, processesOf, signal, unreadBytes } from './crash-processes.ts';
 
 /** Limits of the test's policies: `slow` makes a copy last long enough to be met in the middle, `hasty` never tries twice. */
@@ -66,7 +66,7 @@ export interface Stage {
 /** Two real clusters, and the whole product deployed over them for these buckets, which are empty on both sides. */
 export const openStage = async (buckets: ReadonlyMap<string, PolicyKind>): Promise<Stage> => {
   const directory = mkdtempSync(join(tmpdir(), 'ozone-dr-crash-'));
-  const clusters = await startOzoneClusters({ directory: join(cacheDirectory, 'crash') });
+  const clusters = await sharedClusters();
   const stateOf = (host: string): string => join(directory, `${host}.conf.state`);
   const create = [...new Set([...buckets.keys()].map((bucket) => bucket.split('/')[0]))]
     .map((volume) => ['volume create', volume])
@@ -96,7 +96,6 @@ export const openStage = async (buckets: ReadonlyMap<string, PolicyKind>): Promi
       client.destroy();
       await deployment.close();
       for (const { pid } of await processesOf([SOURCE_HOST, REPLICA_HOST].map(stateOf))) signal(pid, 'SIGKILL');
-      await clusters.stop();
       rmSync(directory, { recursive: true, force: true });
     },
   };

@@ -1,4 +1,4 @@
 import { describeMainJob } from '../e2e/main-job.ts';
-import { startOzoneClusters } from '../ozone-cluster/ozone-clusters.ts';
+import { sharedClusters } from '../ozone-cluster/shared.ts';
 
-describeMainJob('real clusters', () => startOzoneClusters());
+describeMainJob('real clusters', sharedClusters);

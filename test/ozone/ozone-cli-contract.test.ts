@@ -7,8 +7,8 @@ import { live, randomHistory, seeds } from '../contract/ozone-cli/history.ts';
 import { bucketCommands, bucketOf, scenarios } from '../contract/ozone-cli/scenarios.ts';
 import { memoryDriver, start } from '../contract/ozone-cli/simulator-drivers.ts';
 import { Stage } from '../contract/ozone-cli/stage.ts';
-import { type OzoneClusters, startOzoneClusters } from '../ozone-cluster/ozone-clusters.ts';
-import { cacheDirectory } from '../ozone-cluster/software.ts';
+import type { OzoneClusters } from '../ozone-cluster/ozone-clusters.ts';
+import { sharedClusters } from '../ozone-cluster/shared.ts';
 import { simulateInMemory } from '../ozone-simulator/simulator.ts';
 
 let clusters: OzoneClusters;
@@ -33,7 +33,7 @@ const driver = (): Driver => {
 
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'ozone-cli-'));
-  clusters = await startOzoneClusters({ directory: join(cacheDirectory, 'contract') });
+  clusters = await sharedClusters();
   await Promise.all(
     clusters.services.map((service) =>
       clusters.ozone('sh', ...bucketCommands(service, 'vol').flatMap((command) => ['--execute', command])),
@@ -41,10 +41,7 @@ beforeAll(async () => {
   );
 });
 
-afterAll(async () => {
-  await clusters?.stop();
-  await rm(directory, { recursive: true, force: true });
-});
+afterAll(() => rm(directory, { recursive: true, force: true }));
 
 describe.concurrent('the command line of Ozone is what the simulator takes it for', () => {
   it.each(sample)('%s', async (_name, scenario, index) => {

@@ -1,17 +1,16 @@
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Deployment, deploy, policyText } from '../fixtures/deployment.ts';
-import { type OzoneClusters, startOzoneClusters } from '../ozone-cluster/ozone-clusters.ts';
-import { cacheDirectory } from '../ozone-cluster/software.ts';
+import type { OzoneClusters } from '../ozone-cluster/ozone-clusters.ts';
+import { sharedClusters } from '../ozone-cluster/shared.ts';
 
 describe('a prune beside a copy on real clusters', () => {
-  const BUCKET = 'sales/orders';
+  const BUCKET = 'pruned/orders';
   const request = { policy: 'nightly', bucket: BUCKET };
   let clusters: OzoneClusters;
   let deployment: Deployment;
 
   beforeAll(async () => {
-    clusters = await startOzoneClusters({ directory: join(cacheDirectory, 'prune-beside-copy') });
+    clusters = await sharedClusters();
     for (const side of ['prod', 'dr']) await clusters.createBucket(`ofs://${side}/${BUCKET}`);
     const retention =
       "retention: { zone: UTC, cron: '0 0 1 1 ? 2099', source: { keepLast: 1 }, replica: { keepLast: 1 }, coolingOffHours: 0 }";
@@ -22,7 +21,6 @@ describe('a prune beside a copy on real clusters', () => {
   });
   afterAll(async () => {
     await deployment?.close();
-    await clusters?.stop();
   });
 
   const snapshots = async (side: string): Promise<readonly string[]> => {

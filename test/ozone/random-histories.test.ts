@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type DeployedBuckets, deployBuckets } from '../e2e/random-histories.deployed.ts';
 import { inProcess, live, randomHistory, seedsOf } from '../e2e/random-histories.ts';
-import { type OzoneClusters, startOzoneClusters } from '../ozone-cluster/ozone-clusters.ts';
+import { sharedClusters } from '../ozone-cluster/shared.ts';
 
 /** Of the seeds that the simulator lives, those in which most goes wrong come first. `HISTORY_SEEDS` of them (2). */
 const CHOSEN = [71, 25, 104, 46, 89, 198, 8, 196, 116, 121];
@@ -9,16 +9,16 @@ const seeds =
   process.env.HISTORY_SEED === undefined ? CHOSEN.slice(0, Number(process.env.HISTORY_SEEDS ?? 2)) : seedsOf(1);
 
 describe.concurrent('random histories on real clusters, through the real script and the real state machine', () => {
-  let clusters: OzoneClusters;
   let deployed: DeployedBuckets;
 
   beforeAll(async () => {
-    clusters = await startOzoneClusters({ directory: '.cache/ozone/histories' });
-    deployed = await deployBuckets(clusters, seeds.map(randomHistory), { clock: 'real', quiet: async () => undefined });
+    deployed = await deployBuckets(await sharedClusters(), seeds.map(randomHistory), {
+      clock: 'real',
+      quiet: async () => undefined,
+    });
   });
   afterAll(async () => {
     await deployed?.close();
-    await clusters?.stop();
   });
 
   it.each(seeds)(

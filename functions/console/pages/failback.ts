@@ -269,8 +269,7 @@ const work: Work = {
     const done = FailedOver.safeParse(output);
     return done.success ? resultMarkup(done.data, deps, input) : undefined;
   },
-  left: (deps, input) => leftMarkup(deps, input, (text) => changeButton(deps, input, text)),
-  isCancellable: true,
+  left: (deps, _execution, { input }) => leftMarkup(deps, input, (text) => changeButton(deps, input, text)),
 };
 
 /** How far the way back is → which step → the report → typed confirmation → started → result. */

@@ -1,12 +1,11 @@
 import * as z from 'zod';
 import { bucketsOf } from '../../core/domain/buckets.ts';
-import { BucketRef, PolicyName, pairId } from '../../core/domain/names.ts';
+import { BucketRef, PolicyName } from '../../core/domain/names.ts';
 import type { Readiness } from '../../core/domain/readiness.ts';
 import { FailoverKind } from '../../core/domain/restore.ts';
 import { FailoverFleetPlan, FailoverFleetRequest } from '../../core/domain/roles.ts';
 import { DrError } from '../../core/errors.ts';
 import { spanText } from '../../core/planner/consequences.ts';
-import { isSettledOnReplica } from '../../core/planner/roles.ts';
 import { count, readyText, takes } from '../../core/planner/sentences.ts';
 import { inParallel } from '../../core/use-cases/in-parallel.ts';
 import { enrolmentOf } from '../../core/use-cases/named-policies.ts';
@@ -18,6 +17,7 @@ import { notice, table, toned } from '../parts.ts';
 import type { Page } from '../router.ts';
 import { type ActingDependencies, shown, WHO_HINT } from './acting.ts';
 import { bar } from './bar.ts';
+import { movesOf, movesSummary, movesTable, whatIsLeft } from './fleet-moves.ts';
 import { askingPage, kindField, type Problems, planning, readyOf, type Typed, textField } from './moves.ts';
 import { planOf, type Work, workPages } from './planned.ts';
 
@@ -112,7 +112,7 @@ const formPage = async (
     found.map((it) => rowOf(it.bucket, it.ready, name, deps)),
   )}${more && button('More buckets', links.failoverFleet({ policy: name, from: String(from + SHOWN) }))}${await shown(
     deps,
-    planning(work, { policy: name }),
+    planning(fleetWork, { policy: name }),
     dashboard,
     (nonce) =>
       html`<h3>Several at once</h3>${form(
@@ -150,7 +150,8 @@ const findForm = ({ links, policies }: ActingDependencies): Html => {
 const Asked = z.looseObject({
   policy: PolicyName,
   kind: FailoverKind,
-  buckets: z.array(z.array(BucketRef)).optional(),
+  // As it may also be written by hand: a group of one without brackets.
+  buckets: z.array(z.union([BucketRef.transform((it) => [it]), z.array(BucketRef)])).optional(),
   by: z.string(),
   reason: z.string(),
 });
@@ -165,37 +166,22 @@ const changeButton = ({ links }: ActingDependencies, input: unknown, text: strin
   );
 };
 
-/** The same request, for the buckets that are not failed over yet. */
-const whatIsLeft = async (deps: ActingDependencies, input: unknown): Promise<unknown> => {
-  const { data: asked } = Asked.safeParse(input);
-  const policy = deps.policies.find(({ name }) => name === asked?.policy);
-  if (!asked || !policy?.replica) return input;
-  const to = policy.replica.name;
-  const buckets = await Promise.all(
-    (asked.buckets ?? [bucketsOf(policy, await enrolmentOf(deps.ledger, policy))]).map(async (group) => {
-      const found = await inParallel(group, AT_A_TIME, async (bucket) => ({
-        bucket,
-        role: (await deps.ledger.loadPair(pairId(policy.source.name, bucket, to))).role,
-      }));
-      return found.flatMap(({ bucket, role }) => (isSettledOnReplica(role) ? [] : [bucket]));
-    }),
-  );
-  return { ...asked, buckets: buckets.filter((group) => group.length > 0) };
+type Bucket = FailoverFleetPlan['groups'][number][number];
+
+const lossText = ({ point, lossSeconds, blocker, resumes }: Bucket, failover: FailoverFleetPlan['failover']): Value => {
+  if (blocker !== null) return html`${toned('bad', 'It cannot be done now:')} ${blocker}`;
+  if (resumes)
+    return html`${toned('warn', 'Is half moved:')} it goes on, to the point where it began<br /><span class="odr-soft">${point}</span>`;
+  return failover === 'planned' || lossSeconds === null
+    ? 'nothing, after a last backup'
+    : html`${toned('bad', `the last ${spanText(lossSeconds)}`)}<br /><span class="odr-soft">${point}</span>`;
 };
 
-const planRow = (
-  { bucket, point, lossSeconds, seconds, blocker }: FailoverFleetPlan['groups'][number][number],
-  group: number,
-  failover: FailoverFleetPlan['failover'],
-): readonly Value[] => [
+const planRow = (bucket: Bucket, group: number, failover: FailoverFleetPlan['failover']): readonly Value[] => [
   String(group + 1),
-  bucket,
-  blocker === null
-    ? failover === 'planned' || lossSeconds === null
-      ? 'nothing, after a last backup'
-      : html`${toned('bad', `the last ${spanText(lossSeconds)}`)}<br /><span class="odr-soft">${point}</span>`
-    : html`${toned('bad', 'It cannot be done now:')} ${blocker}`,
-  seconds === null ? '–' : takes(seconds),
+  bucket.bucket,
+  lossText(bucket, failover),
+  bucket.seconds === null ? '–' : takes(bucket.seconds),
 ];
 
 /** What a plan says of each bucket, in their order. Pure. */
@@ -204,7 +190,7 @@ const planTable = ({ policy, failover, from, to, groups }: FailoverFleetPlan): H
     failover === 'planned'
       ? notice(
           'warn',
-          html`${toned('good', 'Nothing will be lost.')} Stop what writes to these buckets on ${from} now, before you confirm: of a bucket that is written to after its last backup nothing is changed.`,
+          html`${toned('good', groups.flat().some(({ resumes }) => resumes) ? 'Nothing will be lost of what begins now.' : 'Nothing will be lost.')} Stop what writes to these buckets on ${from} now, before you confirm: of a bucket that is written to after its last backup nothing is changed.`,
         )
       : notice(
           'bad',
@@ -218,7 +204,8 @@ const planTable = ({ policy, failover, from, to, groups }: FailoverFleetPlan): H
 
 const Done = z.object({ kind: z.literal('done'), buckets: z.array(z.string()) });
 
-const work: Work = {
+/** Also shown in place of the form that cancels it. */
+export const fleetWork: Work = {
   name: 'failover-fleet',
   verb: 'fail over',
   plan: async (deps, planned) => {
@@ -234,22 +221,30 @@ const work: Work = {
     };
   },
   change: changeButton,
-  progress: async ({ links }, _execution, { input }) => ({
-    title: html`Failing over the buckets of ${Asked.safeParse(input).data?.policy}`,
-    body: html`<p>How far each bucket is, and how one is cancelled: ${linkButton('What is running', links.operations())}.</p>`,
-  }),
-  result: async ({ links }, { input, output }) => {
-    const { data: done } = Done.safeParse(output);
-    const { data: asked } = Asked.safeParse(input);
-    return (
-      done &&
-      html`${notice('good', html`${toned('good', `${count(done.buckets.length, 'bucket')} failed over.`)} Point everything that reads or writes them to the new primary; the page of each failover says from where to where.`)}<ul>${done.buckets.map((bucket) => html`<li>${asked ? linkButton(bucket, links.bucket({ policy: asked.policy, bucket })) : bucket}</li>`)}</ul>`
-    );
+  progress: async (deps, execution, state) => {
+    const found = await movesOf(deps, execution, state);
+    return {
+      title: html`Failing over the buckets of ${Asked.safeParse(state.input).data?.policy}`,
+      body: found ? html`${movesSummary(found)}${movesTable(found, deps.links, false)}` : html`<p>It begins.</p>`,
+    };
   },
-  left: async (deps, input) =>
-    html`<p>What was failed over stays so; the form has what is left.</p>${changeButton(deps, await whatIsLeft(deps, input), 'Back to the form')}`,
-  // Its failovers are cancelled one by one: each says what it leaves behind.
-  isCancellable: false,
+  result: async (deps, state, execution) => {
+    const { data: done } = Done.safeParse(state.output);
+    if (!done) return undefined;
+    const found = await movesOf(deps, execution, state);
+    return html`${notice('good', html`${toned('good', `${count(done.buckets.length, 'bucket')} failed over.`)} Point everything that reads or writes them to the new primary; the page of each failover says from where to where.`)}${
+      found ? movesTable(found, deps.links, true) : html`<ul>${done.buckets.map((it) => html`<li>${it}</li>`)}</ul>`
+    }`;
+  },
+  left: async (deps, execution, state) => {
+    const found = await movesOf(deps, execution, state);
+    if (!found) return html`<p>Nothing was begun.</p>${changeButton(deps, state.input, 'Back to the form')}`;
+    const buckets = whatIsLeft(found);
+    return html`${movesSummary(found)}${movesTable(found, deps.links, true)}${
+      buckets.length > 0 &&
+      html`<p>What was failed over stays so: point everything that reads or writes it to ${found.plan.to}. The form has what is left, for a new plan and its words: what is half moved goes on to the point where it began. What was cancelled a moment ago ends on its host within minutes, and is waited for.</p>${changeButton(deps, { ...readFields(Asked, state.input), buckets }, 'Go on with what is left')}`
+    }`;
+  },
 };
 
 /** How ready each bucket is → which, in which order → plan → typed confirmation → started → result. */
@@ -264,7 +259,7 @@ export const failoverFleetPages = (deps: ActingDependencies): readonly Page[] =>
     },
   },
   askingPage(deps, {
-    work,
+    work: fleetWork,
     about: About,
     names: NAMES,
     request: FailoverFleetRequest,
@@ -274,5 +269,5 @@ export const failoverFleetPages = (deps: ActingDependencies): readonly Page[] =>
     },
     form: formPage,
   }),
-  ...workPages(deps, work),
+  ...workPages(deps, fleetWork),
 ];

@@ -135,8 +135,7 @@ const work: Work = {
     const done = FailedOver.safeParse(output);
     return done.success ? resultMarkup(done.data, deps, input) : undefined;
   },
-  left: (deps, input) => leftMarkup(deps, input, (text) => changeButton(deps, input, text)),
-  isCancellable: true,
+  left: (deps, _execution, { input }) => leftMarkup(deps, input, (text) => changeButton(deps, input, text)),
 };
 
 /** Who is the primary → which kind → plan → typed confirmation → started → result. */

@@ -6,7 +6,7 @@ import { instantText, spanText } from '../../core/planner/consequences.ts';
 import type { Clock, OpenOperations, RunningExecution, RunningExecutions } from '../../core/ports.ts';
 import { inParallel } from '../../core/use-cases/in-parallel.ts';
 import { button } from '../action.ts';
-import type { Links } from '../endpoints.ts';
+import type { Links, PlannedWork } from '../endpoints.ts';
 import { type Html, html, type Value } from '../html.ts';
 import { table, toned } from '../parts.ts';
 import type { Page } from '../router.ts';
@@ -27,7 +27,17 @@ export const WATCHED = [
 ] as const;
 type Watched = (typeof WATCHED)[number];
 
-const CANCELLABLE: ReadonlySet<Watched> = new Set<Watched>(['restore', 'failover', 'failback', 'drill']);
+const CANCELLABLE: ReadonlySet<Watched> = new Set<Watched>([
+  'restore',
+  'failover',
+  'failback',
+  'failover-fleet',
+  'drill',
+]);
+
+/** What has a page of its own that says how far it is. */
+const isPlanned = (workflow: Watched): workflow is PlannedWork & Watched =>
+  workflow === 'restore' || workflow === 'failover' || workflow === 'failback' || workflow === 'failover-fleet';
 
 /** Executions of one workflow, and commands of one host, on the screen. */
 const MOST = 25;
@@ -83,7 +93,7 @@ const rowOf = (
   ago(it.startedAt, now),
   commandText(operations, now),
   CANCELLABLE.has(workflow)
-    ? button('Cancel…', links.cancel({ execution: it.arn }), { label: `Cancel the ${workflow} ${it.name}` })
+    ? html`${isPlanned(workflow) && button('Show', links.run(workflow, it.arn), { label: `Show the ${workflow} ${it.name}` })}${button('Cancel…', links.cancel({ execution: it.arn }), { label: `Cancel the ${workflow} ${it.name}` })}`
     : html`<span class="odr-soft">ends by itself</span>`,
 ];
 
@@ -119,7 +129,7 @@ export const operationsMarkup = (
       ['Of', 'Command'],
       left.map((it) => [pairText(it.pair), commandText([it], now)]),
     )}`
-  }<p class="odr-soft odr-tall">A cancelled restore leaves its target as it is by then: the same restore started again goes on from there. Backups and prunes are not cancelled: they end by themselves, and a policy can be paused.</p>`;
+  }<p class="odr-soft odr-tall">A cancelled restore leaves its target as it is by then: the same restore started again goes on from there. A cancelled failover of several buckets takes with it those that are at work. Backups and prunes are not cancelled: they end by themselves, and a policy can be paused.</p>`;
 };
 
 export interface OperationsDependencies {

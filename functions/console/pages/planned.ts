@@ -6,10 +6,11 @@ import { type EpochMs, secondsBetween } from '../../core/domain/units.ts';
 import { DrError } from '../../core/errors.ts';
 import { instantText, spanText } from '../../core/planner/consequences.ts';
 import { bytesText, count } from '../../core/planner/sentences.ts';
-import type { ExecutionState, StartedByHand } from '../../core/ports.ts';
+import type { ExecutionState } from '../../core/ports.ts';
 import type { Act } from '../../core/use-cases/nonces.ts';
 import { readPlan } from '../../core/use-cases/plan-text.ts';
-import { button, type Call } from '../action.ts';
+import { button } from '../action.ts';
+import type { PlannedWork } from '../endpoints.ts';
 import { readFields } from '../fields.ts';
 import { form } from '../form.ts';
 import { type Html, html, type Value } from '../html.ts';
@@ -94,7 +95,7 @@ const skippedNotice = ({ output }: ExecutionState): Html | undefined => {
 const failureNotice = ({ status, error, cause }: ExecutionState): Html => {
   const what =
     status === 'cancelled' ? 'It was cancelled' : status === 'timed-out' ? 'It ran out of time' : 'It failed';
-  return notice('bad', html`<strong>${what}: ${error ?? status}.</strong> ${cause ?? ''}`);
+  return notice('bad', html`<strong>${what}${error && `: ${error}`}.</strong> ${cause ?? ''}`);
 };
 
 const IsPlanOnly = z.looseObject({ planOnly: z.literal(true) });
@@ -116,7 +117,7 @@ export interface PlanShown {
 /** A workflow that a person starts by a plan and its words. */
 export interface Work {
   /** Of its machine; its pages are `<name>-start` and `<name>-run`, called with `execution`. */
-  readonly name: Extract<StartedByHand, 'restore' | 'failover' | 'failback' | 'failover-fleet'>;
+  readonly name: PlannedWork;
   /** In "look again before you …". */
   readonly verb: string;
   readonly plan: (deps: ActingDependencies, planned: Planned, input: unknown) => Promise<PlanShown>;
@@ -129,10 +130,14 @@ export interface Work {
     state: ExecutionState,
   ) => Promise<{ readonly title: Value; readonly body: Value }>;
   /** What came of it; undefined when its output says nothing of the kind. */
-  readonly result: (deps: ActingDependencies, state: ExecutionState) => Promise<Html | undefined>;
+  readonly result: (deps: ActingDependencies, state: ExecutionState, execution: string) => Promise<Html | undefined>;
   /** What one that did not succeed has left behind. `isSkipped`: it did nothing. */
-  readonly left: (deps: ActingDependencies, input: unknown, isSkipped: boolean) => Promise<Html>;
-  readonly isCancellable: boolean;
+  readonly left: (
+    deps: ActingDependencies,
+    execution: string,
+    state: ExecutionState,
+    isSkipped: boolean,
+  ) => Promise<Html>;
 }
 
 const planMarkup = async (
@@ -165,22 +170,11 @@ const planMarkup = async (
             hint: `The plan is good until ${instantText(planned.expires)}. ${hint}`,
           },
         ],
-        html`${button(label, to(deps, work, 'start', { execution, nonce }), { isPrimary: true })}${change}`,
+        html`${button(label, { endpoint: deps.links.restore().endpoint, page: `${work.name}-start`, fields: { execution, nonce } }, { isPrimary: true })}${change}`,
       ),
     problem,
   )}`;
 };
-
-const to = (
-  { links }: ActingDependencies,
-  { name }: Work,
-  what: 'start' | 'run',
-  fields: Readonly<Record<string, string>>,
-): Call => ({
-  endpoint: links.restore().endpoint,
-  page: `${name}-${what}`,
-  fields,
-});
 
 const starting = ({ name }: Work, execution: string, plan: PlanHash): Act => ({
   act: `start-${name}`,
@@ -196,10 +190,10 @@ const endMarkup = async (
 ): Promise<Html> => {
   const planned = plannedIn(state);
   if (planned) return planMarkup(deps, work, execution, state.input, planned, view);
-  const result = await work.result(deps, state);
+  const result = await work.result(deps, state, execution);
   if (result) return result;
   const skipped = skippedNotice(state);
-  return html`${skipped ?? failureNotice(state)}${await work.left(deps, state.input, skipped !== undefined)}`;
+  return html`${skipped ?? failureNotice(state)}${await work.left(deps, execution, state, skipped !== undefined)}`;
 };
 
 /** An execution of a work: the plan, the progress or the result. */
@@ -217,9 +211,9 @@ export const runMarkup = async (
   return html`${bar(links)}<h2>${title}</h2>
 <p>At work for ${spanText(secondsBetween(state.startedAt, clock.now()))}. You may close this: it goes on, and is found under "What is running".</p>${body}${button(
     'Look again',
-    to(deps, work, 'run', { execution }),
+    links.run(work.name, execution),
     { isPrimary: true },
-  )}${work.isCancellable && button('Cancel…', links.cancel({ execution }))}`;
+  )}${button('Cancel…', links.cancel({ execution }))}`;
 };
 
 /** Starts what was planned, by the words that were typed. */

@@ -216,9 +216,8 @@ const work: Work = {
     const restored = Restored.safeParse(output);
     return restored.success ? resultMarkup(restored.data, deps, input) : undefined;
   },
-  left: async (deps, input, isSkipped) =>
+  left: async (deps, _execution, { input }, isSkipped) =>
     html`${!isSkipped && html`<p>What was copied by then stays. Started again, it looks at what is there first.</p>`}${changeButton(deps, input, 'Back to the form')}`,
-  isCancellable: true,
 };
 
 /** Choose → plan → typed confirmation → started → result. */

@@ -4,6 +4,8 @@ import { BucketRef, PolicyName } from '../../core/domain/names.ts';
 import { secondsBetween } from '../../core/domain/units.ts';
 import { DrError } from '../../core/errors.ts';
 import { spanText } from '../../core/planner/consequences.ts';
+import { count } from '../../core/planner/sentences.ts';
+import type { ExecutionState } from '../../core/ports.ts';
 import type { Act } from '../../core/use-cases/nonces.ts';
 import { button } from '../action.ts';
 import { readFields } from '../fields.ts';
@@ -12,8 +14,11 @@ import { type Html, html } from '../html.ts';
 import { notice } from '../parts.ts';
 import type { Page } from '../router.ts';
 import type { WidgetRequest } from '../widget-event.ts';
-import { type ActingDependencies, OfExecution, shortName, shown, submit, WHO_HINT } from './acting.ts';
+import { type ActingDependencies, awaited, OfExecution, shortName, shown, submit, WHO_HINT } from './acting.ts';
 import { bar } from './bar.ts';
+import { fleetWork } from './failover-fleet.ts';
+import { isFleetOfFailovers, movesOf, movesSummary, movesTable, stopMoves } from './fleet-moves.ts';
+import { runMarkup } from './planned.ts';
 
 const Of = z.object({ policy: PolicyName, bucket: BucketRef });
 type Of = z.infer<typeof Of>;
@@ -117,28 +122,40 @@ const WORD = 'cancel';
 /** By the name of its machine, which is in its ARN. */
 const movesRoles = (execution: string): boolean => /-fail(over|back):[^:]+$/.test(execution);
 
+/** What is cancelled, and what it leaves behind. */
+const asked = async (deps: ActingDependencies, execution: string, state: ExecutionState): Promise<Html> => {
+  if (!isFleetOfFailovers(execution))
+    return html`<h2>Cancel ${shortName(execution)}?</h2><p>What it copied by then stays. The command on the host is ended by the sweeper within minutes, and until then the target is not free. The same restore started again looks at what is there; the next drill removes what a drill left.</p>${
+      movesRoles(execution) &&
+      notice(
+        'warn',
+        'A failover, or a switch back, that has begun to change something leaves the roles half moved: nothing backs the bucket up until it is started again and succeeds.',
+      )
+    }`;
+  const moves = await movesOf(deps, execution, state);
+  return html`<h2>Cancel ${moves ? `the failover of ${count(moves.moves.length, 'bucket')} of ${moves.plan.policy}` : shortName(execution)}?</h2><p>No more of its buckets is begun, and the failovers that are at work are cancelled with it. What is failed over stays so. The commands on the hosts are ended by the sweeper within minutes.</p>${notice(
+    'warn',
+    'A bucket whose roles are on their way is left half moved: nothing backs it up until its failover is started again and succeeds.',
+  )}${moves && html`${movesSummary(moves)}${movesTable(moves, deps.links, false)}`}`;
+};
+
 const cancelForm = async (
   deps: ActingDependencies,
   execution: string,
   typed: Readonly<Record<string, string>>,
-  { dashboard }: WidgetRequest['view'],
+  view: WidgetRequest['view'],
   problem?: string,
 ): Promise<Html> => {
   const { links, machines } = deps;
   const state = await machines.look(execution);
-  const head = html`${bar(links)}<h2>Cancel ${shortName(execution)}?</h2>`;
+  if (state && state.status !== 'running' && isFleetOfFailovers(execution))
+    return runMarkup(deps, fleetWork, execution, view);
   if (state?.status !== 'running')
-    return html`${head}${notice('warn', 'It is not running (any more): there is nothing to cancel.')}`;
-  return html`${head}<p>What it copied by then stays. The command on the host is ended by the sweeper within minutes, and until then the target is not free. The same restore started again looks at what is there; the next drill removes what a drill left.</p>${
-    movesRoles(execution) &&
-    notice(
-      'warn',
-      'A failover, or a switch back, that has begun to change something leaves the roles half moved: nothing backs the bucket up until it is started again and succeeds.',
-    )
-  }${await shown(
+    return html`${bar(links)}<h2>Cancel ${shortName(execution)}?</h2>${notice('warn', 'It is not running (any more): there is nothing to cancel.')}`;
+  return html`${bar(links)}${await asked(deps, execution, state)}${await shown(
     deps,
     cancelling(execution),
-    dashboard,
+    view.dashboard,
     (nonce) =>
       form(
         [
@@ -150,6 +167,22 @@ const cancelForm = async (
       ),
     problem,
   )}`;
+};
+
+/**
+ * What a fleet has begun, after it was stopped and nothing new is begun: Step Functions stops that too, but only as well as
+ * it can. Then how far each of its buckets is.
+ */
+const stoppedFleet = async (
+  deps: ActingDependencies,
+  execution: string,
+  cause: string,
+  view: WidgetRequest['view'],
+): Promise<Html> => {
+  const state = await awaited(deps, execution);
+  const moves = state && (await movesOf(deps, execution, state));
+  const problems = moves ? await stopMoves(deps, moves, cause) : [];
+  return html`${problems.map(({ bucket, problem }) => notice('bad', `The failover of ${bucket} could not be cancelled: ${problem}`))}${await runMarkup(deps, fleetWork, execution, view)}`;
 };
 
 const cancelPage = (deps: ActingDependencies): Page => ({
@@ -166,11 +199,13 @@ const cancelNowPage = (deps: ActingDependencies): Page => ({
     const reason = (typed.reason ?? '').trim();
     if (by === '' || reason === '') return again('Nothing was cancelled: write your name, and why.');
     if ((typed.words ?? '').trim() !== WORD) return again(`Nothing was cancelled: type ${WORD}.`);
+    const cause = `cancelled by ${by}: ${reason}`;
     const sent = await submit(deps, fields.nonce, cancelling(execution), async () => {
-      await deps.machines.stop(execution, `cancelled by ${by}: ${reason}`);
+      await deps.machines.stop(execution, cause);
       return execution;
     });
     if ('refused' in sent) return again(sent.refused);
+    if (isFleetOfFailovers(execution)) return stoppedFleet(deps, execution, cause, view);
     return html`${bar(deps.links)}${notice('good', `${shortName(execution)} is cancelled. What it has on a host ends within minutes.`)}`;
   },
 });

@@ -154,6 +154,8 @@ export const FailoverFleetPlan = z.object({
         point: SnapshotName.nullable(),
         lossSeconds: DurationSeconds.nullable(),
         seconds: DurationSeconds.nullable(),
+        /** A failover of it began and did not end: it is gone on with, to the same point. */
+        resumes: z.boolean().default(false),
         /** Why it cannot be done now; null when it can. */
         blocker: z.string().nullable(),
       }),

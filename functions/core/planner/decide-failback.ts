@@ -1,6 +1,6 @@
 import type { BackupStep, BackupStepKind } from '../domain/backup-step.ts';
 import type { DivergenceData } from '../domain/edge-reply.ts';
-import type { Observation, RecoveryPoint, RunStep } from '../domain/ledger.ts';
+import type { Observation, PairState, RecoveryPoint, RunStep } from '../domain/ledger.ts';
 import { compactTime, SnapshotName as Name, type SnapshotName } from '../domain/names.ts';
 import type { RestoreTask } from '../domain/restore.ts';
 import type { FailbackPlan } from '../domain/roles.ts';
@@ -21,6 +21,11 @@ export interface FailbackToConfirm {
 type Verdict = BackupStep | PlanToConfirm | FailbackToConfirm;
 type Preparation = NonNullable<RestoreTask['failback']>;
 
+export interface Back {
+  readonly pair: Pick<PairState, 'base' | 'dirtySince'>;
+  readonly points: readonly RecoveryPoint[];
+}
+
 /** How long a report can be confirmed: what it says gets old. */
 const VALID = seconds(3600);
 /** A round that takes no longer leaves little for the switch. */
@@ -31,13 +36,13 @@ const MOST_ROUNDS = 5;
  * What the preparation of a failback does next: freeze the old primary, report what both sides changed, keep apart what was
  * written to the old one, prove that nothing came since, then bring back the changes of the new primary until little
  * remains. Pure.
- * @param back points of the other direction, newest first
+ * @param back the pair of the other direction, and its points, newest first
  */
 export const decideFailback = (
   history: RunHistory,
   task: RestoreTask,
   preparation: Preparation,
-  back: readonly RecoveryPoint[],
+  back: Back,
   now: EpochMs,
 ): Verdict => {
   const open = reattach(history);
@@ -235,16 +240,19 @@ const bringBack = (
   task: RestoreTask,
   kept: Extract<BackupStep, { kind: 'done' }> | undefined,
   rounds: readonly RunStep[],
-  back: readonly RecoveryPoint[],
+  back: Back,
   now: EpochMs,
 ): BackupStep => {
   const { run } = history;
   const begin = epochMs(Math.min(now, ...rounds.map(({ decidedAt }) => decidedAt)));
   // A slot is in whole seconds.
-  const brought = back.filter(({ state, slot }) => state === 'verified' && slot + 1000 > begin);
+  const brought = back.points.filter(({ state, slot }) => state === 'verified' && slot + 1000 > begin);
   const [newest] = brought;
   const last = rounds.at(-1);
-  const isLastDone = last && newest && newest.slot + 1000 > last.decidedAt;
+  // A backup that was killed while it wrote down a verified point has not made it the base yet: the next one would have to compare
+  // everything, and would overwrite what somebody writes to the old primary by then.
+  const isBase = newest && back.pair.base?.name === newest.name && back.pair.dirtySince === null;
+  const isLastDone = last && isBase && newest.slot + 1000 > last.decidedAt;
   const took = last ? secondsBetween(last.decidedAt, last.observedAt ?? now) : seconds(0);
   if (newest && isLastDone && (took <= SHORT_ROUND || rounds.length >= MOST_ROUNDS)) {
     const orphans = kept?.outcome.kind === 'restored' ? kept.outcome : undefined;

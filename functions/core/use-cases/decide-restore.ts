@@ -7,7 +7,13 @@ import { confirmationOf, type Restored, RestorePlan, type RestoreTask } from '..
 import { FailbackPlan, failbackWords, type Role } from '../domain/roles.ts';
 import type { EpochMs } from '../domain/units.ts';
 import { DrError } from '../errors.ts';
-import { decideFailback, describeFailback, type FailbackToConfirm, isRebuilt } from '../planner/decide-failback.ts';
+import {
+  type Back,
+  decideFailback,
+  describeFailback,
+  type FailbackToConfirm,
+  isRebuilt,
+} from '../planner/decide-failback.ts';
 import { decideRestore, type PlanToConfirm, restrictedAfter } from '../planner/decide-restore.ts';
 import { isFailure } from '../planner/history.ts';
 import { describePlan } from '../planner/restore-plan.ts';
@@ -56,7 +62,7 @@ export const decideRestoreNext = (deps: DecideRestoreDependencies): ((event: unk
       if (task !== run.restore) await deps.ledger.putRun({ ...run, restore: task });
       const history = { run: { ...run, restore: task }, steps, pair: noted, points };
       const decided = task.failback
-        ? decideFailback(history, task, task.failback, await deps.ledger.recentPoints(otherWay(run), RECENT_BACK), now)
+        ? decideFailback(history, task, task.failback, await backOf(deps, run), now)
         : decideRestore(history, task, now);
       if (decided.kind === 'plan') return { steps, decision: await planned(deps, decided) };
       if (decided.kind === 'failback-plan') return { steps, decision: await failbackPlanned(deps, decided) };
@@ -212,6 +218,12 @@ const isWhole = (
 };
 
 /** The pair in the other direction. */
+const backOf = async ({ ledger }: Pick<DecideRestoreDependencies, 'ledger'>, run: BackupRun): Promise<Back> => {
+  const other = otherWay(run);
+  const [pair, points] = await Promise.all([ledger.loadPair(other), ledger.recentPoints(other, RECENT_BACK)]);
+  return { pair, points };
+};
+
 const otherWay = ({ policy, bucket }: BackupRun): PairId =>
   pairId(policy.replica?.name ?? policy.source.name, bucket, policy.source.name);
 

@@ -76,8 +76,9 @@ export const nextOfFleet =
             '. What comes after them was not begun. Mend that, then start the same input again: it goes on with what is left',
           ),
       );
-    if (!request.plan) return plan(deps, request, now);
-    const confirmed = await confirmedPlan(deps, request, request.plan, results.length > 0 ? startedAt : now);
+    const { plan: hash } = request;
+    if (!hash) return plan(deps, request, now);
+    const confirmed = await confirmedPlan(deps, request, hash, results.length > 0 ? startedAt : now);
     const moved = new Set(results.map(({ bucket }) => bucket));
     const { policy, kind, by, reason, verification } = request;
     for (const group of confirmed.groups) {
@@ -91,8 +92,8 @@ export const nextOfFleet =
           ? []
           : [
               {
-                name: `fleet-${compactTime(startedAt)}-${hashOf(`${request.plan} ${bucket}`).slice(0, 16)}`,
-                input: { policy, bucket, kind, by, reason, verification, fleet: request.plan },
+                name: failoverOf(hash, bucket, startedAt),
+                input: { policy, bucket, kind, by, reason, verification, fleet: hash },
               },
             ],
       );
@@ -100,6 +101,10 @@ export const nextOfFleet =
     }
     return { kind: 'done', buckets: confirmed.groups.flat().map(({ bucket }) => bucket) };
   };
+
+/** The name of the execution in which a fleet fails one of its buckets over. */
+export const failoverOf = (plan: PlanHash, bucket: BucketRef, startedAt: EpochMs): string =>
+  `fleet-${compactTime(startedAt)}-${hashOf(`${plan} ${bucket}`).slice(0, 16)}`;
 
 const isFailedOver = async (
   { ledger }: FailoverFleetDependencies,
@@ -143,15 +148,20 @@ const plan = async (
             ledger.loadPair(drillPair(policy, bucket)),
           ]);
           const ready = readinessOf({ bucket, policy, replica, pair, points, lastDrill }, now);
-          const blocker = ready?.remarks.find(
+          // What began on the way there is in nobody's way: it is gone on with, to the point where it began.
+          const resumes = ready.role?.state === 'moving' && ready.role.primary === 'replica' && ready.point !== null;
+          const blocker = ready.remarks.find(
             ({ blocks, kind }) =>
-              kind !== 'at-work' && (blocks === 'now' || (blocks === 'planned' && request.kind === 'planned')),
+              kind !== 'at-work' &&
+              !(resumes && kind === 'moving') &&
+              (blocks === 'now' || (blocks === 'planned' && request.kind === 'planned')),
           );
           return {
             bucket,
-            point: ready?.point?.name ?? null,
-            lossSeconds: ready?.point?.age ?? null,
-            seconds: ready?.takes?.seconds ?? null,
+            point: ready.point?.name ?? null,
+            lossSeconds: ready.point?.age ?? null,
+            seconds: ready.takes?.seconds ?? null,
+            resumes,
             blocker: blocker ? `${blocker.text}. ${blocker.remedy}` : null,
           };
         })),

@@ -2,11 +2,12 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { actWidget } from '../../../functions/console/act-widget.ts';
 import { links } from '../../../functions/console/endpoints.ts';
 import { answerWidget } from '../../../functions/console/router.ts';
-import { ClusterName, RunId } from '../../../functions/core/domain/names.ts';
+import { BucketRef, ClusterName, RunId } from '../../../functions/core/domain/names.ts';
 import { RestorePlan } from '../../../functions/core/domain/restore.ts';
 import { FailbackPlan, FailoverFleetPlan, type Role } from '../../../functions/core/domain/roles.ts';
 import { epochMs } from '../../../functions/core/domain/units.ts';
 import type { ExecutionState, StartedByHand } from '../../../functions/core/ports.ts';
+import { failoverOf } from '../../../functions/core/use-cases/failover-fleet.ts';
 import { asText } from '../../../functions/core/use-cases/plan-text.ts';
 import { INJECTIONS } from '../../fixtures/injections.ts';
 import { memoryLedger, memoryNonces } from '../../fixtures/memory-store.ts';
@@ -34,6 +35,8 @@ const stageOf = () => {
   const { run, points } = historyOf({ source: 'a* b*', replica: 'a* b*', run: '' });
   const started: Started[] = [];
   const stopped: string[] = [];
+  /** ARNs of executions that cannot be stopped. */
+  const unstoppable = new Set<string>();
   const executions = new Map<string, ExecutionState>();
   const clock = { at: epochMs(Date.UTC(2026, 10, 20, 12)) };
   const plans = memoryPlans();
@@ -63,6 +66,7 @@ const stageOf = () => {
           },
           look: async (execution) => executions.get(execution),
           stop: async (execution, cause) => {
+            if (unstoppable.has(execution)) throw new Error('Rate exceeded');
             stopped.push(`${execution} ${cause}`);
           },
         },
@@ -138,7 +142,21 @@ const stageOf = () => {
   const fill = async () => {
     for (const point of points) await ledger.putPoint(run.pair, point);
   };
-  return { ledger, pair: run.pair, points, started, stopped, executions, clock, plans, ask, sends, planned, fill };
+  return {
+    ledger,
+    pair: run.pair,
+    points,
+    started,
+    stopped,
+    unstoppable,
+    executions,
+    clock,
+    plans,
+    ask,
+    sends,
+    planned,
+    fill,
+  };
 };
 
 /** The roles of the bucket, as a failover has moved them. */
@@ -662,7 +680,7 @@ describe('a failback from the dashboard', () => {
 describe('a failover of several buckets from the dashboard', () => {
   const typed = { kind: 'unplanned', buckets: 'sales/orders', by: 'Ada', reason: 'prod is lost' };
   const POLICY = { policy: 'nightly' };
-  const planned = async (blocker: string | null = null) => {
+  const planned = async (blocker: string | null = null, resumes = false) => {
     const { hash, text } = asText(FailoverFleetPlan, {
       schema: 1,
       kind: 'failover-fleet',
@@ -672,7 +690,7 @@ describe('a failover of several buckets from the dashboard', () => {
       to: 'dr',
       madeAt: stage.clock.at,
       expires: stage.clock.at + 3_600_000,
-      groups: [[{ bucket: 'sales/orders', point: nameOf('b'), lossSeconds: 21_600, seconds: 60, blocker }]],
+      groups: [[{ bucket: 'sales/orders', point: nameOf('b'), lossSeconds: 21_600, seconds: 60, blocker, resumes }]],
     });
     await stage.plans.put(hash, text);
     stage.executions.set(PLANNING, {
@@ -748,21 +766,164 @@ describe('a failover of several buckets from the dashboard', () => {
     expect(payloadsOf(page).map((it) => it.page)).not.toContain('failover-fleet-start');
   });
 
-  it('that failed says why, and its form has what is left', async () => {
+  const FLEET = 'arn:aws:states:eu-central-1:111122223333:execution:ozone-dr-failover-fleet:console-1';
+  const FAILOVER = 'arn:aws:states:eu-central-1:111122223333:execution:ozone-dr-failover:';
+  /** A fleet that was confirmed for two buckets, one after the other, and how the failovers of both are. */
+  const begun = async (
+    fleet: Partial<ExecutionState> = {},
+    failovers: readonly (Partial<ExecutionState> | undefined)[] = [],
+  ) => {
+    const bucket = { point: nameOf('b'), lossSeconds: 60, seconds: 60, blocker: null };
+    const { hash, text } = asText(FailoverFleetPlan, {
+      schema: 1,
+      kind: 'failover-fleet',
+      ...POLICY,
+      failover: 'unplanned',
+      from: 'prod',
+      to: 'dr',
+      madeAt: stage.clock.at,
+      expires: stage.clock.at + 3_600_000,
+      groups: [[{ ...bucket, bucket: 'sales/orders' }], [{ ...bucket, bucket: 'sales/parts' }]],
+    });
+    await stage.plans.put(hash, text);
+    const state: ExecutionState = {
+      status: 'running',
+      startedAt: stage.clock.at,
+      input: { ...POLICY, ...typed, buckets: [['sales/orders'], ['sales/parts']], plan: hash, confirmation: 'x' },
+      output: undefined,
+      error: null,
+      cause: null,
+    };
+    stage.executions.set(FLEET, { ...state, ...fleet });
+    const names = ['sales/orders', 'sales/parts'].map(
+      (it) => FAILOVER + failoverOf(hash, BucketRef.parse(it), stage.clock.at),
+    );
+    for (const [n, name] of names.entries()) {
+      const failover = failovers[n];
+      if (failover) stage.executions.set(name, { ...state, ...failover });
+    }
+    return names;
+  };
+
+  it('says how far each bucket is, and leads to the failover of each', async () => {
+    const [first] = await begun({}, [{}]);
+    const page = await stage.ask('failover-fleet-run', { execution: FLEET });
+    expect(textsOf(page)).toMatch(
+      /Failed over: 0 of 2 buckets, 1 at work, 1 not\..*sales\/orders.*At work: people write to prod.*sales\/parts.*Waits for its turn/,
+    );
+    expect(payloadsOf(page).filter((it) => it.page === 'failover-run')).toEqual([
+      { page: 'failover-run', execution: first },
+    ]);
+    expect(stage.sends(page, 'cancel')).toEqual({ execution: FLEET });
+    await moved(stage, { state: 'moving' });
+    const later = textsOf(await stage.ask('failover-fleet-run', { execution: FLEET }));
+    expect(later).toMatch(/sales\/orders.*At work, and its roles are on their way/);
+  });
+
+  it('is cancelled with the failovers that it has begun, and the fleet before them', async () => {
+    const [first] = await begun({}, [{}]);
+    const form = await stage.ask('cancel', { execution: FLEET });
+    expect(textsOf(form)).toMatch(/the failovers that are at work are cancelled with it.*sales\/orders.*At work/);
+    const fields = stage.sends(form, 'cancel-now');
+    await stage.ask('cancel-now', fields, { by: 'Ada', reason: 'a mistake', words: 'no' });
+    expect(stage.stopped).toEqual([]);
+    const who = { by: 'Ada', reason: 'a mistake', words: 'cancel' };
+    for (const _ of 'ab') await stage.ask('cancel-now', fields, who);
+    expect(stage.stopped).toEqual([FLEET, first].map((it) => `${it} cancelled by Ada: a mistake`));
+  });
+
+  it('is cancelled without those that were not begun, are over, or have only to write down that they are done', async () => {
+    await moved(stage);
+    await begun({}, [{}, { status: 'failed' }]);
+    const fields = stage.sends(await stage.ask('cancel', { execution: FLEET }), 'cancel-now');
+    await stage.ask('cancel-now', fields, { by: 'Ada', reason: 'a mistake', words: 'cancel' });
+    expect(stage.stopped).toEqual([`${FLEET} cancelled by Ada: a mistake`]);
+  });
+
+  it('that is cancelled but for one of its failovers says which, and why', async () => {
+    const [first = '', second] = await begun({}, [{}, {}]);
+    stage.unstoppable.add(first);
+    const fields = stage.sends(await stage.ask('cancel', { execution: FLEET }), 'cancel-now');
+    const page = await stage.ask('cancel-now', fields, { by: 'Ada', reason: 'a mistake', words: 'cancel' });
+    expect(textsOf(page)).toContain('The failover of sales/orders could not be cancelled: Rate exceeded');
+    expect(stage.stopped).toEqual([FLEET, second].map((it) => `${it} cancelled by Ada: a mistake`));
+    await begun({ status: 'cancelled' }, [{}]);
+    const later = await stage.ask('failover-fleet-run', { execution: FLEET });
+    expect(textsOf(later)).toContain('At work: people write to prod; its own page cancels it');
+  });
+
+  it('is cancelled also when its plan is not there any more', async () => {
+    await begun({ input: { ...POLICY, ...typed, plan: '0'.repeat(64) } }, [{}]);
+    const fields = stage.sends(await stage.ask('cancel', { execution: FLEET }), 'cancel-now');
+    await stage.ask('cancel-now', fields, { by: 'Ada', reason: 'a mistake', words: 'cancel' });
+    expect(stage.stopped).toEqual([`${FLEET} cancelled by Ada: a mistake`]);
+  });
+
+  it('that was cancelled says what has moved and what has not, and its form has what is left', async () => {
+    await moved(stage, { state: 'moving' });
+    await begun({ status: 'cancelled' }, [{ status: 'cancelled' }]);
+    for (const name of ['failover-fleet-run', 'cancel']) {
+      const page = await stage.ask(name, { execution: FLEET });
+      expect(textsOf(page)).toMatch(
+        /It was cancelled\..*Failed over: 0 of 2 buckets,.*1 half moved, 1 not\..*sales\/orders.*Half moved:.*sales\/parts.*Not begun: people write to prod as before/,
+      );
+      expect(stage.sends(page, 'failover-fleet')).toMatchObject({ buckets: 'sales/orders\nsales/parts' });
+      expect(payloadsOf(page).map((it) => it.page)).not.toContain('cancel-now');
+    }
+    await moved(stage);
+    const page = await stage.ask('failover-fleet-run', { execution: FLEET });
+    expect(textsOf(page)).toContain('dr is its primary, epoch 1');
+    expect(stage.sends(page, 'failover-fleet')).toMatchObject({ buckets: 'sales/parts' });
+  });
+
+  it('that failed says why, and what it did not move', async () => {
+    const failed = { status: 'failed', error: 'PointGone' } as const;
+    await begun({ status: 'failed', error: 'BucketsFailed', cause: '1 of 1 buckets' }, [failed]);
+    const page = await stage.ask('failover-fleet-run', { execution: FLEET });
+    expect(textsOf(page)).toMatch(
+      /It failed: BucketsFailed\. 1 of 1 buckets.*Failed: PointGone, before its roles moved.*Not begun/,
+    );
+  });
+
+  it('that is done says where each bucket is by now', async () => {
+    const output = { kind: 'done', buckets: ['sales/orders', 'sales/parts'] };
+    await moved(stage);
+    await begun({ status: 'succeeded', output }, [undefined, { status: 'succeeded' }]);
+    const text = textsOf(await stage.ask('failover-fleet-run', { execution: FLEET }));
+    expect(text).toMatch(/2 buckets failed over\..*dr is its primary.*its roles were moved again since/);
+    // The first one was there before: this fleet did nothing about it.
+    expect(text).not.toContain('The failover of sales/orders');
+    expect(text).toContain('The failover of sales/parts');
+    await begun({ status: 'succeeded', output, input: { ...POLICY, ...typed } });
+    expect(textsOf(await stage.ask('failover-fleet-run', { execution: FLEET }))).toContain('sales/parts');
+  });
+
+  it('that was started by hand, with buckets without brackets, is gone on with here too', async () => {
+    await begun();
+    const { input, ...state } = stage.executions.get(FLEET) as ExecutionState;
+    const byHand = { ...(input as object), buckets: ['sales/orders', ['sales/parts']] };
+    stage.executions.set(FLEET, { ...state, status: 'cancelled', input: byHand });
+    const page = await stage.ask('failover-fleet-run', { execution: FLEET });
+    expect(stage.sends(page, 'failover-fleet')).toMatchObject({ buckets: 'sales/orders\nsales/parts' });
+    stage.executions.set(FLEET, { ...state, status: 'failed', input: { ...byHand, plan: undefined } });
+    const unplanned = await stage.ask('failover-fleet-run', { execution: FLEET });
+    expect(stage.sends(unplanned, 'failover-fleet')).toMatchObject({ buckets: 'sales/orders\nsales/parts' });
+  });
+
+  it('that failed before it had anything to do has its form again', async () => {
     await planned();
     const state = stage.executions.get(PLANNING) as ExecutionState;
-    stage.executions.set(PLANNING, {
-      ...state,
-      status: 'failed',
-      output: undefined,
-      error: 'BucketsFailed',
-      cause: '1 of 1 buckets were not failed over: sales/orders (PointGone: none)',
-    });
+    stage.executions.set(PLANNING, { ...state, status: 'failed', output: undefined, error: 'PolicyInvalid' });
     const page = await stage.ask('failover-fleet-run', { execution: PLANNING });
-    expect(textsOf(page)).toContain('PointGone: none');
+    expect(textsOf(page)).toMatch(/It failed: PolicyInvalid\..*Nothing was begun\./);
     expect(stage.sends(page, 'failover-fleet')).toEqual({ ...POLICY, ...typed });
-    stage.executions.set(PLANNING, { ...state, output: { kind: 'done', buckets: ['sales/orders'] } });
-    expect(textsOf(await stage.ask('failover-fleet-run', { execution: PLANNING }))).toContain('1 bucket failed over.');
+  });
+
+  it('says of a bucket that is half moved that it goes on', async () => {
+    await planned(null, true);
+    const page = await stage.ask('failover-fleet-run', { execution: PLANNING });
+    expect(textsOf(page)).toMatch(/sales\/orders.*Is half moved:.*it goes on, to the point where it began/);
+    expect(payloadsOf(page).map((it) => it.page)).toContain('failover-fleet-start');
   });
 });
 
@@ -989,6 +1150,13 @@ describe('whatever is typed or stored stays text', () => {
     ended('fleet', { kind: 'planned', plan: fleet.hash, ...plan }, 'planned');
     ended('done', { kind: 'done', buckets: [value] }, 'planned');
     ended('failed', undefined, 'switch');
+    const machines = 'arn:aws:states:eu-central-1:111122223333:execution:ozone-dr-failover';
+    const request = { policy: 'nightly', kind: 'planned', by: value, reason: value, plan: fleet.hash };
+    const stopped = { startedAt: world.clock.at, output: undefined, error: value, cause: value };
+    world.executions.set(`${machines}-fleet:stopped`, { ...stopped, status: 'cancelled', input: request });
+    world.executions.set(`${machines}-fleet:begun`, { ...stopped, status: 'running', input: request });
+    const failover = failoverOf(fleet.hash, BucketRef.parse('sales/orders'), world.clock.at);
+    world.executions.set(`${machines}:${failover}`, { ...stopped, status: 'failed', input: {} });
     const failedOver = { bucket: 'sales/orders', epoch: 1, point: nameOf('b'), files: 1, bytes: 1, bytesCopied: 1 };
     const more = { lossSeconds: 0, safetySnapshot: null, opened: null, restricted: true, seconds: 1, level: 'full' };
     const ofRoles = { ...failedOver, ...more, failover: 'planned', notes: [value], kind: 'failed-over' };
@@ -1019,6 +1187,10 @@ describe('whatever is typed or stored stays text', () => {
       ['failover-fleet-start', 'fleet'],
       ['failover-fleet-run', 'done'],
       ['failover-fleet-run', 'failed'],
+      ['failover-fleet-run', `${machines}-fleet:stopped`],
+      ['failover-fleet-run', `${machines}-fleet:begun`],
+      ['cancel', `${machines}-fleet:begun`],
+      ['cancel-now', `${machines}-fleet:begun`],
     ] as const)
       markups.push(await world.ask(page, { execution, nonce: value }, { confirmation: value }));
     return [

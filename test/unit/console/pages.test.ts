@@ -222,12 +222,15 @@ describe('the overview', () => {
 });
 
 describe('the operations page', () => {
-  it('shows what runs with its command, and cancels restores and drills alone', () => {
+  it('shows what runs with its command, and cancels restores, drills and what moves roles alone', () => {
     const [restore, backup] = [execution('restore', 'r1'), execution('backup', 'b1')];
+    const [fleet, drill] = [execution('failover-fleet', 'f1'), execution('drill', 'd1')];
     const markup = String(
       operationsMarkup(
         [
           { workflow: 'restore', executions: [restore], isCut: false },
+          { workflow: 'failover-fleet', executions: [fleet], isCut: false },
+          { workflow: 'drill', executions: [drill], isCut: false },
           { workflow: 'backup', executions: [backup], isCut: false },
         ],
         [command(restore), command(backup, { verb: 'replicate', deadline: now - 60_000 })],
@@ -237,6 +240,12 @@ describe('the operations page', () => {
     );
     expect(payloadsOf(markup).filter(({ page }) => page === 'cancel')).toEqual([
       { page: 'cancel', execution: restore.arn },
+      { page: 'cancel', execution: fleet.arn },
+      { page: 'cancel', execution: drill.arn },
+    ]);
+    expect(payloadsOf(markup).filter(({ page }) => page?.endsWith('-run'))).toEqual([
+      { page: 'restore-run', execution: restore.arn },
+      { page: 'failover-fleet-run', execution: fleet.arn },
     ]);
     expect(textsOf(markup)).toContain('restore on i-0123456789abcdef0 since 1 min');
     expect(textsOf(markup)).toContain('should have ended 1 min ago');

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import type { DivergenceData } from '../../../functions/core/domain/edge-reply.ts';
 import type { Observation, RecoveryPoint } from '../../../functions/core/domain/ledger.ts';
+import { OperationId } from '../../../functions/core/domain/names.ts';
 import type { RestoreTask } from '../../../functions/core/domain/restore.ts';
 import { Bytes, epochMs, later, seconds } from '../../../functions/core/domain/units.ts';
-import { decideFailback, describeFailback } from '../../../functions/core/planner/decide-failback.ts';
+import { type Back, decideFailback, describeFailback } from '../../../functions/core/planner/decide-failback.ts';
 import {
   bucketMade,
   compared,
@@ -69,10 +70,12 @@ interface At {
   readonly pace?: number;
   /** Seconds after the begin at which points of the other direction were made, newest first. */
   readonly back?: readonly number[];
+  /** Of the pair of the other direction, unless its newest point is its base. */
+  readonly backPair?: Partial<Back['pair']>;
   readonly now?: number;
 }
 
-const decide = ({ did = [], confirmed = true, run, pace = 1, back = [], now = did.length * pace }: At) => {
+const decide = ({ did = [], confirmed = true, run, pace = 1, back = [], backPair, now = did.length * pace }: At) => {
   const { history, task } = restoreHistory({ sides: 'source', digest: null, did, run, pace });
   const preparation: NonNullable<RestoreTask['failback']> = {
     epoch: 1,
@@ -90,6 +93,7 @@ const decide = ({ did = [], confirmed = true, run, pace = 1, back = [], now = di
       bytesCopied: Bytes.parse(100),
     }),
   );
+  const [newest] = points;
   return decideFailback(
     history,
     {
@@ -99,7 +103,7 @@ const decide = ({ did = [], confirmed = true, run, pace = 1, back = [], now = di
       failback: preparation,
     },
     preparation,
-    points,
+    { points, pair: { base: newest ? { ...baseOf('b'), name: newest.name } : null, dirtySince: null, ...backPair } },
     later(slot, seconds(now)),
   );
 };
@@ -240,6 +244,20 @@ describe('the changes of the new primary', () => {
         kind: 'done',
         outcome: { kind: 'failback-prepared', from: 'dr', to: 'prod', orphans: null, rounds: 1, bytesCopied: 100 },
       },
+    ],
+    [
+      'are not there before the point is the base: the next backup would have to compare everything',
+      { did: [...unchanged, [round, elapsed]], back: [4], backPair: { base: null } },
+      { kind: 'bring-back' },
+    ],
+    [
+      'are not there while a copy is in doubt',
+      {
+        did: [...unchanged, [round, elapsed]],
+        back: [4],
+        backPair: { dirtySince: { operation: OperationId.parse(`op-${'0'.repeat(24)}-001`), at: slot } },
+      },
+      { kind: 'bring-back' },
     ],
     ['of before the rounds do not count', { did: [...unchanged, [round, elapsed]], back: [1] }, { kind: 'bring-back' }],
     [
