@@ -1,6 +1,7 @@
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { artefact, openBrowser } from './browser.ts';
+import { openBrowser } from './browser.ts';
+import { hands } from './hands.ts';
 import { type DashboardHost, startHost } from './host.ts';
 import { type ConsoleStage, invoker, startStage, widgetsOf } from './stage.ts';
 
@@ -20,8 +21,6 @@ let browser: Browser;
 let page: Page;
 
 const cloud = () => stage.deployment.cloud;
-const widget = () => page.locator('.content').first();
-const text = () => widget().innerText();
 
 beforeAll(async () => {
   stage = await startStage({ nights: 1 });
@@ -44,32 +43,7 @@ afterAll(async () => {
   await stage?.close();
 });
 
-const idle = async () => {
-  await page.waitForFunction('document.querySelectorAll(".content[aria-busy]").length === 0');
-};
-const open = async (title: string, more = '') => {
-  await page.goto(`${host.url}?only=${encodeURIComponent(title)}${more}`);
-  await page.locator('.content .odr').first().waitFor();
-  await idle();
-};
-const press = async (name: string | RegExp) => {
-  await page
-    .getByRole('button', { name, exact: typeof name === 'string' })
-    .first()
-    .click();
-  await idle();
-};
-const picture = (name: string) => page.screenshot({ path: artefact(`act-${name}.png`), fullPage: true });
-
-/** Goes on until the page does not say any more that it is at work: time goes by only here. */
-const until = async (wanted: RegExp) => {
-  for (let n = 0; n < 60; n++) {
-    if (wanted.test(await text())) return;
-    await cloud().advanceBy(10);
-    await press('Look again');
-  }
-  throw new Error(`it never said ${wanted}: ${await text()}`);
-};
+const { text, press, open, picture, until } = hands('act', 60, () => ({ page, host, cloud: cloud() }));
 
 const restores = () => cloud().executions('ozone-dr-restore').length;
 const filesIn = async (url: string) =>

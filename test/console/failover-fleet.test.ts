@@ -1,6 +1,7 @@
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { artefact, openBrowser } from './browser.ts';
+import { openBrowser } from './browser.ts';
+import { hands } from './hands.ts';
 import { type DashboardHost, startHost } from './host.ts';
 import { type ConsoleStage, invoker, startStage, widgetsOf } from './stage.ts';
 
@@ -15,7 +16,6 @@ let page: Page;
 let before: readonly string[];
 
 const cloud = () => stage.deployment.cloud;
-const text = () => page.locator('.content').first().innerText();
 
 beforeAll(async () => {
   stage = await startStage({ nights: 1, restricting: BUCKETS });
@@ -33,41 +33,13 @@ afterAll(async () => {
   await stage?.close();
 });
 
-const idle = async () => {
-  await page.waitForFunction('document.querySelectorAll(".content[aria-busy]").length === 0');
-};
-const open = async (title: string, more = '') => {
-  await page.goto(`${host.url}?only=${encodeURIComponent(title)}${more}`);
-  await page.locator('.content .odr').first().waitFor();
-  await idle();
-};
-const press = async (name: string | RegExp) => {
-  await page
-    .getByRole('button', { name, exact: typeof name === 'string' })
-    .first()
-    .click();
-  await idle();
-};
-const picture = (name: string) => page.screenshot({ path: artefact(`failover-fleet-${name}.png`), fullPage: true });
+const { text, press, open, picture, until, confirm } = hands('failover-fleet', 200, () => ({
+  page,
+  host,
+  cloud: cloud(),
+}));
 const fleets = () => cloud().executions('ozone-dr-failover-fleet');
 const failovers = () => cloud().executions('ozone-dr-failover');
-
-/** Goes on until the page says it: time goes by only here. */
-const until = async (wanted: RegExp, by = 10) => {
-  for (let n = 0; n < 200; n++) {
-    if (wanted.test(await text())) return;
-    await cloud().advanceBy(by);
-    await press('Look again');
-  }
-  throw new Error(`it never said ${wanted}: ${await text()}`);
-};
-
-const confirm = async (words: string, name = 'Fail over') => {
-  const label = await page.locator('label[for=odr-confirmation]').innerText();
-  expect(label).toMatch(new RegExp(`^Type ${words} [0-9a-f]{12} to start it$`));
-  await page.getByLabel(label).fill(label.slice('Type '.length, -' to start it'.length));
-  await press(name);
-};
 
 const acl = async (): Promise<readonly string[]> => {
   const stdout = await stage.clusters.ozone('sh', 'bucket', 'getacl', `o3://prod/${ORDERS}`);

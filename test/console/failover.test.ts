@@ -1,6 +1,7 @@
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { artefact, openBrowser } from './browser.ts';
+import { openBrowser } from './browser.ts';
+import { hands } from './hands.ts';
 import { type DashboardHost, startHost } from './host.ts';
 import { type ConsoleStage, invoker, startStage, widgetsOf } from './stage.ts';
 
@@ -11,7 +12,6 @@ let page: Page;
 let endpoint: string;
 
 const cloud = () => stage.deployment.cloud;
-const text = () => page.locator('.content').first().innerText();
 
 beforeAll(async () => {
   stage = await startStage({ nights: 1 });
@@ -33,42 +33,10 @@ afterAll(async () => {
   await stage?.close();
 });
 
-const idle = async () => {
-  await page.waitForFunction('document.querySelectorAll(".content[aria-busy]").length === 0');
-};
-const open = async (title: string, more = '') => {
-  await page.goto(`${host.url}?only=${encodeURIComponent(title)}${more}`);
-  await page.locator('.content .odr').first().waitFor();
-  await idle();
-};
-const press = async (name: string | RegExp) => {
-  await page
-    .getByRole('button', { name, exact: typeof name === 'string' })
-    .first()
-    .click();
-  await idle();
-};
-const picture = (name: string) => page.screenshot({ path: artefact(`failover-${name}.png`), fullPage: true });
+const { text, press, open, picture, until, confirm } = hands('failover', 120, () => ({ page, host, cloud: cloud() }));
 const failovers = () => cloud().executions('ozone-dr-failover').length;
 const failbacks = () => cloud().executions('ozone-dr-failback').length;
 
-/** Goes on until the page does not say any more that it is at work: time goes by only here. */
-const until = async (wanted: RegExp) => {
-  for (let n = 0; n < 120; n++) {
-    if (wanted.test(await text())) return;
-    await cloud().advanceBy(10);
-    await press('Look again');
-  }
-  throw new Error(`it never said ${wanted}: ${await text()}`);
-};
-
-/** Types the words that the plan asks for. */
-const confirm = async (words: string, name = 'Fail over') => {
-  const label = await page.locator('label[for=odr-confirmation]').innerText();
-  expect(label).toMatch(new RegExp(`^Type ${words} [0-9a-f]{12} to start it$`));
-  await page.getByLabel(label).fill(label.slice('Type '.length, -' to start it'.length));
-  await press(name);
-};
 const put = (path: string, seed: number) => ({ op: 'put', path, size: 900, seed }) as const;
 
 describe('a failover from the dashboard, in a browser', () => {

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import type * as z from 'zod';
 import { actWidget } from '../../../functions/console/act-widget.ts';
 import { links } from '../../../functions/console/endpoints.ts';
 import { answerWidget } from '../../../functions/console/router.ts';
@@ -680,7 +681,7 @@ describe('a failback from the dashboard', () => {
 describe('a failover of several buckets from the dashboard', () => {
   const typed = { kind: 'unplanned', buckets: 'sales/orders', by: 'Ada', reason: 'prod is lost' };
   const POLICY = { policy: 'nightly' };
-  const planned = async (blocker: string | null = null, resumes = false) => {
+  const stored = async (groups: z.input<typeof FailoverFleetPlan>['groups']) => {
     const { hash, text } = asText(FailoverFleetPlan, {
       schema: 1,
       kind: 'failover-fleet',
@@ -690,9 +691,15 @@ describe('a failover of several buckets from the dashboard', () => {
       to: 'dr',
       madeAt: stage.clock.at,
       expires: stage.clock.at + 3_600_000,
-      groups: [[{ bucket: 'sales/orders', point: nameOf('b'), lossSeconds: 21_600, seconds: 60, blocker, resumes }]],
+      groups,
     });
     await stage.plans.put(hash, text);
+    return hash;
+  };
+  const planned = async (blocker: string | null = null, resumes = false) => {
+    const hash = await stored([
+      [{ bucket: 'sales/orders', point: nameOf('b'), lossSeconds: 21_600, seconds: 60, blocker, resumes }],
+    ]);
     stage.executions.set(PLANNING, {
       status: 'succeeded',
       startedAt: stage.clock.at,
@@ -774,18 +781,7 @@ describe('a failover of several buckets from the dashboard', () => {
     failovers: readonly (Partial<ExecutionState> | undefined)[] = [],
   ) => {
     const bucket = { point: nameOf('b'), lossSeconds: 60, seconds: 60, blocker: null };
-    const { hash, text } = asText(FailoverFleetPlan, {
-      schema: 1,
-      kind: 'failover-fleet',
-      ...POLICY,
-      failover: 'unplanned',
-      from: 'prod',
-      to: 'dr',
-      madeAt: stage.clock.at,
-      expires: stage.clock.at + 3_600_000,
-      groups: [[{ ...bucket, bucket: 'sales/orders' }], [{ ...bucket, bucket: 'sales/parts' }]],
-    });
-    await stage.plans.put(hash, text);
+    const hash = await stored([[{ ...bucket, bucket: 'sales/orders' }], [{ ...bucket, bucket: 'sales/parts' }]]);
     const state: ExecutionState = {
       status: 'running',
       startedAt: stage.clock.at,
