@@ -18,7 +18,7 @@ import {
 import { envelopeDifferences } from './envelope.ts';
 import { activeNamed, type ClusterFacts, clusterFacts, isNameTaken } from './facts.ts';
 import { afterFailure } from './failures.ts';
-import { followCopy } from './follow-copy.ts';
+import { followCopy, untilOver } from './follow-copy.ts';
 import { baseOf, currentSteps, pointNamed, pointsOfRun, type RunHistory, usedAttempts } from './history.ts';
 import { tidyUp, unprovenLeaks } from './leaks.ts';
 import { notReadable } from './readable.ts';
@@ -156,7 +156,7 @@ export const decideBackup = (history: RunHistory, now: EpochMs): BackupStep => {
   if (open) return open;
   if (steps.filter(({ decision }) => decision.kind !== 'wait' && decision.kind !== 'probe').length >= MAX_STEPS)
     return fail('CopyFailed', `${MAX_STEPS} steps did not lead to a verified point`, 'Report this with the run.');
-  const failed = afterFailure(history, steps.at(-1));
+  const failed = untilOver(history, now) ?? afterFailure(history, steps.at(-1));
   if (failed) return failed;
 
   const facts = clusterFacts(history);

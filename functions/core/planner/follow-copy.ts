@@ -1,8 +1,8 @@
 import type { BackupStep } from '../domain/backup-step.ts';
 import type { Copy } from '../domain/ledger.ts';
-import { type EpochMs, seconds, secondsBetween } from '../domain/units.ts';
-import { currentSteps, type RunHistory } from './history.ts';
-import { fail, operation, wait } from './steps.ts';
+import { type EpochMs, later, seconds, secondsBetween } from '../domain/units.ts';
+import { currentSteps, failuresOf, type RunHistory } from './history.ts';
+import { backoff, fail, operation, wait } from './steps.ts';
 
 /** Shorter than a lease, which every decision renews. */
 const LONGEST_POLL = 1500;
@@ -12,6 +12,25 @@ const SHORTEST_POLL = 30;
 const unfinished = ({ pair }: RunHistory, now: EpochMs): Copy | undefined => {
   const last = pair.copies.at(-1);
   return last && last.to === null && last.deadline > now ? last : undefined;
+};
+
+/**
+ * The host of a copy does not answer for it. Nobody else may begin one before that one cannot be alive any more; then
+ * another host may, so a run waits for that as often as it takes, unless its objective is missed by then.
+ */
+export const untilOver = (history: RunHistory, now: EpochMs): BackupStep | undefined => {
+  const copy = unfinished(history, now);
+  const last = currentSteps(history).at(-1);
+  if (!copy || last?.decision.kind !== 'probe' || last.observed?.kind !== 'no-answer') return undefined;
+  const { error } = last.observed;
+  const { slot, policy } = history.run;
+  const isAway = error !== 'EdgeReplyInvalid' && error !== 'EdgeRefused';
+  if (!isAway || copy.deadline > later(slot, policy.objectives.rpo)) return undefined;
+  const left = secondsBetween(now, copy.deadline) + 1;
+  return wait(
+    seconds(Math.min(left, backoff(failuresOf(history, 'probe')))),
+    `${copy.host} does not say how the copy of ${copy.point} ended, which may be alive until ${new Date(copy.deadline).toISOString()}`,
+  );
 };
 
 /**
