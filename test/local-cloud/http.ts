@@ -22,7 +22,6 @@ export interface Asked {
   readonly method: string;
   /** Path and query. */
   readonly url: string;
-  /** Names in lower case. */
   readonly headers: IncomingHttpHeaders;
   readonly body: Buffer;
 }
@@ -60,7 +59,11 @@ export interface Services {
 export async function startEndpoint(world: World, services: Services, port = 0): Promise<Endpoint> {
   const ask = (asked: Asked): Promise<Answered> =>
     working(world.clock, async () => {
-      const { status, headers, body } = await answer(world, services, asked);
+      const lowered = Object.entries(asked.headers).map(([name, value]) => [name.toLowerCase(), value]);
+      const { status, headers, body } = await answer(world, services, {
+        ...asked,
+        headers: Object.fromEntries(lowered),
+      });
       // An SDK that sees another time than its own takes any error for one of its clock, and calls again.
       const date = new Date(world.clock.now()).toUTCString();
       return { status, headers: { date, 'x-amzn-requestid': requestId(), ...headers }, body };

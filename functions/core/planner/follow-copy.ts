@@ -1,12 +1,15 @@
 import type { BackupStep } from '../domain/backup-step.ts';
 import type { Copy } from '../domain/ledger.ts';
-import { type EpochMs, later, seconds, secondsBetween } from '../domain/units.ts';
-import { currentSteps, failuresOf, type RunHistory } from './history.ts';
-import { backoff, fail, operation, wait } from './steps.ts';
+import { type DurationSeconds, type EpochMs, later, seconds, secondsBetween } from '../domain/units.ts';
+import { currentSteps, type RunHistory } from './history.ts';
+import { fail, operation, wait } from './steps.ts';
 
 /** Shorter than a lease, which every decision renews. */
 const LONGEST_POLL = 1500;
 const SHORTEST_POLL = 30;
+
+const pollOf = ({ from }: Copy, now: EpochMs): DurationSeconds =>
+  seconds(Math.min(LONGEST_POLL, Math.max(SHORTEST_POLL, Math.round(secondsBetween(from, now) / 4))));
 
 /** The last copy into this bucket, while it may be going on: nobody knows how it ended, and its time is not over. */
 const unfinished = ({ pair }: RunHistory, now: EpochMs): Copy | undefined => {
@@ -26,9 +29,8 @@ export const untilOver = (history: RunHistory, now: EpochMs): BackupStep | undef
   const { slot, policy } = history.run;
   const isAway = error !== 'EdgeReplyInvalid' && error !== 'EdgeRefused';
   if (!isAway || copy.deadline > later(slot, policy.objectives.rpo)) return undefined;
-  const left = secondsBetween(now, copy.deadline) + 1;
   return wait(
-    seconds(Math.min(left, backoff(failuresOf(history, 'probe')))),
+    seconds(Math.min(pollOf(copy, now), secondsBetween(now, copy.deadline) + 1)),
     `${copy.host} does not say how the copy of ${copy.point} ended, which may be alive until ${new Date(copy.deadline).toISOString()}`,
   );
 };
@@ -52,11 +54,7 @@ export const followCopy = (history: RunHistory, now: EpochMs): BackupStep | unde
   const isStarted = last?.observed?.kind === 'replicate' && last.observed.data.detached;
   const isRunning = last?.observed?.kind === 'probe';
   if (isStarted || isRunning) {
-    const elapsed = secondsBetween(copy.from, now);
-    return wait(
-      seconds(Math.min(LONGEST_POLL, Math.max(SHORTEST_POLL, Math.round(elapsed / 4)))),
-      `${what} is going on since ${new Date(copy.from).toISOString()}`,
-    );
+    return wait(pollOf(copy, now), `${what} is going on since ${new Date(copy.from).toISOString()}`);
   }
   return operation(history, { kind: 'probe', copy: copy.operation, reason: `${what} has not said how it ended` });
 };

@@ -46,9 +46,7 @@ http.request = (options, answered) => {
       answered(Object.assign(Readable.from([content], { objectMode: false }), { statusCode: status, headers }));
       request.emit('close');
     });
-    const headers = Object.fromEntries(
-      Object.entries(options.headers).map(([name, value]) => [name.toLowerCase(), String(value)]),
-    );
+    const headers = Object.fromEntries(Object.entries(options.headers).map(([name, value]) => [name, String(value)]));
     parentPort.postMessage({ call, method, url, headers, body: Buffer.from(body) });
   };
   return request;
