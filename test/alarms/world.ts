@@ -28,7 +28,6 @@ policies:
     drills: { cron: '0 6 * * ? *', zone: ${zone}, within: 3d }
   branches:
     source: prod
-    replica: dr
     buckets: ["branch/*"]
     schedules: []
     objectives: { rpo: 26h, rto: 4h }
