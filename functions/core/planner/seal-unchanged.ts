@@ -5,7 +5,7 @@ import type { EpochMs } from '../domain/units.ts';
 import { missedPoints } from './catch-up.ts';
 import { mayUseDiff, newestBase, targetOf } from './copy.ts';
 import { activeNamed, type ClusterFacts } from './facts.ts';
-import { currentSteps, pointNamed, type RunHistory } from './history.ts';
+import { awayAt, currentSteps, pointNamed, type RunHistory } from './history.ts';
 import { operation } from './steps.ts';
 
 /** The listings of both sides at two snapshots have to fit into one short command. */
@@ -22,9 +22,11 @@ const levelOf = (history: RunHistory, base: RecoveryPoint | undefined): 'listing
   return level === 'changed' && base.verification.level !== 'listing' ? level : undefined;
 };
 
+/** What a host or a cluster that was away did not answer is asked again. */
 const isTried = (history: RunHistory, point: RecoveryPoint): boolean =>
   currentSteps(history).some(
-    ({ decision }) => decision.kind === 'seal-unchanged' && decision.target.id === point.source.id,
+    ({ decision, observed }) =>
+      decision.kind === 'seal-unchanged' && decision.target.id === point.source.id && awayAt(observed) === null,
   );
 
 /** What is on both sides and on the replica still, if listings of this bucket at that base may stand for a diff and a comparison. */

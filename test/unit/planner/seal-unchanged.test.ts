@@ -102,10 +102,21 @@ describe('buckets in which nothing happened', () => {
       { ...taken, after: [[seal, { kind: 'unchanged', data: { unchanged: false } }]] },
       same,
     ],
-    ['a bucket that was asked in vain', { ...taken, after: [[seal, lost], survey(taken)] }, same],
+    ['a bucket that was asked in vain', { ...taken, after: [[seal, interrupted], survey(taken)] }, same],
   ];
   it.each(ordinary)('%s goes the ordinary way', (_, world, change) => {
     expect(decide(world, change).kind).not.toBe('seal-unchanged');
+  });
+
+  it('a host that gave no answer is not asked a second time, another one is', () => {
+    const [asked] = historyOf({ ...taken, after: [[seal, lost]] }).steps.slice(-1);
+    const host = asked && 'host' in asked.decision ? asked.decision.host : undefined;
+    const pinned = (history: RunHistory) => ({
+      ...history,
+      pair: { ...history.pair, pinned: host ? { host, seeded: true } : null },
+    });
+    const again = decide({ ...taken, after: [[seal, lost], survey(taken)] }, pinned);
+    expect(again).toMatchObject({ kind: 'seal-unchanged', host: HostId.parse('mi-0123456789abcdef1') });
   });
 
   it('where the base was compared by checksum, a policy with checksums of what changed has them all', () => {
@@ -129,6 +140,15 @@ describe('buckets in which nothing happened', () => {
     const { points, next } = surveyedAfter(observed);
     expect(points).toMatchObject([{ name: nameOf('t1'), state: 'sealed', mode: 'incremental', base: nameOf('a') }]);
     expect(next).toMatchObject({ kind: 'verify', target: targetOf('t1') });
+  });
+
+  it('so is one that came late, when another host had been asked and found it there', () => {
+    const refused: Observation = { ...interrupted, outcome: 'refused', code: 'seal-exists' };
+    const world: World = { ...taken, replica: 'a* t1', batched: false };
+    const history = historyOf({ ...world, after: [[seal, lost], [seal, refused], survey(world)] });
+    const last = history.steps.at(-1);
+    if (!last?.observed) throw new Error('the survey is the last step');
+    expect(absorb(history, last, last.observed, operationOf(3), aMinuteIn).points).toMatchObject([{ state: 'sealed' }]);
   });
 
   it('one that somebody wrote into while it was made is not: the next attempt has another name', () => {
