@@ -21,8 +21,8 @@ export interface BatchScenario {
   /** How the same slot is started again: as a batch, or each bucket alone, as the fleet does when the batch itself fails. */
   readonly again: 'together' | 'alone';
   readonly isWithoutEvents?: boolean;
-  /** The replica is away when the struck batch looks at it first. */
-  readonly isAway?: boolean;
+  /** The replica is away in the slot before the struck one, or when the struck batch looks at it first. */
+  readonly isAway?: 'before' | 'at first';
 }
 
 const AWAY: FaultRule = { id: 'away', effect: { kind: 'unreachable', service: 'dr' } };
@@ -58,7 +58,15 @@ export const BATCHES: readonly BatchScenario[] = [
     changed: 'sales/two',
     fails: null,
     again: 'together',
-    isAway: true,
+    isAway: 'at first',
+  },
+  {
+    name: 'a batch that brings over what the replica missed',
+    mode: 'incremental',
+    changed: 'sales/two',
+    fails: null,
+    again: 'together',
+    isAway: 'before',
   },
 ];
 
@@ -243,9 +251,15 @@ export class BatchTrial extends Trial<BatchPromises> {
     if (fails !== null) this.lab.ozone.run('ozone', ['sh', 'bucket', 'delete', `o3://dr/${fails}`]);
     await this.#together('next slot');
     this.lab.advance(HOUR_MS);
+    if (isAway === 'before') {
+      this.lab.ozone.setFaults([AWAY]);
+      await this.#together('next slot');
+      this.lab.ozone.setFaults([]);
+      this.lab.advance(HOUR_MS);
+    }
     if (changed !== null) this.lab.source.change(CHANGES, changed);
     // One command asks a service that is away once.
-    if (isAway) this.lab.ozone.setFaults([{ ...AWAY, times: 1 }]);
+    if (isAway === 'at first') this.lab.ozone.setFaults([{ ...AWAY, times: 1 }]);
     this.told.length = 0;
   }
 
