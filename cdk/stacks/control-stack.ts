@@ -205,7 +205,7 @@ export class ControlStack extends Stack {
     });
     const recordBatch = this.#handler('RecordBatch', {
       handler: 'record-batch',
-      description: 'Closes runs of a batch with what they achieved',
+      description: 'Closes runs of a batch with what they achieved, or why they failed',
       environment: { schema: MeasuringEnv, values: measuring },
       permissions: [this.#ledger('GetItem', 'PutItem', 'Query', 'UpdateItem'), publish],
     });
