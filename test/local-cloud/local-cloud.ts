@@ -148,7 +148,7 @@ export class LocalCloud {
     this.functions = new Functions(
       world,
       this.faults,
-      () => this.endpoint,
+      () => this.#started,
       virtualNow,
       (line) => this.cloudWatch.logLine(line),
     );
@@ -273,8 +273,12 @@ export class LocalCloud {
 
   /** `http://127.0.0.1:<port>`, for every service. */
   get endpoint(): string {
+    return this.#started.url;
+  }
+
+  get #started(): Endpoint {
     if (!this.#endpoint) throw new Error('the local cloud is not started');
-    return this.#endpoint.url;
+    return this.#endpoint;
   }
 
   /** Settings for an SDK client outside, which acts as root. */

@@ -168,7 +168,7 @@ export class Om {
   }
 
   findBucket(volume: string, name: string): Bucket | undefined {
-    return this.readState().buckets.find((bucket) => bucket.volume === volume && bucket.name === name);
+    return bucketOf(this.readState(), volume, name);
   }
 
   hasVolume(name: string): boolean {
@@ -343,39 +343,84 @@ const tooManySnapshots = (limit: number, count: number): string =>
   `Snapshot limit of ${limit} reached. Cannot create more snapshots. Current snapshots: ${count}, In-flight creations: 0 ` +
   'If you already deleted some snapshots, please wait for the background service to complete the cleanup.';
 
+/** Where a bucket is in a list of buckets, by `<volume>/<name>`: a list is never changed, and one that replaces a bucket has the places of the one before. */
+const places = new WeakMap<ClusterState['buckets'], ReadonlyMap<string, number>>();
+
+function placesIn(buckets: ClusterState['buckets']): ReadonlyMap<string, number> {
+  const known = places.get(buckets);
+  if (known) return known;
+  const made = new Map(buckets.map(({ volume, name }, place) => [`${volume}/${name}`, place]));
+  places.set(buckets, made);
+  return made;
+}
+
+const bucketOf = ({ buckets }: ClusterState, volume: string, name: string): Bucket | undefined =>
+  buckets[placesIn(buckets).get(`${volume}/${name}`) ?? -1];
+
 function bucketIn(state: ClusterState, volume: string, name: string): Bucket {
-  const bucket = state.buckets.find((b) => b.volume === volume && b.name === name);
+  const bucket = bucketOf(state, volume, name);
   if (bucket) return bucket;
   if (!state.volumes.some((v) => v.name === volume))
     throw new OmError('VOLUME_NOT_FOUND', `Volume not found: ${volume}`);
   throw new OmError('BUCKET_NOT_FOUND', `Bucket not found: ${volume}/${name}`);
 }
 
-const replaceBucket = (state: ClusterState, old: Bucket, now: Bucket): ClusterState => ({
-  ...state,
-  buckets: state.buckets.map((bucket) => (bucket === old ? now : bucket)),
-});
+function replaceBucket(state: ClusterState, { volume, name }: Bucket, now: Bucket): ClusterState {
+  const before = placesIn(state.buckets);
+  const buckets = state.buckets.with(before.get(`${volume}/${name}`) ?? -1, now);
+  places.set(buckets, before);
+  const known = dues.get(state.buckets);
+  if (known) dues.set(buckets, { ...known, at: Math.min(known.at, dueOf(now, known.settings)) });
+  return { ...state, buckets };
+}
 
 /** `ozone.om.snapshot.diff.job.report.persistent.time`, and the interval of the service that removes jobs that failed. */
 const jobsAreKeptMs = { done: 7 * 24 * 3_600_000, failed: 3_600_000 };
 
+const endOf = (j: DiffJob): number =>
+  j.readyAt + (j.status === 'RUNNING' && j.failure === '' ? jobsAreKeptMs.done : jobsAreKeptMs.failed);
+
+/** When a background service has something to do for a bucket next. */
+const dueOf = (bucket: Bucket, { purgeAfterMs, directoryCleaningMs }: Settings): number =>
+  Math.min(
+    ...bucket.detached.map(({ at }) => at + directoryCleaningMs),
+    ...bucket.snapshots.map(({ deletedAt }) =>
+      deletedAt === null ? Number.POSITIVE_INFINITY : deletedAt + purgeAfterMs,
+    ),
+    ...bucket.jobs.map(endOf),
+  );
+
+/** Before this nothing is due in a list of buckets. */
+const dues = new WeakMap<ClusterState['buckets'], { readonly at: number; readonly settings: Settings }>();
+
 /** What Ozone's background services would have done by `now`: purge snapshots, clean below removed directories, forget jobs. */
 function housekeeping(state: ClusterState, now: number, settings: Settings): ClusterState {
-  const purged = (s: Snapshot) => s.deletedAt !== null && s.deletedAt + settings.purgeAfterMs <= now;
-  const dirty = (b: Bucket) => b.detached.some((d) => d.at + settings.directoryCleaningMs <= now);
-  const old = (j: DiffJob) =>
-    j.readyAt + (j.status === 'RUNNING' && j.failure === '' ? jobsAreKeptMs.done : jobsAreKeptMs.failed) <= now;
-  if (!state.buckets.some((b) => dirty(b) || b.snapshots.some(purged) || b.jobs.some(old))) return state;
-  const tidy = (bucket: Bucket): Bucket => {
+  const known = dues.get(state.buckets);
+  const isKnown =
+    known?.settings.purgeAfterMs === settings.purgeAfterMs &&
+    known.settings.directoryCleaningMs === settings.directoryCleaningMs;
+  if (isKnown && now < known.at) return state;
+  const tidied = state.buckets.some((bucket) => dueOf(bucket, settings) <= now) ? tidy(state, now, settings) : state;
+  const at = tidied.buckets.reduce(
+    (least, bucket) => Math.min(least, dueOf(bucket, settings)),
+    Number.POSITIVE_INFINITY,
+  );
+  dues.set(tidied.buckets, { at, settings });
+  return tidied;
+}
+
+function tidy(state: ClusterState, now: number, settings: Settings): ClusterState {
+  const buckets = state.buckets.map((bucket) => {
+    if (dueOf(bucket, settings) > now) return bucket;
     const kept = {
       ...bucket,
-      snapshots: bucket.snapshots.filter((s) => !purged(s)),
-      jobs: bucket.jobs.filter((j) => !old(j)),
+      snapshots: bucket.snapshots.filter((s) => s.deletedAt === null || s.deletedAt + settings.purgeAfterMs > now),
+      jobs: bucket.jobs.filter((job) => endOf(job) > now),
     };
-    if (!dirty(bucket)) return kept;
+    if (!bucket.detached.some((d) => d.at + settings.directoryCleaningMs <= now)) return kept;
     const edit = new NamespaceEdit(bucket, state.nextId, { user: '', now });
     edit.clean(now - settings.directoryCleaningMs);
     return { ...kept, table: edit.table, detached: edit.detached };
-  };
-  return { ...state, buckets: state.buckets.map(tidy) };
+  });
+  return { ...state, buckets };
 }
