@@ -18,6 +18,7 @@ import type { Side } from '../../functions/core/domain/retention.ts';
 import {
   ActConsoleEnv,
   AnnounceAlarmEnv,
+  DecidePruneEnv,
   JudgeDoctorEnv,
   MeasuringEnv,
   PlanRecordEnv,
@@ -232,14 +233,28 @@ export class ControlStack extends Stack {
     const decidePrune = this.#handler('DecidePrune', {
       handler: 'decide-prune',
       description: 'Decides the next step of a prune',
-      environment: { schema: PlanRecordEnv, values: { ...keeping, DEPLOYMENT: this.#prefix } },
-      permissions: [ledger, publish, allow(['s3:GetObject', 's3:PutObject'], [plans]), listPlans],
+      environment: {
+        schema: DecidePruneEnv,
+        values: { ...keeping, DEPLOYMENT: this.#prefix, OUTPUT_BUCKET: names.outputBucket },
+      },
+      // Ten thousand points are read, judged and planned at once.
+      timeout: Duration.seconds(55),
+      permissions: [
+        ledger,
+        publish,
+        allow(['s3:GetObject', 's3:PutObject'], [plans]),
+        listPlans,
+        // Listings that are too long for an item.
+        allow(['s3:GetObject'], [`${output}/op-*`]),
+      ],
       files,
     });
     const condemnPoints = this.#handler('CondemnPoints', {
       handler: 'condemn-points',
       description: 'Marks what a stored plan condemns; deletes nothing',
       environment: { schema: PlanRecordEnv, values: { ...keeping, DEPLOYMENT: this.#prefix } },
+      // A plan may condemn thousands.
+      timeout: Duration.seconds(55),
       permissions: [this.#ledger('PutItem', 'UpdateItem', 'Query'), allow(['s3:GetObject'], [plans]), publish],
     });
     const openRestore = this.#handler('OpenRestore', {
@@ -356,7 +371,7 @@ export class ControlStack extends Stack {
       timeout: Duration.seconds(55),
       files,
     });
-    for (const handler of [settle, sweep])
+    for (const handler of [settle, sweep, decidePrune])
       acknowledge(handler, {
         [`AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:s3:::${this.#prefix}-output-<AWS::AccountId>-<AWS::Region>/op-*]`]:
           'Reads the output of any operation; their ids are not known at deployment.',

@@ -28,7 +28,7 @@ const silentHosts = (history: RunHistory): ReadonlySet<HostId> => {
 /** Where a step of the replica's hosts could be done as well; nowhere for a copy whose pair is pinned. */
 export const otherHosts = (
   history: RunHistory,
-  { kind, host: chosen }: Extract<BackupStep, { kind: 'replicate' | 'verify' }>,
+  { kind, host: chosen }: Pick<Extract<BackupStep, { kind: 'replicate' | 'verify' }>, 'kind' | 'host'>,
 ): readonly HostId[] => {
   const hosts = history.run.policy.replica?.hosts ?? [];
   const { pinned } = history.pair;

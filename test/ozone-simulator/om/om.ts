@@ -306,13 +306,25 @@ export function checkSnapshotName(name: string): void {
   if (why !== null) throw new OmError('INVALID_SNAPSHOT_ERROR', `Invalid snapshot name: ${name}\n${why}`);
 }
 
+/** The active snapshots of a bucket by age, and where each is among them: worked out once for a listing of thousands. */
+const chains = new WeakMap<Bucket, { readonly chain: readonly Snapshot[]; readonly at: ReadonlyMap<string, number> }>();
+const chainOf = (bucket: Bucket) => {
+  const known = chains.get(bucket);
+  if (known) return known;
+  const chain = bucket.snapshots.filter((s) => s.status === 'SNAPSHOT_ACTIVE').sort((a, b) => a.created - b.created);
+  const made = { chain, at: new Map(chain.map(({ id }, n) => [id, n])) };
+  chains.set(bucket, made);
+  return made;
+};
+
 /** Bytes of the files that only this snapshot holds: not the one before it, nor the next or, of the newest, the live bucket. */
 export function exclusiveBytes(bucket: Bucket, snapshot: Snapshot): number {
-  const chain = bucket.snapshots
-    .filter((s) => s.id === snapshot.id || s.status === 'SNAPSHOT_ACTIVE')
-    .sort((a, b) => a.created - b.created);
-  const at = chain.findIndex((s) => s.id === snapshot.id);
-  const beside = [chain[at - 1]?.table, chain[at + 1]?.table ?? bucket.table].filter((table) => table !== undefined);
+  const { chain, at } = chainOf(bucket);
+  // One that is deleted lies between those that are not.
+  const own = at.get(snapshot.id);
+  const older = own === undefined ? chain.findLastIndex((s) => s.created <= snapshot.created) : own - 1;
+  const newer = own === undefined ? older + 1 : own + 1;
+  const beside = [chain[older]?.table, chain[newer]?.table ?? bucket.table].filter((table) => table !== undefined);
   // A table that is the same one has all of it.
   if (beside.includes(snapshot.table)) return 0;
   const held = new Set(beside.flatMap((table) => [...table.values()].map(({ blocks }) => blocks)));
