@@ -33,6 +33,7 @@ export interface NewBucket {
   readonly quotaInBytes: number;
   readonly quotaInNamespace: number;
   readonly replication: string;
+  readonly leadsTo?: string;
 }
 
 /** What a new volume or bucket has. */
@@ -333,6 +334,8 @@ const tooManySnapshots = (limit: number, count: number): string =>
 
 function bucketIn(state: ClusterState, volume: string, name: string): Bucket {
   const bucket = state.buckets.find((b) => b.volume === volume && b.name === name);
+  const [linkedVolume, linkedName] = bucket?.leadsTo?.split('/') ?? [];
+  if (linkedVolume !== undefined && linkedName !== undefined) return bucketIn(state, linkedVolume, linkedName);
   if (bucket) return bucket;
   if (!state.volumes.some((v) => v.name === volume))
     throw new OmError('VOLUME_NOT_FOUND', `Volume not found: ${volume}`);
