@@ -18,6 +18,7 @@ import type { Side } from '../../functions/core/domain/retention.ts';
 import {
   ActConsoleEnv,
   AnnounceAlarmEnv,
+  DecidePruneEnv,
   JudgeDoctorEnv,
   MeasuringEnv,
   PlanRecordEnv,
@@ -29,11 +30,12 @@ import {
 } from '../../functions/handlers/environments.ts';
 
 import { acknowledge, iam5Finding } from '../constructs/acknowledge.ts';
-import { type Aside, documentPrefix, EdgeDocument } from '../constructs/edge-document.ts';
+import { documentPrefix } from '../constructs/edge-document.ts';
 import { allow, allowAs, HandlerFunction, type HandlerFunctionProps } from '../constructs/handler-function.ts';
 import { executionsArn, machineArn, Workflow } from '../constructs/workflow.ts';
 import { addAlarms } from '../monitoring/alarms.ts';
 import { addDashboard } from '../monitoring/dashboard.ts';
+import type { DocumentsStack } from './documents-stack.ts';
 import { stateNames, widgetName } from './names.ts';
 
 const project = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url));
@@ -41,6 +43,8 @@ const project = (path: string): string => fileURLToPath(new URL(`../../${path}`,
 export type ControlStackProps = StackProps & {
   readonly prefix: string;
   readonly policies: readonly Policy[];
+  /** Made there as they are needed here. */
+  readonly documents: DocumentsStack;
 };
 
 /**
@@ -75,18 +79,19 @@ const ERRS_FOR_OTHERS: ReadonlySet<string> = new Set([
   'AnnounceAlarm',
 ]);
 
-/** Everything that works: schedules, workflows, their functions, documents and alarms. May be replaced at any time. */
+/** Everything that works: schedules, workflows, their functions and alarms. May be replaced at any time. */
 export class ControlStack extends Stack {
   readonly #prefix: string;
   readonly #policies: readonly Policy[];
-  readonly #documents = new Map<string, EdgeDocument>();
+  readonly #documents: DocumentsStack;
   /** By their ids. */
   readonly #functions = new Map<string, IFunction>();
 
   constructor(scope: Construct, id: string, props: ControlStackProps) {
-    // CloudFormation takes a megabyte; the documents alone are half of it.
+    // CloudFormation takes a megabyte.
     super(scope, id, { ...props, suppressTemplateIndentation: true });
     this.#prefix = props.prefix;
+    this.#documents = props.documents;
     this.#policies = props.policies;
 
     this.#warnOfSharedHosts();
@@ -201,7 +206,7 @@ export class ControlStack extends Stack {
     });
     const recordBatch = this.#handler('RecordBatch', {
       handler: 'record-batch',
-      description: 'Closes runs of a batch with what they achieved',
+      description: 'Closes runs of a batch with what they achieved, or why they failed',
       environment: { schema: MeasuringEnv, values: measuring },
       permissions: [this.#ledger('GetItem', 'PutItem', 'Query', 'UpdateItem'), publish],
     });
@@ -228,14 +233,28 @@ export class ControlStack extends Stack {
     const decidePrune = this.#handler('DecidePrune', {
       handler: 'decide-prune',
       description: 'Decides the next step of a prune',
-      environment: { schema: PlanRecordEnv, values: { ...keeping, DEPLOYMENT: this.#prefix } },
-      permissions: [ledger, publish, allow(['s3:GetObject', 's3:PutObject'], [plans]), listPlans],
+      environment: {
+        schema: DecidePruneEnv,
+        values: { ...keeping, DEPLOYMENT: this.#prefix, OUTPUT_BUCKET: names.outputBucket },
+      },
+      // Ten thousand points are read, judged and planned at once.
+      timeout: Duration.seconds(55),
+      permissions: [
+        ledger,
+        publish,
+        allow(['s3:GetObject', 's3:PutObject'], [plans]),
+        listPlans,
+        // Listings that are too long for an item.
+        allow(['s3:GetObject'], [`${output}/op-*`]),
+      ],
       files,
     });
     const condemnPoints = this.#handler('CondemnPoints', {
       handler: 'condemn-points',
       description: 'Marks what a stored plan condemns; deletes nothing',
       environment: { schema: PlanRecordEnv, values: { ...keeping, DEPLOYMENT: this.#prefix } },
+      // A plan may condemn thousands.
+      timeout: Duration.seconds(55),
       permissions: [this.#ledger('PutItem', 'UpdateItem', 'Query'), allow(['s3:GetObject'], [plans]), publish],
     });
     const openRestore = this.#handler('OpenRestore', {
@@ -352,7 +371,7 @@ export class ControlStack extends Stack {
       timeout: Duration.seconds(55),
       files,
     });
-    for (const handler of [settle, sweep])
+    for (const handler of [settle, sweep, decidePrune])
       acknowledge(handler, {
         [`AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:s3:::${this.#prefix}-output-<AWS::AccountId>-<AWS::Region>/op-*]`]:
           'Reads the output of any operation; their ids are not known at deployment.',
@@ -704,7 +723,7 @@ export class ControlStack extends Stack {
    */
   #startOperation(id: string, radius: BlastRadius, common: readonly PolicyStatement[], side: Side = 'replica') {
     const names = stateNames(this, this.#prefix);
-    const document = this.#document(radius);
+    const document = this.#documents.of(radius);
     const documents = `${documentPrefix(this.#prefix, radius)}*`;
     const hosts = hostsOf(this.#policies, radius, side).map((host) => this.#hostArn(host));
     const handler = this.#handler(id, {
@@ -715,9 +734,9 @@ export class ControlStack extends Stack {
         values: {
           TABLE_NAME: names.table,
           DOCUMENT_NAME: document.documentName,
-          DOCTOR_DOCUMENT_NAME: this.#document(radius, 'doctor').documentName,
-          LOOK_DOCUMENT_NAME: (radius === 'observe' ? this.#document(radius, 'look') : document).documentName,
-          BATCH_DOCUMENT_NAME: (radius === 'protect' ? this.#document(radius, 'batch') : document).documentName,
+          DOCTOR_DOCUMENT_NAME: this.#documents.of(radius, 'doctor').documentName,
+          LOOK_DOCUMENT_NAME: (radius === 'observe' ? this.#documents.of(radius, 'look') : document).documentName,
+          BATCH_DOCUMENT_NAME: (radius === 'protect' ? this.#documents.of(radius, 'batch') : document).documentName,
           BLAST_RADIUS: radius,
           OUTPUT_BUCKET: names.outputBucket,
           RECORDS_BUCKET: names.recordsBucket,
@@ -742,21 +761,6 @@ export class ControlStack extends Stack {
         'The rest of the name is a hash of the content: earlier documents of this blast radius serve runs in flight.',
     });
     return handler;
-  }
-
-  /** The document of a blast radius, or one beside it, whoever sends it. */
-  #document(radius: BlastRadius, aside?: Aside): EdgeDocument {
-    const id = `${radius}${aside ? `${aside.slice(0, 1).toUpperCase()}${aside.slice(1)}` : ''}Document`;
-    const known = this.#documents.get(id);
-    if (known) return known;
-    const document = new EdgeDocument(this, id, {
-      radius,
-      ...(aside ? { aside } : {}),
-      prefix: this.#prefix,
-      script: project('functions/edge-host/ozone-dr.sh'),
-    });
-    this.#documents.set(id, document);
-    return document;
   }
 
   /** Whoever takes over one deleting function is kept from the other side by its hosts: says where that is not so. */

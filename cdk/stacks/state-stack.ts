@@ -40,7 +40,7 @@ export class StateStack extends Stack {
     });
     acknowledge(output, {
       'AwsSolutions-S1':
-        'The bucket holds 30 days of command output, listings of paths and no content; it is written by the edge hosts and read by two functions. A log of its requests would cost more than it tells; CloudTrail data events can be switched on for an inquiry.',
+        'The bucket holds 30 days of command output, listings of paths and no content; it is written by the edge hosts and read by three functions. A log of its requests would cost more than it tells; CloudTrail data events can be switched on for an inquiry.',
     });
 
     const records = new Bucket(this, 'Records', {

@@ -209,7 +209,13 @@ export interface SentCommand {
 /** What Run Command says of a command on its one host. */
 export type CommandState =
   | { readonly kind: 'running' }
-  | { readonly kind: 'ended'; readonly status: string; readonly output: string };
+  | {
+      readonly kind: 'ended';
+      readonly status: string;
+      readonly output: string;
+      /** Where that output lies, if it is more than Run Command itself shows. */
+      readonly url?: string;
+    };
 
 /** Run Command, for one command on one host. */
 export interface EdgeHost {
@@ -226,6 +232,12 @@ export interface EdgeHost {
   /** The command that was sent for an operation, if there is one. */
   readonly find: (document: string, operation: OperationId, since: EpochMs) => Promise<SentCommand | undefined>;
   readonly state: (commandId: string, host: string) => Promise<CommandState>;
+}
+
+/** The whole output of a command. Run Command itself shows 24,000 characters. */
+export interface Outputs {
+  /** @param url as Run Command names it; undefined when nothing is there */
+  readonly read: (url: string) => Promise<string | undefined>;
 }
 
 /** The hosts that Systems Manager knows. */

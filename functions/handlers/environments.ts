@@ -23,6 +23,9 @@ export const MeasuringEnv = StoreEnv.extend({ DEPLOYMENT: Name });
 /** Of functions that keep plans or lists of a fleet, and put what they record on the event bus. */
 export const PlanRecordEnv = PlanStoreEnv.extend({ DEPLOYMENT: Name });
 
+/** Where prunes read listings that are too long for an item. */
+export const DecidePruneEnv = PlanRecordEnv.extend({ OUTPUT_BUCKET: Name });
+
 export const AnnounceAlarmEnv = MeasuringEnv.extend({ PAGE_TOPIC_ARN: Name, TICKET_TOPIC_ARN: Name });
 
 export const StartOperationEnv = StoreEnv.extend({

@@ -15,7 +15,7 @@ describe('nights of a fleet on several hosts', () => {
   });
   afterAll(() => fleet?.close());
 
-  const whole = { verified: BUCKETS, differing: 0 };
+  const whole = { verified: BUCKETS, differing: 0, overlapping: 0 };
 
   it('has a verified point of every bucket within the objective, and only what changed in an execution of its own', async () => {
     const night = await fleet.slot();
@@ -25,7 +25,23 @@ describe('nights of a fleet on several hosts', () => {
   });
 
   it('has lost nothing after the replica was away for two hours, and all of it in the next slot', async () => {
-    expect(await fleet.slot(fleet.loseCluster)).toMatchObject({ status: 'FAILED', differing: 0 });
-    expect(await fleet.slot()).toMatchObject({ status: 'SUCCEEDED', ...whole });
+    // What was begun before it was lost is finished alone; the rest waits and fails as batches.
+    const lost = await fleet.slot(fleet.loseCluster);
+    expect(lost).toMatchObject({ status: 'FAILED', differing: 0 });
+    expect(lost.alone).toBeLessThanOrEqual(CHANGED);
+    const after = await fleet.slot();
+    expect(after).toMatchObject({ status: 'SUCCEEDED', ...whole });
+    // Those that changed before the one or the other.
+    expect(after.alone).toBeLessThanOrEqual(2 * CHANGED);
+  });
+
+  it.each([
+    ['before its first command', 0],
+    ['in the middle of a batch', 15],
+    ['in the middle of its copies', 100],
+  ])('loses no bucket in a slot in which a host of the replica goes away %s', async (_, seconds) => {
+    const night = await fleet.slot(() => fleet.loseHost(seconds));
+    expect(night).toMatchObject({ status: 'SUCCEEDED', ...whole });
+    expect(night.lateness).toBeLessThan(1);
   });
 });

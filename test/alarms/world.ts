@@ -10,6 +10,8 @@ import type { SimulatedOzone } from '../ozone-simulator/simulator.ts';
 export const SOURCE_HOST = 'i-0aaaaaaaaaaaaaaa0';
 export const REPLICA_HOST = 'mi-0bbbbbbbbbbbbbbb0';
 export const BUCKET = 'sales/orders';
+/** Enrolled by {@link AlarmWorld.listed}; nobody backs it up. */
+const OF_GLOB = 'branch/berlin';
 
 export const policiesOf = (zone: string): string => `
 clusters:
@@ -28,7 +30,6 @@ policies:
     drills: { cron: '0 6 * * ? *', zone: ${zone}, within: 3d }
   branches:
     source: prod
-    replica: dr
     buckets: ["branch/*"]
     schedules: []
     objectives: { rpo: 26h, rto: 4h }
@@ -69,6 +70,7 @@ export interface AlarmWorld {
 export const openWorld = async (from: Date, zone = 'Etc/UTC', policies = policiesOf(zone)): Promise<AlarmWorld> => {
   const { cloud, ozone, close } = await deployInMemory({ policies, from, hosts: [SOURCE_HOST, REPLICA_HOST] });
   for (const service of ['prod', 'dr']) ozone.createBucket(`ofs://${service}/${BUCKET}`);
+  ozone.createBucket(`ofs://prod/${OF_GLOB}`);
   ozone.change(`ofs://prod/${BUCKET}`, [
     { op: 'put', path: 'a/one', size: 100, seed: 1 },
     { op: 'put', path: 'two', size: 200, seed: 2 },
@@ -119,7 +121,7 @@ export const openWorld = async (from: Date, zone = 'Etc/UTC', policies = policie
     listed: async (isThere) => {
       const now = cloud.clock.now();
       const vanished = isThere ? null : epochMs(now);
-      const buckets = [{ bucket: BucketRef.parse('branch/berlin'), since: epochMs(from.getTime()), vanished }];
+      const buckets = [{ bucket: BucketRef.parse(OF_GLOB), since: epochMs(from.getTime()), vanished }];
       const seen = await ledger.loadEnrolment(PolicyName.parse('branches'));
       await ledger.putEnrolment({ ...seen, listedAt: epochMs(now), buckets });
     },

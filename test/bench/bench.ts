@@ -8,7 +8,7 @@ import { FIGURES, type Module } from './figures.ts';
 import { fleet } from './fleet.ts';
 import { history } from './history.ts';
 import { increment } from './increment.ts';
-import { judge, page, type Result, Results, valuesOf } from './page.ts';
+import { judge, lineOf, page, type Result, Results } from './page.ts';
 import { retention } from './retention.ts';
 import { steps } from './steps.ts';
 
@@ -18,7 +18,7 @@ const USAGE = `usage: npm run bench [-- options]
 
   --only <names>      only these modules: ${MODULES.map(({ name }) => name).join(', ')}
   --without-clusters  only what needs no real Ozone clusters (a JDK and Maven)
-  --json              ends with one line of JSON: the figures that were measured now
+  --json              ends with one line of JSON: every figure, null where it was not measured now
 `;
 
 const docs = (name: string): string => fileURLToPath(new URL(`../../docs/${name}`, import.meta.url));
@@ -54,8 +54,8 @@ const bench = async (modules: readonly Module[], isJson: boolean): Promise<numbe
     say(
       `${holds ? '     ' : 'MISS '} ${figure} ${value}${bar === undefined || !Number.isFinite(bar) ? '' : ` (bar ${bar})`}  ${FIGURES[figure].what}`,
     );
-  if (isJson) process.stdout.write(`${JSON.stringify(valuesOf(measured))}\n`);
   if (failed.length > 0) say(`not measured: ${failed.join(', ')}`);
+  if (isJson) process.stdout.write(`${lineOf(measured)}\n`);
   return failed.length > 0 ? 1 : 0;
 };
 

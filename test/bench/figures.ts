@@ -17,11 +17,18 @@ export const FIGURES = {
       'The checks before the copy and the steps between cost more than the JVM starts save. Next: seal and compare in one command of the host of the replica.',
   },
   batchedRatio: {
+<<<<<<< HEAD
     what: 'the same per bucket when 10 such buckets are batched: wall time of their slot by 10, by one typed by hand',
     unit: '×',
     bar: 1,
     missed:
       'The copies are a JVM each and take all cores; what goes together are the looks and the snapshots. Next: submit the differences of a batch together.',
+=======
+    what: 'the same for each of 10 buckets whose backups go in one batch, by that of one typed by hand',
+    unit: '×',
+    bar: 1,
+    missed: 'The steps of a batch that are done bucket by bucket cost most. Next: look below for what they are.',
+>>>>>>> next
   },
   bytesRatio: {
     what: 'bytes that an increment copied by bytes of the files that were changed',
@@ -95,8 +102,7 @@ export const FIGURES = {
     what: 'the same at 10,000 points of history',
     unit: 'units',
     bar: { of: 'dynamoUnits10' },
-    missed:
-      'The answer to a survey lists every snapshot of both sides and is kept with its operation, packed, which is written twice and read; and up to 30 points are read where there are so many. Next: keep of that listing only the names that the run can turn on, chosen when the operation is created, and read ten points unless an outage left more behind.',
+    missed: 'Something that is read or written has grown with the history. Next: look below for the call that has.',
   },
   fleetMaxLateness: {
     what: 'a simulated night of 10,000 buckets, 5 % of them changed: the worst age of a newest verified point by the objective',

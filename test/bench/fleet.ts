@@ -12,6 +12,7 @@ import { leaveOutIdleSweeps } from '../demo/play.ts';
 import { deployInMemory } from '../fixtures/in-memory.ts';
 import type { Execution } from '../local-cloud/asl/execution.ts';
 import type { Finished } from '../local-cloud/ssm/host.ts';
+import { worstAge } from './age.ts';
 import { type Module, rounded } from './figures.ts';
 
 const SIDES = ['prod', 'dr'] as const;
@@ -31,6 +32,8 @@ const STANDING = [
 const LOST_AFTER = 30;
 const LOST_FOR = 2 * HOUR;
 const FILES = 3;
+/** Of a bucket, newest first: those of all slots that the bench simulates. */
+const MOST_POINTS = 30;
 const FILE_BYTES = 1000;
 
 export interface FleetSize {
@@ -100,11 +103,13 @@ const waited = ({ history: { events } }: Execution): number => {
 export interface SlotOfFleet {
   readonly status: string;
   readonly cause: string;
-  /** Of all buckets, how old the newest point was at most when the next one was verified (or now), by the objective. */
+  /** Of all buckets, how old the newest verified point was at most from the slot on, by the objective: see {@link worstAge}. What got no new one counts until the next slot. */
   readonly lateness: number;
   /** Buckets that have a verified point of this slot, and those whose newest one is not the same on both sides. */
   readonly verified: number;
   readonly differing: number;
+  /** Copies that were begun while an earlier one into the same bucket could be alive. */
+  readonly overlapping: number;
   /** Executions of their own. */
   readonly alone: number;
   readonly hours: number;
@@ -122,8 +127,8 @@ export interface SlotOfFleet {
 export interface Fleet {
   /** Runs the next slot of the schedule; `meanwhile` is called at its beginning. */
   readonly slot: (meanwhile?: () => void) => Promise<SlotOfFleet>;
-  /** Takes a host of the replica, or the replica's Ozone Manager, away for two hours. */
-  readonly loseHost: () => void;
+  /** Takes a host of the replica, or the replica's Ozone Manager, away for two hours; the host so many seconds into the slot. */
+  readonly loseHost: (after?: number) => void;
   readonly loseCluster: () => void;
   readonly close: () => Promise<void>;
 }
@@ -226,6 +231,14 @@ export const openFleet = async (size: FleetSize, say: (line: string) => void): P
     }
     return calls;
   };
+  const sayProgress = (at: number, began: number, before: number): void => {
+    const isOver = ({ status }: Execution): boolean => status !== 'RUNNING';
+    const batches = cloud.executions('ozone-dr-backup-batch').filter(isOver).length;
+    const alone = cloud.executions('ozone-dr-backup').slice(before);
+    say(
+      `fleet: ${Math.round((performance.now() - began) / 1000)} s for ${Math.round((cloud.clock.now() - at) / 60_000)} min of the slot: over are ${batches} batches and ${alone.filter(isOver).length} of ${alone.length} executions of their own; ${Math.round(process.memoryUsage().rss / 2 ** 20)} MiB`,
+    );
+  };
   const later = (seconds: number, work: () => void) => cloud.clock.at(cloud.clock.now() + seconds * 1000, work);
   let slots = 0;
   return {
@@ -242,25 +255,32 @@ export const openFleet = async (size: FleetSize, say: (line: string) => void): P
       const fleet = cloud.executions('ozone-dr-backup-fleet')[fleets ?? 0];
       if (!fleet) throw new Error('the schedule started nothing');
       meanwhile();
-      const { status, cause, output } = await cloud.executionEnded(fleet.arn);
+      const progress = setInterval(() => sayProgress(at, began, backups ?? 0), 60_000);
+      const { status, cause, output } = await cloud.executionEnded(fleet.arn).finally(() => clearInterval(progress));
       const seconds = (performance.now() - began) / 1000;
       const { user, system } = process.cpuUsage(cpu);
       const now = cloud.clock.now();
       const ownExecutions = cloud.executions('ozone-dr-backup').slice(backups);
       const usage = total([[1, used()], ...(await rest((DAY_MS - (now - at)) / 60_000))]);
       const usdByService = usdOf(usage);
-      let [verified, differing, oldest] = [0, 0, 0];
+      let [verified, differing, overlapping, oldest] = [0, 0, 0, 0];
       for (const bucket of buckets) {
-        const points = (await ledger.recentPoints(pairOf(bucket), 5)).filter((it) => it.state === 'verified');
-        const [newest] = points;
-        // What the slot brought over of an outage is no older evidence.
-        const last = points.find((it) => it !== newest && (it.verification?.at ?? now) < at);
+        const points = await ledger.recentPoints(pairOf(bucket), MOST_POINTS);
+        const evidence = points.filter((it) => it.state === 'verified');
+        const [newest] = evidence;
         const trees = SIDES.map((side) => ozone.tree(`ofs://${side}/${bucket}/.snapshot/${newest?.name}`));
         if (trees[0]?.size === 0 || !isDeepStrictEqual(trees[0], trees[1])) differing += 1;
-        if (newest?.slot === at) {
-          verified += 1;
-          oldest = Math.max(oldest, (newest.verification?.at ?? now) - (last?.source.created ?? now));
-        } else oldest = Math.max(oldest, now - (newest?.source.created ?? 0));
+        const { copies } = await ledger.loadPair(pairOf(bucket));
+        overlapping += copies.filter(({ from }, n) =>
+          copies.slice(0, n).some((it) => (it.to ?? it.deadline) > from),
+        ).length;
+        const isNew = newest?.slot === at;
+        if (isNew) verified += 1;
+        const known = evidence.map(({ source: { created }, verification }) => ({
+          created,
+          verifiedAt: verification?.at ?? now,
+        }));
+        oldest = Math.max(oldest, worstAge(known, at, isNew ? now + 1 : Math.max(now, at + DAY_MS)));
       }
       return {
         status,
@@ -268,6 +288,7 @@ export const openFleet = async (size: FleetSize, say: (line: string) => void): P
         lateness: oldest / (OBJECTIVE_HOURS * HOUR * 1000),
         verified,
         differing,
+        overlapping,
         alone: ownExecutions.length,
         hours: (now - at) / (HOUR * 1000),
         longestWaitHours: Math.max(0, ...ownExecutions.map(waited)) / HOUR,
@@ -278,10 +299,10 @@ export const openFleet = async (size: FleetSize, say: (line: string) => void): P
         cpuSeconds: (user + system) / 1e6,
       };
     },
-    loseHost: () => {
+    loseHost: (after = LOST_AFTER) => {
       const host = cloud.host(replicaHosts[0] ?? '');
-      later(LOST_AFTER, () => host.crash());
-      later(LOST_AFTER + LOST_FOR, () => host.connect());
+      later(after, () => host.crash());
+      later(after + LOST_FOR, () => host.connect());
     },
     loseCluster: () => {
       later(LOST_AFTER, () => ozone.setFaults([{ id: 'away', effect: { kind: 'unreachable', service: 'dr' } }]));

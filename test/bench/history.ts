@@ -1,17 +1,13 @@
 // What a backup costs DynamoDB when its bucket has much history: points in the ledger, snapshots on both clusters.
 
 import { dynamoLedger } from '../../functions/adapters/dynamodb/ledger.ts';
-import type { RecoveryPoint } from '../../functions/core/domain/ledger.ts';
-import { PairId, PolicyName, runId, SnapshotId, snapshotName } from '../../functions/core/domain/names.ts';
-import { type EpochMs, epochMs } from '../../functions/core/domain/units.ts';
+import { PairId } from '../../functions/core/domain/names.ts';
 import { BUCKET, openWorld } from '../alarms/world.ts';
+import { addPoints } from '../fixtures/long-history.ts';
 import { FIGURES, type Module, rounded } from './figures.ts';
 
 const pair = PairId.parse(`prod/${BUCKET}#dr`);
-const nightly = PolicyName.parse('nightly');
-const SIDES = ['prod', 'dr'] as const;
 const UNITS = 'dynamodb.capacityUnits';
-const AT_ONCE = 16;
 
 /** Units by kind of call, of one increment of a bucket with so many points. */
 const unitsAt = async (points: number, say: (line: string) => void): Promise<Readonly<Record<string, number>>> => {
@@ -34,36 +30,9 @@ const unitsAt = async (points: number, say: (line: string) => void): Promise<Rea
     if (!first) throw new Error('the first backup left no point');
 
     // All but the first and the one before the measured one are put in place: one a second.
-    const slots = Array.from({ length: points - 2 }, (_, n) => epochMs(from + 600_000 + n * 1000));
-    const taken = slots.map((at) => pointAt(first, at));
-    for (const [n, at] of slots.entries()) {
-      if (n % 1000 === 0) say(`history: ${n} of ${points} points`);
-      ozone.setClock({ now: at, skewMs: {} });
-      for (const side of SIDES) {
-        const made = ozone.run('ozone', [
-          'sh',
-          'snapshot',
-          'create',
-          `o3://${side}/${BUCKET}`,
-          snapshotName(nightly, at, 1),
-        ]);
-        if (made.exit !== 0) throw new Error(made.stdout + made.stderr);
-      }
-    }
-    const ids = new Map(
-      SIDES.map((side) => [side, new Map(ozone.snapshots(`ofs://${side}/${BUCKET}`).map((it) => [it.name, it.id]))]),
-    );
-    const idOf = (side: (typeof SIDES)[number], name: string) => SnapshotId.parse(ids.get(side)?.get(name));
-    const left = taken.values();
-    const put = async (): Promise<void> => {
-      for (const point of left)
-        await ledger.putPoint(pair, {
-          ...point,
-          source: { ...point.source, id: idOf('prod', point.name) },
-          replica: point.replica && { ...point.replica, id: idOf('dr', point.name) },
-        });
-    };
-    await Promise.all(Array.from({ length: AT_ONCE }, put));
+    const slots = Array.from({ length: points - 2 }, (_, n) => from + 600_000 + n * 1000);
+    say(`history: ${points} points`);
+    await addPoints(ozone, ledger, { pair, bucket: BUCKET, like: first }, slots);
     await cloud.advanceTo(new Date(from + 1_200_000 + points * 1000));
     await backUp();
     const before = cloud.counters();
@@ -81,15 +50,6 @@ const unitsAt = async (points: number, say: (line: string) => void): Promise<Rea
     await world.close();
   }
 };
-
-const pointAt = (like: RecoveryPoint, at: EpochMs): RecoveryPoint => ({
-  ...like,
-  name: snapshotName(nightly, at, 1),
-  slot: at,
-  runId: runId(pair, nightly, at),
-  source: { ...like.source, created: at },
-  replica: like.replica && { ...like.replica, created: at },
-});
 
 export const history: Module = {
   name: 'history',
@@ -115,6 +75,7 @@ export const history: Module = {
       },
       details: [
         'Consumed capacity of one increment: of the table, without its index and without writes that a condition refused.',
+        'A prune does grow: it judges every point, so it reads all of them, about 0.3 units each, whenever it has listed both sides (once, and once for 25 deletions), and writes each that it condemns or deletes; the listing and the plan are in S3.',
         '',
         `| call |${measured.map(({ points }) => ` at ${points} points |`).join('')}`,
         `|---|${measured.map(() => '---|').join('')}`,

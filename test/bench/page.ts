@@ -25,6 +25,12 @@ export const valuesOf = (results: Results): Readonly<Partial<Record<Figure, numb
   return Object.fromEntries(FIGURE_NAMES.filter((it) => it in all).map((it) => [it, all[it]]));
 };
 
+/** One line of JSON with every figure; null: this run did not measure it. */
+export const lineOf = (measured: Results): string => {
+  const values = valuesOf(measured);
+  return JSON.stringify(Object.fromEntries(FIGURE_NAMES.map((it) => [it, values[it] ?? null])));
+};
+
 /** What a figure may be at most; undefined: it has no bar of its own, or that of which it depends was not measured. */
 const barOf = (spec: FigureSpec, values: Readonly<Record<string, number | undefined>>): number | undefined =>
   typeof spec.bar === 'number' ? spec.bar : values[spec.bar.of];

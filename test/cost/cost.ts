@@ -3,7 +3,7 @@ import { loadPolicies } from '../../cdk/config/load-policies.ts';
 import { ifMain, type Output, parseCommandLine, runCommand, UsageError } from '../../functions/cli/options.ts';
 import { resolvePolicies } from '../../functions/core/domain/policy.ts';
 import { epochMs } from '../../functions/core/domain/units.ts';
-import { COUNTED, type Cost, monthOf, nightOf, type Work } from './model.ts';
+import { COUNTED, type Cost, monthOf, nightOf, STORED_MONTHS, type Work } from './model.ts';
 import { simulateNight } from './night.ts';
 import { PRICES } from './prices.ts';
 
@@ -22,7 +22,8 @@ const rounded = (value: number): number => Number(value.toPrecision(4));
 const dollars = (value: number): string => `$${value.toFixed(value < 0.1 ? 4 : 2)}`;
 
 const costText = (night: Cost, month: Cost, work: readonly (Work & { readonly policy: string })[], changed: number) => [
-  `List prices of ${PRICES.region}, noted ${PRICES.noted} (test/cost/prices.ts), without free tiers; storage, traces and data transfer left out.`,
+  `List prices of ${PRICES.region}, noted ${PRICES.noted} (test/cost/prices.ts), without free tiers; traces and data transfer left out.`,
+  `Storage is that of a month after ${STORED_MONTHS} like this one: the table and plans are kept, outputs for 30 days, logs for 90.`,
   `Lambda's time is that of this machine. ${changed} % of the backups find changes.`,
   '',
   ...work.map(

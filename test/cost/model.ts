@@ -3,7 +3,10 @@ import { type EpochMs, epochMs } from '../../functions/core/domain/units.ts';
 import { slotsOf } from '../../functions/core/planner/occurrences.ts';
 import { PRICES } from './prices.ts';
 
-/** What costs money, counted. `gigabyteSeconds` and `logGigabytes` are sums, the rest are numbers of calls, units, things. */
+/**
+ * What costs money, counted: numbers of calls, units, things, and sums of gigabytes. Of those that are left behind
+ * `tableGigabyte` and `recordGigabyte` (plans, due lists) stay for good, `outputGigabyte` for thirty days.
+ */
 export const COUNTED = [
   'transition',
   'invocation',
@@ -16,6 +19,9 @@ export const COUNTED = [
   'schedule',
   'event',
   'logGigabyte',
+  'tableGigabyte',
+  'recordGigabyte',
+  'outputGigabyte',
 ] as const;
 export type Usage = Readonly<Record<(typeof COUNTED)[number], number>>;
 
@@ -51,6 +57,9 @@ const everyCount = (of: (name: keyof Usage) => number): Usage => ({
   schedule: of('schedule'),
   event: of('event'),
   logGigabyte: of('logGigabyte'),
+  tableGigabyte: of('tableGigabyte'),
+  recordGigabyte: of('recordGigabyte'),
+  outputGigabyte: of('outputGigabyte'),
 });
 
 /** The sum of pieces of work, each so many times. */
@@ -113,6 +122,17 @@ export interface Cost {
   readonly total: number;
 }
 
+/** What is stored by then is what a month's storage is told for: nothing but outputs and logs is ever removed. */
+export const STORED_MONTHS = 12;
+/** The log groups of the functions keep so many. */
+const LOG_MONTHS = 3;
+
+/** What a month of storage costs after so many months like this one. */
+export const storageOf = (month: Usage): number =>
+  STORED_MONTHS * month.tableGigabyte * (PRICES.tableStored.usd + PRICES.tableRecovery.usd) +
+  (STORED_MONTHS * month.recordGigabyte + month.outputGigabyte) * PRICES.objectStored.usd +
+  LOG_MONTHS * month.logGigabyte * PRICES.logStored.usd;
+
 /** What it costs, by service; what is there all the time left out. */
 export const usdOf = (usage: Usage) => ({
   'Step Functions': usage.transition * PRICES.transition.usd,
@@ -147,7 +167,7 @@ export const monthOf = (
     // The simulated night has one bucket.
     [ASSESSMENTS * Math.max(0, sum((it) => it.buckets) - 1), { ...everyCount(() => 0), readUnit: ASSESSED_PAIR }],
   ]);
-  const usd = { ...usdOf(usage) };
+  const usd = { ...usdOf(usage), Storage: storageOf(usage) };
   const { standing } = night;
   usd.CloudWatch +=
     standing.alarm * PRICES.alarm.usd +

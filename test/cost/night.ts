@@ -1,6 +1,8 @@
 // One simulated night, counted: the deployed product with hosts and clusters in this process, in virtual time.
+import { paginateScan } from '@aws-sdk/lib-dynamodb';
 import * as z from 'zod';
 import { BUCKET, openWorld } from '../alarms/world.ts';
+import type { LocalCloud } from '../local-cloud/index.ts';
 import { type Night, total, type Usage, without } from './model.ts';
 
 /** What the functions are deployed with; the milliseconds are those of this machine. */
@@ -13,8 +15,31 @@ const WRITES = ['PutItem', 'UpdateItem', 'DeleteItem', 'BatchWriteItem', 'Transa
 
 type Counts = Readonly<Record<string, number>>;
 
-/** The difference of two snapshots of the counters, in the words of the model. */
-export const usageOf = (before: Counts, after: Counts, logBytes: number): Usage => {
+/** What is kept, in bytes. */
+type Stored = Readonly<Record<'table' | 'records' | 'output', number>>;
+const NOTHING: Stored = { table: 0, records: 0, output: 0 };
+/** What DynamoDB adds to each item for its index of them. */
+const PER_ITEM = 100;
+
+const bytesOf = (cloud: LocalCloud, bucket: string): number => {
+  const { ref } = cloud.resource('AWS::S3::Bucket', bucket);
+  return cloud.s3.keys(ref).reduce((sum, key) => sum + (cloud.s3.get(ref, key)?.length ?? 0), 0);
+};
+
+/** Items as JSON, which is a little longer than what DynamoDB counts. */
+const storedIn = async (cloud: LocalCloud): Promise<Stored> => {
+  const { client, name: TableName } = cloud.table();
+  let table = 0;
+  for await (const { Items = [] } of paginateScan({ client }, { TableName }))
+    for (const item of Items) table += PER_ITEM + Buffer.byteLength(JSON.stringify(item));
+  return { table, records: bytesOf(cloud, 'Records'), output: bytesOf(cloud, 'CommandOutput') };
+};
+
+/**
+ * The difference of two snapshots of the counters, in the words of the model.
+ * @param left what it left behind
+ */
+export const usageOf = (before: Counts, after: Counts, logBytes: number, left: Stored = NOTHING): Usage => {
   const grown = (name: string): number => (after[name] ?? 0) - (before[name] ?? 0);
   const units = (operations: readonly string[]): number =>
     operations.reduce((sum, it) => sum + grown(`dynamodb.capacityUnits.${it}`), 0);
@@ -32,6 +57,9 @@ export const usageOf = (before: Counts, after: Counts, logBytes: number): Usage 
     schedule: grown('scheduler.invocations'),
     event: grown('AWSEvents.PutEvents'),
     logGigabyte: logBytes / 1e9,
+    tableGigabyte: left.table / 1e9,
+    recordGigabyte: left.records / 1e9,
+    outputGigabyte: left.output / 1e9,
   };
 };
 
@@ -44,10 +72,17 @@ export const simulateNight = async (say: (line: string) => void): Promise<Night>
       cloud.faults.add({ on: 'schedule', schedule: `*${schedule}*`, fault: 'lost' });
     const counted = async (what: string, work: () => Promise<unknown>): Promise<Usage> => {
       say(`a simulated night: ${what}`);
+      const stored = await storedIn(cloud);
       const [before, logs] = [cloud.counters(), cloud.functionLogs.length];
       await work();
       const bytes = cloud.functionLogs.slice(logs).reduce((sum, { line }) => sum + Buffer.byteLength(line), 0);
-      return usageOf(before, cloud.counters(), bytes);
+      const after = cloud.counters();
+      const now = await storedIn(cloud);
+      return usageOf(before, after, bytes, {
+        table: now.table - stored.table,
+        records: now.records - stored.records,
+        output: now.output - stored.output,
+      });
     };
     let seed = 0;
     const change = (): void =>

@@ -38,6 +38,8 @@ async function* asTheFleet(
   const alone: Ended[] = [];
   for (const { bucket } of output.handedOver)
     alone.push(yield* lab.startWith({ policy, bucket, slot }, lab.functions, 'backup'));
+  const unachieved = output.results.find(({ status }) => status === 'failed');
+  if (unachieved) return { status: 'FAILED', error: unachieved.bucket, cause: unachieved.reason, runId: null };
   const failed = alone.find(({ status }) => status === 'FAILED');
   return failed ?? { status: 'SUCCEEDED', output: { ...output, alone }, runId: null };
 }

@@ -4,6 +4,7 @@ import { type Head, verifyChain } from '../../functions/core/domain/chain.ts';
 import { PairState, type RecoveryPoint } from '../../functions/core/domain/ledger.ts';
 import { BatchOutput, type Ended, type Moment, type Work } from '../in-process-edge/execution.ts';
 import type { Between, Lab, Side } from '../in-process-edge/lab.ts';
+import type { FaultRule } from '../ozone-simulator/faults/rules.ts';
 import { CHANGES, FIRST } from './crash-matrix-backups.ts';
 import { type Copy, intercept } from './crash-matrix-promises.ts';
 import type { Strike } from './crash-matrix-strikes.ts';
@@ -20,8 +21,11 @@ export interface BatchScenario {
   /** How the same slot is started again: as a batch, or each bucket alone, as the fleet does when the batch itself fails. */
   readonly again: 'together' | 'alone';
   readonly isWithoutEvents?: boolean;
+  /** The replica is away in the slot before the struck one, or when the struck batch looks at it first. */
+  readonly isAway?: 'before' | 'at first';
 }
 
+const AWAY: FaultRule = { id: 'away', effect: { kind: 'unreachable', service: 'dr' } };
 const GOOD = ['sales/orders', 'sales/two', 'sales/three'];
 const UNREADY = 'sales/unready';
 
@@ -47,6 +51,22 @@ export const BATCHES: readonly BatchScenario[] = [
     fails: null,
     again: 'together',
     isWithoutEvents: true,
+  },
+  {
+    name: 'a batch that waits for the replica',
+    mode: 'incremental',
+    changed: 'sales/two',
+    fails: null,
+    again: 'together',
+    isAway: 'at first',
+  },
+  {
+    name: 'a batch that brings over what the replica missed',
+    mode: 'incremental',
+    changed: 'sales/two',
+    fails: null,
+    again: 'together',
+    isAway: 'before',
   },
 ];
 
@@ -226,12 +246,20 @@ export class BatchTrial extends Trial<BatchPromises> {
   }
 
   protected override async prepare(): Promise<void> {
-    const { fails, changed } = this.#scenario;
+    const { fails, changed, isAway } = this.#scenario;
     for (const bucket of this.#buckets) this.lab.source.change(FIRST, bucket);
     if (fails !== null) this.lab.ozone.run('ozone', ['sh', 'bucket', 'delete', `o3://dr/${fails}`]);
     await this.#together('next slot');
     this.lab.advance(HOUR_MS);
+    if (isAway === 'before') {
+      this.lab.ozone.setFaults([AWAY]);
+      await this.#together('next slot');
+      this.lab.ozone.setFaults([]);
+      this.lab.advance(HOUR_MS);
+    }
     if (changed !== null) this.lab.source.change(CHANGES, changed);
+    // One command asks a service that is away once.
+    if (isAway === 'at first') this.lab.ozone.setFaults([{ ...AWAY, times: 1 }]);
     this.told.length = 0;
   }
 
@@ -257,6 +285,8 @@ export class BatchTrial extends Trial<BatchPromises> {
       handedOver.map(({ bucket }) => bucket),
       'same slot',
     );
+    const failed = results.find(({ status, bucket }) => status === 'failed' && bucket !== this.#scenario.fails);
+    if (failed) return { status: 'FAILED', error: failed.bucket, cause: failed.reason, runId: null };
     return results.some(({ reason }) => reason.startsWith('RunAlreadyOpen')) ? ELSEWHERE : alone;
   }
 

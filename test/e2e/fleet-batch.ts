@@ -6,10 +6,17 @@ const BUCKETS = ['one', 'two', 'three', 'four', 'five', 'six'].map((name) => `sa
 /** Nobody made its replica. */
 const UNREADY = 'sales/unready';
 
-/** Slots of a policy with several buckets; the clusters are real or simulated, all else is what would be deployed. */
-export const describeFleetBatch = (name: string, start: () => Promise<Clusters>): void => {
+/**
+ * Slots of a policy with several buckets; the clusters are real or simulated, all else is what would be deployed.
+ * @param outage takes the replica away and brings it back
+ */
+export const describeFleetBatch = <C extends Clusters>(
+  name: string,
+  start: () => Promise<C>,
+  outage?: { readonly down: (clusters: C) => void; readonly up: (clusters: C) => void },
+): void => {
   describe(`a fleet whose buckets go together, on ${name}`, () => {
-    let clusters: Clusters;
+    let clusters: C;
     let deployment: Deployment;
 
     const slot = async (day: number) => {
@@ -78,5 +85,33 @@ export const describeFleetBatch = (name: string, start: () => Promise<Clusters>)
       expect(await clusters.tree('ofs://dr/sales/three')).toEqual(await clusters.tree('ofs://prod/sales/three'));
       for (const bucket of BUCKETS) expect(await deployment.points(bucket)).toHaveLength(3);
     });
+
+    it.runIf(outage)(
+      'waits for a replica that is away as one, and each bucket fails in the end as it would alone',
+      async () => {
+        outage?.down(clusters);
+        const { ended, backups, commands } = await slot(13);
+        outage?.up(clusters);
+        expect(ended).toMatchObject({ status: 'FAILED', error: 'BucketsFailed' });
+        for (const bucket of BUCKETS)
+          expect(ended.cause).toMatch(new RegExp(`${bucket} \\(ReplicaUnreachable, execution batch-nightly-`));
+        // Three surveys and one snapshot for all.
+        expect([backups, commands]).toEqual([0, 4]);
+      },
+    );
+
+    it.runIf(outage)(
+      'brings over what the replica missed of all that did not change, without executions of their own',
+      async () => {
+        const { ended, backups } = await slot(14);
+        expect(ended).toMatchObject({ status: 'SUCCEEDED', output: { failed: [expect.stringContaining(UNREADY)] } });
+        expect(backups).toBe(1);
+        for (const bucket of BUCKETS) {
+          const points = await deployment.points(bucket);
+          expect(points).toHaveLength(5);
+          for (const point of points) expect(point).toMatchObject({ state: 'verified' });
+        }
+      },
+    );
   });
 };

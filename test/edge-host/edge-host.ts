@@ -131,6 +131,7 @@ const asides: Readonly<Record<string, Aside>> = {
   doctor: 'doctor',
   versions: 'look',
   changes: 'look',
+  buckets: 'look',
   'seal-unchanged': 'batch',
 };
 

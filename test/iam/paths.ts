@@ -281,6 +281,16 @@ const prunes: readonly Path[] = [
     },
   },
   {
+    name: 'a bucket has so many snapshots that a prune reads their list from the output of its command',
+    walk: async (stage) => {
+      await ripe(stage);
+      for (let n = 0; n < 100; n++)
+        for (const service of ['prod', 'dr'])
+          stage.ozone().run('ozone', ['sh', 'snapshot', 'create', `o3://${service}/${BUCKET}`, `of-somebody-${n}`]);
+      await expectPrune(stage, { deleted: 2, waiting: 0, kept: 204 });
+    },
+  },
+  {
     name: 'the plan of a prune is gone, so what it condemned is judged anew',
     walk: async (stage) => {
       await ripe(stage);

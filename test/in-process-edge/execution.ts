@@ -5,7 +5,7 @@ import { BatchedRun, type BatchResult } from '../../functions/core/domain/batch.
 import type { RunId } from '../../functions/core/domain/names.ts';
 import type { BlastRadius } from '../../functions/core/domain/operation.ts';
 import type { Delivery, TaskCallbacks, Workflow } from '../../functions/core/ports.ts';
-import type { BatchCommand, DecidedBatch } from '../../functions/core/use-cases/decide-batch.ts';
+import type { BatchCommand, BatchWait, DecidedBatch } from '../../functions/core/use-cases/decide-batch.ts';
 import type { OpenedBatch } from '../../functions/core/use-cases/open-batch.ts';
 import type { Opened } from '../../functions/core/use-cases/open-run.ts';
 
@@ -22,7 +22,9 @@ export type Work = 'backup' | 'backup-batch' | 'prune' | 'restore' | 'drill' | '
 /** What the execution of a batch ends with. */
 export const BatchOutput = z.object({
   handedOver: z.array(BatchedRun),
-  results: z.array(z.object({ ...BatchedRun.shape, status: z.enum(['succeeded', 'skipped']), reason: z.string() })),
+  results: z.array(
+    z.object({ ...BatchedRun.shape, status: z.enum(['succeeded', 'skipped', 'failed']), reason: z.string() }),
+  ),
 });
 
 /** The functions behind the states of statemachine/*.asl.json. */
@@ -338,14 +340,16 @@ export class Executions implements TaskCallbacks, Workflow {
   }
 
   /** What comes of a command the hub finds in the operations. */
-  #command(
+  async *#command(
     definition: Definition,
     functions: Functions,
     execution: string,
-    { start, operation, members, ...times }: BatchCommand,
-  ): AsyncGenerator<Moment, ErrorOutput | null> {
+    command: BatchCommand | BatchWait,
+  ): AsyncGenerator<Moment, void> {
+    if (command.start === 'wait') return yield { kind: 'wait', seconds: command.seconds };
+    const { start, operation, members, ...times } = command;
     const task = start === 'observe' ? 'Observe' : 'Protect';
-    return this.#operation(definition, execution, {
+    yield* this.#operation(definition, execution, {
       state: task,
       task,
       start: (taskToken) => functions.start[start]({ operation, members, taskToken }),

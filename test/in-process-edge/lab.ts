@@ -204,7 +204,15 @@ export class Lab {
       },
       decide: decideNext({ ledger, operations, records, clock }),
       decidePrune: (event) =>
-        decidePruneNext({ policies: policies(), ledger, operations, plans, records, clock })(event),
+        decidePruneNext({
+          policies: policies(),
+          ledger,
+          operations,
+          plans,
+          outputs: this.runCommand.outputs,
+          records,
+          clock,
+        })(event),
       openBatch: (event) => openBatch({ policies: policies(), ledger, workflow: callbacks, clock })(event),
       decideBatch: decideBatch({ ledger, operations, records, clock }),
       recordBatch: recordBatch({ ledger, records, clock }),

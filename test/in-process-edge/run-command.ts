@@ -1,5 +1,5 @@
 import { BlastRadius, type EdgeParameters } from '../../functions/core/domain/operation.ts';
-import type { CommandCanceller, CommandState, EdgeHost } from '../../functions/core/ports.ts';
+import type { CommandCanceller, CommandState, EdgeHost, Outputs } from '../../functions/core/ports.ts';
 import { HostDied, type InProcessHost } from './host.ts';
 
 export interface Command {
@@ -9,6 +9,10 @@ export interface Command {
   readonly parameters: EdgeParameters;
   state: CommandState;
 }
+
+/** Characters of an output that Run Command itself shows. */
+const MOST_SHOWN = 24_000;
+const urlOf = (command: string): string => `https://outputs.example/${command}`;
 
 /** What a command that is over looks like to EventBridge. */
 export const eventOf = (command: Command): unknown => ({
@@ -46,6 +50,14 @@ export class InProcessRunCommand implements EdgeHost, CommandCanceller {
     if (command?.state.kind === 'running') command.state = { kind: 'ended', status: 'Cancelled', output: '' };
   };
 
+  /** What a command wrote, as it lies in the bucket of outputs. */
+  readonly outputs: { read: Outputs['read'] } = {
+    read: async (url) => {
+      const state = this.commands.find(({ id }) => urlOf(id) === url)?.state;
+      return state?.kind === 'ended' ? state.output : undefined;
+    },
+  };
+
   pending(): readonly Command[] {
     return this.commands.filter((it) => it.state.kind === 'running');
   }
@@ -55,7 +67,12 @@ export class InProcessRunCommand implements EdgeHost, CommandCanceller {
     try {
       const ran = this.#hosts[command.host]?.run(BlastRadius.parse(command.document), command.parameters);
       command.state = ran
-        ? { kind: 'ended', status: ran.exit === 0 ? 'Success' : 'Failed', output: ran.stdout }
+        ? {
+            kind: 'ended',
+            status: ran.exit === 0 ? 'Success' : 'Failed',
+            output: ran.stdout,
+            ...(ran.stdout.length > MOST_SHOWN ? { url: urlOf(command.id) } : {}),
+          }
         : { kind: 'ended', status: 'Undeliverable', output: '' };
     } catch (error) {
       if (!(error instanceof HostDied)) throw error;

@@ -120,6 +120,7 @@ const FUNCTIONS: Readonly<Record<string, Readonly<Record<string, readonly string
     [TABLE]: LEDGER,
     [`${PLANS}/plans/*`]: ['s3:GetObject', 's3:PutObject'],
     [PLANS]: ['s3:ListBucket'],
+    [`${OUTPUT}/op-*`]: ['s3:GetObject'],
   },
   'ozone-dr-condemn-points': {
     '*': XRAY,

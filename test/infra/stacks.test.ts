@@ -16,7 +16,7 @@ const ofSample = (name: string) => {
   return known;
 };
 
-const { state, control, policies } = ofSample('two-clusters.yaml');
+const { state, control, documents, policies } = ofSample('two-clusters.yaml');
 
 describe('what must not be lost', () => {
   const [[, table]] = ofType(state, 'AWS::DynamoDB::Table') as [ReturnType<typeof ofType>[number]];
@@ -285,8 +285,8 @@ describe('events', () => {
         status: [{ 'anything-but': ['Pending', 'InProgress', 'Delayed', 'Cancelling'] }],
       },
     });
-    const documents = ofType(control, 'AWS::SSM::Document').map(([, { Properties }]) => text(Properties.Name));
-    expect(documents.map((name) => name.replace(/[0-9a-f]{12}$/, '')).sort()).toEqual([
+    const names = ofType(documents, 'AWS::SSM::Document').map(([, { Properties }]) => text(Properties.Name));
+    expect(names.map((name) => name.replace(/[0-9a-f]{12}$/, '')).sort()).toEqual([
       'ozone-dr-destroy-',
       'ozone-dr-destroy-doctor-',
       'ozone-dr-observe-',
@@ -520,8 +520,13 @@ describe('the app', () => {
   });
 
   it('takes another prefix for every name', () => {
-    const other = JSON.stringify(synthesize(sample('two-clusters.yaml'), undefined, 'odr-test').control);
-    expect(other).not.toMatch(/ozone-dr-(?!control)/);
+    const { control, documents } = synthesize(sample('two-clusters.yaml'), undefined, 'odr-test');
+    expect(JSON.stringify({ control, documents })).not.toMatch(/ozone-dr-(?!control)/);
+  });
+
+  it('has templates that CloudFormation takes, and room in each for a release to come', () => {
+    for (const template of [state, documents, control])
+      expect(Buffer.byteLength(JSON.stringify(template))).toBeLessThan(700_000);
   });
 
   it.each(['x', 'Ozone', 'has space', 'a'.repeat(21), '-a-'])('refuses the prefix %s', (prefix) => {

@@ -18,6 +18,7 @@ export const synthesize = (
 ): {
   readonly state: Template;
   readonly control: Template;
+  readonly documents: Template;
   readonly policies: readonly string[];
   readonly warnings: readonly string[];
 } =>
@@ -35,6 +36,7 @@ export const synthesize = (
     return {
       state: assembly.getStackByName(`${prefix}-state`).template,
       control: assembly.getStackByName(`${prefix}-control`).template,
+      documents: assembly.getStackByName(`${prefix}-documents`).template,
       policies,
       warnings: assembly.stacks
         .flatMap(({ messages }) => messages)

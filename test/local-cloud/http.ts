@@ -1,10 +1,10 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
 import { working } from './clock.ts';
 import { AwsError } from './errors.ts';
 import type { Faults } from './faults.ts';
 import { isObject, type Json, type JsonObject, parseJson } from './json.ts';
 import type { Actions } from './services/requests.ts';
-import { escapeXml, type S3 } from './services/s3.ts';
+import { escapeXml, type S3, type S3Answer } from './services/s3.ts';
 import type { Scheduler } from './services/scheduler.ts';
 import { type Caller, requestId, root, type World } from './world.ts';
 
@@ -17,8 +17,21 @@ export interface JsonService {
   readonly version: '1.0' | '1.1';
 }
 
+/** A request of an SDK. */
+export interface Asked {
+  readonly method: string;
+  /** Path and query. */
+  readonly url: string;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: Buffer;
+}
+
+export type Answered = S3Answer;
+
 export interface Endpoint {
   readonly url: string;
+  /** What a request over the port would be answered, for those who are in this process: half of a call was the way there and back. */
+  readonly ask: (asked: Asked) => Promise<Answered>;
   readonly close: () => Promise<void>;
 }
 
@@ -44,10 +57,24 @@ export interface Services {
 
 /** One loopback port for all services, as `AWS_ENDPOINT_URL` points to. Signatures are read, not checked. */
 export async function startEndpoint(world: World, services: Services, port = 0): Promise<Endpoint> {
+  const ask = (asked: Asked): Promise<Answered> =>
+    working(world.clock, async () => {
+      const lowered = Object.entries(asked.headers).map(([name, value]) => [name.toLowerCase(), value]);
+      const { status, headers, body } = await answer(world, services, {
+        ...asked,
+        headers: Object.fromEntries(lowered),
+      });
+      // An SDK that sees another time than its own takes any error for one of its clock, and calls again.
+      const date = new Date(world.clock.now()).toUTCString();
+      return { status, headers: { date, 'x-amzn-requestid': requestId(), ...headers }, body };
+    });
   const server = createServer((request, response) => {
-    // An SDK that sees another time than its own takes any error for one of its clock, and calls again.
-    response.setHeader('date', new Date(world.clock.now()).toUTCString());
-    void working(world.clock, () => answer(world, services, request, response));
+    void working(world.clock, async () => {
+      const { method = 'GET', url = '/', headers } = request;
+      const answered = await ask({ method, url, headers, body: await bodyOf(request) });
+      response.writeHead(answered.status, answered.headers);
+      response.end(answered.body);
+    });
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -59,6 +86,7 @@ export async function startEndpoint(world: World, services: Services, port = 0):
   if (address === null || typeof address === 'string') throw new Error('the endpoint listens on no port');
   return {
     url: `http://127.0.0.1:${address.port}`,
+    ask,
     close: async () => {
       server.closeAllConnections();
       await new Promise<void>((resolve) => server.close(() => resolve()));
@@ -73,7 +101,7 @@ async function bodyOf(request: IncomingMessage): Promise<Buffer> {
 }
 
 /** Access key id and service of a version 4 signature, in the header or in the address (a presigned one). */
-function signerOf(request: IncomingMessage, url: URL): { readonly accessKeyId: string; readonly service: string } {
+function signerOf(request: Asked, url: URL): { readonly accessKeyId: string; readonly service: string } {
   const presigned = url.searchParams.get('X-Amz-Credential');
   const signed = presigned === null ? (request.headers.authorization ?? '') : `Credential=${presigned}`;
   const credential = /Credential=([^/,\s]+)\/\d+\/[^/]+\/([^/]+)\/aws4_request/.exec(signed);
@@ -90,37 +118,27 @@ function refuseExpired(url: URL, now: number): void {
     throw new AwsError('AccessDenied', 'Request has expired', { status: 403 });
 }
 
-async function answer(
-  world: World,
-  services: Services,
-  request: IncomingMessage,
-  response: ServerResponse,
-): Promise<void> {
-  const url = new URL(request.url ?? '/', 'http://127.0.0.1');
+async function answer(world: World, services: Services, request: Asked): Promise<Answered> {
+  const url = new URL(request.url, 'http://127.0.0.1');
   const { accessKeyId, service } = signerOf(request, url);
   const caller = services.isRole(accessKeyId) ? accessKeyId : root;
+  const { method } = request;
   const target = request.headers['x-amz-target'];
   try {
-    const body = await bodyOf(request);
-    if (typeof target === 'string') await answerJson(world, services, target, body, caller, response);
-    else if (service === 's3') {
+    if (typeof target === 'string') return await answerJson(world, services, target, request.body, caller);
+    if (service === 's3') {
       refuseExpired(url, world.clock.now());
-      const method = request.method ?? 'GET';
-      const done = await services.faults.call(s3Action(method, url), caller, () =>
-        services.s3.handle(method, request.url ?? '/', request.headers, body, caller),
+      return await services.faults.call(s3Action(method, url), caller, () =>
+        services.s3.handle(method, request.url, request.headers, request.body, caller),
       );
-      send(response, done.status, done.headers, done.body);
-    } else if (service === 'lambda')
-      await services.faults.call('lambda:InvokeFunction', caller, () =>
-        answerInvoke(services, url, request, body, caller, response),
+    }
+    if (service === 'lambda')
+      return await services.faults.call('lambda:InvokeFunction', caller, () =>
+        answerInvoke(services, url, request, caller),
       );
-    else if (service === 'scheduler') await answerScheduler(services, url, request, body, caller, response);
-    else if (services.query[service]) await answerQuery(services, service, body, caller, response);
-    else
-      throw new AwsError(
-        'UnknownOperationException',
-        `nothing here answers ${request.method} ${url.pathname} of '${service}'`,
-      );
+    if (service === 'scheduler') return await answerScheduler(services, url, request, caller);
+    if (services.query[service]) return await answerQuery(services, service, request.body, caller);
+    throw new AwsError('UnknownOperationException', `nothing here answers ${method} ${url.pathname} of '${service}'`);
   } catch (error) {
     const failure =
       error instanceof AwsError
@@ -129,8 +147,9 @@ async function answer(
             status: 500,
           });
     world.tell('refused', { service: target ?? service, caller, error: failure.name, message: failure.message });
-    if (typeof target === 'string' || service === 'lambda' || service === 'scheduler') sendError(response, failure);
-    else sendXmlError(response, failure, service);
+    return typeof target === 'string' || service === 'lambda' || service === 'scheduler'
+      ? errorAnswer(failure)
+      : xmlErrorAnswer(failure, service);
   }
 }
 
@@ -140,8 +159,7 @@ async function answerJson(
   target: string,
   body: Buffer,
   caller: Caller,
-  response: ServerResponse,
-): Promise<void> {
+): Promise<Answered> {
   const [prefix = '', action = ''] = target.split('.');
   const service = services.json[prefix];
   const run = service?.actions[action];
@@ -150,37 +168,25 @@ async function answerJson(
   if (!isRequest(request)) throw new AwsError('SerializationException', 'the body is no JSON object');
   if (!prefix.startsWith('DynamoDB')) world.counters.add(`${prefix}.${action}`);
   const result = await services.faults.call(`${service.iam}:${action}`, caller, () => run(request, caller));
-  sendJson(response, 200, service.version, result);
+  return jsonAnswer(200, result, `application/x-amz-json-${service.version}`);
 }
 
 const isRequest = (value: Json | undefined): value is JsonObject => isObject(value);
 
 /** `POST /2015-03-31/functions/<name>/invocations` */
-async function answerInvoke(
-  services: Services,
-  url: URL,
-  request: IncomingMessage,
-  body: Buffer,
-  caller: Caller,
-  response: ServerResponse,
-): Promise<void> {
+async function answerInvoke(services: Services, url: URL, request: Asked, caller: Caller): Promise<Answered> {
   const name = /^\/2015-03-31\/functions\/([^/]+)\/invocations$/.exec(url.pathname)?.[1];
   if (request.method !== 'POST' || name === undefined)
     throw new AwsError('UnknownOperationException', `Lambda ${request.method} ${url.pathname} is not emulated`);
   const qualifier = url.searchParams.get('Qualifier');
   const target = decodeURIComponent(name) + (qualifier === null ? '' : `:${qualifier}`);
   const asynchronous = request.headers['x-amz-invocation-type'] === 'Event';
-  const payload = parseJson(body.length === 0 ? '{}' : body.toString('utf8'));
+  const payload = parseJson(request.body.length === 0 ? '{}' : request.body.toString('utf8'));
   if (payload === undefined)
     throw new AwsError('InvalidRequestContentException', 'Could not parse request body into json');
   const result = await services.invoke(caller, target, payload, asynchronous);
   const failed: Readonly<Record<string, string>> = result.failed ? { 'x-amz-function-error': 'Unhandled' } : {};
-  send(
-    response,
-    asynchronous ? 202 : 200,
-    { 'content-type': 'application/json', ...failed },
-    Buffer.from(JSON.stringify(result.payload)),
-  );
+  return jsonAnswer(asynchronous ? 202 : 200, result.payload, 'application/json', failed);
 }
 
 /** The IAM action of an S3 request, as far as S3 is emulated. */
@@ -192,27 +198,18 @@ function s3Action(method: string, url: URL): string {
 async function answerScheduler(
   services: Services,
   url: URL,
-  request: IncomingMessage,
-  body: Buffer,
+  { method, body }: Asked,
   caller: Caller,
-  response: ServerResponse,
-): Promise<void> {
+): Promise<Answered> {
   const fields = parseJson(body.length === 0 ? '{}' : body.toString('utf8'));
   if (!isRequest(fields)) throw new AwsError('ValidationException', 'the body is no JSON object');
-  const method = request.method ?? 'GET';
   const result = await services.faults.call(`scheduler:${method}`, caller, () =>
     services.scheduler.handle(method, url.pathname, url.searchParams, fields, caller),
   );
-  send(response, 200, { 'content-type': 'application/json' }, Buffer.from(JSON.stringify(result)));
+  return jsonAnswer(200, result, 'application/json');
 }
 
-async function answerQuery(
-  services: Services,
-  service: string,
-  body: Buffer,
-  caller: Caller,
-  response: ServerResponse,
-): Promise<void> {
+async function answerQuery(services: Services, service: string, body: Buffer, caller: Caller): Promise<Answered> {
   const fields = Object.fromEntries(new URLSearchParams(body.toString('utf8')));
   const action = fields.Action ?? '';
   const run = services.query[service]?.[action];
@@ -222,29 +219,20 @@ async function answerQuery(
     ? Object.entries(result).map(([name, value]) => `<${name}>${escapeXml(String(value))}</${name}>`)
     : [];
   const xml = `<${action}Response><${action}Result>${members.join('')}</${action}Result><ResponseMetadata><RequestId>${requestId()}</RequestId></ResponseMetadata></${action}Response>`;
-  send(response, 200, { 'content-type': 'text/xml' }, Buffer.from(xml));
+  return { status: 200, headers: { 'content-type': 'text/xml' }, body: Buffer.from(xml) };
 }
 
-function send(response: ServerResponse, status: number, headers: Readonly<Record<string, string>>, body: Buffer): void {
-  response.writeHead(status, { 'x-amzn-requestid': requestId(), ...headers });
-  response.end(body);
-}
+const jsonAnswer = (
+  status: number,
+  value: Json,
+  type: string,
+  headers: Readonly<Record<string, string>> = {},
+): Answered => ({ status, headers: { 'content-type': type, ...headers }, body: Buffer.from(JSON.stringify(value)) });
 
-function sendJson(response: ServerResponse, status: number, version: '1.0' | '1.1', value: Json): void {
-  send(response, status, { 'content-type': `application/x-amz-json-${version}` }, Buffer.from(JSON.stringify(value)));
-}
+const errorAnswer = ({ name, message, status, extra }: AwsError): Answered =>
+  jsonAnswer(status, { __type: name, message, ...extra }, 'application/x-amz-json-1.0', { 'x-amzn-errortype': name });
 
-function sendError(response: ServerResponse, error: AwsError): void {
-  const body = { __type: error.name, message: error.message, ...error.extra };
-  send(
-    response,
-    error.status,
-    { 'content-type': 'application/x-amz-json-1.0', 'x-amzn-errortype': error.name },
-    Buffer.from(JSON.stringify(body)),
-  );
-}
-
-function sendXmlError(response: ServerResponse, error: AwsError, service: string): void {
+function xmlErrorAnswer(error: AwsError, service: string): Answered {
   const inner = `<Code>${escapeXml(error.name)}</Code><Message>${escapeXml(error.message)}</Message>`;
   const status = error.name === 'AccessDeniedException' ? 403 : error.status;
   const code = error.name === 'AccessDeniedException' ? inner.replace('AccessDeniedException', 'AccessDenied') : inner;
@@ -252,10 +240,9 @@ function sendXmlError(response: ServerResponse, error: AwsError, service: string
     service === 's3'
       ? `<Error>${code}</Error>`
       : `<ErrorResponse><Error><Type>Sender</Type>${inner}</Error></ErrorResponse>`;
-  send(
-    response,
+  return {
     status,
-    { 'content-type': 'application/xml' },
-    Buffer.from(`<?xml version="1.0" encoding="UTF-8"?>${xml}`),
-  );
+    headers: { 'content-type': 'application/xml' },
+    body: Buffer.from(`<?xml version="1.0" encoding="UTF-8"?>${xml}`),
+  };
 }

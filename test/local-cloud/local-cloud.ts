@@ -13,7 +13,7 @@ import { startDynalite } from './dynamodb/backend.ts';
 import { DynamoDb } from './dynamodb/dynamodb.ts';
 import { AwsError } from './errors.ts';
 import { type FaultPlan, Faults } from './faults.ts';
-import { type Endpoint, startEndpoint } from './http.ts';
+import { type Asked, type Endpoint, startEndpoint } from './http.ts';
 import type { Json, JsonObject } from './json.ts';
 import { Functions, type LogLine } from './lambda/functions.ts';
 import { EventBus } from './services/events.ts';
@@ -148,7 +148,7 @@ export class LocalCloud {
     this.functions = new Functions(
       world,
       this.faults,
-      () => this.endpoint,
+      () => this.#started,
       virtualNow,
       (line) => this.cloudWatch.logLine(line),
     );
@@ -273,8 +273,12 @@ export class LocalCloud {
 
   /** `http://127.0.0.1:<port>`, for every service. */
   get endpoint(): string {
+    return this.#started.url;
+  }
+
+  get #started(): Endpoint {
     if (!this.#endpoint) throw new Error('the local cloud is not started');
-    return this.#endpoint.url;
+    return this.#endpoint;
   }
 
   /** Settings for an SDK client outside, which acts as root. */
@@ -375,11 +379,23 @@ export class LocalCloud {
       name === undefined ? tables : tables.filter((one) => one.name === name || one.logicalId.startsWith(name));
     const [only, ...others] = found;
     if (!only || others.length > 0) throw new Error(`${found.length} tables are '${name ?? ''}'`);
-    this.#tableClient ??= DynamoDBDocumentClient.from(new DynamoDBClient(this.clientSettings));
+    this.#tableClient ??= DynamoDBDocumentClient.from(
+      new DynamoDBClient({ ...this.clientSettings, requestHandler: this.#requestHandler }),
+    );
     return { name: only.name, client: this.#tableClient };
   }
 
   #tableClient: DynamoDBDocumentClient | undefined;
+
+  /** Answers an SDK client of this process without a port. */
+  readonly #requestHandler = {
+    handle: async ({ method, path, headers, body }: Omit<Asked, 'url'> & { readonly path: string }) => {
+      const { status, ...answered } = await this.#started.ask({ method, url: path, headers, body: Buffer.from(body) });
+      return { response: { statusCode: status, ...answered } };
+    },
+    updateHttpClientConfig: () => {},
+    httpHandlerConfigs: () => ({}),
+  };
 
   commands(): readonly Command[] {
     return this.#runCommand.commands();

@@ -1,10 +1,5 @@
 import { GetObjectCommand, NoSuchKey, type S3Client } from '@aws-sdk/client-s3';
-
-/** Reads the whole output of a command. Run Command itself shows 24,000 characters. */
-export interface Outputs {
-  /** @param url as Run Command names it; undefined when nothing is there */
-  readonly read: (url: string) => Promise<string | undefined>;
-}
+import type { Outputs } from '../../core/ports.ts';
 
 /** Outputs in the bucket that the commands were sent with, path-style or virtual-host addresses. */
 export const s3Outputs = (s3: S3Client, bucket: string): Outputs => ({

@@ -10,8 +10,7 @@ import {
 } from '@aws-sdk/client-ssm';
 import { DELIVERY } from '../../core/domain/operation.ts';
 import { DrError } from '../../core/errors.ts';
-import type { CommandCanceller, EdgeHost } from '../../core/ports.ts';
-import type { Outputs } from './outputs.ts';
+import type { CommandCanceller, EdgeHost, Outputs } from '../../core/ports.ts';
 
 /** Spelled with and without blanks in different places of the API. */
 const ENDED: ReadonlySet<string> = new Set([
@@ -112,7 +111,9 @@ export const commandReader = (
       const shown = step.StandardOutputContent ?? '';
       if (shown.includes(END_MARKER) || !step.StandardOutputUrl) return { kind: 'ended', status, output: shown };
       const whole = await outputs.read(step.StandardOutputUrl);
-      return { kind: 'ended', status, output: whole ?? shown };
+      return whole === undefined
+        ? { kind: 'ended', status, output: shown }
+        : { kind: 'ended', status, output: whole, url: step.StandardOutputUrl };
     } catch (error) {
       if (error instanceof InvocationDoesNotExist) return { kind: 'ended', status, output: '' };
       throw error;

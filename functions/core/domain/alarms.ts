@@ -317,7 +317,8 @@ export const ALARMS = {
   'host-offline': {
     severity: 'page',
     what: 'an edge host does not answer',
-    impact: 'Copies that are pinned to it wait; if its cluster has no other host, none of its buckets is backed up.',
+    impact:
+      'Another host does its work, once no copy of a bucket can be alive there; if its cluster has no other host, none of its buckets is backed up.',
     next: 'Look at the host: is it up, is its agent running, does it reach Systems Manager?',
     link: { to: 'hosts' },
     about: { of: 'hosts' },

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { ERROR_NAMES } from '../errors.ts';
 import { BucketGlob } from './buckets.ts';
-import { AclEntries, KeptSnapshots } from './edge-reply.ts';
+import { AclEntries, Kept } from './edge-reply.ts';
 import { BucketRef, HostId, OperationId, OzoneService, PolicyName, SnapshotId, SnapshotName } from './names.ts';
 import { BlastRadius } from './operation.ts';
 import { VerificationLevel } from './policy.ts';
@@ -128,7 +128,7 @@ export const BackupStep = z.discriminatedUnion('kind', [
     kind: z.literal('survey'),
     ...operation,
     /** What is kept of the answer; absent: all of it. */
-    keep: KeptSnapshots.optional(),
+    keep: Kept.optional(),
   }),
   z.object({
     kind: z.literal('create-snapshot'),

@@ -17,8 +17,14 @@ export const BatchWork = z.object({
 });
 export type BatchWork = z.infer<typeof BatchWork>;
 
+/** A run of which the step says how it ends. */
+export const BatchEnd = z.object({ ...BatchWork.shape, failed: z.boolean() });
+export type BatchEnd = z.infer<typeof BatchEnd>;
+
 /** What came of a run in its batch; `skipped`: somebody else has the bucket, or the slot was done before. */
 export interface BatchResult extends BatchedRun {
-  readonly status: 'succeeded' | 'skipped';
+  readonly status: 'succeeded' | 'skipped' | 'failed';
   readonly reason: string;
+  /** Of one that failed, as its own execution would. */
+  readonly error: string | null;
 }

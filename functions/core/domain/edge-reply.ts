@@ -64,6 +64,13 @@ export type SeenSide = z.infer<typeof SeenSide>;
 export const KeptSnapshots = z.object({ names: z.array(SnapshotName), prefix: z.string() });
 export type KeptSnapshots = z.infer<typeof KeptSnapshots>;
 
+/**
+ * What an operation keeps of the answer to a survey: some snapshots, or all of them, of which a long list stays where
+ * Run Command has put the answer (`whole`).
+ */
+export const Kept = z.union([KeptSnapshots, z.literal('whole')]);
+export type Kept = z.infer<typeof Kept>;
+
 export const countsOf = (side: SeenSide | null): z.infer<typeof SeenCounts> => {
   if (side?.state !== 'read') return { listed: 0, active: 0 };
   const { snapshots, counts } = side;
@@ -416,6 +423,9 @@ const Anonymous = z.object({ operation: z.literal(''), outcome: z.literal('refus
 
 const BEGIN = '-----BEGIN OZONE-DR REPLY-----\n';
 const END = '\n-----END OZONE-DR REPLY-----';
+
+/** The reply in the output of a command, with its markers; what is before it is none of it. */
+export const replyIn = (output: string): string => output.slice(output.lastIndexOf('-----BEGIN'));
 
 /** A reply as its host writes it. */
 export const replyText = (reply: object): string => `${BEGIN}${JSON.stringify(reply)}${END}\n`;

@@ -107,6 +107,9 @@ export const doctorPair = (source: ClusterName, bucket: BucketRef): PairId =>
 /** Whether it is the pair of a bucket and its replica, which has points and a record: others are for a lease alone. */
 export const isLineage = (pair: PairId): boolean => !/#(restore|drill(-.*)?|look|doctor)$/.test(pair);
 
+/** Of a look, which takes no lease. */
+export const isLook = (pair: PairId): boolean => pair.endsWith('#look');
+
 export const WORKFLOWS = [
   'backup',
   'prune',

@@ -1,7 +1,8 @@
 import * as z from 'zod';
 import { MOST_IN_BATCH } from './batch.ts';
-import { KeptSnapshots } from './edge-reply.ts';
+import { Kept } from './edge-reply.ts';
 import { HostId, OperationId, PairId, RunId } from './names.ts';
+import { PlanHash } from './retention.ts';
 import { EpochMs, seconds } from './units.ts';
 
 /** Run Command's own time to deliver a command to a host. */
@@ -117,7 +118,12 @@ export type EdgeParameters = z.infer<typeof EdgeParameters>;
 
 /** How an operation ended: with the text of a reply, or without one. */
 export const OperationOutcome = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('reply'), reply: z.string() }),
+  z.object({
+    kind: z.literal('reply'),
+    reply: z.string(),
+    /** Of a survey whose listing is too long for an item: `reply` names no snapshot, and the whole one is there, with this hash. */
+    whole: z.object({ url: z.string(), hash: PlanHash }).optional(),
+  }),
   z.object({ kind: z.literal('lost'), error: z.string(), detail: z.string() }),
 ]);
 export type OperationOutcome = z.infer<typeof OperationOutcome>;
@@ -128,7 +134,7 @@ export const BatchMember = z.object({
   pair: PairId,
   lease: z.number().int().positive(),
   /** As of the operation. */
-  keep: KeptSnapshots.optional(),
+  keep: Kept.optional(),
 });
 
 /**
@@ -160,6 +166,6 @@ export const Operation = z.object({
    */
   batch: OperationId.optional(),
   /** Of a survey: what is kept of its listing; absent: all of it. */
-  keep: KeptSnapshots.optional(),
+  keep: Kept.optional(),
 });
 export type Operation = z.infer<typeof Operation>;

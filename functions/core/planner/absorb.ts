@@ -89,18 +89,26 @@ const marked = (history: RunHistory, name: SnapshotName, id: SnapshotId, operati
 
 /** The seal without a copy that this run meant to make and was never told of; whether it is good, a comparison has to show. */
 const sealedUnchanged = (history: RunHistory, replica: SeenSide | null): RecoveryPoint[] => {
-  const step = history.steps.findLast(({ decision }) => decision.kind === 'seal-unchanged');
-  if (step?.decision.kind !== 'seal-unchanged' || !isUnanswered(step)) return [];
+  const asked = history.steps.filter(isSealUnchanged);
+  const last = asked.at(-1);
+  if (!last || last.observed?.kind === 'unchanged') return [];
+  const { target, base } = last.decision;
+  const tries = asked.filter(({ decision }) => decision.target.id === target.id);
+  const unanswered = tries.find(isUnanswered);
   // Lengths may be the same although somebody wrote while it was sealed.
-  if (step.observed?.kind === 'not-done' && step.observed.code === 'replica-modified') return [];
-  const { target, base } = step.decision;
+  if (tries.some(({ observed: it }) => it?.kind === 'not-done' && it.code === 'replica-modified')) return [];
   const point = pointNamed(history, target.name);
   const seal = activeNamed(replica, target.name);
-  if (!seal || point?.state !== 'taken' || point.source.id !== target.id) return [];
-  if (seal.created < step.decidedAt - CLOCK_SKEW_MS) return [];
+  if (!unanswered || !seal || point?.state !== 'taken' || point.source.id !== target.id) return [];
+  if (seal.created < unanswered.decidedAt - CLOCK_SKEW_MS) return [];
   const copy = { mode: 'incremental', base: base.name } as const;
   return [sealed(point, seal, copy, { copy: null, diffEmpty: null })];
 };
+
+const isSealUnchanged = (
+  step: RunStep,
+): step is RunStep & { readonly decision: Extract<RunStep['decision'], { kind: 'seal-unchanged' }> } =>
+  step.decision.kind === 'seal-unchanged';
 
 /** What was never answered has left these on the clusters: snapshots that this run meant to take, the seal of the last copy. */
 const adopt = (history: RunHistory, source: SeenSide, replica: SeenSide | null, at: EpochMs): LedgerChange => {

@@ -1,6 +1,7 @@
 import type { BackupStep } from '../domain/backup-step.ts';
 import type { HostId, RunId } from '../domain/names.ts';
 import type { Cluster, Policy } from '../domain/policy.ts';
+import type { RestoreTask } from '../domain/restore.ts';
 import { Resource, type Slots } from '../domain/slots.ts';
 import { type DurationSeconds, type EpochMs, epochMs, later, seconds, secondsBetween } from '../domain/units.ts';
 import { newestAt } from './clocks.ts';
@@ -48,11 +49,33 @@ const workOn = (host: HostId, { workers }: Cluster, holdFor: DurationSeconds): N
 export const linkOf = (source: Cluster, replica: Cluster): Resource =>
   Resource.parse(`link:${source.name}>${replica.name}`);
 
+/** What a copy from one cluster to another needs of both and of what is between them; within one, a place there. */
+const copyBetween = (
+  from: Cluster,
+  to: Cluster,
+  { bandwidthMBps, maps }: Policy['limits'],
+  holdFor: DurationSeconds,
+): readonly Need[] =>
+  from.name === to.name
+    ? [copiesOn(to, holdFor)]
+    : [
+        copiesOn(from, holdFor),
+        copiesOn(to, holdFor),
+        ...(bandwidthMBps === null || to.linkMBps === null
+          ? []
+          : [need(linkOf(from, to), to.linkMBps, holdFor, bandwidthMBps * maps)]),
+      ];
+
 /**
  * What a step needs a place for, in the order of the names. A detached copy leaves its host's workers alone. An increment
  * makes the replica compute a diff too: distcp compares the base with the live bucket (Hadoop 3.4, DistCpSync).
+ * @param task of a restore, a drill or a failover: what it reads and writes, on hosts of its target
  */
-export const needsOf = ({ source, replica, limits }: Policy, step: BackupStep): readonly Need[] => {
+export const needsOf = (
+  { source, replica, limits }: Policy,
+  step: BackupStep,
+  task: RestoreTask | null = null,
+): readonly Need[] => {
   switch (step.kind) {
     case 'create-snapshot':
       return step.base ? [diffOn(source, limits.diffTimeout)] : [];
@@ -65,21 +88,30 @@ export const needsOf = ({ source, replica, limits }: Policy, step: BackupStep): 
     case 'replicate': {
       if (!replica) return [];
       const holdFor = copyLifetime(step);
-      const { bandwidthMBps, maps } = limits;
-      return [
-        copiesOn(source, holdFor),
-        copiesOn(replica, holdFor),
+      return inOrder([
+        ...copyBetween(source, replica, limits, holdFor),
         ...(step.mode === 'incremental' ? [diffOn(replica, DIFF_OF_COPY)] : []),
         ...(step.detached ? [] : [workOn(step.host, replica, holdFor)]),
-        ...(bandwidthMBps === null || replica.linkMBps === null
-          ? []
-          : [need(linkOf(source, replica), replica.linkMBps, holdFor, bandwidthMBps * maps)]),
-      ].toSorted((one, other) => (one.resource < other.resource ? -1 : 1));
+      ]);
     }
+    case 'restore': {
+      const from = task?.point[step.from]?.cluster;
+      if (!task || !from) return [];
+      const { cluster } = task.target;
+      return inOrder([
+        ...copyBetween(from, cluster, limits, step.timeoutSeconds),
+        workOn(step.host, cluster, step.timeoutSeconds),
+      ]);
+    }
+    case 'compare':
+      return task ? [workOn(step.host, task.target.cluster, step.timeoutSeconds)] : [];
     default:
       return [];
   }
 };
+
+const inOrder = (needs: readonly Need[]): readonly Need[] =>
+  needs.toSorted((one, other) => (one.resource < other.resource ? -1 : 1));
 
 /** All that runs of policies may have places of, in either direction. */
 export const resourcesOf = (policies: readonly Policy[]): readonly Resource[] => {
@@ -97,7 +129,11 @@ export const resourcesOf = (policies: readonly Policy[]): readonly Resource[] =>
 };
 
 /** What comes after the differences: it needs other places than they, and those instead of them. */
-const isPhase = ({ kind }: BackupStep): boolean => kind === 'replicate' || kind === 'verify';
+const PHASES: ReadonlySet<BackupStep['kind']> = new Set(['replicate', 'verify', 'restore', 'compare']);
+const isPhase = ({ kind }: BackupStep): boolean => PHASES.has(kind);
+
+const needed = ({ run }: Pick<RunHistory, 'run'>, step: BackupStep): readonly Resource[] =>
+  needsOf(run.policy, step, run.restore).map(({ resource }) => resource);
 
 /**
  * What a run has by the steps that were recorded. A copy begins when the differences are done, and a comparison when the
@@ -108,14 +144,14 @@ export const heldBy = (history: Pick<RunHistory, 'run' | 'steps'>): readonly Res
   const queued = steps.findLastIndex((step) => step.kind === 'wait' && step.queued !== undefined);
   const phase = steps.findLastIndex(isPhase);
   const holding = steps.slice(Math.max(queued + 1, phase, 0));
-  return [...new Set(holding.flatMap((step) => needsOf(history.run.policy, step).map(({ resource }) => resource)))];
+  return [...new Set(holding.flatMap((step) => needed(history, step)))];
 };
 
 /** What a run gives back before a step. */
 export const outdated = (history: RunHistory, step: BackupStep): readonly Resource[] => {
   if (!isPhase(step)) return [];
-  const needed = new Set(needsOf(history.run.policy, step).map(({ resource }) => resource));
-  return heldBy(history).filter((resource) => !needed.has(resource));
+  const still = new Set(needed(history, step));
+  return heldBy(history).filter((resource) => !still.has(resource));
 };
 
 const expectedSeconds = ({ points }: RunHistory, step: BackupStep): DurationSeconds =>
@@ -164,14 +200,20 @@ export interface SlotRequest {
   readonly expected: DurationSeconds;
   readonly visits: readonly Visit[];
   readonly needs: readonly Need[];
+  /** Takes its places whoever has them: it is counted, so that those who ask see it. */
+  readonly unasked?: boolean;
 }
+
+/** Somebody waits for a restore or a failover because data is lost: it never waits behind backups. A drill can wait like them. */
+const isUrgent = ({ restore }: RunHistory['run']): boolean => restore !== null && restore.purpose !== 'drill';
 
 export const requestOf = (history: RunHistory, step: BackupStep): SlotRequest => ({
   holder: history.run.runId,
   by: beginBy(history, step),
   expected: expectedSeconds(history, step),
   visits: visitsOf(history),
-  needs: needsOf(history.run.policy, step),
+  needs: needsOf(history.run.policy, step, history.run.restore),
+  unasked: isUrgent(history.run),
 });
 
 export interface Refusal {
@@ -264,7 +306,7 @@ export const admit = (seen: readonly Slots[], request: SlotRequest, now: EpochMs
     const slots = seen.find(({ resource }) => resource === it.resource);
     return slots ? [look(slots, it, request, now)] : [];
   });
-  const refusing = all.filter(({ isFree }) => !isFree);
+  const refusing = request.unasked ? [] : all.filter(({ isFree }) => !isFree);
   const [worst] = refusing.toSorted((one, other) => other.ahead - one.ahead);
   if (!worst) return { refusal: null, changed: all.flatMap((it) => taking(it, holder, now)) };
 

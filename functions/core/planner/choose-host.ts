@@ -14,6 +14,17 @@ export const firstOf = (pair: PairId, hosts: number): number => spread(pair) % h
 const unanswered = (history: RunHistory, kind: OperationStep['kind']): readonly RunStep[] =>
   currentSteps(history).filter(({ decision, observed }) => decision.kind === kind && observed?.kind === 'no-answer');
 
+/** Hosts that gave no answer to what they were asked last, whatever that was. */
+const silentHosts = (history: RunHistory): ReadonlySet<HostId> => {
+  const silent = new Set<HostId>();
+  for (const { decision, observed } of currentSteps(history)) {
+    if (!('host' in decision) || !observed) continue;
+    if (observed.kind === 'no-answer') silent.add(decision.host);
+    else silent.delete(decision.host);
+  }
+  return silent;
+};
+
 /** Where a step of the replica's hosts could be done as well; nowhere for a copy whose pair is pinned. */
 export const otherHosts = (
   history: RunHistory,
@@ -22,16 +33,16 @@ export const otherHosts = (
   const hosts = history.run.policy.replica?.hosts ?? [];
   const { pinned } = history.pair;
   if (kind === 'replicate' && pinned && hosts.includes(pinned.host)) return [];
-  const silent = unanswered(history, kind).flatMap(({ decision }) => ('host' in decision ? decision.host : []));
-  return hosts.filter((host) => host !== chosen && !silent.includes(host));
+  const silent = silentHosts(history);
+  return hosts.filter((host) => host !== chosen && !silent.has(host));
 };
 
 /**
  * The host of the next operation. The replica pulls: only snapshots of the source are made and deleted on the source's
  * hosts. All of a restore is done by hosts of its target. A look reads each side on its own hosts.
- * What writes the replica stays on the host that the pair is pinned to, whose lock and fence guard the replica bucket, and are asked for
- * there; they move on when it gave no answer, which is decided only when no copy can be alive there any more. Other
- * work moves on to the next host after an operation that got no answer.
+ * What writes the replica stays on the host that the pair is pinned to, whose lock and fence guard the replica bucket, and
+ * only a copy's own host can be asked about it. All moves on to the next host when its host gave no answer, to this or to
+ * anything else that the run asked it: what writes the replica is decided only when no copy can be alive there any more.
  */
 export const chooseHost = (history: RunHistory, kind: OperationStep['kind'], side: Side = 'replica'): HostId => {
   const { policy, pair, restore } = history.run;
@@ -41,13 +52,14 @@ export const chooseHost = (history: RunHistory, kind: OperationStep['kind'], sid
   const hosts = restore ? restore.target.cluster.hosts : ofPolicy;
   const last = copies.at(-1);
   if (kind === 'probe' && last) return last.host;
-  const silent = unanswered(history, kind);
-  if ((kind === 'replicate' || kind === 'seal-unchanged') && pinned && hosts.includes(pinned.host)) {
-    const isSilent = silent.some(({ decision }) => 'host' in decision && decision.host === pinned.host);
-    if (!isSilent || hosts.length === 1) return pinned.host;
-    return hosts[(hosts.indexOf(pinned.host) + 1) % hosts.length] ?? pinned.host;
-  }
-  const host = hosts[(firstOf(pair, hosts.length) + silent.length) % hosts.length];
+  const home = pinned && (kind === 'replicate' || kind === 'seal-unchanged') ? hosts.indexOf(pinned.host) : -1;
+  const unheard = unanswered(history, kind).filter(
+    ({ decision }) => home < 0 || ('host' in decision && decision.host === hosts[home]),
+  );
+  const first = home < 0 ? firstOf(pair, hosts.length) + unheard.length : home + Math.min(1, unheard.length);
+  const inTurn = hosts.map((_, n) => hosts[(first + n) % hosts.length]).filter((host) => host !== undefined);
+  const silent = silentHosts(history);
+  const host = inTurn.find((it) => !silent.has(it)) ?? inTurn[0];
   if (!host) throw new Error('a policy names at least one host');
   return host;
 };

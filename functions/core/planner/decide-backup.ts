@@ -18,7 +18,7 @@ import {
 import { envelopeDifferences } from './envelope.ts';
 import { activeNamed, type ClusterFacts, clusterFacts, isNameTaken } from './facts.ts';
 import { afterFailure } from './failures.ts';
-import { followCopy } from './follow-copy.ts';
+import { followCopy, untilOver } from './follow-copy.ts';
 import { baseOf, currentSteps, pointNamed, pointsOfRun, type RunHistory, usedAttempts } from './history.ts';
 import { tidyUp, unprovenLeaks } from './leaks.ts';
 import { notReadable } from './readable.ts';
@@ -49,8 +49,7 @@ const createSnapshot = (history: RunHistory, facts: ClusterFacts, now: EpochMs):
   const name = nameOf(attempt);
   const base = mayUseDiff(history) && !history.pair.hold ? newestBase(history, facts) : undefined;
   // What the replica missed comes first, and then the base is another one.
-  const isNext =
-    base && missedPoints(history, facts, base, Infinity, now).length === 0 && !needsNoDiff(history, facts, now);
+  const isNext = base && missedPoints(history, facts, base, Infinity, now).length === 0 && !needsNoDiff(history, facts);
   return operation(history, {
     kind: 'create-snapshot',
     name,
@@ -64,13 +63,18 @@ const createSnapshot = (history: RunHistory, facts: ClusterFacts, now: EpochMs):
 };
 
 /**
- * A sealed copy that has to be compared: of this run, or the last one that an earlier run did not come to compare. Without
- * its snapshot on the source nothing can ever compare it: somebody else may have deleted that.
+ * A sealed copy that has to be compared, the oldest first: of this run, the last one that an earlier run did not come to compare, or
+ * what was sealed unchanged and never answered for. Without its snapshot on the source nothing can ever compare it: somebody else may
+ * have deleted that.
  */
 const toCompare = (history: RunHistory, facts: ClusterFacts, target: RecoveryPoint): RecoveryPoint | undefined => {
-  const last = history.pair.copies.at(-1);
+  const { copies, base } = history.pair;
+  const last = copies.at(-1);
   const left = history.points.find(({ name }) => name === last?.point);
-  return [left, target].find(
+  const unanswered = history.points.filter(
+    ({ mode, changed, source }) => mode === 'incremental' && changed === null && source.created > (base?.created ?? 0),
+  );
+  return [left, ...unanswered.toReversed(), target].find(
     (point) =>
       point?.state === 'sealed' &&
       activeNamed(facts.source, point.name)?.id === point.source.id &&
@@ -156,7 +160,7 @@ export const decideBackup = (history: RunHistory, now: EpochMs): BackupStep => {
   if (open) return open;
   if (steps.filter(({ decision }) => decision.kind !== 'wait' && decision.kind !== 'probe').length >= MAX_STEPS)
     return fail('CopyFailed', `${MAX_STEPS} steps did not lead to a verified point`, 'Report this with the run.');
-  const failed = afterFailure(history, steps.at(-1));
+  const failed = untilOver(history, now) ?? afterFailure(history, steps.at(-1));
   if (failed) return failed;
 
   const facts = clusterFacts(history);

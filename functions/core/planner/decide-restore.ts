@@ -725,7 +725,7 @@ const outcome = (
     );
   const totals = copiedBy(history);
   const begin = currentSteps(history).find(({ decision: { kind } }) => kind === 'examine')?.decidedAt ?? decidedAt;
-  const took = secondsBetween(begin, observedAt ?? decidedAt);
+  const took = seconds(secondsBetween(begin, observedAt ?? decidedAt) - waitedInLine(history));
   const common = {
     point: task.point.name,
     from,
@@ -816,6 +816,14 @@ const onlyItself = (history: RunHistory, task: RestoreTask, from: Side): string 
   const why = asked ? `: ${other && task.point[other]?.cluster.name} could not be asked (${messageOf(asked)})` : '';
   return `only the copy itself was there to compare with, and damage that it had before its listing was verified is not found${why}`;
 };
+
+/** A restore that people wait for would not have waited: a drill is measured without it. */
+const waitedInLine = (history: RunHistory): number =>
+  currentSteps(history).reduce(
+    (sum, { decision, decidedAt, observedAt }) =>
+      decision.kind === 'wait' && decision.queued ? sum + secondsBetween(decidedAt, observedAt ?? decidedAt) : sum,
+    0,
+  );
 
 const copiedBy = (history: RunHistory) => {
   let bytes = 0;

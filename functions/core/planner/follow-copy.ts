@@ -1,6 +1,6 @@
 import type { BackupStep } from '../domain/backup-step.ts';
 import type { Copy } from '../domain/ledger.ts';
-import { type EpochMs, seconds, secondsBetween } from '../domain/units.ts';
+import { type DurationSeconds, type EpochMs, later, seconds, secondsBetween } from '../domain/units.ts';
 import { currentSteps, type RunHistory } from './history.ts';
 import { fail, operation, wait } from './steps.ts';
 
@@ -8,10 +8,31 @@ import { fail, operation, wait } from './steps.ts';
 const LONGEST_POLL = 1500;
 const SHORTEST_POLL = 30;
 
+const pollOf = ({ from }: Copy, now: EpochMs): DurationSeconds =>
+  seconds(Math.min(LONGEST_POLL, Math.max(SHORTEST_POLL, Math.round(secondsBetween(from, now) / 4))));
+
 /** The last copy into this bucket, while it may be going on: nobody knows how it ended, and its time is not over. */
 const unfinished = ({ pair }: RunHistory, now: EpochMs): Copy | undefined => {
   const last = pair.copies.at(-1);
   return last && last.to === null && last.deadline > now ? last : undefined;
+};
+
+/**
+ * The host of a copy does not answer for it. Nobody else may begin one before that one cannot be alive any more; then
+ * another host may, so a run waits for that as often as it takes, unless its objective is missed by then.
+ */
+export const untilOver = (history: RunHistory, now: EpochMs): BackupStep | undefined => {
+  const copy = unfinished(history, now);
+  const last = currentSteps(history).at(-1);
+  if (!copy || last?.decision.kind !== 'probe' || last.observed?.kind !== 'no-answer') return undefined;
+  const { error } = last.observed;
+  const { slot, policy } = history.run;
+  const isAway = error !== 'EdgeReplyInvalid' && error !== 'EdgeRefused';
+  if (!isAway || copy.deadline > later(slot, policy.objectives.rpo)) return undefined;
+  return wait(
+    seconds(Math.min(pollOf(copy, now), secondsBetween(now, copy.deadline) + 1)),
+    `${copy.host} does not say how the copy of ${copy.point} ended, which may be alive until ${new Date(copy.deadline).toISOString()}`,
+  );
 };
 
 /**
@@ -33,11 +54,7 @@ export const followCopy = (history: RunHistory, now: EpochMs): BackupStep | unde
   const isStarted = last?.observed?.kind === 'replicate' && last.observed.data.detached;
   const isRunning = last?.observed?.kind === 'probe';
   if (isStarted || isRunning) {
-    const elapsed = secondsBetween(copy.from, now);
-    return wait(
-      seconds(Math.min(LONGEST_POLL, Math.max(SHORTEST_POLL, Math.round(elapsed / 4)))),
-      `${what} is going on since ${new Date(copy.from).toISOString()}`,
-    );
+    return wait(pollOf(copy, now), `${what} is going on since ${new Date(copy.from).toISOString()}`);
   }
   return operation(history, { kind: 'probe', copy: copy.operation, reason: `${what} has not said how it ended` });
 };

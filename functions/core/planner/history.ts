@@ -32,6 +32,15 @@ const ANSWERS: ReadonlySet<string> = new Set(['diff-pending', 'diff-unknown', 'd
 export const isFailure = (observed: Observation): boolean =>
   observed.kind === 'no-answer' || (observed.kind === 'not-done' && !ANSWERS.has(observed.code));
 
+/** How an operation is lost when its host, or the way there, was away. */
+const SILENCE: ReadonlySet<string> = new Set(['EdgeUnreachable', 'EdgeInterrupted']);
+
+/** What was away when an operation failed: nothing of its bucket. */
+export const awayAt = (observed: Observation | null): 'host' | 'cluster' | null => {
+  if (observed?.kind === 'no-answer') return SILENCE.has(observed.error) ? 'host' : null;
+  return observed?.kind === 'not-done' && observed.outcome === 'unreachable' ? 'cluster' : null;
+};
+
 /** Failures of one kind of step in this run. A re-attachment to one operation counts by its last answer only. */
 export const failuresOf = (history: RunHistory, kind: BackupStepKind): number =>
   currentSteps(history).filter((step) => step.decision.kind === kind && step.observed && isFailure(step.observed))

@@ -119,6 +119,10 @@ const unreadable = (side: Side, listing: Exclude<SeenSide, { state: 'read' }>): 
   reason: `the ${side} is ${listing.state} (${listing.code}), so nothing is deleted on either side: ${listing.message}`,
 });
 
+/** Newly condemned by one plan, both sides together: whoever marks them has a minute. */
+export const MOST_CONDEMNED = 4000;
+const LATER = `condemned by a later run: this one condemns the oldest ${MOST_CONDEMNED}`;
+
 const waits = (due: number): string => `may go after ${iso(due)}`;
 
 const byTime = (a: Verdict, b: Verdict): number => b.created - a.created || (a.name < b.name ? 1 : -1);
@@ -130,7 +134,7 @@ const byTime = (a: Verdict, b: Verdict): number => b.created - a.created || (a.n
  * touched. The rules judge points of this policy alone, on the replica only those that are verified: a copy that
  * failed takes no good one's place, and goes once a newer point is verified. What no rule keeps and nothing protects is
  * condemned first, and removed `grace` after that (`condemnedSince`, by snapshot id), the oldest first and never more
- * than the cap.
+ * than the cap; of very many the oldest are condemned first, too.
  */
 export const planPrune = (
   bucket: BucketToPrune,
@@ -151,10 +155,13 @@ export const planPrune = (
   if (onReplica?.kind === 'refused') return onReplica;
 
   const dueAt = ({ id }: Verdict): number => (condemnedSince.get(id) ?? now) + settings.grace * 1000;
-  const removable = [...onSource.doomed, ...(onReplica?.doomed ?? [])]
-    .filter((verdict) => dueAt(verdict) <= now)
-    .sort((a, b) => a.created - b.created || (a.id < b.id ? -1 : 1));
+  const doomed = [...onSource.doomed, ...(onReplica?.doomed ?? [])].sort(
+    (a, b) => a.created - b.created || (a.id < b.id ? -1 : 1),
+  );
+  const removable = doomed.filter((verdict) => dueAt(verdict) <= now);
   const removed = new Set(removable.slice(0, settings.maxDeletions));
+  const fresh = doomed.filter((verdict) => !condemnedSince.has(verdict.id) && !removed.has(verdict));
+  const later = new Set(fresh.slice(MOST_CONDEMNED));
   const overCap = `over the cap of ${settings.maxDeletions} deletions of one run`;
   const ifNew = waits(now + settings.grace * 1000);
   const whyLater = (verdict: Verdict): string => {
@@ -162,9 +169,14 @@ export const planPrune = (
     return condemnedSince.has(verdict.id) ? waits(dueAt(verdict)) : ifNew;
   };
   const sidePlan = ({ kept, doomed }: Judged): SidePlan => ({
-    keep: kept.toSorted(byTime),
+    keep: [
+      ...kept,
+      ...doomed.flatMap((verdict) =>
+        later.has(verdict) ? [{ ...verdict, reasons: [...verdict.reasons, LATER] }] : [],
+      ),
+    ].sort(byTime),
     condemn: doomed
-      .filter((verdict) => !removed.has(verdict))
+      .filter((verdict) => !removed.has(verdict) && !later.has(verdict))
       .map((verdict) => ({ ...verdict, reasons: [...verdict.reasons, whyLater(verdict)] }))
       .sort(byTime),
     remove: doomed.filter((verdict) => removed.has(verdict)).sort(byTime),

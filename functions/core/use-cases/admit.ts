@@ -75,7 +75,8 @@ export const admitted = async (
   await releaseAll(ledger, outdated(history, step), runId);
   const request = requestOf(history, step);
   const refusal = await takeSlots(ledger, request, now);
-  if (!refusal) return step;
+  // One that others overtook again and again goes on uncounted rather than late.
+  if (!refusal || request.unasked) return step;
   const moved = refusal.resource.startsWith('host:') ? await elsewhere(ledger, history, step, now) : null;
   if (moved) return moved;
   const needed = new Set(request.needs.map(({ resource }) => resource));

@@ -7,6 +7,7 @@ import { type EpochMs, later } from '../domain/units.ts';
 import { DrError } from '../errors.ts';
 import { isHeld } from '../planner/removals.ts';
 import type { Clock, Ledger, PlanStore, Records } from '../ports.ts';
+import { inParallel } from './in-parallel.ts';
 import { LEASE } from './open-run.ts';
 import { parseEvent } from './parse-event.ts';
 import { readPlan } from './plan-text.ts';
@@ -23,6 +24,9 @@ export interface CondemnDependencies {
   readonly records: Pick<Records, 'append'>;
   readonly clock: Clock;
 }
+
+/** Writes of the ledger at a time: a plan may condemn thousands. */
+const AT_ONCE = 16;
 
 /** What a plan says of one snapshot. */
 type Planned = ReturnType<typeof sparedOf>[number];
@@ -49,20 +53,21 @@ export const condemnPoints =
     await deps.ledger.renewLease(pair, lease, later(now, LEASE));
 
     const points = new PointsById(await deps.ledger.livingPoints(pair));
+    /** Both sides of a point in one write. */
     const change = async (all: readonly Planned[], wanted: (point: RecoveryPoint, side: Side) => Wanted) => {
-      let changes = 0;
-      for (const planned of all) {
-        const point = points.find(planned);
-        const removal = point && wanted(point, planned.side);
-        if (!point || removal === undefined) continue;
-        const changed = await deps.ledger.changePoint(pair, point, {
-          removal: { ...point.removal, [planned.side]: removal },
+      const changes = await inParallel(points.grouped(all), AT_ONCE, async ({ point, sides }) => {
+        const removals = sides.flatMap((side) => {
+          const removal = wanted(point, side);
+          return removal === undefined ? [] : [[side, removal] as const];
         });
-        if (!changed) continue;
+        if (removals.length === 0) return 0;
+        const removal = { ...point.removal, ...Object.fromEntries(removals) };
+        const changed = await deps.ledger.changePoint(pair, point, { removal });
+        if (!changed) return 0;
         points.replace(changed);
-        changes += 1;
-      }
-      return changes;
+        return removals.length;
+      });
+      return changes.reduce((sum, count) => sum + count, 0);
     };
     const condemnedBy = (point: RecoveryPoint, side: Side) => condemnation(point, side, hash, now);
     const concerned = (all: readonly Planned[], wanted: typeof condemnedBy): readonly Planned[] =>
@@ -126,6 +131,16 @@ class PointsById {
 
   find({ side, id }: Planned): RecoveryPoint | undefined {
     return this.#points.get(this.#names.get(`${side} ${id}`) ?? '');
+  }
+
+  /** By point: those of one are changed together. */
+  grouped(all: readonly Planned[]): readonly { readonly point: RecoveryPoint; readonly sides: readonly Side[] }[] {
+    const sides = new Map<RecoveryPoint, Side[]>();
+    for (const planned of all) {
+      const point = this.find(planned);
+      if (point) sides.set(point, [...(sides.get(point) ?? []), planned.side]);
+    }
+    return [...sides].map(([point, sides]) => ({ point, sides }));
   }
 
   replace(point: RecoveryPoint): void {

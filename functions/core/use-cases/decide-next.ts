@@ -2,7 +2,7 @@ import { type BackupStep, isOperation, type NumberedStep } from '../domain/backu
 import type { RecoveryPoint } from '../domain/ledger.ts';
 import { isLocal, type PairId, type RunId } from '../domain/names.ts';
 import { absorb } from '../planner/absorb.ts';
-import { inBatch } from '../planner/batch.ts';
+import { asInBatch } from '../planner/batch.ts';
 import { withNewest } from '../planner/clocks.ts';
 import { decideBackup } from '../planner/decide-backup.ts';
 import type { RunHistory } from '../planner/history.ts';
@@ -12,7 +12,7 @@ import { admitted } from './admit.ts';
 import { answerTo, type TaskFailure } from './answers.ts';
 import { operationId } from './operation-id.ts';
 import { comparisonId, comparisonOf } from './recording.ts';
-import { decideOrLeave, decideStep, noteAnswer } from './step.ts';
+import { decideStep, noteAnswer, type Proposal, proposeStep } from './step.ts';
 
 export interface DecideDependencies {
   readonly ledger: Ledger;
@@ -42,15 +42,14 @@ export const decideNext = (deps: DecideDependencies): ((event: unknown) => Promi
     },
   );
 
-/** The same for a run in a batch; null when it is to be handed over, which is decided anew by whoever takes it. */
-export const decideInBatch = (deps: DecideDependencies): ((event: unknown) => Promise<NumberedStep | null>) =>
-  decideOrLeave(
+/** The same for a run in a batch, which takes it only if it stays there: what is left is decided anew by whoever takes the run. */
+export const proposeInBatch = (deps: DecideDependencies): ((event: unknown) => Promise<Proposal>) =>
+  proposeStep(
     deps,
     (pair, runId) => pointsOf(deps.ledger, pair, runId),
     async ({ run, steps, pair, points, lease, failure, now }) => {
       const history = await noteAnswers(deps, { run, steps, pair, points }, lease, failure);
-      const decision = inBatch(history, decideBackup(history, now));
-      return { steps: history.steps, decision: decision && keeping(history, decision) };
+      return { steps: history.steps, decision: keeping(history, asInBatch(decideBackup(history, now))) };
     },
   );
 

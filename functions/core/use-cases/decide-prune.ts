@@ -3,27 +3,28 @@ import type { BackupStep, NumberedStep } from '../domain/backup-step.ts';
 import { isOperation } from '../domain/backup-step.ts';
 import { covers } from '../domain/buckets.ts';
 import { DeletionPlan, doomedOf } from '../domain/deletion-plan.ts';
-import { parseEdgeReply, type SeenSide } from '../domain/edge-reply.ts';
+import { parseEdgeReply, replyIn, type SeenSide } from '../domain/edge-reply.ts';
 import type { BackupRun, Observation, PairState, RecoveryPoint, RunStep } from '../domain/ledger.ts';
 import { type OperationId, pairId, type SnapshotId } from '../domain/names.ts';
 import type { Operation } from '../domain/operation.ts';
 import type { Policy } from '../domain/policy.ts';
 import type { Happening } from '../domain/record.ts';
 import { type PlanHash, Side } from '../domain/retention.ts';
-import { type EpochMs, seconds } from '../domain/units.ts';
+import { type EpochMs, later, seconds } from '../domain/units.ts';
 import { bucketToPrune, inUseByCopies } from '../planner/bucket-to-prune.ts';
 import { withNewestOfAll } from '../planner/clocks.ts';
 import { type Condemned, decidePrune, deletedBy, isAnother, type PruneView } from '../planner/decide-prune.ts';
 import { deletionPlan } from '../planner/deletion-plan.ts';
 import type { RunHistory } from '../planner/history.ts';
 import { settingsInForce } from '../planner/in-force.ts';
-import { planPrune } from '../planner/plan-prune.ts';
+import { type PruneSettings, planPrune } from '../planner/plan-prune.ts';
 import { isGone, isHeld, type Reconciled, reconcile, stillThere } from '../planner/removals.ts';
 import { unjudged } from '../planner/unjudged.ts';
-import type { Clock, Ledger, OperationStore, PlanStore, Records } from '../ports.ts';
+import type { Clock, Ledger, OperationStore, Outputs, PlanStore, Records } from '../ports.ts';
 import { type Answer, answerTo } from './answers.ts';
+import { inParallel } from './in-parallel.ts';
 import { operationId } from './operation-id.ts';
-import { asText, readPlan } from './plan-text.ts';
+import { asText, hashOf, readPlan } from './plan-text.ts';
 import { decideStep, noteAnswer } from './step.ts';
 import { deletionsUnderWay } from './under-way.ts';
 
@@ -32,11 +33,14 @@ export interface DecidePruneDependencies {
   readonly ledger: Ledger;
   readonly operations: Pick<OperationStore, 'load'>;
   readonly plans: PlanStore;
+  readonly outputs: Outputs;
   readonly records: Pick<Records, 'append'>;
   readonly clock: Clock;
 }
 
 const SOON = seconds(5);
+/** Writes of the ledger at a time: there may be ten thousand points. */
+const AT_ONCE = 16;
 /**
  * What came of the last step of an earlier execution, when nobody says so. Others may have had the bucket since: a command
  * that was not sent by then must not be sent now.
@@ -61,8 +65,9 @@ const withoutSnapshots = (side: SeenSide): SeenSide =>
 export const decidePruneNext = (deps: DecidePruneDependencies): ((event: unknown) => Promise<NumberedStep>) =>
   decideStep(
     deps,
-    (pair) => deps.ledger.livingPoints(pair),
-    async ({ run, steps: before, pair, points, lease, step, failure, now }) => {
+    // There may be ten thousand: they are read where one is judged or changed.
+    async () => [],
+    async ({ run, steps: before, pair, lease, step, failure, now }) => {
       const last = before.findLast(({ observed }) => observed === null);
       const operation =
         last && isOperation(last.decision)
@@ -70,11 +75,15 @@ export const decidePruneNext = (deps: DecidePruneDependencies): ((event: unknown
           : undefined;
       const isOfNow = last !== undefined && last.operationStep >= (run.factsFrom ?? 0);
       const isCutOff = failure === null && !isOfNow && !operation?.outcome;
-      const answer = last && (isCutOff ? cutOff(last) : answerTo(last, operation, failure, withoutSnapshots));
+      const heard = last && (isCutOff ? cutOff(last) : answerTo(last, operation, failure, withoutSnapshots));
       // Others may have had the bucket since an earlier execution listed it: what they made is not gone because it is not listed.
-      const listings = isOfNow && answer?.observed.kind === 'survey' ? listingsOf(operation) : undefined;
+      const listed = isOfNow && heard?.observed.kind === 'survey' ? await listingsOf(deps, operation) : undefined;
+      const listings = typeof listed === 'string' ? undefined : listed;
+      const answer = typeof listed === 'string' ? notListed(listed) : heard;
       const isOurs = listings && !isAnother({ run, pair }, listings);
-      const released = last && answer ? await release(deps, run, points, last, answer.observed) : points;
+      const there = last && answer ? notDeleted(last, answer.observed) : null;
+      const points = listings || there ? await deps.ledger.livingPoints(run.pair) : [];
+      const released = there ? await release(deps, run, points, there) : points;
       const changed = isOurs ? await settle(deps, run, released, listings, now) : released;
       if (isOurs)
         await deps.ledger.changePair(run.pair, lease, {
@@ -88,7 +97,7 @@ export const decidePruneNext = (deps: DecidePruneDependencies): ((event: unknown
       const decided = decidePrune(history, view?.view ?? null);
       const decision = isAttached ? decided : await begun(deps, history, decided, operationId(run.runId, step), now);
       if (decision.kind === 'condemn' && view?.text) await deps.plans.put(decision.plan, view.text);
-      return { steps, decision };
+      return { steps, decision: decision.kind === 'survey' ? { ...decision, keep: 'whole' } : decision };
     },
   );
 
@@ -101,28 +110,52 @@ const countOf = ({ source, replica }: Listings, at: EpochMs): PairState['counted
   at,
 });
 
-/** The whole listing, from the answer itself. */
-const listingsOf = (operation: Operation | undefined): Listings | undefined => {
+const isCut = (side: SeenSide | null): boolean => side?.state === 'read' && side.counts !== undefined;
+
+/** The whole listing, from the answer itself or from where it lies; a sentence when that is not what the host answered: what a listing leaves out is not gone. */
+const listingsOf = async (
+  { outputs }: Pick<DecidePruneDependencies, 'outputs'>,
+  operation: Operation | undefined,
+): Promise<Listings | string | undefined> => {
   if (operation?.outcome?.kind !== 'reply') return undefined;
-  const parsed = parseEdgeReply(operation.outcome.reply, operation.id);
-  return 'reply' in parsed && parsed.reply.verb === 'survey' && parsed.reply.data ? parsed.reply.data : undefined;
+  const { reply, whole } = operation.outcome;
+  const text = whole ? replyIn((await outputs.read(whole.url)) ?? '') : reply;
+  if (whole && hashOf(text) !== whole.hash)
+    return `the output at ${whole.url} is not there, or another than the host wrote`;
+  const parsed = parseEdgeReply(text, operation.id);
+  if ('problem' in parsed) return parsed.problem;
+  const { verb, data } = parsed.reply;
+  if (verb !== 'survey' || !data) return undefined;
+  return isCut(data.source) || isCut(data.replica) ? 'the listing was shortened' : data;
 };
 
-/** Points that the answer to a deletion proves to be there wait as before: a pin may have them. */
+const notListed = (why: string): Answer => ({
+  observed: { kind: 'no-answer', error: 'EdgeReplyInvalid', cause: why.slice(0, 1500) },
+  jvmStarts: null,
+});
+
+interface NotDeleted {
+  readonly side: Side;
+  readonly ids: ReadonlySet<SnapshotId>;
+}
+
+/** What the answer to a deletion proves to be there still; null: nothing, or it was none. */
+const notDeleted = ({ decision }: RunStep, observed: Observation): NotDeleted | null => {
+  const ids = decision.kind === 'delete' ? stillThere(decision.remove, observed) : [];
+  return decision.kind === 'delete' && ids.length > 0 ? { side: decision.side, ids: new Set(ids) } : null;
+};
+
+/** Points that are there after all wait as before: a pin may have them. */
 const release = async (
   deps: DecidePruneDependencies,
   run: BackupRun,
   points: readonly RecoveryPoint[],
-  { decision }: RunStep,
-  observed: Observation,
+  { side, ids }: NotDeleted,
 ): Promise<readonly RecoveryPoint[]> => {
-  if (decision.kind !== 'delete') return points;
-  const { side } = decision;
-  const there = new Set(stillThere(decision.remove, observed));
   const release = async (point: RecoveryPoint): Promise<RecoveryPoint> => {
     const removal = point.removal[side];
     const id = point[side]?.id;
-    if (!id || !there.has(id) || removal?.state !== 'deleting') return point;
+    if (!id || !ids.has(id) || removal?.state !== 'deleting') return point;
     const waiting = { ...removal, state: 'condemned' as const };
     return (
       (await deps.ledger.changePoint(run.pair, point, { removal: { ...point.removal, [side]: waiting } })) ?? point
@@ -143,12 +176,12 @@ const settle = async (
   // Recorded first: what is gone and not on record would be a silent loss, recorded twice it is only said twice.
   await recordGone(deps, run, reconciled, now);
   const settled = new Map<string, RecoveryPoint>();
-  for (const { point, removal } of reconciled) {
+  await inParallel(reconciled, AT_ONCE, async ({ point, removal }) => {
     const changed = await deps.ledger.changePoint(run.pair, point, { removal });
     if (changed) settled.set(point.name, changed);
-  }
+  });
   const current = points.map((point) => settled.get(point.name) ?? point);
-  for (const point of current) if (isGone(point)) await deps.ledger.retirePoint(run.pair, point);
+  await inParallel(current.filter(isGone), AT_ONCE, (point) => deps.ledger.retirePoint(run.pair, point));
   return current.filter((point) => !isGone(point));
 };
 
@@ -190,8 +223,16 @@ interface Way {
   readonly snapshots: Extract<Happening, { kind: 'deleted' }>['snapshots'];
 }
 
-/** Condemnations whose plan is there, is the one of its hash, and names the snapshot. */
-const provedOf = async (deps: DecidePruneDependencies, points: readonly RecoveryPoint[]) => {
+/**
+ * Condemnations whose plan is there, is the one of its hash, and names the snapshot. That is asked for once one may be
+ * deleted: before, it only waits, and a plan that names ten thousand points has megabytes.
+ */
+const provedOf = async (
+  deps: DecidePruneDependencies,
+  points: readonly RecoveryPoint[],
+  { grace }: Pick<PruneSettings, 'grace'>,
+  now: EpochMs,
+) => {
   const marked = points.flatMap((point) =>
     Side.options.flatMap((side) => {
       const removal = point.removal[side];
@@ -201,13 +242,14 @@ const provedOf = async (deps: DecidePruneDependencies, points: readonly Recovery
         : [];
     }),
   );
+  const isDue = ({ since }: { readonly since: EpochMs }): boolean => later(since, grace) <= now;
   const named = new Map<PlanHash, ReadonlySet<SnapshotId>>();
-  for (const plan of new Set(marked.map((it) => it.plan))) {
+  for (const plan of new Set(marked.filter(isDue).map((it) => it.plan))) {
     const read = readPlan(DeletionPlan, plan, await deps.plans.load(plan));
     named.set(plan, new Set(read && doomedOf(read).map(({ id }) => id)));
   }
   const proved = new Map<SnapshotId, Condemned>();
-  for (const { id, ...it } of marked) if (named.get(it.plan)?.has(id)) proved.set(id, it);
+  for (const { id, ...it } of marked) if (!isDue(it) || named.get(it.plan)?.has(id)) proved.set(id, it);
   return { proved, unproved: marked.length - proved.size };
 };
 
@@ -230,26 +272,22 @@ const viewOf = async (
   now: EpochMs,
 ): Promise<{ readonly view: PruneView; readonly text: string | null }> => {
   const { run, pair, points } = history;
-  const [state, pairs, { proved, unproved }] = await Promise.all([
-    deps.ledger.loadPolicyState(run.policy.name),
-    pairsOf(deps, history),
-    // Those of other policies are theirs to condemn and to spare.
-    provedOf(
-      deps,
-      points.filter((point) => point.policy === run.policy.name),
-    ),
-  ]);
+  const [state, pairs] = await Promise.all([deps.ledger.loadPolicyState(run.policy.name), pairsOf(deps, history)]);
   const inForce = settingsInForce(run.policy, state, now);
-  const base = { listings, condemned: proved, unproved, unjudged: unjudged(points, deps.policies) };
+  const seen = { listings, unjudged: unjudged(points, deps.policies) };
   if (!inForce)
     return {
       view: {
-        ...base,
+        ...seen,
+        ...{ condemned: new Map(), unproved: 0, stored: null },
         plan: { kind: 'refused', reason: `the policy ${run.policy.name} has no retention` },
-        stored: null,
       },
       text: null,
     };
+  // Those of other policies are theirs to condemn and to spare.
+  const own = points.filter((point) => point.policy === run.policy.name);
+  const { proved, unproved } = await provedOf(deps, own, inForce, now);
+  const base = { ...seen, condemned: proved, unproved };
   const settings = { ...inForce, maxDeletions: Math.max(0, inForce.maxDeletions - deletedBy(history)) };
   const plan = planPrune(
     bucketToPrune(points, pairs, inUseByCopies(pair), listings),

@@ -18,6 +18,7 @@ import { decideRestore, type PlanToConfirm, restrictedAfter } from '../planner/d
 import { isFailure } from '../planner/history.ts';
 import { describePlan } from '../planner/restore-plan.ts';
 import type { Clock, Ledger, OperationStore, PlanStore } from '../ports.ts';
+import { admitted } from './admit.ts';
 import { answerTo } from './answers.ts';
 import { operationId } from './operation-id.ts';
 import { asText } from './plan-text.ts';
@@ -78,7 +79,7 @@ export const decideRestoreNext = (deps: DecideRestoreDependencies): ((event: unk
         await moveRole(deps, role, roleBefore(role, run, task, task.failover, restricted, decided, now), roleOf);
       }
       await changed(deps, noted, lease, patchBefore(noted, run, task, decided, now));
-      return { steps, decision: decided };
+      return { steps, decision: await admitted(deps.ledger, history, decided, now) };
     },
   );
 

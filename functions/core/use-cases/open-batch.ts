@@ -63,7 +63,7 @@ export const openBatch =
       ),
       handedOver: opened.flatMap(([run, it]) => (it?.kind === 'open' || it?.kind === 'skipped' ? [] : [run])),
       results: opened.flatMap(([run, it]): readonly BatchResult[] =>
-        it?.kind === 'skipped' ? [{ ...run, status: 'skipped', reason: `${it.error}: ${it.reason}` }] : [],
+        it?.kind === 'skipped' ? [{ ...run, status: 'skipped', reason: `${it.error}: ${it.reason}`, error: null }] : [],
       ),
     };
   };

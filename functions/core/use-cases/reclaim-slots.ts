@@ -1,4 +1,4 @@
-import { isLineage, RunId, splitRunId } from '../domain/names.ts';
+import { isLook, RunId, splitRunId } from '../domain/names.ts';
 import type { Policy } from '../domain/policy.ts';
 import type { EpochMs } from '../domain/units.ts';
 import { resourcesOf } from '../planner/admission.ts';
@@ -33,7 +33,7 @@ export const reclaimSlots = async ({ policies, ledger }: ReclaimDependencies, no
 /** A look has no lease: what it leaves is free at its time. */
 const isRunOver = async (ledger: ReclaimDependencies['ledger'], run: RunId, now: EpochMs): Promise<boolean> => {
   const { pair } = splitRunId(run);
-  if (!isLineage(pair)) return false;
+  if (isLook(pair)) return false;
   const { lease } = await ledger.loadPair(pair);
   return lease?.runId !== run || lease.expires <= now;
 };

@@ -1,10 +1,11 @@
 import * as z from 'zod';
-import { parseEdgeReply, replyText, shortened } from '../domain/edge-reply.ts';
+import { parseEdgeReply, replyIn, replyText, shortened } from '../domain/edge-reply.ts';
 import { OperationId } from '../domain/names.ts';
 import type { Operation, OperationOutcome } from '../domain/operation.ts';
 import { bounded } from '../planner/kept.ts';
 import type { CommandState, EdgeHost, OperationStore, TaskCallbacks } from '../ports.ts';
 import { inParallel } from './in-parallel.ts';
+import { hashOf } from './plan-text.ts';
 
 export interface SettleDependencies {
   readonly operations: OperationStore;
@@ -34,7 +35,7 @@ const NOT_DELIVERED: ReadonlySet<string> = new Set([
 /** What the end of a command means. A command that ended without a whole reply proves nothing. */
 export const outcomeOf = (state: Extract<CommandState, { kind: 'ended' }>, id: OperationId): OperationOutcome => {
   const parsed = parseEdgeReply(state.output, id);
-  if ('reply' in parsed) return { kind: 'reply', reply: state.output.slice(state.output.lastIndexOf('-----BEGIN')) };
+  if ('reply' in parsed) return { kind: 'reply', reply: replyIn(state.output) };
   if (parsed.refusal) return { kind: 'lost', error: 'EdgeRefused', detail: parsed.refusal };
   const detail = `Run Command says ${state.status}; ${parsed.problem}: ${state.output.slice(-800)}`;
   if (NOT_DELIVERED.has(state.status)) return { kind: 'lost', error: 'EdgeUnreachable', detail };
@@ -69,13 +70,15 @@ const divided = (outcome: OperationOutcome, { id: batch, parameters: { verb } }:
 /**
  * Records how an operation ended. Of a batch each member's end comes first: as long as one is missing, the batch is open
  * and is settled again. Safe to repeat.
+ * @param url where the output lies, if Run Command does not show all of it
  */
 export const endOperation = async (
   deps: Pick<SettleDependencies, 'operations' | 'callbacks' | 'onFenced'>,
   operation: Operation,
   outcome: OperationOutcome,
+  url?: string,
 ): Promise<Operation> => {
-  if (!operation.members) return deps.operations.ended(operation.id, kept(operation, outcome));
+  if (!operation.members) return deps.operations.ended(operation.id, kept(operation, outcome, url));
   const { of, itself } = divided(outcome, operation);
   await inParallel(operation.members, 5, async (member) => {
     const { operation: id, keep } = member;
@@ -92,11 +95,21 @@ const tellIfFenced = ({ onFenced }: Pick<SettleDependencies, 'onFenced'>, operat
   const parsed = outcome?.kind === 'reply' ? parseEdgeReply(outcome.reply, id) : undefined;
   if (parsed && 'reply' in parsed && parsed.reply.code.startsWith('fence-')) onFenced?.(operation, parsed.reply.code);
 };
+
 /** A bucket may have more snapshots than an item has room for. */
-const kept = ({ id, keep }: Pick<Operation, 'id' | 'keep'>, outcome: OperationOutcome): OperationOutcome =>
-  keep && outcome.kind === 'reply'
-    ? { kind: 'reply', reply: shortened(outcome.reply, id, (side) => bounded(side, keep)) }
-    : outcome;
+const kept = (
+  { id, keep }: Pick<Operation, 'id' | 'keep'>,
+  outcome: OperationOutcome,
+  url?: string,
+): OperationOutcome => {
+  if (!keep || outcome.kind !== 'reply') return outcome;
+  const { kind, reply } = outcome;
+  if (keep !== 'whole') return { kind, reply: shortened(reply, id, (side) => bounded(side, keep)) };
+  // What Run Command shows itself is short.
+  if (url === undefined) return outcome;
+  const unlisted = shortened(reply, id, (side) => (side.state === 'read' ? { ...side, snapshots: [] } : side));
+  return { kind, reply: unlisted, whole: { url, hash: hashOf(reply) } };
+};
 
 /** Tells the state machine how an operation ended, then closes it. Safe to repeat. */
 export const notify = async (
@@ -135,7 +148,7 @@ export const settle = async (deps: SettleDependencies, operation: Operation): Pr
   if (!operation.commandId) return false;
   const state = await deps.edge.state(operation.commandId, operation.host);
   if (state.kind === 'running') return false;
-  await notify(deps, await endOperation(deps, operation, outcomeOf(state, operation.id)));
+  await notify(deps, await endOperation(deps, operation, outcomeOf(state, operation.id), state.url));
   return true;
 };
 

@@ -32,21 +32,30 @@ interface StepDependencies {
   readonly clock: Clock;
 }
 
+/** A decision that is made, and on record once it was taken. */
+export interface Proposal {
+  /** Up to the step in question. */
+  readonly history: RunHistory;
+  readonly decision: BackupStep;
+  /** It was taken before. */
+  readonly isRecorded: boolean;
+  /** Records the decision once and returns what is recorded. */
+  readonly take: () => Promise<NumberedStep>;
+}
+
 /**
- * The hub of a state machine: prolongs the lease, decides the step by `decide`, records the decision once and returns what
- * is recorded. Safe to repeat for the same `step`.
+ * Prolongs the lease and decides the step by `decide`. Safe to repeat for the same `step`: what is recorded of it counts.
  * @param pointsOf the points that the workflow looks at
- * @param decide notes the answer to the step before, and decides; answers the steps as they are then. Null where the decision
- *   is left to others: nothing is recorded
+ * @param decide notes the answer to the step before, and decides; answers the steps as they are then
  * @throws LeaseLost, EventInvalid
  */
-export const decideOrLeave =
+export const proposeStep =
   (
     deps: StepDependencies,
     pointsOf: (pair: PairId, runId: RunId) => Promise<readonly RecoveryPoint[]>,
-    decide: (asked: Asked) => Promise<{ readonly steps: readonly RunStep[]; readonly decision: BackupStep | null }>,
+    decide: (asked: Asked) => Promise<{ readonly steps: readonly RunStep[]; readonly decision: BackupStep }>,
   ) =>
-  async (event: unknown): Promise<NumberedStep | null> => {
+  async (event: unknown): Promise<Proposal> => {
     const { runId, lease, step, failure } = parseEvent(DecideEvent, event);
     const { pair: pairOf } = splitRunId(runId);
     const now = deps.clock.now();
@@ -61,36 +70,40 @@ export const decideOrLeave =
     ]);
     if (!known) throw new DrError('EventInvalid', `there is no run ${runId}`);
     const recorded = known.steps.find((it) => it.n === step);
-    if (recorded) return { ...recorded.decision, operationStep: recorded.operationStep };
+    if (recorded)
+      return {
+        history: { run: known.run, pair, points, steps: known.steps.filter(({ n }) => n < step) },
+        decision: recorded.decision,
+        isRecorded: true,
+        take: async () => ({ ...recorded.decision, operationStep: recorded.operationStep }),
+      };
 
     const { steps, decision } = await decide({ ...known, pair, points, lease, step, failure, now });
-    if (decision === null) return null;
     // An operation that is still open is attached to: the decision is that of its own step.
     const open = steps.findLast((it) => it.observed === null);
-    const made = await deps.ledger.recordStep(runId, {
-      n: step,
+    return {
+      history: { run: known.run, pair, points, steps },
       decision,
-      decidedAt: now,
-      operationStep: open && isOperation(decision) ? open.operationStep : step,
-      observed: null,
-      observedAt: null,
-      jvmStarts: null,
-    });
-    return { ...made.decision, operationStep: made.operationStep };
+      isRecorded: false,
+      take: async () => {
+        const made = await deps.ledger.recordStep(runId, {
+          n: step,
+          decision,
+          decidedAt: now,
+          operationStep: open && isOperation(decision) ? open.operationStep : step,
+          observed: null,
+          observedAt: null,
+          jvmStarts: null,
+        });
+        return { ...made.decision, operationStep: made.operationStep };
+      },
+    };
   };
 
-/** The same where every decision is this machine's own. */
-export const decideStep = (
-  deps: StepDependencies,
-  pointsOf: (pair: PairId, runId: RunId) => Promise<readonly RecoveryPoint[]>,
-  decide: (asked: Asked) => Promise<{ readonly steps: readonly RunStep[]; readonly decision: BackupStep }>,
-): ((event: unknown) => Promise<NumberedStep>) => {
-  const decideOne = decideOrLeave(deps, pointsOf, decide);
-  return async (event) => {
-    const step = await decideOne(event);
-    if (!step) throw new Error('a machine of runs decides every step');
-    return step;
-  };
+/** The hub of a state machine: what is decided is taken. Safe to repeat for the same `step`. @throws LeaseLost, EventInvalid */
+export const decideStep = (...of: Parameters<typeof proposeStep>): ((event: unknown) => Promise<NumberedStep>) => {
+  const propose = proposeStep(...of);
+  return async (event) => (await propose(event)).take();
 };
 
 /**

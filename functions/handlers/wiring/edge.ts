@@ -8,8 +8,8 @@ import { commandReader, commandSender } from '../../adapters/ssm/run-command.ts'
 const client = () => new SSMClient({ maxAttempts: 8 });
 
 export const liveSender = (outputBucket: string) => commandSender(client(), outputBucket);
-export const liveReader = (outputBucket: string) =>
-  commandReader(client(), s3Outputs(new S3Client({ maxAttempts: 6 }), outputBucket));
+export const liveOutputs = (outputBucket: string) => s3Outputs(new S3Client({ maxAttempts: 6 }), outputBucket);
+export const liveReader = (outputBucket: string) => commandReader(client(), liveOutputs(outputBucket));
 export const liveHosts = () => hostDirectory(client());
 export const liveStoredOutputs = (outputBucket: string) =>
   s3StoredOutputs(new S3Client({ maxAttempts: 6 }), outputBucket);

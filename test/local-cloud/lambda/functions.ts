@@ -5,6 +5,7 @@ import type { FunctionOutcome } from '../asl/execution.ts';
 import { working } from '../clock.ts';
 import { AwsError } from '../errors.ts';
 import type { Faults, FunctionFault } from '../faults.ts';
+import type { Endpoint } from '../http.ts';
 import type { Json } from '../json.ts';
 import { arnOf, type Caller, region, type World } from '../world.ts';
 import { Sandbox, type SandboxResult } from './sandbox.ts';
@@ -49,7 +50,7 @@ interface Pool {
 export class Functions {
   readonly logs: LogLine[] = [];
   readonly #world: World;
-  readonly #endpoint: () => string;
+  readonly #endpoint: () => Endpoint;
   readonly #virtualNow: SharedArrayBuffer | undefined;
   readonly #pools = new Map<string, Pool>();
   readonly #faults: Faults;
@@ -58,7 +59,7 @@ export class Functions {
   constructor(
     world: World,
     faults: Faults,
-    endpoint: () => string,
+    endpoint: () => Endpoint,
     virtualNow: SharedArrayBuffer | undefined,
     logLine: (line: string) => void,
   ) {
@@ -208,6 +209,7 @@ export class Functions {
       handlerName,
       virtualNow: this.#virtualNow,
       environment: { ...this.#runtimeEnvironment(definition), ...definition.environment },
+      ask: (asked) => this.#endpoint().ask(asked),
       log: (line) => {
         // CloudWatch Logs takes nothing from a role that may not write, and tells nobody.
         if (!this.#mayLog(definition)) return;
@@ -242,7 +244,7 @@ export class Functions {
       AWS_LAMBDA_LOG_GROUP_NAME: definition.logGroup,
       AWS_LAMBDA_INITIALIZATION_TYPE: 'on-demand',
       AWS_EXECUTION_ENV: 'AWS_Lambda_nodejs24.x',
-      AWS_ENDPOINT_URL: this.#endpoint(),
+      AWS_ENDPOINT_URL: this.#endpoint().url,
       AWS_EC2_METADATA_DISABLED: 'true',
       LAMBDA_TASK_ROOT: definition.directory,
       _HANDLER: definition.handler,

@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { z } from 'zod';
+import type { Answered, Asked } from '../http.ts';
 import { type Json, parseJson } from '../json.ts';
 
 /** What a sandbox needs to know of its function. */
@@ -10,6 +11,8 @@ export interface SandboxSettings {
   readonly environment: Readonly<Record<string, string>>;
   readonly virtualNow: SharedArrayBuffer | undefined;
   readonly log: (line: string) => void;
+  /** Where the requests of its SDK clients are answered. */
+  readonly ask: (asked: Asked) => Promise<Answered>;
 }
 
 /** How one event ended; `errorType` is the error's name, as the Node.js runtime of Lambda reports it. */
@@ -22,7 +25,14 @@ export type SandboxResult =
       readonly trace: readonly string[];
     };
 
-const answerSchema = z.union([
+const messageSchema = z.union([
+  z.object({
+    call: z.number(),
+    method: z.string(),
+    url: z.string(),
+    headers: z.record(z.string(), z.string()),
+    body: z.instanceof(Uint8Array),
+  }),
   z.object({ ready: z.literal(true) }),
   z.object({ id: z.string(), payload: z.string() }),
   z.object({
@@ -59,8 +69,9 @@ export class Sandbox {
       });
     }
     this.#worker.on('message', (message: unknown) => {
-      const answer = answerSchema.parse(message);
-      if ('ready' in answer) this.#ready();
+      const answer = messageSchema.parse(message);
+      if ('call' in answer) void this.#ask(settings, answer.call, { ...answer, body: Buffer.from(answer.body) });
+      else if ('ready' in answer) this.#ready();
       else if ('error' in answer) this.#settle({ kind: 'failed', ...answer.error });
       else this.#settle({ kind: 'returned', payload: parseJson(answer.payload) ?? null });
     });
@@ -87,6 +98,10 @@ export class Sandbox {
   async end(): Promise<void> {
     this.#gone = true;
     await this.#worker.terminate();
+  }
+
+  async #ask({ ask }: SandboxSettings, call: number, asked: Asked): Promise<void> {
+    this.#worker.postMessage({ call, ...(await ask(asked)) });
   }
 
   #settle(result: SandboxResult): void {

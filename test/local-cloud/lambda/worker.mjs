@@ -1,5 +1,8 @@
 // The inside of one Lambda sandbox: loads the bundled handler once, then answers one event at a time.
 // Plain JavaScript, because Node 20 starts worker threads without a TypeScript loader.
+import { EventEmitter } from 'node:events';
+import http from 'node:http';
+import { Readable } from 'node:stream';
 import { pathToFileURL } from 'node:url';
 import { parentPort, workerData } from 'node:worker_threads';
 
@@ -23,6 +26,32 @@ if (workerData.virtualNow) {
   globalThis.Date = VirtualDate;
 }
 
+/**
+ * Requests to the cloud are handed to it through the port: the way over a socket and back was half of a call. As much of
+ * Node's client as the SDK's handler uses.
+ */
+const endpoint = new URL(process.env.AWS_ENDPOINT_URL);
+const overTheWire = http.request;
+const asked = new Map();
+let calls = 0;
+http.request = (options, answered) => {
+  if (options.host !== endpoint.hostname || String(options.port) !== endpoint.port)
+    return overTheWire(options, answered);
+  const { method, path: url } = options;
+  const request = new EventEmitter();
+  request.destroy = () => request.emit('close');
+  request.end = (body = '') => {
+    const call = ++calls;
+    asked.set(call, ({ status, headers, body: content }) => {
+      answered(Object.assign(Readable.from([content], { objectMode: false }), { statusCode: status, headers }));
+      request.emit('close');
+    });
+    const headers = Object.fromEntries(Object.entries(options.headers).map(([name, value]) => [name, String(value)]));
+    parentPort.postMessage({ call, method, url, headers, body: Buffer.from(body) });
+  };
+  return request;
+};
+
 const load = async () => {
   const module = await import(pathToFileURL(workerData.file).href);
   const handler = module[workerData.handlerName];
@@ -45,7 +74,13 @@ const described = (error) =>
     ? { errorType: error.name, errorMessage: error.message, trace: String(error.stack ?? '').split('\n') }
     : { errorType: typeof error, errorMessage: String(error), trace: [] };
 
-parentPort.on('message', async ({ id, event, context, deadline }) => {
+parentPort.on('message', async (message) => {
+  if ('call' in message) {
+    asked.get(message.call)(message);
+    asked.delete(message.call);
+    return;
+  }
+  const { id, event, context, deadline } = message;
   try {
     const { handler, error } = await loaded;
     if (error) throw error;

@@ -169,7 +169,7 @@ export class Om {
   }
 
   findBucket(volume: string, name: string): Bucket | undefined {
-    return this.readState().buckets.find((bucket) => bucket.volume === volume && bucket.name === name);
+    return bucketOf(this.readState(), volume, name);
   }
 
   hasVolume(name: string): boolean {
@@ -307,13 +307,25 @@ export function checkSnapshotName(name: string): void {
   if (why !== null) throw new OmError('INVALID_SNAPSHOT_ERROR', `Invalid snapshot name: ${name}\n${why}`);
 }
 
+/** The active snapshots of a bucket by age, and where each is among them: worked out once for a listing of thousands. */
+const chains = new WeakMap<Bucket, { readonly chain: readonly Snapshot[]; readonly at: ReadonlyMap<string, number> }>();
+const chainOf = (bucket: Bucket) => {
+  const known = chains.get(bucket);
+  if (known) return known;
+  const chain = bucket.snapshots.filter((s) => s.status === 'SNAPSHOT_ACTIVE').sort((a, b) => a.created - b.created);
+  const made = { chain, at: new Map(chain.map(({ id }, n) => [id, n])) };
+  chains.set(bucket, made);
+  return made;
+};
+
 /** Bytes of the files that only this snapshot holds: not the one before it, nor the next or, of the newest, the live bucket. */
 export function exclusiveBytes(bucket: Bucket, snapshot: Snapshot): number {
-  const chain = bucket.snapshots
-    .filter((s) => s.id === snapshot.id || s.status === 'SNAPSHOT_ACTIVE')
-    .sort((a, b) => a.created - b.created);
-  const at = chain.findIndex((s) => s.id === snapshot.id);
-  const beside = [chain[at - 1]?.table, chain[at + 1]?.table ?? bucket.table].filter((table) => table !== undefined);
+  const { chain, at } = chainOf(bucket);
+  // One that is deleted lies between those that are not.
+  const own = at.get(snapshot.id);
+  const older = own === undefined ? chain.findLastIndex((s) => s.created <= snapshot.created) : own - 1;
+  const newer = own === undefined ? older + 1 : own + 1;
+  const beside = [chain[older]?.table, chain[newer]?.table ?? bucket.table].filter((table) => table !== undefined);
   // A table that is the same one has all of it.
   if (beside.includes(snapshot.table)) return 0;
   const held = new Set(beside.flatMap((table) => [...table.values()].map(({ blocks }) => blocks)));
@@ -332,8 +344,22 @@ const tooManySnapshots = (limit: number, count: number): string =>
   `Snapshot limit of ${limit} reached. Cannot create more snapshots. Current snapshots: ${count}, In-flight creations: 0 ` +
   'If you already deleted some snapshots, please wait for the background service to complete the cleanup.';
 
+/** Where a bucket is in a list of buckets, by `<volume>/<name>`: a list is never changed, and one that replaces a bucket has the places of the one before. */
+const places = new WeakMap<ClusterState['buckets'], ReadonlyMap<string, number>>();
+
+function placesIn(buckets: ClusterState['buckets']): ReadonlyMap<string, number> {
+  const known = places.get(buckets);
+  if (known) return known;
+  const made = new Map(buckets.map(({ volume, name }, place) => [`${volume}/${name}`, place]));
+  places.set(buckets, made);
+  return made;
+}
+
+const bucketOf = ({ buckets }: ClusterState, volume: string, name: string): Bucket | undefined =>
+  buckets[placesIn(buckets).get(`${volume}/${name}`) ?? -1];
+
 function bucketIn(state: ClusterState, volume: string, name: string): Bucket {
-  const bucket = state.buckets.find((b) => b.volume === volume && b.name === name);
+  const bucket = bucketOf(state, volume, name);
   const [linkedVolume, linkedName] = bucket?.leadsTo?.split('/') ?? [];
   if (linkedVolume !== undefined && linkedName !== undefined) return bucketIn(state, linkedVolume, linkedName);
   if (bucket) return bucket;
@@ -342,31 +368,62 @@ function bucketIn(state: ClusterState, volume: string, name: string): Bucket {
   throw new OmError('BUCKET_NOT_FOUND', `Bucket not found: ${volume}/${name}`);
 }
 
-const replaceBucket = (state: ClusterState, old: Bucket, now: Bucket): ClusterState => ({
-  ...state,
-  buckets: state.buckets.map((bucket) => (bucket === old ? now : bucket)),
-});
+function replaceBucket(state: ClusterState, { volume, name }: Bucket, now: Bucket): ClusterState {
+  const before = placesIn(state.buckets);
+  const buckets = state.buckets.with(before.get(`${volume}/${name}`) ?? -1, now);
+  places.set(buckets, before);
+  const known = dues.get(state.buckets);
+  if (known) dues.set(buckets, { ...known, at: Math.min(known.at, dueOf(now, known.settings)) });
+  return { ...state, buckets };
+}
 
 /** `ozone.om.snapshot.diff.job.report.persistent.time`, and the interval of the service that removes jobs that failed. */
 const jobsAreKeptMs = { done: 7 * 24 * 3_600_000, failed: 3_600_000 };
 
+const endOf = (j: DiffJob): number =>
+  j.readyAt + (j.status === 'RUNNING' && j.failure === '' ? jobsAreKeptMs.done : jobsAreKeptMs.failed);
+
+/** When a background service has something to do for a bucket next. */
+const dueOf = (bucket: Bucket, { purgeAfterMs, directoryCleaningMs }: Settings): number =>
+  Math.min(
+    ...bucket.detached.map(({ at }) => at + directoryCleaningMs),
+    ...bucket.snapshots.map(({ deletedAt }) =>
+      deletedAt === null ? Number.POSITIVE_INFINITY : deletedAt + purgeAfterMs,
+    ),
+    ...bucket.jobs.map(endOf),
+  );
+
+/** Before this nothing is due in a list of buckets. */
+const dues = new WeakMap<ClusterState['buckets'], { readonly at: number; readonly settings: Settings }>();
+
 /** What Ozone's background services would have done by `now`: purge snapshots, clean below removed directories, forget jobs. */
 function housekeeping(state: ClusterState, now: number, settings: Settings): ClusterState {
-  const purged = (s: Snapshot) => s.deletedAt !== null && s.deletedAt + settings.purgeAfterMs <= now;
-  const dirty = (b: Bucket) => b.detached.some((d) => d.at + settings.directoryCleaningMs <= now);
-  const old = (j: DiffJob) =>
-    j.readyAt + (j.status === 'RUNNING' && j.failure === '' ? jobsAreKeptMs.done : jobsAreKeptMs.failed) <= now;
-  if (!state.buckets.some((b) => dirty(b) || b.snapshots.some(purged) || b.jobs.some(old))) return state;
-  const tidy = (bucket: Bucket): Bucket => {
+  const known = dues.get(state.buckets);
+  const isKnown =
+    known?.settings.purgeAfterMs === settings.purgeAfterMs &&
+    known.settings.directoryCleaningMs === settings.directoryCleaningMs;
+  if (isKnown && now < known.at) return state;
+  const tidied = state.buckets.some((bucket) => dueOf(bucket, settings) <= now) ? tidy(state, now, settings) : state;
+  const at = tidied.buckets.reduce(
+    (least, bucket) => Math.min(least, dueOf(bucket, settings)),
+    Number.POSITIVE_INFINITY,
+  );
+  dues.set(tidied.buckets, { at, settings });
+  return tidied;
+}
+
+function tidy(state: ClusterState, now: number, settings: Settings): ClusterState {
+  const buckets = state.buckets.map((bucket) => {
+    if (dueOf(bucket, settings) > now) return bucket;
     const kept = {
       ...bucket,
-      snapshots: bucket.snapshots.filter((s) => !purged(s)),
-      jobs: bucket.jobs.filter((j) => !old(j)),
+      snapshots: bucket.snapshots.filter((s) => s.deletedAt === null || s.deletedAt + settings.purgeAfterMs > now),
+      jobs: bucket.jobs.filter((job) => endOf(job) > now),
     };
-    if (!dirty(bucket)) return kept;
+    if (!bucket.detached.some((d) => d.at + settings.directoryCleaningMs <= now)) return kept;
     const edit = new NamespaceEdit(bucket, state.nextId, { user: '', now });
     edit.clean(now - settings.directoryCleaningMs);
     return { ...kept, table: edit.table, detached: edit.detached };
-  };
-  return { ...state, buckets: state.buckets.map(tidy) };
+  });
+  return { ...state, buckets };
 }

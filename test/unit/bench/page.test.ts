@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { judge, page, type Result, valuesOf } from '../../bench/page.ts';
+import { judge, lineOf, page, type Result, valuesOf } from '../../bench/page.ts';
 
 const result = (values: Readonly<Record<string, number>>, details: readonly string[] = []): Result => ({
   ...{ at: '2026-11-22T04:00:00.000Z', machine: '2 × a CPU', load: [1, 2], values, details: [...details] },
@@ -21,6 +21,16 @@ describe('the page of figures', () => {
 
   it('only what was measured has a value, in one order', () => {
     expect(Object.keys(valuesOf(results))).toEqual(['transitions', 'transitionsLongCopy', 'bundleKiB']);
+  });
+
+  it('the line of JSON has every figure that the page knows, null where it was not measured now', () => {
+    const line = JSON.parse(lineOf(results));
+    expect(Object.keys(line)).toEqual([
+      ...['smallIncrementRatio', 'batchedRatio', 'bytesRatio', 'renameBytes', 'transitions', 'transitionsLongCopy'],
+      ...['remoteCommands', 'jvmStarts', 'bundleKiB', 'initMsP50', 'retention1e5Ms', 'retention1e6Ms'],
+      ...['dynamoUnits10', 'dynamoUnits10000', 'fleetMaxLateness', 'fleetCostUsd'],
+    ]);
+    expect(line).toMatchObject({ transitions: 19, bundleKiB: 500, initMsP50: null });
   });
 
   it('what misses its bar is said with the reason, what was not measured is named', () => {

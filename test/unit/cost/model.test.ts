@@ -17,6 +17,9 @@ const none: Usage = {
   schedule: 0,
   event: 0,
   logGigabyte: 0,
+  tableGigabyte: 0,
+  recordGigabyte: 0,
+  outputGigabyte: 0,
 };
 const usage = (some: Partial<Usage>): Usage => ({ ...none, ...some });
 
@@ -44,7 +47,7 @@ if (!policy) throw new Error('the file has one policy');
 const from = epochMs(Date.UTC(2026, 0, 1));
 
 const night: Night = {
-  changed: usage({ transition: 20, invocation: 10, remoteCommand: 4 }),
+  changed: usage({ transition: 20, invocation: 10, remoteCommand: 4, tableGigabyte: 0.5, outputGigabyte: 2 }),
   unchanged: usage({ transition: 15, invocation: 8 }),
   prune: usage({ transition: 10 }),
   drill: usage({ transition: 30 }),
@@ -89,14 +92,18 @@ describe('what thirty days come to', () => {
         // Half a unit for the second bucket in each assessment.
         readUnit: 8_640 * 3.5,
         schedule: 51_840,
+        tableGigabyte: 15,
+        outputGigabyte: 60,
       }),
     );
     expect(month.usd['Step Functions']).toBeCloseTo((2310 / 1000) * 0.025, 10);
     expect(month.usd.Lambda).toBeCloseTo((52_380 / 1e6) * 0.2, 10);
     expect(month.usd.DynamoDB).toBeCloseTo((30_240 * 0.125 + 180 * 0.625) / 1e6, 10);
     expect(month.usd['Systems Manager']).toBe(0);
+    // Twelve months of the table with its recovery; of the outputs one.
+    expect(month.usd.Storage).toBeCloseTo(12 * 15 * 0.45 + 60 * 0.023, 10);
     expect(month.usd.CloudWatch).toBeCloseTo(10 * 0.1 + 2 * 0.5 + 5 * 0.3 + 3, 10);
-    expect(month.total).toBeCloseTo(0.05775 + 0.010476 + 0.0038925 + 0.05184 + 6.5, 6);
+    expect(month.total).toBeCloseTo(0.05775 + 0.010476 + 0.0038925 + 0.05184 + 6.5 + 82.38, 6);
     expect(nightOf(month).usage.remoteCommand).toBe(4);
     expect(nightOf(month).total).toBeCloseTo(month.total / 30, 10);
   });

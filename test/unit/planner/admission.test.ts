@@ -15,6 +15,8 @@ import {
   withoutPlace,
 } from '../../../functions/core/planner/admission.ts';
 import { decideBackup } from '../../../functions/core/planner/decide-backup.ts';
+import { decideRestore } from '../../../functions/core/planner/decide-restore.ts';
+import { bucketMade, elapsed, looked, type RestoreWorld, restoreHistory } from './restore-world.ts';
 import { baseOf, historyOf, nameOf, slot, targetOf, type World } from './world.ts';
 
 const run = (n: number): RunId => RunId.parse(`prod/sales/b${String(n).padStart(3, '0')}#dr#nightly#20261120t020000z`);
@@ -303,6 +305,64 @@ describe('what a step needs', () => {
     expect(heldBy(historyOf(then({ ...wait, queued })))).toEqual([]);
     expect(heldBy(historyOf(then(copyOf(increment))))).toContain('copy:dr');
     expect(heldBy(historyOf(then(copyOf(increment))))).not.toContain('diff:prod');
+  });
+});
+
+describe('a restore', () => {
+  const toCopy: RestoreWorld = {
+    sides: 'replica',
+    did: [
+      [{ kind: 'examine', from: 'replica' }, looked('missing')],
+      [{ kind: 'create-target' }, bucketMade()],
+    ],
+  };
+  const drill: RestoreWorld = { ...toCopy, purpose: 'drill', scratch: {} };
+  const nextOf = (world: RestoreWorld) => {
+    const { history, task } = restoreHistory(world);
+    const step = decideRestore(history, task, at(1));
+    if (step.kind !== 'restore') throw new Error(step.kind);
+    return { history, step, asked: requestOf(history, step) };
+  };
+  /** As many others as there are places have them. */
+  const crowded = ({ needs }: SlotRequest): readonly Slots[] =>
+    needs.map(({ resource, capacity }) => ({
+      ...empty(resource),
+      holders: Object.fromEntries(
+        Array.from({ length: capacity }, (_, n) => [run(n), { until: at(600), weight: 1 }] as const),
+      ),
+    }));
+
+  it('has places on the cluster that it writes to, on that which it reads, and on its host; a comparison on its host', () => {
+    const { history, step, asked } = nextOf(toCopy);
+    expect(asked.needs.map(({ resource }) => resource)).toEqual(['copy:dr', 'copy:prod', `host:${step.host}`]);
+    const inPlace = nextOf(drill);
+    expect(inPlace.asked.needs.map(({ resource }) => resource)).toEqual(['copy:dr', `host:${inPlace.step.host}`]);
+    const compare = { kind: 'compare', host: step.host, timeoutSeconds: seconds(900) } as never;
+    expect(needsOf(policy, compare, history.run.restore).map(({ resource }) => resource)).toEqual([
+      `host:${step.host}`,
+    ]);
+  });
+
+  it('never waits behind backups: it takes its places whoever has them, and they see it', () => {
+    const { asked } = nextOf(toCopy);
+    const full = crowded(asked);
+    const { refusal, changed } = admit(full, asked, at(1));
+    expect(refusal).toBeNull();
+    const [taken] = changed;
+    if (!taken) throw new Error('it takes a place');
+    expect(Object.keys(taken.holders)).toContain(asked.holder);
+    const { capacity } = asked.needs.find(({ resource }) => resource === taken.resource) ?? { capacity: 0 };
+    const backup = request({ n: 200, by: 0, of: [taken.resource], capacity: capacity + 1 });
+    expect(admit([taken], backup, at(1)).refusal).toMatchObject({ taken: capacity + 1 });
+  });
+
+  it('as a drill waits like a backup, which does not count in what it measures', () => {
+    const { asked } = nextOf(drill);
+    expect(admit(crowded(asked), asked, at(1)).refusal).toMatchObject({ place: 1 });
+    const queued = { resource: x, place: 1, by: slot };
+    const waited: RestoreWorld = { ...drill, did: [...(drill.did ?? []), [{ kind: 'wait', queued }, elapsed]] };
+    expect(nextOf(waited).step.kind).toBe('restore');
+    expect(heldBy(restoreHistory(waited).history)).toEqual([]);
   });
 });
 

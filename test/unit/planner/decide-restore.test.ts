@@ -1232,6 +1232,22 @@ describe('a drill', () => {
     ['one file is extra', over(compared({ equal: false, extra: 1 })), fails('RestoreDiffers')],
     ['equal, and too slow', over(compared(), 'source', { pace: 7000 }), fails('RestoreTooSlow', 'equal')],
     [
+      'slow only because it was in a line, which a restore would not have been',
+      {
+        purpose: 'drill',
+        policy: { objectives: { rpo: seconds(60), rto: seconds(40) } },
+        pace: 10,
+        did: [
+          ...begun,
+          [{ ...wait, queued: { resource: 'copy:dr', place: 1, by: slot } }, elapsed],
+          [{ ...copy, from: 'replica' }, copied()],
+          [against('source'), compared()],
+          [remove, removed],
+        ],
+      },
+      { kind: 'done', outcome: { seconds: 40 } },
+    ],
+    [
       'too slow counts from the first look, not from the removal of what was left',
       {
         purpose: 'drill',

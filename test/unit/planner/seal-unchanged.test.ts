@@ -87,25 +87,73 @@ describe('buckets in which nothing happened', () => {
       }),
     ],
     [
-      'a point that the replica missed',
-      { ...taken, source: 'a* b* t1', verified: 'a' },
-      (history) => ({
-        ...history,
-        pair: { ...history.pair, base: baseOf('a') },
-        points: history.points.map((point) =>
-          point.name === nameOf('b') ? { ...point, state: 'taken', replica: null, verification: null } : point,
-        ),
-      }),
-    ],
-    [
       'a bucket in which something did change',
       { ...taken, after: [[seal, { kind: 'unchanged', data: { unchanged: false } }]] },
       same,
     ],
-    ['a bucket that was asked in vain', { ...taken, after: [[seal, lost], survey(taken)] }, same],
+    ['a bucket that was asked in vain', { ...taken, after: [[seal, interrupted], survey(taken)] }, same],
   ];
   it.each(ordinary)('%s goes the ordinary way', (_, world, change) => {
     expect(decide(world, change).kind).not.toBe('seal-unchanged');
+  });
+
+  describe('points that the replica missed', () => {
+    const missed: World = { ...taken, source: 'a* b c t1', replica: 'a*', run: 'b:taken c:taken t1:taken' };
+    const since = (base: string) => ({ ...seal, base: baseOf(base) });
+    const unchanged = (token: string): Observation => ({
+      kind: 'unchanged',
+      data: {
+        unchanged: true,
+        seal: { ...baseOf(token), id: baseOf(token).replicaId, status: 'ACTIVE' },
+        summary: { files: 1, dirs: 0, bytes: 3 as never },
+      },
+    });
+
+    it('are sealed by the batch as well, oldest first, and then the point of the slot', () => {
+      expect(decide({ ...missed, source: 'a* b c', run: 'b:taken c:taken' })).toMatchObject({
+        kind: 'create-snapshot',
+        base: null,
+      });
+      expect(decide(missed)).toMatchObject({ ...since('a'), target: targetOf('b') });
+      const one = [{ ...since('a'), target: targetOf('b') }, unchanged('b')] as const;
+      const after: World = { ...missed, source: 'a* b* c t1', run: 'c:taken t1:taken', after: [one] };
+      expect(decide(after)).toMatchObject({ ...since('b'), target: targetOf('c') });
+      const two = [{ ...since('b'), target: targetOf('c') }, unchanged('c')] as const;
+      const last: World = { ...missed, source: 'a* b* c* t1', run: 't1:taken', after: [one, two] };
+      expect(decide(last)).toMatchObject({ ...since('c'), target: targetOf('t1') });
+    });
+
+    it('go the ordinary way from the first one in which something changed', () => {
+      const changed: Observation = { kind: 'unchanged', data: { unchanged: false } };
+      const world: World = { ...missed, after: [[{ ...since('a'), target: targetOf('b') }, changed]] };
+      expect(decide(world)).toMatchObject({ kind: 'compute-diff', base: baseOf('a'), target: targetOf('b') });
+    });
+
+    it('a seal of one that nobody answered for is compared first', () => {
+      const world: World = { ...missed, replica: 'a* b', run: 'b:sealed c:taken t1:taken' };
+      const sealed = (history: RunHistory) => ({
+        ...history,
+        points: history.points.map((it) => (it.state === 'sealed' ? { ...it, changed: null } : it)),
+      });
+      expect(decide(world, sealed)).toMatchObject({ kind: 'verify', target: targetOf('b') });
+    });
+  });
+
+  it('a base that the pair does not know as yet, of a run that was cut off, is one', () => {
+    const behind = (history: RunHistory) => ({ ...history, pair: { ...history.pair, base: baseOf('a') } });
+    const world: World = { ...taken, source: 'a* b* t1', replica: 'a* b*' };
+    expect(decide(world, behind)).toMatchObject({ ...seal, base: baseOf('b') });
+  });
+
+  it('a host that gave no answer is not asked a second time, another one is', () => {
+    const [asked] = historyOf({ ...taken, after: [[seal, lost]] }).steps.slice(-1);
+    const host = asked && 'host' in asked.decision ? asked.decision.host : undefined;
+    const pinned = (history: RunHistory) => ({
+      ...history,
+      pair: { ...history.pair, pinned: host ? { host, seeded: true } : null },
+    });
+    const again = decide({ ...taken, after: [[seal, lost], survey(taken)] }, pinned);
+    expect(again).toMatchObject({ kind: 'seal-unchanged', host: HostId.parse('mi-0123456789abcdef1') });
   });
 
   it('where the base was compared by checksum, a policy with checksums of what changed has them all', () => {
@@ -129,6 +177,15 @@ describe('buckets in which nothing happened', () => {
     const { points, next } = surveyedAfter(observed);
     expect(points).toMatchObject([{ name: nameOf('t1'), state: 'sealed', mode: 'incremental', base: nameOf('a') }]);
     expect(next).toMatchObject({ kind: 'verify', target: targetOf('t1') });
+  });
+
+  it('so is one that came late, when another host had been asked and found it there', () => {
+    const refused: Observation = { ...interrupted, outcome: 'refused', code: 'seal-exists' };
+    const world: World = { ...taken, replica: 'a* t1', batched: false };
+    const history = historyOf({ ...world, after: [[seal, lost], [seal, refused], survey(world)] });
+    const last = history.steps.at(-1);
+    if (!last?.observed) throw new Error('the survey is the last step');
+    expect(absorb(history, last, last.observed, operationOf(3), aMinuteIn).points).toMatchObject([{ state: 'sealed' }]);
   });
 
   it('one that somebody wrote into while it was made is not: the next attempt has another name', () => {

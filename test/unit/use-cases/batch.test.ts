@@ -1,10 +1,10 @@
 import { beforeEach, expect, it } from 'vitest';
 import { replyText } from '../../../functions/core/domain/edge-reply.ts';
-import { BucketRef, HostId, splitRunId } from '../../../functions/core/domain/names.ts';
+import { BucketRef, HostId, pairId, splitRunId } from '../../../functions/core/domain/names.ts';
 import { EdgeParameters } from '../../../functions/core/domain/operation.ts';
 import type { Policy } from '../../../functions/core/domain/policy.ts';
 import type { Ledger, OperationStore } from '../../../functions/core/ports.ts';
-import { type BatchCommand, decideBatch } from '../../../functions/core/use-cases/decide-batch.ts';
+import { type BatchCommand, type BatchWait, decideBatch } from '../../../functions/core/use-cases/decide-batch.ts';
 import { openBatch } from '../../../functions/core/use-cases/open-batch.ts';
 import { openRun } from '../../../functions/core/use-cases/open-run.ts';
 import { operationId } from '../../../functions/core/use-cases/operation-id.ts';
@@ -62,10 +62,12 @@ const sent = {
 
 /** As the command of a batch leaves it: `answer` of null is none. */
 const end = async (
-  { members }: Pick<BatchCommand, 'members'>,
+  command: BatchCommand | BatchWait,
   verb: string,
   answer: (runId: string) => object | null,
 ): Promise<void> => {
+  if (command.start === 'wait') return;
+  const { members } = command;
   for (const { runId, operationStep, lease } of members) {
     const id = operationId(runId, operationStep);
     await operations.create({
@@ -155,7 +157,7 @@ it('runs go on together, the one that fails is handed over with its lease free, 
   ]);
 });
 
-it('a batch that died between rounds is gone on with by the next one, and what was never answered is handed over', async () => {
+it('a batch that died between rounds is gone on with by the next one; what was never sent is asked again', async () => {
   const { members } = await open();
   const first = await decide(members, 0);
   for (const command of first.commands) await end(command, 'survey', () => surveyed);
@@ -166,9 +168,46 @@ it('a batch that died between rounds is gone on with by the next one, and what w
   const opened = await open('next');
   expect(opened.members.map(({ step }) => step)).toEqual([2, 2, 2]);
   const decided = await decide(opened.members, 0, 'next');
-  expect(decided.handedOver).toEqual(runs);
+  expect(decided).toMatchObject({ handedOver: [], commands: [{ start: 'wait', seconds: 15 }] });
+  const surveys = await decide(decided.members, 1, 'next');
+  expect(surveys.commands).toMatchObject([{ start: 'observe', members: [{}, {}, {}] }]);
   const lost = await decide(members, 2);
   expect(lost.handedOver).toEqual(runs);
+});
+
+it('a cluster that is away is waited for together, as often as by one alone, and each run fails as it would alone', async () => {
+  const away = { source: { state: 'unreachable', code: 'CODE', message: 'nobody there' }, replica: null };
+  let { members } = await open();
+  const rounds: unknown[] = [];
+  const failures: string[] = [];
+  for (let round = 0; members.length > 0; round++) {
+    const decided = await decide(members, round);
+    expect(await decide(members, round)).toEqual(decided);
+    expect(decided.handedOver).toEqual([]);
+    rounds.push(decided.commands.map((it) => (it.start === 'wait' ? it.seconds : it.members.length)));
+    for (const command of decided.commands) await end(command, 'survey', () => away);
+    const record = recordBatch({
+      ledger,
+      records: memoryRecords(),
+      clock,
+      onFailure: (_, { error }) => failures.push(error ?? ''),
+    });
+    const { results, handedOver } = await record({ done: decided.done });
+    expect(handedOver).toEqual([]);
+    for (const { status, error, reason } of results)
+      expect({ status, error, reason }).toEqual({
+        status: 'failed',
+        error: 'SourceUnreachable',
+        reason: expect.stringContaining('nobody there (3 surveys)'),
+      });
+    ({ members } = decided);
+  }
+  expect(rounds).toEqual([[3], [15], [3], [30], [3], []]);
+  expect(failures).toEqual(Array.from({ length: 3 }, () => 'SourceUnreachable'));
+  for (const { bucket } of runs) {
+    const { lease, newest } = await ledger.loadPair(pairId(policy.source.name, bucket, null));
+    expect([lease, newest?.[policy.name]?.runs.backup?.status]).toEqual([null, 'failed']);
+  }
 });
 
 it('a request that is refused for one bucket hands that one over', async () => {
