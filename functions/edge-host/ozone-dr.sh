@@ -374,6 +374,12 @@ records() {
     END { if (bad || !ended) exit 1 }' "$file"
 }
 
+# file, what `bucket info` said: of a link Ozone 2.2 shows nothing of the bucket that it leads to. Its layout is then one that nothing here copies.
+fill_link() {
+  grep -q '^  "bucketLayout" : ' "$1" ||
+    sed -i 's/^  "link" : true,\?$/  "bucketLayout" : "OBJECT_STORE",\n  "usedBytes" : 0,\n  "usedNamespace" : 0,\n  "quotaInBytes" : -1,\n  "quotaInNamespace" : -1,\n&/' "$1"
+}
+
 readonly SNAPSHOT_FIELDS=(name snapshotId creationTime snapshotStatus)
 
 # file kind [exclusiveSize?]: JSON objects of snapshots, one per line
@@ -394,6 +400,7 @@ readonly BUCKET_FIELDS=(creationTime bucketLayout link usedBytes usedNamespace o
 # file: sets B_CREATED, B_LAYOUT, BUCKET_JSON (an object without its end: the ACLs come from another command)
 read_bucket() {
   local row link bytes names owner quota_bytes quota_names key
+  fill_link "$1"
   row=$(records object "$1" "${BUCKET_FIELDS[@]}") || return 1
   IFS=$'\t' read -r B_CREATED B_LAYOUT link bytes names owner quota_bytes quota_names <<<"$row"
   BUCKET_JSON="{\"created\":$B_CREATED,\"layout\":$B_LAYOUT,\"link\":$link,\"usedBytes\":$bytes,\"usedNamespace\":$names"
@@ -2602,6 +2609,7 @@ not_answered() {
 # bucket section whether-the-list-failed: sets REPLY; BETWEEN to a bucket and two of its snapshots, newer first
 seen_bucket() {
   local row layout link owner created listed snapshots=null temporary=null active
+  fill_link "section.$2"
   if ! row=$(records object "section.$2" bucketLayout link owner creationTime); then
     REPLY="{\"bucket\":\"$1\",\"state\":\"not-read\",\"code\":\"unreadable\",\"message\":\"the output of ozone sh was not understood\"}"
     return

@@ -1,18 +1,21 @@
-// Increments on two real clusters: this product against the same steps typed by hand, the bytes that it copies, and a rename.
+// Increments on two real clusters: this product against the same steps typed by hand, one bucket alone and ten in a batch, the bytes that it copies, and a rename.
 // Both sides work on buckets of their own with the same content and changes, in turns.
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { type BackupResult, type Deployment, deploy, policyText } from '../fixtures/deployment.ts';
 import { type Change, type OzoneClusters, startOzoneClusters } from '../ozone-cluster/ozone-clusters.ts';
-import { type Module, median, rounded } from './figures.ts';
+import { type Measured, type Module, median, rounded } from './figures.ts';
 
 const FILES = 1000;
 const CHANGED = 10;
-const ROUNDS = 5;
+/** Fewer only to see whether it works. */
+const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 5);
 /** A directory of so many files is renamed, or of as many as can be written in the time. */
 const RENAMED = 10_000;
 const FILL_MS = 180_000;
 const BUCKETS = { ours: 'sales/orders', hand: 'sales/by-hand', renamed: 'sales/renamed' } as const;
+/** Go together in their slots. */
+const BATCHED = Array.from({ length: 10 }, (_, n) => `sales/batched-${n}`);
 
 const seconds = (from: number): number => rounded((performance.now() - from) / 1000, 2);
 
@@ -78,10 +81,11 @@ const firstByHand = async (clusters: OzoneClusters): Promise<void> => {
   await hand('ozone', 'sh', 'snapshot', 'create', `o3://dr/${bucket}`, 'hand-0');
 };
 
+const slotOf = (day: number): string => `2026-11-${String(day).padStart(2, '0')}T02:00:00Z`;
+
 /** Fails unless the bucket was backed up as `mode` says. */
 const backUp = async (deployment: Deployment, bucket: string, day: number, mode: string): Promise<BackupResult> => {
-  const slot = `2026-11-${String(day).padStart(2, '0')}T02:00:00Z`;
-  const result = await deployment.backUp({ policy: 'nightly', bucket, slot });
+  const result = await deployment.backUp({ policy: 'nightly', bucket, slot: slotOf(day) });
   if (result.status !== 'SUCCEEDED' || result.output?.mode !== mode)
     throw new Error(`${bucket}: ${result.error} ${result.cause} ${JSON.stringify(result.output)}`);
   return result;
@@ -134,6 +138,53 @@ const smallIncrements = async (clusters: OzoneClusters, deployment: Deployment, 
   };
 };
 
+/** A slot of all of {@link BATCHED}; fails unless each was backed up as `mode` says. @returns seconds */
+const backUpTogether = async (deployment: Deployment, day: number, mode: string): Promise<number> => {
+  const from = performance.now();
+  const { status, cause } = await deployment.fire(slotOf(day));
+  const took = seconds(from);
+  const points = await Promise.all(BATCHED.map((bucket) => deployment.points(bucket)));
+  const other = points.findIndex(([it]) => it?.state !== 'verified' || it.mode !== mode);
+  if (status !== 'SUCCEEDED' || other >= 0) throw new Error(`${status} ${cause} ${JSON.stringify(points[other]?.[0])}`);
+  return took;
+};
+
+/** After {@link smallIncrements}, whose bucket of the bare commands goes on here. */
+const together = async (clusters: OzoneClusters, say: (line: string) => void) => {
+  for (const bucket of BATCHED) {
+    for (const service of ['prod', 'dr']) await clusters.createBucket(`ofs://${service}/${bucket}`);
+    await clusters.change(`ofs://prod/${bucket}`, content);
+  }
+  const deployment = await deploy({ clusters, policies: policyText(BATCHED) });
+  try {
+    say('increment: first copies of the buckets of a batch');
+    await backUpTogether(deployment, 1, 'bootstrap');
+    const rounds: { ours: number; hand: number; commands: number }[] = [];
+    for (let round = ROUNDS + 1; round <= 2 * ROUNDS; round += 1) {
+      say(`increment: round ${round - ROUNDS} of ${ROUNDS}, ${BATCHED.length} buckets together`);
+      for (const bucket of [...BATCHED, BUCKETS.hand]) await clusters.change(`ofs://prod/${bucket}`, changes(round));
+      const before = deployment.cloud.commands().length;
+      const took = await backUpTogether(deployment, round, 'incremental');
+      const hand = total(await handTyped(clusters, `hand-${round - 1}`, `hand-${round}`));
+      rounds.push({ ours: took / BATCHED.length, hand, commands: deployment.cloud.commands().length - before });
+    }
+    const [ours, hand] = [median(rounds.map((it) => it.ours)), median(rounds.map((it) => it.hand))];
+    return {
+      values: { batchedRatio: rounded(ours / hand, 3) },
+      details: [
+        '',
+        `${BATCHED.length} such buckets in one slot, ${ROUNDS} rounds; medians ${ours.toFixed(1)} s per bucket (that of the slot by their number) and ${hand.toFixed(1)} s for one by hand.`,
+        '',
+        '| round | ours per bucket, s | by hand, s | commands for all |',
+        '|---|---|---|---|',
+        ...rounds.map((it, n) => `| ${n + 1} | ${it.ours.toFixed(1)} | ${it.hand.toFixed(1)} | ${it.commands} |`),
+      ],
+    };
+  } finally {
+    await deployment.close();
+  }
+};
+
 const rename = async (clusters: OzoneClusters, deployment: Deployment, say: (line: string) => void) => {
   const url = `ofs://prod/${BUCKETS.renamed}`;
   const until = performance.now() + FILL_MS;
@@ -161,7 +212,7 @@ const rename = async (clusters: OzoneClusters, deployment: Deployment, say: (lin
 
 export const increment: Module = {
   name: 'increment',
-  figures: ['smallIncrementRatio', 'bytesRatio', 'renameBytes'],
+  figures: ['smallIncrementRatio', 'batchedRatio', 'bytesRatio', 'renameBytes'],
   onClusters: true,
   measure: async (say) => {
     const clusters = await startOzoneClusters({ directory: '.cache/ozone/bench', log: say });
@@ -170,16 +221,24 @@ export const increment: Module = {
         for (const service of ['prod', 'dr']) await clusters.createBucket(`ofs://${service}/${bucket}`);
       for (const bucket of [BUCKETS.ours, BUCKETS.hand]) await clusters.change(`ofs://prod/${bucket}`, content);
       const deployment = await deploy({ clusters, policies: policyText([BUCKETS.ours, BUCKETS.renamed]) });
-      try {
-        const small = await smallIncrements(clusters, deployment, say);
-        const renamed = await rename(clusters, deployment, say).catch((error: unknown) => {
-          say(`increment: the rename was not measured: ${error}`);
-          return { values: {}, details: ['', 'The rename was not measured: its buckets could not be made in time.'] };
+      /** What fails takes no other figure with it. */
+      const tried = (what: string, measured: Promise<Measured>): Promise<Measured> =>
+        measured.catch((error: unknown) => {
+          say(`increment: ${what}: ${error}`);
+          return { values: {}, details: ['', `Not measured this time: ${what}.`] };
         });
-        return { values: { ...small.values, ...renamed.values }, details: [...small.details, ...renamed.details] };
+      const results: Measured[] = [];
+      try {
+        results.push(await smallIncrements(clusters, deployment, say));
+        results.push(await tried('the rename', rename(clusters, deployment, say)));
       } finally {
         await deployment.close();
       }
+      results.push(await tried('ten buckets in a batch', together(clusters, say)));
+      return {
+        values: Object.assign({}, ...results.map((it) => it.values)),
+        details: results.flatMap((it) => it.details),
+      };
     } finally {
       await clusters.stop();
     }

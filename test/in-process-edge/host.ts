@@ -306,8 +306,21 @@ const SeenBucket = z.object({
   replicationConfig: SeenReplication.optional(),
   encryptionKeyName: z.string().optional(),
 });
+const Link = z.looseObject({ link: z.literal(true) });
+const OF_LINKS = {
+  bucketLayout: 'OBJECT_STORE',
+  usedBytes: 0,
+  usedNamespace: 0,
+  quotaInBytes: -1,
+  quotaInNamespace: -1,
+};
+/** A link shows nothing of the bucket that it leads to. */
+const filled = (json: unknown): unknown => {
+  const link = Link.safeParse(json);
+  return link.success ? { ...OF_LINKS, ...link.data } : json;
+};
 const bucketOf = (section: string | undefined) => {
-  const read = SeenBucket.safeParse(jsonOf(section));
+  const read = SeenBucket.safeParse(filled(jsonOf(section)));
   if (!read.success) return undefined;
   const { creationTime: created, bucketLayout: layout, replicationConfig, encryptionKeyName, ...rest } = read.data;
   return { created, layout, ...rest, replication: replicationConfig ?? '', encryptionKey: encryptionKeyName ?? null };

@@ -63,9 +63,12 @@ export async function start(directory: string, software: Software, service: Serv
   await log.close();
 }
 
+/** Under load the start of a JVM takes minutes. */
+const START_MS = 300_000;
+
 /** Waits until the port accepts; throws with the end of the daemon's log when the daemon has gone or time is up. */
 export async function accepts(directory: string, service: Service, daemon: Daemon, port: number): Promise<void> {
-  for (const deadline = Date.now() + 60_000; ; await sleep(100)) {
+  for (const deadline = Date.now() + START_MS; ; await sleep(100)) {
     if (await canConnect(port)) return;
     if (Date.now() < deadline && (await ourPid(directory, `${service}-${daemon}`)) !== undefined) continue;
     const log = await readFile(join(folders(directory).logs, `${service}-${daemon}.log`), 'utf8');

@@ -4,6 +4,7 @@ import type { Variables } from '../../edge-host/edge-host.ts';
 import type { Change } from '../../ozone-simulator/change.ts';
 import type { CrashPoint } from '../../ozone-simulator/faults/points.ts';
 import type { FaultEffect, FaultMatch } from '../../ozone-simulator/faults/rules.ts';
+import { batchOf, type Line, op } from './batch-lines.ts';
 import { type Answer, NOW, type Stage } from './stage.ts';
 
 export interface Scenario {
@@ -17,9 +18,6 @@ const SOURCE = 'o3://prod/vol/bkt';
 const REPLICA = 'o3://dr/vol/bkt';
 
 const put = (path: string, size = 10, seed = 1): Change => ({ op: 'put', path, size, seed });
-
-/** An operation id of its own for each call of a scenario. */
-const op = (n: number): string => `op-${'0'.repeat(23)}b-${String(n).padStart(3, '0')}`;
 
 class Setting {
   readonly #stage: Stage;
@@ -237,6 +235,11 @@ const surveys: readonly Scenario[] = [
     s.ozone('sh', 'volume', 'create', 'o3://dr/vol');
     await s.run('survey');
   }),
+  scenario('a survey of a link', 'survey ok | read missing', async (s) => {
+    s.bucket('prod');
+    s.ozone('sh', 'bucket', 'link', SOURCE, 'o3://prod/vol/linked');
+    await s.run('survey', { source: 'prod/vol/linked', replica: 'dr/vol/linked' });
+  }),
   scenario('a survey while the source is away', 'survey ok | unreachable read', async (s) => {
     s.replicated();
     s.fault({ kind: 'unreachable', service: 'prod' });
@@ -405,21 +408,6 @@ const snapshots: readonly Scenario[] = [
     await s.run('snapshot', { target: 's-1', operation: op(9) });
   }),
 ];
-
-/** Of a batch: what its line says of one bucket. */
-type Line = Readonly<Partial<Record<(typeof LINE)[number], string>>>;
-const LINE = [
-  ...['operation', 'bucket', 'target', 'targetId', 'base', 'baseSourceId', 'baseReplicaId', 'replicaCreated'],
-  ...['fence', 'fenceSeed'],
-] as const;
-const batchOf = (...lines: readonly Line[]): Variables => ({
-  source: 'prod',
-  replica: 'dr',
-  batch: lines
-    .map((line, n) => ({ operation: op(101 + n), ...line }))
-    .map((line: Line) => LINE.map((field) => line[field] ?? '').join('|'))
-    .join(';'),
-});
 
 /** Buckets of one cluster with the same content, and with `s-1`. */
 const alike = (s: Setting, service: string, ...names: readonly string[]): void => {
@@ -2078,6 +2066,7 @@ const looks: readonly Scenario[] = [
     s.bucket('prod');
     for (const volume of ['vol-2', 'other', 'void']) s.ozone('sh', 'volume', 'create', `o3://prod/${volume}`);
     for (const bucket of ['vol-2/one', 'other/two']) s.ozone('sh', 'bucket', 'create', `o3://prod/${bucket}`);
+    s.ozone('sh', 'bucket', 'link', SOURCE, 'o3://prod/vol-2/linked');
     await s.run('buckets', { globs: 'vol*/x-*,?ther-not/*' });
   }),
   scenario('the buckets of volumes that are not there, or have none', 'buckets ok | 1:', async (s) => {

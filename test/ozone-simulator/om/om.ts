@@ -33,6 +33,7 @@ export interface NewBucket {
   readonly quotaInBytes: number;
   readonly quotaInNamespace: number;
   readonly replication: string;
+  readonly leadsTo?: string;
 }
 
 /** What a new volume or bucket has. */
@@ -359,6 +360,8 @@ const bucketOf = ({ buckets }: ClusterState, volume: string, name: string): Buck
 
 function bucketIn(state: ClusterState, volume: string, name: string): Bucket {
   const bucket = bucketOf(state, volume, name);
+  const [linkedVolume, linkedName] = bucket?.leadsTo?.split('/') ?? [];
+  if (linkedVolume !== undefined && linkedName !== undefined) return bucketIn(state, linkedVolume, linkedName);
   if (bucket) return bucket;
   if (!state.volumes.some((v) => v.name === volume))
     throw new OmError('VOLUME_NOT_FOUND', `Volume not found: ${volume}`);

@@ -1,3 +1,4 @@
+import { parseO3 } from '../om/address.ts';
 import { ClientError, OmError } from '../om/errors.ts';
 import { ownersAcls, usedBytes } from '../om/om.ts';
 import type { Acl, Bucket, Layout, Volume } from '../store/model.ts';
@@ -68,6 +69,20 @@ const bucketJson = (bucket: Bucket) => ({
   ...(bucket.replication === '' ? {} : { replicationConfig: replicationJson(bucket.replication) }),
   link: false,
 });
+
+/** Ozone 2.2.0 shows nothing of the bucket that a link leads to. */
+const linkJson = ({ volume, name, leadsTo = '', created, owner }: Bucket) => ({
+  volumeName: volume,
+  name,
+  sourceVolume: leadsTo.split('/')[0],
+  sourceBucket: leadsTo.split('/')[1],
+  creationTime: iso(created),
+  modificationTime: iso(created),
+  owner,
+  link: true,
+});
+
+const shown = (bucket: Bucket) => (bucket.leadsTo === undefined ? bucketJson(bucket) : linkJson(bucket));
 
 export const bucketCommands: readonly Command[] = [
   {
@@ -167,6 +182,28 @@ export const bucketCommands: readonly Command[] = [
   },
   {
     spec: {
+      path: 'bucket link',
+      about: 'creates a symlink to another bucket',
+      flags: [],
+      valued: [],
+      parameters: ['<source>', '<target>'],
+    },
+    names: ['link'],
+    takes: 'bucket',
+    run({ session, parsed, address }) {
+      const target = parseO3(parsed.parameters[1] ?? '', session.services);
+      session.om(address.service).createBucket(target.volume, target.bucket, {
+        layout: 'OBJECT_STORE',
+        owner: session.user,
+        quotaInBytes: -1,
+        quotaInNamespace: -1,
+        replication: '',
+        leadsTo: `${address.volume}/${address.bucket}`,
+      });
+    },
+  },
+  {
+    spec: {
       path: 'bucket info',
       about: 'returns information about a bucket',
       flags: [],
@@ -179,7 +216,9 @@ export const bucketCommands: readonly Command[] = [
       const om = session.om(address.service);
       if (!om.hasVolume(address.volume))
         throw new ClientError(`VOLUME_NOT_FOUND Volume ${address.volume} is not found`);
-      print(`${jackson(bucketJson(om.bucket(address.volume, address.bucket)))}\n`);
+      const found = om.findBucket(address.volume, address.bucket);
+      const bucket = om.bucket(address.volume, address.bucket);
+      print(`${jackson(shown(found?.leadsTo === undefined ? bucket : found))}\n`);
     },
   },
   {
@@ -234,7 +273,7 @@ export const bucketCommands: readonly Command[] = [
     names: ['list', 'ls'],
     takes: 'volume',
     run({ session, address, print }) {
-      print(`${jackson(session.om(address.service).buckets(address.volume).map(bucketJson))}\n`);
+      print(`${jackson(session.om(address.service).buckets(address.volume).map(shown))}\n`);
     },
   },
   {

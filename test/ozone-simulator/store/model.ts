@@ -66,6 +66,8 @@ export interface Bucket {
   readonly quotaInNamespace: number;
   /** `RATIS/ONE`, `EC/rs-3-2-1024k`; empty: the cluster's default. */
   readonly replication: string;
+  /** Of a link: the bucket that it leads to, as `volume/bucket`. */
+  readonly leadsTo?: string;
   /** Those that were added to the owner's. */
   readonly acls: readonly Acl[];
   readonly table: Table;
