@@ -50,7 +50,7 @@ describe('slots of a fleet, in virtual time', () => {
   beforeAll(async () => {
     world = await deployInMemory({
       policies,
-      from: new Date('2026-11-10T01:00:00Z'),
+      from: new Date('2026-11-10T12:00:00Z'),
       hosts: [SOURCE_HOST, REPLICA_HOST],
     });
     for (const bucket of [...SHOP, 'sales/orders', 'sales/prices']) make(bucket);
@@ -103,7 +103,7 @@ describe('slots of a fleet, in virtual time', () => {
     world.ozone.createBucket('ofs://prod/sales/prices');
     const { ended } = await slot('sales', 6);
     expect(ended).toMatchObject({ status: 'FAILED', error: 'BucketsFailed' });
-    expect(ended.cause).toMatch(/^1 of 2 buckets failed: sales\/prices \(SourceReplaced, /);
+    expect(ended.cause).toContain('1 of 2 buckets failed: sales/prices (SourceReplaced, ');
     expect(await pointsOf('sales/prices')).toEqual(points);
     const entries = await dynamoRecords(world.cloud.table()).read(pairOf('sales/prices'));
     expect(entries.flatMap(({ happening: it }) => (it.kind === 'enrolment' ? [it.change] : []))).toEqual([
