@@ -17,18 +17,11 @@ export const FIGURES = {
       'The checks before the copy and the steps between cost more than the JVM starts save. Next: seal and compare in one command of the host of the replica.',
   },
   batchedRatio: {
-<<<<<<< HEAD
     what: 'the same per bucket when 10 such buckets are batched: wall time of their slot by 10, by one typed by hand',
     unit: '×',
     bar: 1,
     missed:
       'The copies are a JVM each and take all cores; what goes together are the looks and the snapshots. Next: submit the differences of a batch together.',
-=======
-    what: 'the same for each of 10 buckets whose backups go in one batch, by that of one typed by hand',
-    unit: '×',
-    bar: 1,
-    missed: 'The steps of a batch that are done bucket by bucket cost most. Next: look below for what they are.',
->>>>>>> next
   },
   bytesRatio: {
     what: 'bytes that an increment copied by bytes of the files that were changed',
