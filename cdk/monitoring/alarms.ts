@@ -112,6 +112,8 @@ export function addAlarms(scope: Construct, watched: Watched): void {
     'failover-failed': [watched.failover, watched.failback, watched.failoverFleet].map((machine) =>
       any(notSucceeded(machine)),
     ),
+    // Twice in a row: a line moves.
+    'objective-unreachable': { ...any(metric('RunsOutrun', 'Maximum')), evaluationPeriods: 2 },
     'bucket-vanished': any(metric('BucketsVanished', 'Maximum', {}, Duration.minutes(10))),
     'failed-over': any(metric('BucketsFailedOver', 'Maximum', {}, Duration.minutes(10))),
     // So long that what explains it is raised first.

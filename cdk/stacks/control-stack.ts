@@ -319,7 +319,7 @@ export class ControlStack extends Stack {
       description: 'Fails if one of the buckets failed; publishes how full the clusters are',
       environment: { schema: PlanRecordEnv, values: { ...keeping, DEPLOYMENT: this.#prefix } },
       timeout: Duration.seconds(55),
-      permissions: [this.#ledger('GetItem', 'BatchGetItem'), allow(['s3:GetObject'], [`${records}/fleet/*`])],
+      permissions: [this.#ledger('GetItem', 'BatchGetItem', 'Query'), allow(['s3:GetObject'], [`${records}/fleet/*`])],
       files,
     });
     for (const handler of [expandPolicy, summarizeFleet])

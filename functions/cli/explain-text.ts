@@ -166,6 +166,9 @@ const lineage = ({ lineage: it, point, replica }: PointPage): readonly string[] 
   const verified = it.verification;
   return [
     `snapshot of ${instantText(point.at)}, for the slot ${instantText(it.slot)}, attempt ${it.attempt} (${it.runId})`,
+    ...(point.group
+      ? [`of one instant with the points of the other buckets of ${point.policy} that have ${point.group}`]
+      : []),
     ...(it.mode === null
       ? [replica ? 'not copied' : 'a policy without a replica copies nothing']
       : [

@@ -38,6 +38,7 @@ export const ERROR_FAMILIES = {
     'EdgeFailed',
     'CopyFailed',
     'BucketsFailed',
+    'GroupBroken',
     'PointGone',
     'PathsNotFound',
     'QuotaExceeded',

@@ -196,6 +196,13 @@ const CAUSES: Readonly<Record<AlarmId, Cause>> = {
     within: 12,
     over: 25,
   },
+  // What is before it takes three hours from now, it has to begin within one.
+  'objective-unreachable': {
+    make: async (world) => world.waiting(3600, 3 * 3600),
+    mend: async (world) => world.waiting(3600, 0),
+    within: 17,
+    over: 25,
+  },
   'bucket-vanished': {
     make: async (world) => world.listed(false),
     mend: async (world) => world.listed(true),

@@ -1,8 +1,9 @@
 import { UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { dynamoLedger } from '../../functions/adapters/dynamodb/ledger.ts';
 import type { PairState } from '../../functions/core/domain/ledger.ts';
-import { BucketRef, PairId, PolicyName } from '../../functions/core/domain/names.ts';
-import { epochMs } from '../../functions/core/domain/units.ts';
+import { BucketRef, PairId, PolicyName, RunId } from '../../functions/core/domain/names.ts';
+import { Resource } from '../../functions/core/domain/slots.ts';
+import { epochMs, seconds } from '../../functions/core/domain/units.ts';
 import { deployInMemory } from '../fixtures/in-memory.ts';
 import type { LocalCloud } from '../local-cloud/index.ts';
 import type { SimulatedOzone } from '../ozone-simulator/simulator.ts';
@@ -64,6 +65,8 @@ export interface AlarmWorld {
   readonly listed: (isThere: boolean) => Promise<void>;
   /** Writes an attribute of a pair, as if a run had. */
   readonly set: (attribute: string, value: unknown, kind?: 'dr' | 'drill') => Promise<void>;
+  /** As a run leaves it that waits for a copy on the replica and has to begin in so many seconds, behind one that takes all places for so long. */
+  readonly waiting: (slack: number, ahead: number) => Promise<void>;
   readonly close: () => Promise<void>;
 }
 
@@ -136,6 +139,24 @@ export const openWorld = async (from: Date, zone = 'Etc/UTC', policies = policie
           ExpressionAttributeValues: { ':v': value },
         }),
       );
+    },
+    waiting: async (slack, ahead) => {
+      const now = cloud.clock.now();
+      const resource = Resource.parse('copy:dr');
+      const seen = await ledger.loadSlots(resource);
+      const of = (policy: string, by: number, weight: number, expected: number) => ({
+        [RunId.parse(`prod/${BUCKET}#dr#${policy}#20261120t060000z`)]: {
+          by: epochMs(by),
+          until: epochMs(now + 3_600_000),
+          weight,
+          expected: seconds(expected),
+        },
+      });
+      const waiters = {
+        ...of('others', now + 1000 * (slack - 1), 8, ahead),
+        ...of('nightly', now + 1000 * slack, 1, 60),
+      };
+      await ledger.putSlots({ ...seen, waiters: ahead > 0 ? waiters : {} });
     },
     close,
   };

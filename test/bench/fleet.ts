@@ -349,6 +349,8 @@ export const fleet: Module = {
       await slot(),
     ]);
     const wrong = [night, after].find((it, n) => it.differing > 0 || it.verified < (n === 0 ? NIGHT : OUTAGE).buckets);
+    if ([night, host, cluster, after].some(({ overlapping }) => overlapping > 0))
+      throw new Error('copies into one bucket could be alive beside each other');
     if (wrong) throw new Error(`not every bucket was verified: ${wrong.verified}, ${wrong.differing}, ${wrong.cause}`);
     return {
       values: { fleetMaxLateness: rounded(night.lateness, 3), fleetCostUsd: rounded(night.usd, 2) },

@@ -24,6 +24,7 @@ const expectBoth = async (stage: Stage): Promise<void> => {
   const slot = new Date(stage.cloud.clock.now()).toISOString();
   const first = await attempt(stage, slot, 1);
   check('both buckets that the glob gives are backed up', first.includes('"buckets":2'), first);
+  check('their points are of one instant', first.includes('2 buckets at one instant'), first);
   const copies = ['one', 'two'].map((name) => stage.ozone().snapshots(`ofs://dr/ledger/${name}`).length);
   check('each has a point on the replica', copies.join() === '1,1', copies);
   const again = await attempt(stage, slot, 2);

@@ -32,6 +32,7 @@ policies:
     source: prod
     replica: dr
     buckets: ['ledger/*']
+    fleet: { together: true }
     schedules: [{ cron: '0 3 1 1 ? *', zone: Etc/UTC }]
     objectives: { rpo: 26h, rto: 4h }
 `;

@@ -105,7 +105,7 @@ const FUNCTIONS: Readonly<Record<string, Readonly<Record<string, readonly string
   },
   'ozone-dr-summarize-fleet': {
     '*': XRAY,
-    [TABLE]: ['dynamodb:BatchGetItem', 'dynamodb:GetItem'],
+    [TABLE]: ['dynamodb:BatchGetItem', 'dynamodb:GetItem', 'dynamodb:Query'],
     [`${PLANS}/fleet/*`]: ['s3:GetObject'],
   },
   'ozone-dr-start-observe': { ...starts('observe', [SOURCE_HOST, REPLICA_HOST]), ...SIGN },

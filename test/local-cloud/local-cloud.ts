@@ -390,7 +390,8 @@ export class LocalCloud {
   /** Answers an SDK client of this process without a port. */
   readonly #requestHandler = {
     handle: async ({ method, path, headers, body }: Omit<Asked, 'url'> & { readonly path: string }) => {
-      const { status, ...answered } = await this.#started.ask({ method, url: path, headers, body: Buffer.from(body) });
+      const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+      const { status, ...answered } = await this.#started.ask({ method, url: path, headers, body: bytes });
       return { response: { statusCode: status, ...answered } };
     },
     updateHttpClientConfig: () => {},

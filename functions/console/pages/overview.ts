@@ -58,7 +58,7 @@ const badness = ({ found }: AssessedPolicy, now: EpochMs): number => {
     (sum(found.stale) > 0 ? 1e8 : 0) +
     (isOld(found, now) ? 1e7 : 0) +
     (failures(found) > 0 ? 1e5 : 0) +
-    (found.notReady + found.failedOver > 0 ? 2e4 : 0) +
+    (found.notReady + found.failedOver + found.vanished.length > 0 ? 2e4 : 0) +
     (sum(found.late) + found.held + found.overCap > 0 ? 1e4 : 0) +
     (found.named.some(isEmpty) ? 1e4 : 0) +
     Math.min(worst, 9999)
@@ -73,6 +73,7 @@ const healthOf = ({ found }: AssessedPolicy, now: EpochMs): readonly [Tone, stri
   if (sum(found.stale) > 0) return ['bad', 'stale'];
   if (failures(found) > 0) return ['warn', `${failures(found)} failed last time`];
   if (found.failedOver > 0) return ['warn', `${found.failedOver} failed over`];
+  if (found.vanished.length > 0) return ['warn', `${found.vanished.length} vanished`];
   if (found.held > 0) return ['warn', `${found.held} wait for a decision`];
   if (sum(found.late) > 0) return ['warn', 'a slot was missed'];
   const empty = found.named.filter(isEmpty).length;
@@ -164,6 +165,34 @@ const troubledRow = (bucket: AssessedBucket, policy: PolicyName, links: Links): 
   ];
 };
 
+const vanishedRow = (
+  { bucket, at }: PolicyAssessment['vanished'][number],
+  { name, replica }: AssessedPolicy['policy'],
+  now: EpochMs,
+  links: Links,
+): readonly Value[] => [
+  linkButton(bucket, links.bucket({ policy: name, bucket })),
+  toned('warn', `vanished ${spanText(secondsBetween(at, now))} ago`),
+  html`The source does not list it since ${instantText(at)}. ${
+    replica
+      ? `Its points stay on ${replica.name} and can be restored: was it meant? If not, stop what deletes, then restore the newest point from its page.`
+      : 'Its snapshots went with it: ask its owners whether it was meant.'
+  }`,
+];
+
+/** Buckets that globs had enrolled and that are not there any more. */
+const vanishedOf = (policies: readonly AssessedPolicy[], now: EpochMs, links: Links): Html | false => {
+  const rows = policies.flatMap(({ policy, found }) =>
+    (found?.vanished ?? []).map((it) => vanishedRow(it, policy, now, links)),
+  );
+  return (
+    rows.length > 0 &&
+    html`<h3>Buckets that are gone</h3>${table('Buckets that are gone from their source', ['Bucket', 'Since', 'What to do'], rows.slice(0, NAMED))}${
+      rows.length > NAMED && html`<p class="odr-soft">and ${rows.length - NAMED} more: see the policies</p>`
+    }`
+  );
+};
+
 const fleetOf = (fleet: FleetAssessment | null, now: EpochMs, links: Links): Html => {
   if (!fleet) return html`<p class="odr-soft odr-tall">Hosts and operations were not assessed yet.</p>`;
   const { operations, hosts, unreachable } = fleet;
@@ -225,7 +254,7 @@ ${
   html`<h3>Buckets that need somebody</h3>${table('Buckets that need somebody, worst first', ['Bucket', 'How it is', 'Why'], troubled.slice(0, NAMED))}${
     troubled.length > NAMED && html`<p class="odr-soft">and ${troubled.length - NAMED} more: see the policies</p>`
   }`
-}<div class="odr-tall"><h3>Policies, worst first</h3>
+}${vanishedOf(worstFirst, now, links)}<div class="odr-tall"><h3>Policies, worst first</h3>
 ${table(
   'Policies, worst first: how much of the objective the oldest bucket has used',
   ['Policy', 'How it is', ...CLOCKS.map((it) => CLOCK_WORDS[it]), wide('Failover'), wide('Buckets')],
@@ -274,7 +303,7 @@ ${
     troubled.map((it) => troubledRow(it, name, links)),
   )}`
 }
-<h3>${troubled.length > 0 ? 'Other buckets' : 'Buckets'} (${others.length})</h3>
+${vanishedOf([{ policy, found }], now, links)}<h3>${troubled.length > 0 ? 'Other buckets' : 'Buckets'} (${others.length})</h3>
 <ul>${others.map((bucket) => html`<li>${linkButton(bucket, links.bucket({ policy: name, bucket }))}</li>`)}</ul>
 ${found && html`<p class="odr-soft">Assessed ${spanText(secondsBetween(found.at, now))} ago.</p>`}`;
 };

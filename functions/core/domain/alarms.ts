@@ -23,6 +23,7 @@ export type AlarmSubject =
   | { readonly of: 'not-ready' }
   | { readonly of: 'hosts' }
   | { readonly of: 'clusters' }
+  | { readonly of: 'outrun' }
   | { readonly of: 'nothing' };
 
 /** What every alarm has to say. Its runbook is docs/runbooks/<id>.md. */
@@ -257,6 +258,16 @@ export const ALARMS = {
     about: { of: 'failed-over' },
     // That a bucket is without a second copy is always said.
     follows: [],
+  },
+  'objective-unreachable': {
+    severity: 'ticket',
+    what: 'a backup waits in a line in which its turn comes too late for its objective',
+    impact:
+      'Nothing is broken yet, but its newest good point will be older than the policy promises before its copy is done.',
+    next: 'See what it waits for, and give that more places or ask less of it: npm run explain -- <volume>/<bucket> --policies <file>.',
+    link: dashboard,
+    about: { of: 'outrun' },
+    follows: [...ROOTS, 'assessor-not-running', 'objective-breached'],
   },
   'bucket-vanished': {
     severity: 'ticket',

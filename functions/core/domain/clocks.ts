@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { BucketRef, ClusterName, HostId, PairId, PolicyName, RunId, SnapshotName } from './names.ts';
 import { VerificationLevel } from './policy.ts';
+import { Resource } from './slots.ts';
 import { DurationSeconds, EpochMs } from './units.ts';
 
 /**
@@ -157,5 +158,7 @@ export const FleetAssessment = z.object({
   ),
   /** Clusters that the newest run which needed them found unreachable. */
   unreachable: z.array(z.object({ cluster: ClusterName, error: z.string(), runId: RunId, at: EpochMs })),
+  /** Runs that wait in a line and cannot begin in time for their objective, the latest first; at most {@link NAMED_BUCKETS}. */
+  outrun: z.array(z.object({ runId: RunId, resource: Resource, by: EpochMs, begins: EpochMs })).default([]),
 });
 export type FleetAssessment = z.infer<typeof FleetAssessment>;

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { CopyMode } from './backup-step.ts';
 import { PointState } from './ledger.ts';
-import { BucketRef, ClusterName, PairId, PolicyName, RunId, SnapshotId, SnapshotName } from './names.ts';
+import { BucketRef, ClusterName, OperationId, PairId, PolicyName, RunId, SnapshotId, SnapshotName } from './names.ts';
 import { VerificationLevel } from './policy.ts';
 import { Readiness } from './readiness.ts';
 import { PassedDrill } from './restore.ts';
@@ -33,6 +33,8 @@ export type SideView = z.infer<typeof SideView>;
 export const PointView = z.object({
   ...Named.shape,
   policy: PolicyName,
+  /** See {@link RecoveryPoint}; null: it was taken for itself. */
+  group: OperationId.nullable(),
   state: PointState,
   /** How it came to the replica, and from which point; null when it did not. */
   mode: CopyMode.nullable(),

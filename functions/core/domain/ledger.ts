@@ -209,6 +209,8 @@ export const RecoveryPoint = z.object({
   slot: EpochMs,
   attempt: z.number().int().positive(),
   runId: RunId,
+  /** The command that took it together with the points of other buckets that have the same: they are of one instant. */
+  group: OperationId.optional(),
   state: PointState,
   source: z.object({ id: SnapshotId, created: EpochMs }),
   replica: z.object({ id: SnapshotId, created: EpochMs, condemned: z.boolean() }).nullable(),

@@ -29,6 +29,9 @@ export const EVENT_TYPES = {
   'Recovery Points Deleted': 'snapshots were deleted, by a plan or (`byUs` false) by somebody else',
   'Decision Recorded': 'a person decided: adopt, accept, reject, pin, unpin, hold, release',
   'Policy Weakened': 'a policy asks for less than before',
+  'Bucket Enrolled': 'a glob of a policy gave a bucket for the first time, or again: it is backed up from now on',
+  'Bucket Vanished':
+    'the source does not list an enrolled bucket any more: no backup of it is made; what was backed up stays',
 } as const;
 export type EventType = keyof typeof EVENT_TYPES;
 
@@ -77,5 +80,7 @@ export const eventTypeOf = (happening: Happening): EventType | null => {
       return 'Decision Recorded';
     case 'policy-weakened':
       return 'Policy Weakened';
+    case 'enrolment':
+      return happening.change === 'enrolled' ? 'Bucket Enrolled' : 'Bucket Vanished';
   }
 };

@@ -1,5 +1,6 @@
 import * as z from 'zod';
-import { BucketPattern, WrittenBucket } from './buckets.ts';
+import { MOST_IN_BATCH } from './batch.ts';
+import { BucketPattern, isGlob, WrittenBucket } from './buckets.ts';
 import { CronFields } from './cron.ts';
 import { type BucketRef, ClusterName, HookName, HostId, OzoneService, PolicyName } from './names.ts';
 import { Retention } from './retention.ts';
@@ -171,6 +172,12 @@ const Fleet = z.strictObject({
   tolerated: z.number().int().min(0).max(100_000).default(0).meta({
     description: 'so many buckets may fail in a slot before the slot as a whole fails; each one is said all the same',
   }),
+  together: z
+    .boolean()
+    .default(false)
+    .meta({
+      description: `the snapshots of all its buckets, at most ${MOST_IN_BATCH}, are taken by one command, one right after the other, before anything is copied; how far apart they are is said`,
+    }),
 });
 
 const PolicyEntry = z.strictObject({
@@ -221,6 +228,12 @@ export const PolicyFile = z
         refuse('drills.on', 'this policy has no replica: write source');
       if (policy.drills?.as === 'failover' && !policy.replica)
         refuse('drills.as', 'this policy has no replica to fail over to: write restore');
+      if (policy.fleet.together) {
+        if (policy.hooks.before || policy.hooks.after)
+          refuse('fleet.together', 'take the hooks out or write false: a hook runs around the snapshot of one bucket');
+        if (policy.buckets.filter((it) => !isGlob(it)).length > MOST_IN_BATCH)
+          refuse('fleet.together', `name at most ${MOST_IN_BATCH} buckets or write false: one command takes so many`);
+      }
       if (policy.retention && !policy.replica !== !policy.retention.replica)
         refuse(
           'retention.replica',
@@ -277,7 +290,9 @@ export const Policy = z.object({
   hooks: z
     .object({ before: ResolvedHook.nullable(), after: ResolvedHook.nullable() })
     .default({ before: null, after: null }),
-  fleet: z.object({ tolerated: z.number().int() }).default({ tolerated: 0 }),
+  fleet: z
+    .object({ tolerated: z.number().int(), together: z.boolean().default(false) })
+    .default({ tolerated: 0, together: false }),
   limits: z.object({
     maps: z.number().int(),
     bandwidthMBps: z.number().int().nullable(),

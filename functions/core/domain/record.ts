@@ -53,5 +53,12 @@ export const Happening = z.discriminatedUnion('kind', [
     change: Told,
     until: EpochMs,
   }),
+  /** A glob of a policy gave a bucket for the first time or again, or a whole listing of the source did not show it any more. */
+  z.object({
+    kind: z.literal('enrolment'),
+    policy: PolicyName,
+    bucket: BucketRef,
+    change: z.enum(['enrolled', 'vanished']),
+  }),
 ]);
 export type Happening = z.infer<typeof Happening>;

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { RunId } from './names.ts';
-import { EpochMs } from './units.ts';
+import { DurationSeconds, EpochMs, seconds } from './units.ts';
 
 /** What there is only so much of: `diff:<cluster>`, `copy:<cluster>`, `host:<host>`, `link:<source>><replica>`. */
 export const Resource = z
@@ -19,8 +19,14 @@ export const Slots = z.object({
   revision: z.number().int().nonnegative(),
   /** Until when at the longest, should nobody give it back. */
   holders: z.record(RunId, z.object({ until: EpochMs, weight })),
-  /** `by`: when it has to begin at the latest; `until`: when it counts as lost, unless it comes again. */
-  waiters: z.record(RunId, z.object({ by: EpochMs, until: EpochMs, weight })),
+  /**
+   * `by`: when it has to begin at the latest; `until`: when it counts as lost, unless it comes again; `expected`: how long
+   * it is likely to have its place, which waiters of earlier versions do not say.
+   */
+  waiters: z.record(
+    RunId,
+    z.object({ by: EpochMs, until: EpochMs, weight, expected: DurationSeconds.default(seconds(60)) }),
+  ),
 });
 export type Slots = z.infer<typeof Slots>;
 

@@ -26,12 +26,14 @@ const taken = (
   attempt: number,
   snapshot: SeenSnapshot,
   source: SeenSide | null,
+  group?: OperationId,
 ): RecoveryPoint => ({
   name: SnapshotName.parse(snapshot.name),
   policy: history.run.policy.name,
   slot: history.run.slot,
   attempt,
   runId: history.run.runId,
+  ...(group ? { group } : {}),
   state: 'taken',
   source: { id: snapshot.id, created: snapshot.created },
   replica: null,
@@ -283,6 +285,7 @@ const notCopied = (
 /**
  * What the answer to a step changes in the ledger. Pure; idempotent when the change is applied and this is asked again.
  * @param operation id of the step's operation
+ * @param group the command that did it together with those of the other buckets of a group
  */
 export const absorb = (
   history: RunHistory,
@@ -290,6 +293,7 @@ export const absorb = (
   observed: Observation,
   operation: OperationId,
   now: EpochMs,
+  group?: OperationId,
 ): LedgerChange => {
   const { decision } = step;
   switch (observed.kind) {
@@ -302,7 +306,8 @@ export const absorb = (
       // A snapshot that was there already is ours only if an earlier, unanswered step of this run meant to create it.
       if (!observed.created && !unansweredCreate(before, decision.name)) return NOTHING;
       const { source } = clusterFacts(history);
-      return { points: [taken(history, decision.attempt, observed.snapshot, source)], pair: {} };
+      const of = observed.created ? group : undefined;
+      return { points: [taken(history, decision.attempt, observed.snapshot, source, of)], pair: {} };
     }
     case 'replicate': {
       const copy = copyOf(history, step, operation);

@@ -1,5 +1,5 @@
 import type { BackupStep } from '../domain/backup-step.ts';
-import type { HostId, RunId } from '../domain/names.ts';
+import { type HostId, RunId } from '../domain/names.ts';
 import type { Cluster, Policy } from '../domain/policy.ts';
 import type { RestoreTask } from '../domain/restore.ts';
 import { Resource, type Slots } from '../domain/slots.ts';
@@ -126,6 +126,23 @@ export const resourcesOf = (policies: readonly Policy[]): readonly Resource[] =>
     ...it.hosts.map(workersOf),
   ]);
   return [...new Set([...ofClusters, ...links])];
+};
+
+/** How much there is of each resource that runs wait in line for; nobody waits for a link without a bound. */
+export const capacitiesOf = (
+  policies: readonly Pick<Policy, 'source' | 'replica'>[],
+): ReadonlyMap<Resource, number> => {
+  const none = seconds(0);
+  const clusters = policies.flatMap(({ source, replica }) => (replica ? [source, replica] : [source]));
+  const needs = clusters.flatMap((it) => [
+    diffOn(it, none),
+    copiesOn(it, none),
+    ...it.hosts.map((host) => workOn(host, it, none)),
+  ]);
+  const links = policies.flatMap(({ source, replica }) =>
+    replica && replica.linkMBps !== null ? [[linkOf(source, replica), replica.linkMBps] as const] : [],
+  );
+  return new Map([...needs.map(({ resource, capacity }) => [resource, capacity] as const), ...links]);
 };
 
 /** What comes after the differences: it needs other places than they, and those instead of them. */
@@ -312,7 +329,8 @@ export const admit = (seen: readonly Slots[], request: SlotRequest, now: EpochMs
 
   const pause = pauseAt(worst.ahead + 1, worst.need.capacity, request, now);
   const isNext = by <= now && refusing.some(({ ahead }) => ahead === 0);
-  const note = (it: Seen) => ({ by, until: later(now, seconds(pause + GRACE)), weight: it.need.weight });
+  const { expected } = request;
+  const note = (it: Seen) => ({ by, until: later(now, seconds(pause + GRACE)), weight: it.need.weight, expected });
   return {
     refusal: {
       resource: worst.need.resource,
@@ -348,6 +366,35 @@ const waiting = ({ slots, holders, waiters }: Seen, self: RunId, note: Waiter | 
   const isNoted = line.some(([id]) => id === self);
   if (!isNoted && !slots.waiters[self] && !slots.holders[self]) return [];
   return [{ ...slots, holders: Object.fromEntries(holders), waiters: Object.fromEntries(line) }];
+};
+
+/** Somebody in a line whose turn comes after it has to begin. */
+export interface Outrun {
+  readonly holder: RunId;
+  readonly by: EpochMs;
+  /** Not before then is it its turn. */
+  readonly begins: EpochMs;
+}
+
+/**
+ * Who cannot meet its objective any more by the line's own measure: even if every place were free now, those before it,
+ * each as long as it expects to, have them until after it has to begin. In the order of the line. Pure.
+ */
+export const outrunIn = ({ waiters }: Pick<Slots, 'waiters'>, capacity: number, now: EpochMs): readonly Outrun[] => {
+  const line = Object.entries(waiters)
+    .filter(([, { until }]) => until > now)
+    .toSorted(([id, one], [otherId, other]) => one.by - other.by || (id < otherId ? -1 : 1));
+  let begins = now;
+  let holding: readonly { readonly until: EpochMs; readonly weight: number }[] = [];
+  return line.flatMap(([id, { by, expected, ...it }]): readonly Outrun[] => {
+    const weight = Math.min(it.weight, capacity);
+    while (total(holding) + weight > capacity) {
+      begins = epochMs(Math.min(...holding.map(({ until }) => until)));
+      holding = holding.filter(({ until }) => until > begins);
+    }
+    holding = [...holding, { until: later(begins, expected), weight }];
+    return begins > by ? [{ holder: RunId.parse(id), by, begins }] : [];
+  });
 };
 
 /** The first of the hosts with most places that nobody waits for, if there is any. */

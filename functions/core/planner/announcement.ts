@@ -1,7 +1,7 @@
 import { type AlarmId, addressOf, factsOf, type Severity } from '../domain/alarms.ts';
 import type { FleetAssessment, LastRun, PolicyAssessment } from '../domain/clocks.ts';
 import type { PairState } from '../domain/ledger.ts';
-import type { BucketRef } from '../domain/names.ts';
+import { type BucketRef, policyOfRun, splitRunId } from '../domain/names.ts';
 import type { EpochMs } from '../domain/units.ts';
 import { instantText, spanText } from './consequences.ts';
 import { isFailedOver } from './roles.ts';
@@ -123,6 +123,11 @@ const concernedBy = (id: AlarmId, { assessments, fleet, buckets }: AlarmContext,
       );
     case 'clusters':
       return (fleet?.unreachable ?? []).map(({ cluster, error, at }) => `${cluster} (${error} ${ago(at)})`);
+    case 'outrun':
+      return (fleet?.outrun ?? []).map(({ runId, resource, by, begins }) => {
+        const late = spanText((begins - by) / 1000);
+        return `${policyOfRun(runId)}: ${splitRunId(runId).pair} (waits for ${resource}, its turn comes ${late} too late)`;
+      });
     case 'nothing':
       return [];
   }

@@ -1,14 +1,14 @@
 import type { BackupStep, OperationStep } from '../domain/backup-step.ts';
 import type { RunStep } from '../domain/ledger.ts';
-import type { HostId, PairId } from '../domain/names.ts';
+import type { HostId, PairId, PolicyName } from '../domain/names.ts';
 import type { Side } from '../domain/retention.ts';
 import { currentSteps, type RunHistory } from './history.ts';
 
 const spread = (text: string): number =>
   [...text].reduce((sum, character) => (sum * 31 + character.charCodeAt(0)) % 9973, 7);
 
-/** Which of so many hosts work for a pair begins on. */
-export const firstOf = (pair: PairId, hosts: number): number => spread(pair) % hosts;
+/** Which of so many hosts work for a pair, or a group, begins on. */
+export const firstOf = (of: PairId | PolicyName, hosts: number): number => spread(of) % hosts;
 
 /** Steps of a kind that a host never answered. */
 const unanswered = (history: RunHistory, kind: OperationStep['kind']): readonly RunStep[] =>
@@ -28,7 +28,7 @@ const silentHosts = (history: RunHistory): ReadonlySet<HostId> => {
 /** Where a step of the replica's hosts could be done as well; nowhere for a copy whose pair is pinned. */
 export const otherHosts = (
   history: RunHistory,
-  { kind, host: chosen }: Extract<BackupStep, { kind: 'replicate' | 'verify' }>,
+  { kind, host: chosen }: Pick<Extract<BackupStep, { kind: 'replicate' | 'verify' }>, 'kind' | 'host'>,
 ): readonly HostId[] => {
   const hosts = history.run.policy.replica?.hosts ?? [];
   const { pinned } = history.pair;
@@ -52,11 +52,13 @@ export const chooseHost = (history: RunHistory, kind: OperationStep['kind'], sid
   const hosts = restore ? restore.target.cluster.hosts : ofPolicy;
   const last = copies.at(-1);
   if (kind === 'probe' && last) return last.host;
+  // One command on one host takes the snapshots of a group.
+  const of = kind === 'create-snapshot' && policy.fleet.together ? policy.name : pair;
   const home = pinned && (kind === 'replicate' || kind === 'seal-unchanged') ? hosts.indexOf(pinned.host) : -1;
   const unheard = unanswered(history, kind).filter(
     ({ decision }) => home < 0 || ('host' in decision && decision.host === hosts[home]),
   );
-  const first = home < 0 ? firstOf(pair, hosts.length) + unheard.length : home + Math.min(1, unheard.length);
+  const first = home < 0 ? firstOf(of, hosts.length) + unheard.length : home + Math.min(1, unheard.length);
   const inTurn = hosts.map((_, n) => hosts[(first + n) % hosts.length]).filter((host) => host !== undefined);
   const silent = silentHosts(history);
   const host = inTurn.find((it) => !silent.has(it)) ?? inTurn[0];

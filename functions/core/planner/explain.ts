@@ -96,6 +96,7 @@ const viewOf = (point: RecoveryPoint, outlook: Outlook): PointView => ({
   name: point.name,
   at: point.source.created,
   policy: point.policy,
+  group: point.group ?? null,
   state: point.state,
   mode: point.mode,
   base: point.base,
@@ -403,6 +404,7 @@ const toldOf = (happening: Happening, { name, runId }: RecoveryPoint): readonly 
       return isOfPoint && namesIn(summary).includes(name) ? [`a ${workflow} of it ${status}: ${summary}`] : [];
     }
     case 'policy-weakened':
+    case 'enrolment':
       return [];
   }
 };

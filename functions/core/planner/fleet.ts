@@ -1,4 +1,5 @@
 import { MOST_IN_BATCH } from '../domain/batch.ts';
+import { covers } from '../domain/buckets.ts';
 import type { FleetItem, FleetRun, Work } from '../domain/fleet.ts';
 import { pairId } from '../domain/names.ts';
 import type { Policy } from '../domain/policy.ts';
@@ -8,7 +9,7 @@ import { firstOf } from './choose-host.ts';
 
 /**
  * The due list of a slot. Backups that may go together do, those next to each other that work on the same hosts: a batch sends one command to
- * each host for each kind of step. Hosts take turns in the list, which is begun in its order: else all batches at work
+ * each host for each kind of step. The buckets of a group are one batch. Hosts take turns in the list, which is begun in its order: else all batches at work
  * would crowd on one host while the others have nothing to do.
  */
 export const itemsOf = (
@@ -16,6 +17,12 @@ export const itemsOf = (
   { work, slot }: { readonly work: Work; readonly slot: EpochMs },
   runs: readonly FleetRun[],
 ): readonly FleetItem[] => {
+  if (work === 'backup' && policy.fleet.together) {
+    const alone = { ...policy, fleet: { ...policy.fleet, together: false } };
+    // Those that were taken out of the policy and cool off are not of the group: it has room for all that are.
+    const parts = [true, false].map((isOf) => runs.filter(({ bucket }) => covers(policy, bucket) === isOf));
+    return parts.flatMap((part) => itemsOf(alone, { work, slot }, part));
+  }
   const isTogether = work === 'backup' && mayBatch(policy) && runs.length > 1;
   const size = isTogether ? MOST_IN_BATCH : 1;
   const sorted = isTogether ? byHost(policy, runs) : runs;

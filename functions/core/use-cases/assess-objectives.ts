@@ -14,6 +14,7 @@ import type { Operation } from '../domain/operation.ts';
 import type { NamedPolicy, Policy } from '../domain/policy.ts';
 import type { Role } from '../domain/roles.ts';
 import { type EpochMs, epochMs, secondsBetween } from '../domain/units.ts';
+import { capacitiesOf, outrunIn } from '../planner/admission.ts';
 import {
   badnessOf,
   type ClockFacts,
@@ -39,7 +40,7 @@ import { lineageOf, publishBudget } from './snapshot-budget.ts';
 export interface AssessDependencies {
   readonly policies: readonly Policy[];
   readonly pairs: PairReader;
-  readonly ledger: Pick<Ledger, 'loadPolicyState' | 'loadEnrolment' | 'recentPoints'>;
+  readonly ledger: Pick<Ledger, 'loadPolicyState' | 'loadEnrolment' | 'recentPoints' | 'loadSlots'>;
   readonly assessments: Assessments;
   readonly operations: Pick<OperationStore, 'open'>;
   readonly hosts: HostDirectory;
@@ -365,6 +366,7 @@ const assessFleet = async (
     null,
   );
   const unreachable = unreachableNow(deps.policies, states);
+  const outrun = await outrunNow(deps, now);
   const asking = await deps.hosts
     .describe([...clustersOf.keys()])
     .then((seen) => ({ seen }))
@@ -384,6 +386,7 @@ const assessFleet = async (
     },
     hosts,
     unreachable: [...unreachable],
+    outrun: outrun.slice(0, NAMED_BUCKETS),
   };
   await deps.assessments.putFleet(assessment);
   const { metrics } = deps;
@@ -391,9 +394,27 @@ const assessFleet = async (
   metrics.gauge('OldestOpenOperation', 'Seconds', oldest ? secondsBetween(oldest.createdAt, now) : 0, {});
   metrics.gauge('BusiestHostOperations', 'Count', Math.max(0, ...hosts.map(({ open }) => open)), {});
   metrics.gauge('ClustersUnreachable', 'Count', unreachable.length, {});
+  metrics.gauge('RunsOutrun', 'Count', outrun.length, {});
   if ('error' in asking) throw asking.error;
   metrics.gauge('HostsOffline', 'Count', hosts.filter((it) => it.online === false).length, {});
   return assessment;
+};
+
+/** Runs that cannot begin in time for their objective, each in the line that lets it begin last. One read for each line. */
+const outrunNow = async (
+  { policies, ledger }: { readonly policies: readonly NamedPolicy[]; readonly ledger: Pick<Ledger, 'loadSlots'> },
+  now: EpochMs,
+): Promise<FleetAssessment['outrun']> => {
+  const lines = await inParallel([...capacitiesOf(policies)], AT_ONCE, async ([resource, capacity]) =>
+    outrunIn(await ledger.loadSlots(resource), capacity, now).map(({ holder, by, begins }) => ({
+      runId: holder,
+      resource,
+      by,
+      begins,
+    })),
+  );
+  const latestFirst = lines.flat().toSorted((one, other) => other.begins - other.by - (one.begins - one.by));
+  return latestFirst.filter(({ runId }, n) => latestFirst.findIndex((it) => it.runId === runId) === n);
 };
 
 /** Clusters of which the newest backup that needed them says that they did not answer. */

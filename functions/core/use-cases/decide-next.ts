@@ -89,7 +89,8 @@ const noteAnswers = async (
   // Before what follows from it, so that no point is called verified without its entry.
   const comparison = comparisonOf(history.run, last.decision, answer.observed);
   if (comparison) await deps.records.append(history.run.pair, comparisonId(id), comparison, now);
-  const { points, pair } = absorb(history, last, answer.observed, id, now);
+  const group = history.run.policy.fleet.together ? operation?.batch : undefined;
+  const { points, pair } = absorb(history, last, answer.observed, id, now, group);
   await Promise.all(points.map((point) => deps.ledger.putPoint(history.run.pair, point)));
   const merged = new Map(history.points.map((point) => [point.name, point]));
   for (const point of points) merged.set(point.name, point);

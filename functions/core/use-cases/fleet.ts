@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
+import { MOST_IN_BATCH } from '../domain/batch.ts';
 import { bucketsOf, type Enrolment, hasGlobs } from '../domain/buckets.ts';
 import { parseEdgeReply } from '../domain/edge-reply.ts';
 import { type FleetPlace, type FleetRun, Work } from '../domain/fleet.ts';
@@ -18,7 +19,7 @@ import {
 import type { Operation } from '../domain/operation.ts';
 import type { Policy } from '../domain/policy.ts';
 import type { DrillTurn, PolicyState, PolicyVersion } from '../domain/retention.ts';
-import type { DurationSeconds, EpochMs } from '../domain/units.ts';
+import { type DurationSeconds, EpochMs } from '../domain/units.ts';
 import { DrError } from '../errors.ts';
 import { describePause } from '../planner/decision.ts';
 import { type BucketToDrill, dueForDrill, lastDrillOf } from '../planner/drill-rota.ts';
@@ -26,7 +27,9 @@ import { enrol, enrolmentSentences, globsAsked } from '../planner/enrol.ts';
 import { concurrencyOf, itemsOf } from '../planner/fleet.ts';
 import { bucketsInForce, vanishedLately, versionsInForce, weakened, withVersion } from '../planner/in-force.ts';
 import { pickForDrill } from '../planner/pick-point.ts';
+import { isFailedOver } from '../planner/roles.ts';
 import { operation } from '../planner/steps.ts';
+import { type Instant, instantOf, instantText } from '../planner/together.ts';
 import type { Clock, FleetLists, Ledger, Metrics, OperationStore, PairReader, Records } from '../ports.ts';
 import { answerTo, TaskFailure } from './answers.ts';
 import { inParallel } from './in-parallel.ts';
@@ -96,6 +99,8 @@ export type Expanded =
       readonly results: FleetPlace;
       readonly concurrency: number;
       readonly announcements: readonly string[];
+      /** The buckets whose points of the slot are to be of one instant; null where nobody asks for that. */
+      readonly together: Together | null;
     };
 
 /**
@@ -124,6 +129,12 @@ export const expandPolicy =
         : await listBuckets(deps, found, asked, now);
     if ('kind' in enrolled) return enrolled;
     const { enrolment } = enrolled;
+    const together = togetherIn(
+      policy,
+      enrolment,
+      { ...request, slot },
+      state.paused !== null && state.paused !== undefined,
+    );
     const runs = state.paused ? [] : await runsOf(deps, { policy, state, enrolment }, { ...request, slot }, now);
     const folder = `${policy.name}/${compactTime(slot)}-${shortHash(execution)}`;
     const items = itemsOf(policy, { work: request.work, slot }, runs);
@@ -139,6 +150,7 @@ export const expandPolicy =
         ...enrolled.said,
         ...announcements(policy, state, enrolment, now),
       ],
+      together,
     };
   };
 
@@ -155,6 +167,23 @@ interface Enrolled {
   readonly state: PolicyState;
   readonly enrolment: Enrolment;
 }
+
+/** What of a slot has to be of one instant. @throws PolicyInvalid when it is more than one command takes */
+const togetherIn = (
+  policy: Policy,
+  enrolment: Enrolment,
+  { work, slot }: Pick<SlotOf, 'work' | 'slot'>,
+  isPaused: boolean,
+): Together | null => {
+  if (!policy.fleet.together || work !== 'backup' || isPaused) return null;
+  const buckets = [...bucketsOf(policy, enrolment)];
+  if (buckets.length > MOST_IN_BATCH)
+    throw new DrError(
+      'PolicyInvalid',
+      `fleet.together of the policy ${policy.name}: it has ${buckets.length} buckets, and one command takes the snapshots of at most ${MOST_IN_BATCH}; write narrower globs, make two policies of it, or take fleet.together out`,
+    );
+  return { slot, buckets };
+};
 
 /** What is due in a slot, by execution name: the same for the same slot and attempt, so that a doubled slot starts nothing twice. */
 const runsOf = async (
@@ -227,6 +256,8 @@ const listBuckets = async (
     const result = enrol(policy, state, enrolment, listed, now);
     await close(null);
     if (result.kind === 'refused') throw new DrError('PolicyInvalid', result.reason);
+    // On record before it counts: a crash in between only says it twice.
+    await recordEnrolment(deps, policy, result, now);
     // Somebody else may have enrolled the same a moment earlier.
     const isOurs = await deps.ledger.putEnrolment(result.enrolment);
     const next = isOurs ? result.enrolment : await deps.ledger.loadEnrolment(policy.name);
@@ -271,6 +302,27 @@ const listBuckets = async (
   await deps.ledger.putRun(run);
   const { timeoutSeconds, heartbeatSeconds } = decision;
   return { kind: 'list', runId: id, step: n, timeoutSeconds, heartbeatSeconds };
+};
+
+/** On the record of each bucket that came or went. */
+const recordEnrolment = async (
+  { records }: ExpandDependencies,
+  policy: Policy,
+  { enrolment, added, vanished }: Extract<ReturnType<typeof enrol>, { kind: 'enrolled' }>,
+  now: EpochMs,
+): Promise<void> => {
+  const changes = [
+    ...added.map((bucket) => ({ bucket, change: 'enrolled' as const })),
+    ...vanished.map((bucket) => ({ bucket, change: 'vanished' as const })),
+  ];
+  await inParallel(changes, AT_ONCE, ({ bucket, change }) =>
+    records.append(
+      lineageOf(policy, bucket),
+      `enrolment:${policy.name}:${enrolment.revision}`,
+      { kind: 'enrolment', policy: policy.name, bucket, change },
+      now,
+    ),
+  );
 };
 
 /** Names that cannot be of a bucket of ours are of nobody's interest: another tool may have made them. */
@@ -391,16 +443,20 @@ const announcements = (policy: Policy, state: PolicyState, enrolment: Enrolment,
   );
 };
 
+const Together = z.object({ slot: EpochMs, buckets: z.array(BucketRef) });
+type Together = z.infer<typeof Together>;
+
 const SummarizeEvent = z.object({
   policy: PolicyName,
   /** Of the Map Run; null when nothing was due. */
   manifest: z.object({ Bucket: z.string(), Key: z.string() }).nullable(),
   announcements: z.array(z.string()).default([]),
+  together: Together.nullable().default(null),
 });
 
 export interface SummarizeDependencies {
   readonly policies: readonly Policy[];
-  readonly ledger: Pick<Ledger, 'loadEnrolment'>;
+  readonly ledger: Pick<Ledger, 'loadEnrolment' | 'recentPoints'>;
   readonly pairs: PairReader;
   readonly lists: Pick<FleetLists, 'results'>;
   readonly metrics: Metrics;
@@ -413,8 +469,8 @@ export interface SummarizeDependencies {
 /**
  * How a slot went, and how full the clusters are, which is also published. How the slot went is told whatever keeps the
  * budget from being known (null): a cluster that is full is not the only reason for buckets to fail. As many failures as the policy
- * tolerates are said, and the slot is well.
- * @throws BucketsFailed with each bucket that failed, why, and the execution to look at
+ * tolerates are said, and the slot is well; a group whose points are not of one instant is none, whatever is tolerated.
+ * @throws BucketsFailed with each bucket that failed, why, and the execution to look at; GroupBroken with each that has no point of the instant
  */
 export const summarizeFleet =
   (deps: SummarizeDependencies) =>
@@ -425,8 +481,10 @@ export const summarizeFleet =
     readonly failed: readonly string[];
     readonly announcements: readonly string[];
     readonly budget: readonly SnapshotBudget[] | null;
+    /** Of a slot whose points are to be of one instant; null of others. */
+    readonly group: Instant | null;
   }> => {
-    const { policy: name, manifest, announcements: announced } = parseEvent(SummarizeEvent, event);
+    const { policy: name, manifest, announcements: announced, together } = parseEvent(SummarizeEvent, event);
     const results = manifest ? await deps.lists.results(manifest) : [];
     const failed = results.filter((it) => it.error !== null);
     // Published also for a slot with failures: a full cluster may be why.
@@ -435,14 +493,39 @@ export const summarizeFleet =
       return null;
     });
     const told = failed.map((it) => `${it.bucket} (${it.error}, execution ${it.name})`);
-    const tolerated = deps.policies.find((it) => it.name === name)?.fleet.tolerated ?? 0;
-    if (failed.length > tolerated)
+    const policy = deps.policies.find((it) => it.name === name);
+    const group = policy && together ? await instantIn(deps, policy, together) : null;
+    const ofGroup = group ? [instantText(name, group)] : [];
+    if (failed.length > (policy?.fleet.tolerated ?? 0))
       throw new DrError(
         'BucketsFailed',
-        `${failed.length} of ${results.length} buckets failed: ${told.join(', ')}`.slice(0, 8000),
+        [`${failed.length} of ${results.length} buckets failed: ${told.join(', ')}`.slice(0, 8000), ...ofGroup].join(
+          '; ',
+        ),
       );
-    return { buckets: results.length, failed: told.slice(0, MOST_TOLD), announcements: announced, budget };
+    if (group && group.missing.length > 0) throw new DrError('GroupBroken', ofGroup.join(''));
+    const said = [...announced, ...ofGroup];
+    return { buckets: results.length, failed: told.slice(0, MOST_TOLD), announcements: said, budget, group };
   };
+
+/** Of a slot of a policy: more of other policies may have come since. */
+const RECENT_POINTS = 30;
+
+/** How far apart the points of a slot are; a bucket that is failed over has none. */
+const instantIn = async (
+  { ledger, pairs }: Pick<SummarizeDependencies, 'ledger' | 'pairs'>,
+  policy: Policy,
+  { slot, buckets }: Together,
+): Promise<Instant> => {
+  const states = await pairs.loadPairs(buckets.map((bucket) => lineageOf(policy, bucket)));
+  const away = new Set(states.flatMap(({ pair, role }) => (isFailedOver(role) ? [pair] : [])));
+  const here = buckets.filter((bucket) => !away.has(lineageOf(policy, bucket)));
+  const points = await inParallel(here, AT_ONCE, async (bucket) => {
+    const recent = await ledger.recentPoints(lineageOf(policy, bucket), RECENT_POINTS);
+    return { bucket, points: recent.filter((it) => it.policy === policy.name && it.slot === slot) };
+  });
+  return instantOf(points);
+};
 
 /** An output of a state machine is at most 256 KB. */
 const MOST_TOLD = 200;

@@ -11,7 +11,7 @@ import {
 } from '../../../functions/console/pages/overview.ts';
 import type { WidgetRequest } from '../../../functions/console/widget-event.ts';
 import { emptyEnrolment } from '../../../functions/core/domain/buckets.ts';
-import type { PolicyName } from '../../../functions/core/domain/names.ts';
+import { BucketRef, type PolicyName } from '../../../functions/core/domain/names.ts';
 import { epochMs } from '../../../functions/core/domain/units.ts';
 import { explainBucket } from '../../../functions/core/planner/explain.ts';
 import { INJECTIONS } from '../../fixtures/injections.ts';
@@ -180,6 +180,19 @@ describe('the overview', () => {
     expect(text).not.toContain('everything is safe:');
     expect(text).toContain('no good point yet');
     expect(text).toContain('1 without a good point yet');
+  });
+
+  it('says since when a bucket is gone, where it can be restored from, and what to do, and calls that safe nowhere', () => {
+    const gone = assessed('first', 10, {
+      vanished: [{ bucket: BucketRef.parse('sales/gone'), at: epochMs(now - 2 * HOUR) }],
+    });
+    const markup = overview(gone);
+    expect(textsOf(markup)).not.toContain('everything is safe:');
+    expect(textsOf(markup)).toContain('1 vanished');
+    expect(textsOf(markup)).toContain('vanished 2 h ago');
+    expect(textsOf(markup)).toContain('and can be restored: was it meant?');
+    expect(payloadsOf(markup)).toContainEqual({ page: 'bucket', policy: 'first', bucket: 'sales/gone' });
+    expect(textsOf(String(policyMarkup(gone, now, LINKS)))).toContain('vanished 2 h ago');
   });
 
   it('says who paused, what waits for a person, what failed, and which host is offline', () => {

@@ -39,6 +39,12 @@ export const everyHappening: readonly Happening[] = z.array(Happening).parse([
     change: 'less',
     until: 2,
   },
+  ...['enrolled', 'vanished'].map((change) => ({
+    kind: 'enrolment',
+    policy: 'nightly',
+    bucket: 'sales/orders',
+    change,
+  })),
 ]);
 export const aPair = PairId.parse('prod/sales/orders#dr');
 
@@ -51,6 +57,8 @@ const conditionOf = (type: EventType): string => {
       return `\`run-ended\`, \`workflow\` ${happening.workflow}, \`status\` ${happening.status}`;
     case 'verified':
       return `\`verified\`, \`equal\` ${happening.equal}`;
+    case 'enrolment':
+      return `\`enrolment\`, \`change\` ${happening.change}`;
     default:
       return `\`${happening.kind}\``;
   }

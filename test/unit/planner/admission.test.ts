@@ -2,13 +2,15 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { RunId } from '../../../functions/core/domain/names.ts';
 import { Resource, type Slots } from '../../../functions/core/domain/slots.ts';
-import { type EpochMs, epochMs, seconds } from '../../../functions/core/domain/units.ts';
+import { type EpochMs, epochMs, later, seconds } from '../../../functions/core/domain/units.ts';
 import {
   admit,
   beginBy,
+  capacitiesOf,
   emptiestHost,
   heldBy,
   needsOf,
+  outrunIn,
   queueText,
   requestOf,
   type SlotRequest,
@@ -17,7 +19,7 @@ import {
 import { decideBackup } from '../../../functions/core/planner/decide-backup.ts';
 import { decideRestore } from '../../../functions/core/planner/decide-restore.ts';
 import { bucketMade, elapsed, looked, type RestoreWorld, restoreHistory } from './restore-world.ts';
-import { baseOf, historyOf, nameOf, slot, targetOf, type World } from './world.ts';
+import { baseOf, historyOf, nameOf, policyOf, slot, targetOf, type World } from './world.ts';
 
 const run = (n: number): RunId => RunId.parse(`prod/sales/b${String(n).padStart(3, '0')}#dr#nightly#20261120t020000z`);
 const at = (minutes: number): EpochMs => epochMs(slot + Math.round(minutes * 60_000));
@@ -452,5 +454,41 @@ describe('of several hosts', () => {
     expect(emptiestHost([seen(first, 2), seen(second, 1)], replica, wish, at(0))).toBe(second);
     expect(emptiestHost([seen(first, 3), seen(second, 3)], replica, wish, at(0))).toBeUndefined();
     expect(emptiestHost([seen(first, 3), seen(second, 3)], replica, wish, at(9))).toBe(first);
+  });
+});
+
+describe('a line in which turns come too late', () => {
+  const resource = Resource.parse('copy:dr');
+  const waiter = (n: number) => RunId.parse(`prod/sales/bucket-${n}#dr#nightly#20261120t020000z`);
+  const line = (...slack: readonly number[]) => ({
+    resource,
+    revision: 1,
+    holders: {},
+    waiters: Object.fromEntries(
+      slack.map((of, n) => [
+        waiter(n),
+        { by: later(slot, seconds(of)), until: later(slot, seconds(600)), weight: 1, expected: seconds(3600) },
+      ]),
+    ),
+  });
+
+  it('has those whose turn comes after they have to begin, even if every place were free now', () => {
+    // Two places, an hour each: the third begins in an hour, the fifth in two.
+    expect(outrunIn(line(1800, 1800, 3600, 3600, 5000), 2, slot)).toMatchObject([{ holder: waiter(4) }]);
+    expect(outrunIn(line(1800, 1800, 3600, 3600, 7200), 2, slot)).toEqual([]);
+  });
+
+  it('has who has to have begun already, and not who was lost', () => {
+    const seen = line(1);
+    const now = later(slot, seconds(60));
+    expect(outrunIn(seen, 8, now)).toEqual([{ holder: waiter(0), by: later(slot, seconds(1)), begins: now }]);
+    expect(outrunIn(seen, 8, later(slot, seconds(600)))).toEqual([]);
+  });
+
+  it('is looked at for every line that a policy can wait in', () => {
+    const policy = policyOf('incremental');
+    expect([...capacitiesOf([policy])].map(([name, places]) => `${name} ${places}`)).toEqual(
+      expect.arrayContaining(['copy:dr 8', 'copy:prod 8', 'diff:dr 4', 'host:mi-0123456789abcdef0 3']),
+    );
   });
 });

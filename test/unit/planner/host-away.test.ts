@@ -64,10 +64,12 @@ describe('the host of a pair that is away', () => {
 
 describe('a copy on a host that does not say how it ended', () => {
   const surveyed = (n: number) =>
-    Array.from({ length: n }, () => [
-      [probe, noAnswer()],
-      [wait, elapsed],
-    ]).flat() as NonNullable<World['after']>;
+    Array.from({ length: n }).flatMap(
+      (): NonNullable<World['after']> => [
+        [probe, noAnswer()],
+        [wait, elapsed],
+      ],
+    );
   const asked = (times: number): World['after'] => [[copy, noAnswer()], ...surveyed(times - 1), [probe, noAnswer()]];
 
   it('is waited for as often as it takes, and no copy is begun meanwhile', () => {

@@ -2,9 +2,10 @@ import { describe, expect, it } from 'vitest';
 import { emptyEnrolment } from '../../../functions/core/domain/buckets.ts';
 import type { FleetAssessment, PolicyAssessment } from '../../../functions/core/domain/clocks.ts';
 import { emptyPair, type PairState } from '../../../functions/core/domain/ledger.ts';
-import type { PairId } from '../../../functions/core/domain/names.ts';
+import { type PairId, RunId } from '../../../functions/core/domain/names.ts';
 import { Policy } from '../../../functions/core/domain/policy.ts';
-import { type EpochMs, epochMs } from '../../../functions/core/domain/units.ts';
+import { Resource, type Slots } from '../../../functions/core/domain/slots.ts';
+import { type EpochMs, epochMs, seconds } from '../../../functions/core/domain/units.ts';
 import { type AssessDependencies, assessObjectives } from '../../../functions/core/use-cases/assess-objectives.ts';
 
 const HOUR = 3_600_000;
@@ -44,6 +45,7 @@ const scene = (
   const gauges = new Map<string, number>();
   const put = new Map<string, PolicyAssessment>();
   const problems: string[] = [];
+  const lines = new Map<string, Slots>();
   let fleet: FleetAssessment | null = null;
   let reads = 0;
   let now: EpochMs = NOW;
@@ -64,6 +66,10 @@ const scene = (
       recentPoints: async () => {
         reads += 1;
         return [];
+      },
+      loadSlots: async (resource) => {
+        reads += 1;
+        return lines.get(resource) ?? { resource, revision: 0, holders: {}, waiters: {} };
       },
     },
     assessments: {
@@ -92,6 +98,7 @@ const scene = (
     gauges,
     put,
     problems,
+    lines,
     fleet: () => fleet,
     reads: () => reads,
     passes: (hours: number) => {
@@ -147,7 +154,8 @@ describe('an assessment', () => {
         { bucket: 'sales/orders', notReady: null },
       ],
     });
-    expect(reads()).toBe(3);
+    // One of pairs, two items of the policy, and the lines of two clusters and their hosts.
+    expect(reads()).toBe(9);
   });
 
   it.each([
@@ -293,6 +301,21 @@ describe('an assessment', () => {
     expect(fleet()?.unreachable).toMatchObject([{ cluster: 'dr', error: 'ReplicaUnreachable' }]);
   });
 
+  it('names who waits in a line and cannot begin in time for its objective, once, by the line that lets it begin last', async () => {
+    const { assess, gauges, fleet, lines } = scene([policy], (pair) => pairWith(pair, 'nightly', 10));
+    await assess();
+    expect([gauges.get('RunsOutrun'), fleet()?.outrun]).toEqual([0, []]);
+    const runId = RunId.parse('prod/sales/orders#dr#nightly#20261120t020000z');
+    const waiter = { by: epochMs(NOW - 60_000), until: epochMs(NOW + 60_000), weight: 1, expected: seconds(60) };
+    for (const name of ['copy:prod', 'copy:dr']) {
+      const resource = Resource.parse(name);
+      lines.set(name, { resource, revision: 1, holders: {}, waiters: { [runId]: waiter } });
+    }
+    await assess();
+    expect(gauges.get('RunsOutrun')).toBe(1);
+    expect(fleet()?.outrun).toMatchObject([{ runId, by: NOW - 60_000, begins: NOW }]);
+  });
+
   it('publishes the clocks although Systems Manager does not answer, and fails so that somebody sees it', async () => {
     const { assess, gauges, problems } = scene([policy], (pair) => pairWith(pair, 'nightly', 30), {
       hosts: { describe: async () => Promise.reject(new Error('no SSM today')) },
@@ -312,7 +335,7 @@ describe('an assessment', () => {
     );
     const { assess, reads } = scene(policies, (pair) => pairWith(pair, `policy-${/volume-(\d+)/.exec(pair)?.[1]}`, 10));
     expect(await assess()).toMatchObject({ policies: 100, buckets: 10_000, inBreach: 0 });
-    // A hundred batches of pairs, and two items of each policy.
-    expect(reads()).toBe(300);
+    // A hundred batches of pairs, two items of each policy, and six lines.
+    expect(reads()).toBe(306);
   });
 });

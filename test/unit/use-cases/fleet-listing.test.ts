@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { BucketPattern } from '../../../functions/core/domain/buckets.ts';
+import type { Policy } from '../../../functions/core/domain/policy.ts';
 import { type EpochMs, epochMs } from '../../../functions/core/domain/units.ts';
 import { type Expanded, expandPolicy } from '../../../functions/core/use-cases/fleet.ts';
 import { memoryFleetLists, memoryLedger, noPairs } from '../../fixtures/memory-store.ts';
@@ -9,7 +10,7 @@ const NOON = epochMs(Date.UTC(2026, 10, 20, 12));
 const policy = { ...policyOf({}), retention: null, buckets: [BucketPattern.parse('sales/*')] };
 
 /** Slots of a policy with a glob, and what its hosts answer. */
-const stage = () => {
+const stage = (of: Policy = policy) => {
   const ledger = memoryLedger();
   const lists = memoryFleetLists();
   let reply: readonly string[] | undefined;
@@ -31,7 +32,7 @@ const stage = () => {
       })}\n-----END OZONE-DR REPLY-----\n`,
     };
   const expand = expandPolicy({
-    policies: [policy],
+    policies: [of],
     ledger,
     operations: { load: async (id) => (reply ? ({ id, outcome: outcomeOf(id) } as never) : undefined) },
     pairs: noPairs,
@@ -89,6 +90,17 @@ describe('a slot of a policy with globs', () => {
       announcements: [`${policy.name}: 1 vanished from ${policy.source.name}: sales/a-1`],
     });
     expect((await slot(epochMs(NOON + 7200_000), [], 'prune')).runs).toEqual(['sales/b-1', 'sales/a-1']);
+  });
+
+  it('of a policy whose buckets go together refuses more than one command takes, and says what would make it go', async () => {
+    const { slot } = stage({ ...policy, fleet: { tolerated: 0, together: true } });
+    const listed = Array.from({ length: 26 }, (_, n) => `sales/b-${n + 10}`);
+    await expect(slot(NOON, [listed])).rejects.toMatchObject({
+      name: 'PolicyInvalid',
+      message: expect.stringMatching(/it has 26 buckets.* at most 25; write narrower globs/),
+    });
+    const { next } = await slot(epochMs(NOON + 3600_000), [listed.slice(1)]);
+    expect(next).toMatchObject({ items: 1, together: { buckets: listed.slice(1) } });
   });
 
   it('refuses a glob that matches nothing', async () => {

@@ -407,7 +407,7 @@ describe('the fleet', () => {
       lists,
       outOfTime: () => never,
       report: (problem) => problems.push(problem),
-      ledger: { loadEnrolment },
+      ledger: { loadEnrolment, recentPoints: async () => [] },
       pairs: { loadPairs: async (ids) => ids.map((id) => ({ ...emptyPair(id), ...pair })) },
       metrics: { gauge: (name, _unit, value, { cluster = 'all' }) => published.push(`${name} ${cluster} ${value}`) },
       clock: { now: () => slot },
@@ -427,6 +427,7 @@ describe('the fleet', () => {
       failed: [],
       announcements,
       budget: null,
+      group: null,
     });
     expect(problems).toHaveLength(2);
   });
@@ -462,7 +463,7 @@ describe('the fleet', () => {
 
   it('is well with as many failures as the policy tolerates, and says them', async () => {
     const failed = { bucket: BucketRef.parse('cups/dice'), name: 'n-cups/dice', error: 'CopyFailed' };
-    const change = { policies: [{ ...policyOf('incremental'), fleet: { tolerated: 1 } }] };
+    const change = { policies: [{ ...policyOf('incremental'), fleet: { tolerated: 1, together: false } }] };
     expect(await summarize({}, change)(went(failed))).toMatchObject({
       failed: ['cups/dice (CopyFailed, execution n-cups/dice)'],
     });
