@@ -71,16 +71,14 @@ const bucketJson = (bucket: Bucket) => ({
 });
 
 /** Ozone 2.2.0 shows nothing of the bucket that a link leads to. */
-const linkJson = ({ volume, name, leadsTo = '', created, owner }: Bucket) => ({
-  volumeName: volume,
-  name,
-  sourceVolume: leadsTo.split('/')[0],
-  sourceBucket: leadsTo.split('/')[1],
-  creationTime: iso(created),
-  modificationTime: iso(created),
-  owner,
-  link: true,
-});
+const linkJson = ({ volume, name, leadsTo = '', created, owner }: Bucket) => {
+  const [sourceVolume = '', sourceBucket = ''] = leadsTo.split('/');
+  const at = iso(created);
+  return {
+    ...{ volumeName: volume, name, sourceVolume, sourceBucket },
+    ...{ creationTime: at, modificationTime: at, owner, link: true },
+  };
+};
 
 const shown = (bucket: Bucket) => (bucket.leadsTo === undefined ? bucketJson(bucket) : linkJson(bucket));
 
