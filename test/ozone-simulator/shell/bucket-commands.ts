@@ -74,8 +74,8 @@ const bucketJson = (bucket: Bucket) => ({
 const linkJson = ({ volume, name, leadsTo = '', created, owner }: Bucket) => ({
   volumeName: volume,
   name,
-  sourceVolume: leadsTo.split('/')[0],
-  sourceBucket: leadsTo.split('/')[1],
+  sourceVolume: leadsTo.replace(/\/.*/, ''),
+  sourceBucket: leadsTo.replace(/.*\//, ''),
   creationTime: iso(created),
   modificationTime: iso(created),
   owner,
