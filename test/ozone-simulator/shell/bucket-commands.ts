@@ -71,14 +71,16 @@ const bucketJson = (bucket: Bucket) => ({
 });
 
 /** Ozone 2.2.0 shows nothing of the bucket that a link leads to. */
-const linkJson = ({ volume, name, leadsTo = '', created, owner }: Bucket) => {
-  const [sourceVolume = '', sourceBucket = ''] = leadsTo.split('/');
-  const at = iso(created);
-  return {
-    ...{ volumeName: volume, name, sourceVolume, sourceBucket },
-    ...{ creationTime: at, modificationTime: at, owner, link: true },
-  };
-};
+const linkJson = ({ volume, name, leadsTo = '', created, owner }: Bucket) => ({
+  volumeName: volume,
+  name,
+  sourceVolume: leadsTo.replace(/\/.*/, ''),
+  sourceBucket: leadsTo.replace(/.*\//, ''),
+  creationTime: iso(created),
+  modificationTime: iso(created),
+  owner,
+  link: true,
+});
 
 const shown = (bucket: Bucket) => (bucket.leadsTo === undefined ? bucketJson(bucket) : linkJson(bucket));
 
