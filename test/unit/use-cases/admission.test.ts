@@ -210,7 +210,10 @@ describe('a copy', () => {
     const { run, decide } = await inThe({ ...withSnapshot, mode: 'resync' });
     await crowd(copy(dr), COPIES);
     const seen = await ledger.loadSlots(copy(dr));
-    await ledger.putSlots({ ...seen, waiters: { [other(50)]: { by: slot, until: anHourIn, weight: 1 } } });
+    await ledger.putSlots({
+      ...seen,
+      waiters: { [other(50)]: { by: slot, until: anHourIn, weight: 1, expected: seconds(60) } },
+    });
     expect(await decide()).toMatchObject({
       kind: 'wait',
       seconds: 20,
