@@ -396,20 +396,30 @@ const dueOf = (bucket: Bucket, { purgeAfterMs, directoryCleaningMs }: Settings):
 /** Before this nothing is due in a list of buckets. */
 const dues = new WeakMap<ClusterState['buckets'], { readonly at: number; readonly settings: Settings }>();
 
+/** What was made of a list of buckets that nothing was written to since: who only reads does not keep it. */
+const tidied = new WeakMap<
+  ClusterState['buckets'],
+  { readonly buckets: ClusterState['buckets']; readonly at: number; readonly settings: Settings }
+>();
+
+const areSame = (one: Settings, other: Settings): boolean =>
+  one.purgeAfterMs === other.purgeAfterMs && one.directoryCleaningMs === other.directoryCleaningMs;
+
 /** What Ozone's background services would have done by `now`: purge snapshots, clean below removed directories, forget jobs. */
-function housekeeping(state: ClusterState, now: number, settings: Settings): ClusterState {
+function housekeeping(given: ClusterState, now: number, settings: Settings): ClusterState {
+  const before = tidied.get(given.buckets);
+  const state =
+    before && before.at <= now && areSame(before.settings, settings) ? { ...given, buckets: before.buckets } : given;
   const known = dues.get(state.buckets);
-  const isKnown =
-    known?.settings.purgeAfterMs === settings.purgeAfterMs &&
-    known.settings.directoryCleaningMs === settings.directoryCleaningMs;
-  if (isKnown && now < known.at) return state;
-  const tidied = state.buckets.some((bucket) => dueOf(bucket, settings) <= now) ? tidy(state, now, settings) : state;
-  const at = tidied.buckets.reduce(
-    (least, bucket) => Math.min(least, dueOf(bucket, settings)),
-    Number.POSITIVE_INFINITY,
-  );
-  dues.set(tidied.buckets, { at, settings });
-  return tidied;
+  if (known && areSame(known.settings, settings) && now < known.at) return state;
+  const made = state.buckets.some((bucket) => dueOf(bucket, settings) <= now) ? tidy(state, now, settings) : state;
+  const at = made.buckets.reduce((least, bucket) => Math.min(least, dueOf(bucket, settings)), Number.POSITIVE_INFINITY);
+  dues.set(made.buckets, { at, settings });
+  if (made !== state) {
+    places.set(made.buckets, placesIn(state.buckets));
+    tidied.set(given.buckets, { buckets: made.buckets, at: now, settings });
+  }
+  return made;
 }
 
 function tidy(state: ClusterState, now: number, settings: Settings): ClusterState {
