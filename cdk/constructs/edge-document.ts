@@ -83,7 +83,7 @@ export const edgeParameters = (script: ScriptName): Readonly<Record<string, Edge
   part: { description: 'part of a rolling verification, from 1', pattern: '^[0-9]{1,4}$', fallback: '0' },
   parts: { description: 'number of parts of a rolling verification', pattern: '^[0-9]{1,4}$', fallback: '0' },
   brake: {
-    description: 'most deletes and renames that a copy may bring to the replica; empty: as many as there are',
+    description: 'most deletes and renames that a copy may bring; empty: any',
     pattern: '^[0-9]{0,9}$',
     fallback: '',
   },
@@ -109,12 +109,12 @@ export const edgeParameters = (script: ScriptName): Readonly<Record<string, Edge
     fallback: '',
   },
   narrow: {
-    description: 'snapshot of what a resync finds in the replica: name=id; only what changed is then compared',
+    description: 'what a resync finds in the replica, name=id: only what changed is compared',
     pattern: `^$|^odr-tmp-[a-z0-9.-]{1,40}=${ID}$`,
     fallback: '',
   },
   selection: {
-    description: 'SHA-256 of the list of paths to examine, compare or restore; empty: the whole bucket',
+    description: 'SHA-256 of the list of paths to work on; empty: the whole bucket',
     pattern: '^$|^[0-9a-f]{64}$',
     fallback: '',
   },
@@ -164,12 +164,12 @@ export const edgeParameters = (script: ScriptName): Readonly<Record<string, Edge
     fallback: '',
   },
   globs: {
-    description: 'of which volumes the buckets are listed: volume/bucket with * and ?, commas between',
+    description: 'whose volumes are listed: volume/bucket with * and ?, commas between',
     pattern: `^$|^${GLOB}(,${GLOB})*$`,
     fallback: '',
   },
   batch: {
-    description: 'the buckets of a batch, of which source and replica then name the services; semicolons between',
+    description: 'buckets of a batch, semicolons between; source and replica then name services',
     pattern: `^$|^${MEMBER}(;${MEMBER})*$`,
     fallback: '',
   },

@@ -374,12 +374,6 @@ records() {
     END { if (bad || !ended) exit 1 }' "$file"
 }
 
-# file, what `bucket info` said: of a link Ozone 2.2 shows nothing of the bucket that it leads to. Its layout is then one that nothing here copies.
-fill_link() {
-  grep -q '^  "bucketLayout" : ' "$1" ||
-    sed -i 's/^  "link" : true,\?$/  "bucketLayout" : "OBJECT_STORE",\n  "usedBytes" : 0,\n  "usedNamespace" : 0,\n  "quotaInBytes" : -1,\n  "quotaInNamespace" : -1,\n&/' "$1"
-}
-
 readonly SNAPSHOT_FIELDS=(name snapshotId creationTime snapshotStatus)
 
 # file kind [exclusiveSize?]: JSON objects of snapshots, one per line
@@ -391,6 +385,14 @@ snapshot_objects() {
       more = $5 ~ /^[0-9]+$/ ? ",\"exclusiveBytes\":" $5 : ""
       printf "{\"name\":%s,\"id\":%s,\"created\":%s,\"status\":%s%s}\n", $1, $2, $3, $4, more
     }' && ((PIPESTATUS[0] == 0))
+}
+
+# ---------------------------------------------------------------- links [observe protect restore batch doctor]
+
+# file, what `bucket info` said: of a link Ozone 2.2 shows nothing of the bucket that it leads to. Its layout is then one that nothing here copies.
+fill_link() {
+  grep -q '"bucketLayout" :' "$1" ||
+    sed -Ei 's/^( *")link" : true,?$/\1bucketLayout" : "OBJECT_STORE",\n\1usedBytes" : 0,\n\1usedNamespace" : 0,\n\1quotaInBytes" : -1,\n\1quotaInNamespace" : -1,\n&/' "$1"
 }
 
 # ---------------------------------------------------------------- what Ozone says of a bucket [observe protect restore batch]
