@@ -108,8 +108,7 @@ export class Om {
       if (why !== null) throw new OmError('INVALID_BUCKET_NAME', why);
       if (!state.volumes.some((v) => v.name === volume))
         throw new OmError('VOLUME_NOT_FOUND', `Volume ${volume} is not found`);
-      if (state.buckets.some((b) => b.volume === volume && b.name === name))
-        throw new OmError('BUCKET_ALREADY_EXISTS', 'Bucket already exist');
+      if (bucketOf(state, volume, name)) throw new OmError('BUCKET_ALREADY_EXISTS', 'Bucket already exist');
       const bucket: Bucket = {
         ...as,
         volume,
@@ -122,7 +121,7 @@ export class Om {
         snapshots: [],
         jobs: [],
       };
-      return [{ ...state, nextId: state.nextId + 1, buckets: [...state.buckets, bucket] }, undefined];
+      return [{ ...state, nextId: state.nextId + 1, buckets: withBucket(state.buckets, bucket) }, undefined];
     });
   }
 
@@ -344,10 +343,13 @@ const tooManySnapshots = (limit: number, count: number): string =>
   `Snapshot limit of ${limit} reached. Cannot create more snapshots. Current snapshots: ${count}, In-flight creations: 0 ` +
   'If you already deleted some snapshots, please wait for the background service to complete the cleanup.';
 
-/** Where a bucket is in a list of buckets, by `<volume>/<name>`: a list is never changed, and one that replaces a bucket has the places of the one before. */
-const places = new WeakMap<ClusterState['buckets'], ReadonlyMap<string, number>>();
+/**
+ * Where a bucket may be in a list of buckets, by `<volume>/<name>`. Lists that differ by what they replaced or added share it, so
+ * what it says may be of another one of them.
+ */
+const places = new WeakMap<ClusterState['buckets'], Map<string, number>>();
 
-function placesIn(buckets: ClusterState['buckets']): ReadonlyMap<string, number> {
+function placesIn(buckets: ClusterState['buckets']): Map<string, number> {
   const known = places.get(buckets);
   if (known) return known;
   const made = new Map(buckets.map(({ volume, name }, place) => [`${volume}/${name}`, place]));
@@ -355,8 +357,10 @@ function placesIn(buckets: ClusterState['buckets']): ReadonlyMap<string, number>
   return made;
 }
 
-const bucketOf = ({ buckets }: ClusterState, volume: string, name: string): Bucket | undefined =>
-  buckets[placesIn(buckets).get(`${volume}/${name}`) ?? -1];
+const bucketOf = ({ buckets }: ClusterState, volume: string, name: string): Bucket | undefined => {
+  const found = buckets[placesIn(buckets).get(`${volume}/${name}`) ?? -1];
+  return found?.name === name && found.volume === volume ? found : undefined;
+};
 
 function bucketIn(state: ClusterState, volume: string, name: string): Bucket {
   const bucket = bucketOf(state, volume, name);
@@ -368,13 +372,22 @@ function bucketIn(state: ClusterState, volume: string, name: string): Bucket {
   throw new OmError('BUCKET_NOT_FOUND', `Bucket not found: ${volume}/${name}`);
 }
 
+/** `buckets`, made of `before` by writing `written` to a place: what is known of the one list is not worked out again for the other. */
+function derived(before: ClusterState['buckets'], buckets: ClusterState['buckets'], written: Bucket): typeof buckets {
+  places.set(buckets, placesIn(before));
+  const known = dues.get(before);
+  if (known) dues.set(buckets, { ...known, at: Math.min(known.at, dueOf(written, known.settings)) });
+  return buckets;
+}
+
 function replaceBucket(state: ClusterState, { volume, name }: Bucket, now: Bucket): ClusterState {
-  const before = placesIn(state.buckets);
-  const buckets = state.buckets.with(before.get(`${volume}/${name}`) ?? -1, now);
-  places.set(buckets, before);
-  const known = dues.get(state.buckets);
-  if (known) dues.set(buckets, { ...known, at: Math.min(known.at, dueOf(now, known.settings)) });
-  return { ...state, buckets };
+  const place = placesIn(state.buckets).get(`${volume}/${name}`) ?? -1;
+  return { ...state, buckets: derived(state.buckets, state.buckets.with(place, now), now) };
+}
+
+function withBucket(before: ClusterState['buckets'], bucket: Bucket): ClusterState['buckets'] {
+  placesIn(before).set(`${bucket.volume}/${bucket.name}`, before.length);
+  return derived(before, [...before, bucket], bucket);
 }
 
 /** `ozone.om.snapshot.diff.job.report.persistent.time`, and the interval of the service that removes jobs that failed. */
@@ -383,15 +396,22 @@ const jobsAreKeptMs = { done: 7 * 24 * 3_600_000, failed: 3_600_000 };
 const endOf = (j: DiffJob): number =>
   j.readyAt + (j.status === 'RUNNING' && j.failure === '' ? jobsAreKeptMs.done : jobsAreKeptMs.failed);
 
-/** When a background service has something to do for a bucket next. */
-const dueOf = (bucket: Bucket, { purgeAfterMs, directoryCleaningMs }: Settings): number =>
-  Math.min(
-    ...bucket.detached.map(({ at }) => at + directoryCleaningMs),
+/** When a background service has something to do for a bucket next; worked out once. */
+const dueOf = (bucket: Bucket, settings: Settings): number => {
+  const known = dueOfBucket.get(bucket);
+  if (known && areSame(known.settings, settings)) return known.at;
+  const { purgeAfterMs, directoryCleaningMs } = settings;
+  const at = Math.min(
+    ...bucket.detached.map((removed) => removed.at + directoryCleaningMs),
     ...bucket.snapshots.map(({ deletedAt }) =>
       deletedAt === null ? Number.POSITIVE_INFINITY : deletedAt + purgeAfterMs,
     ),
     ...bucket.jobs.map(endOf),
   );
+  dueOfBucket.set(bucket, { at, settings });
+  return at;
+};
+const dueOfBucket = new WeakMap<Bucket, { readonly at: number; readonly settings: Settings }>();
 
 /** Before this nothing is due in a list of buckets. */
 const dues = new WeakMap<ClusterState['buckets'], { readonly at: number; readonly settings: Settings }>();
