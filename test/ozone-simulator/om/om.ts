@@ -228,7 +228,7 @@ export class Om {
       const taken = bucket.snapshots.find((snapshot) => snapshot.name === name);
       if (taken && !(this.has('deleted-names-are-free') && taken.status === 'SNAPSHOT_DELETED'))
         throw new OmError('FILE_ALREADY_EXISTS', 'Snapshot already exists');
-      const count = state.buckets.reduce((sum, b) => sum + b.snapshots.length, 0);
+      const count = snapshotsIn(state.buckets);
       const limit = this.around.snapshotLimit(this.service) ?? this.settings.snapshotLimit;
       if (count >= limit) throw new OmError('TOO_MANY_SNAPSHOTS', tooManySnapshots(limit, count));
       const snapshot: Snapshot = {
@@ -372,22 +372,33 @@ function bucketIn(state: ClusterState, volume: string, name: string): Bucket {
   throw new OmError('BUCKET_NOT_FOUND', `Bucket not found: ${volume}/${name}`);
 }
 
-/** `buckets`, made of `before` by writing `written` to a place: what is known of the one list is not worked out again for the other. */
-function derived(before: ClusterState['buckets'], buckets: ClusterState['buckets'], written: Bucket): typeof buckets {
+/** How many snapshots the buckets of a list have. */
+const counts = new WeakMap<ClusterState['buckets'], number>();
+
+function snapshotsIn(buckets: ClusterState['buckets']): number {
+  const count = counts.get(buckets) ?? buckets.reduce((sum, { snapshots }) => sum + snapshots.length, 0);
+  counts.set(buckets, count);
+  return count;
+}
+
+/** `before` with `written` at a place: what is known of the one list is not worked out again for the other. */
+function writtenTo(before: ClusterState['buckets'], written: Bucket, place: number): ClusterState['buckets'] {
+  const buckets = place < before.length ? before.with(place, written) : [...before, written];
   places.set(buckets, placesIn(before));
+  counts.set(buckets, snapshotsIn(before) - (before[place]?.snapshots.length ?? 0) + written.snapshots.length);
   const known = dues.get(before);
   if (known) dues.set(buckets, { ...known, at: Math.min(known.at, dueOf(written, known.settings)) });
   return buckets;
 }
 
 function replaceBucket(state: ClusterState, { volume, name }: Bucket, now: Bucket): ClusterState {
-  const place = placesIn(state.buckets).get(`${volume}/${name}`) ?? -1;
-  return { ...state, buckets: derived(state.buckets, state.buckets.with(place, now), now) };
+  const place = placesIn(state.buckets).get(`${volume}/${name}`) ?? state.buckets.length;
+  return { ...state, buckets: writtenTo(state.buckets, now, place) };
 }
 
 function withBucket(before: ClusterState['buckets'], bucket: Bucket): ClusterState['buckets'] {
   placesIn(before).set(`${bucket.volume}/${bucket.name}`, before.length);
-  return derived(before, [...before, bucket], bucket);
+  return writtenTo(before, bucket, before.length);
 }
 
 /** `ozone.om.snapshot.diff.job.report.persistent.time`, and the interval of the service that removes jobs that failed. */
