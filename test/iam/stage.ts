@@ -2,7 +2,6 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DeleteCommand, ScanCommand } from '@aws-sdk/lib-dynamodb';
-import { BlastRadius } from '../../functions/core/domain/operation.ts';
 import { synthesize } from '../fixtures/deployment.ts';
 import { InProcessHost } from '../in-process-edge/host.ts';
 import { type CloudEvent, type FaultRule, type LocalCloud, startLocalCloud } from '../local-cloud/index.ts';
@@ -99,12 +98,9 @@ export const openStage = async (): Promise<Stage> => {
   const host = (id: string) => ({
     id,
     environment: {},
-    run: ({ documentName, parameters }: CommandToRun) => {
+    run: (command: CommandToRun) => {
       ozone.setClock({ now: cloud.clock.now(), skewMs: {} });
-      const radius = BlastRadius.options.find((it) => documentName.startsWith(`ozone-dr-${it}-`));
-      if (radius === undefined) throw new Error(`${documentName} is no document of the product`);
-      const ran = hosts[id]?.run(radius, parameters);
-      return { exitCode: ran?.exit ?? 1, stdout: ran?.stdout ?? '', stderr: '' };
+      return hosts[id]?.command(command) ?? { exitCode: 1, stdout: '', stderr: '' };
     },
     duration: ({ parameters }: { readonly parameters: Readonly<Record<string, readonly string[]>> }) =>
       story.duration(parametersOf(parameters)),

@@ -3,7 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as z from 'zod';
-import type { BlastRadius } from '../../functions/core/domain/operation.ts';
+import { BlastRadius } from '../../functions/core/domain/operation.ts';
+import type { Work as CommandToRun } from '../local-cloud/ssm/host.ts';
 import type { SimulatedOzone } from '../ozone-simulator/simulator.ts';
 import { Asks, answersTo } from './batch.ts';
 import { type Parameters, pathOf, readParameters, type Verb, whyRefused } from './parameters.ts';
@@ -92,6 +93,18 @@ export class InProcessHost {
 
   constructor(options: HostOptions) {
     this.#options = options;
+  }
+
+  /** A command as an agent of the local cloud gets it, of whichever document of the product. @throws HostDied */
+  command({ documentName, parameters }: Pick<CommandToRun, 'documentName' | 'parameters'>): {
+    readonly exitCode: number;
+    readonly stdout: string;
+    readonly stderr: string;
+  } {
+    const radius = BlastRadius.options.find((it) => documentName.startsWith(`ozone-dr-${it}-`));
+    if (radius === undefined) throw new Error(`${documentName} is no document of the product`);
+    const { exit, stdout } = this.run(radius, parameters);
+    return { exitCode: exit, stdout, stderr: '' };
   }
 
   /**
