@@ -305,8 +305,9 @@ export class ControlStack extends Stack {
       handler: 'expand-policy',
       description: 'Lists the buckets of a policy that are due, and enrols those that its globs give',
       environment: { schema: PlanRecordEnv, values: { ...keeping, DEPLOYMENT: this.#prefix } },
-      // Ten thousand buckets: a listing is read, enrolled and written down again.
-      timeout: Duration.seconds(55),
+      // Ten thousand buckets in the first slot of a glob: each gets an entry in its record, and an event.
+      timeout: Duration.minutes(14),
+      memoryMB: 1024,
       permissions: [
         this.#ledger('GetItem', 'BatchGetItem', 'PutItem', 'UpdateItem', 'Query'),
         allow(['s3:PutObject'], [`${records}/fleet/*`]),
@@ -702,13 +703,14 @@ export class ControlStack extends Stack {
     id: string,
     props: Omit<HandlerFunctionProps<Environment>, 'functionName' | 'bundles' | 'timeout' | 'memoryMB'> & {
       readonly timeout?: Duration;
+      readonly memoryMB?: number;
       readonly functionName?: string;
     },
   ): HandlerFunction<Environment> {
     const handler = new HandlerFunction(this, id, {
       functionName: `${this.#prefix}-${kebab(id)}`,
       bundles: project('dist/functions'),
-      // The Tasks that call these wait for 60 s.
+      // The Tasks that call these wait for 60 s, but for what enrols.
       timeout: Duration.seconds(30),
       memoryMB: 512,
       ...props,
