@@ -22,7 +22,7 @@ export interface DecideDependencies {
 }
 
 /** Enough where each backup came to its end. */
-const NEWEST_POINTS = 10;
+const NEWEST_POINTS = 5;
 /** Enough for the points of an outage that are brought over one by one. */
 const RECENT_POINTS = 30;
 
