@@ -3,7 +3,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { PutCommand, QueryCommand } from '@aws-sdk/lib-dynamodb';
 import { dynamoLedger } from '../../functions/adapters/dynamodb/ledger.ts';
-import type { PairState, RecoveryPoint } from '../../functions/core/domain/ledger.ts';
+import type { RecoveryPoint } from '../../functions/core/domain/ledger.ts';
 import { PairId, SnapshotId } from '../../functions/core/domain/names.ts';
 import { Bytes } from '../../functions/core/domain/units.ts';
 import { sumOf, total, type Usage, usdOf } from '../cost/model.ts';
@@ -56,8 +56,8 @@ const hostsOf = (side: (typeof SIDES)[number], { hostsPerSide }: FleetSize): rea
 
 const policiesOf = (size: FleetSize): string => `
 clusters:
-  prod: { service: prod, hosts: [${hostsOf('prod', size).join(', ')}], snapshotLimit: 100000, copies: 12 }
-  dr: { service: dr, hosts: [${hostsOf('dr', size).join(', ')}], snapshotLimit: 100000, copies: 12 }
+  prod: { service: prod, hosts: [${hostsOf('prod', size).join(', ')}], snapshotLimit: 100000, copies: 12, diffJobs: 8 }
+  dr: { service: dr, hosts: [${hostsOf('dr', size).join(', ')}], snapshotLimit: 100000, copies: 12, diffJobs: 8 }
 policies:
   nightly:
     source: prod
@@ -177,6 +177,7 @@ export const openFleet = async (size: FleetSize, say: (line: string) => void): P
       }),
     );
     const [state] = Items;
+    const first = await ledger.loadPair(pairOf(model));
     if (!point?.replica || !state) throw new Error('the first backup left no point');
     const sides = { prod: point.source, dr: point.replica };
     const left = buckets.slice(1).values();
@@ -205,7 +206,10 @@ export const openFleet = async (size: FleetSize, say: (line: string) => void): P
           : {};
         const likened: RecoveryPoint = { ...alike(point), ...measured };
         await ledger.putPoint(pair, likened);
-        const nothing: Pick<PairState, 'pinned' | 'copies'> = { pinned: null, copies: [] };
+        const copies = slow.has(bucket)
+          ? alike(first.copies).map((copy) => ({ ...copy, to: copy.from + 3 * HOUR * 1000 }))
+          : [];
+        const nothing = { pinned: null, copies };
         await client.send(new PutCommand({ TableName, Item: { ...alike(state), ...nothing } }));
       }
     };

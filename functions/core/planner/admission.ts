@@ -1,4 +1,5 @@
 import type { BackupStep } from '../domain/backup-step.ts';
+import type { PairState } from '../domain/ledger.ts';
 import { type HostId, RunId } from '../domain/names.ts';
 import type { Cluster, Policy } from '../domain/policy.ts';
 import type { RestoreTask } from '../domain/restore.ts';
@@ -11,8 +12,8 @@ import { copyLifetime, wait } from './steps.ts';
 
 /** Of one host's workers; what takes seconds never waits for what takes hours. */
 const FOR_SHORT_COMMANDS = 2;
-/** The diff of a replica that nobody else writes to is small and comes first in a copy. */
-const DIFF_OF_COPY = seconds(300);
+/** The diff of a replica that nobody else writes to is small and comes first in a copy: what follows needs no place for it. */
+const DIFF_OF_COPY = seconds(60);
 /** What a copy is expected to take before one of this bucket was measured. */
 const SMALL_COPY = seconds(60);
 /** A waiter that is so much later than it said it would come again is lost. */
@@ -171,7 +172,7 @@ export const outdated = (history: RunHistory, step: BackupStep): readonly Resour
   return heldBy(history).filter((resource) => !still.has(resource));
 };
 
-const expectedSeconds = ({ points }: RunHistory, step: BackupStep): DurationSeconds =>
+const expectedSeconds = ({ points }: Pick<RunHistory, 'points'>, step: BackupStep): DurationSeconds =>
   step.kind === 'replicate' && step.estimate
     ? step.estimate.seconds
     : seconds(
@@ -186,12 +187,37 @@ const expectedSeconds = ({ points }: RunHistory, step: BackupStep): DurationSeco
  * order never changes. One that is late by more than an objective counts as late by one: a bucket whose runs fail for days
  * is not first for ever, and nobody waits for more than those that began a bounded time later.
  */
-export const beginBy = (history: RunHistory, step: BackupStep): EpochMs => {
-  const { run, pair } = history;
-  const { rpo } = run.policy.objectives;
-  const newest = newestAt(pair.newest?.[run.policy.name] ?? null, 'listing')?.at ?? pair.base?.created;
-  const due = (newest ?? run.startedAt) + (rpo - expectedSeconds(history, step)) * 1000;
-  return epochMs(Math.max(0, due, run.startedAt - rpo * 1000));
+export const beginBy = ({ run, pair, points }: RunHistory, step: BackupStep): EpochMs =>
+  beginOf(run.policy, pair, run.startedAt, expectedSeconds({ points }, step));
+
+const beginOf = (
+  { name, objectives: { rpo } }: Policy,
+  pair: Pick<PairState, 'newest' | 'base'>,
+  startedAt: EpochMs,
+  expected: DurationSeconds,
+): EpochMs => {
+  const newest = newestAt(pair.newest?.[name] ?? null, 'listing')?.at ?? pair.base?.created;
+  const due = (newest ?? startedAt) + (rpo - expected) * 1000;
+  return epochMs(Math.max(0, due, startedAt - rpo * 1000));
+};
+
+/** Finer than this the order of a slot is that of the policy: a slot that is delivered twice has the same batches. */
+const CLASS_MS = 3_600_000;
+
+/** The pairs of a slot, first those whose copy has to begin first, as long as the longest of their last ones. Pure. */
+export const leastSlackFirst = (
+  policy: Policy,
+  states: readonly PairState[],
+  startedAt: EpochMs,
+): readonly PairState[] => {
+  const classOf = (pair: PairState): number => {
+    const took = pair.copies.map(({ from, to }) => (to === null ? 0 : secondsBetween(from, to)));
+    return Math.floor(beginOf(policy, pair, startedAt, seconds(Math.max(SMALL_COPY, ...took))) / CLASS_MS);
+  };
+  return states
+    .map((pair) => [classOf(pair), pair] as const)
+    .toSorted(([one], [other]) => one - other)
+    .map(([, pair]) => pair);
 };
 
 /** What a run heard of its place since it did something else last, oldest first. */

@@ -10,7 +10,7 @@ import { firstOf } from './choose-host.ts';
 /**
  * The due list of a slot. Backups that may go together do, those next to each other that work on the same hosts: a batch sends one command to
  * each host for each kind of step. The buckets of a group are one batch. Hosts take turns in the list, which is begun in its order: else all batches at work
- * would crowd on one host while the others have nothing to do.
+ * would crowd on one host while the others have nothing to do. What comes early in `runs` is begun early, as far as its hosts' turns allow.
  */
 export const itemsOf = (
   policy: Policy,
@@ -37,13 +37,19 @@ export const itemsOf = (
       batch: first && some.length > 1 ? `batch-${first.name}` : null,
     };
   });
-  return isTogether ? inTurns(items, policy.source.hosts.length * (policy.replica?.hosts.length ?? 1)) : items;
+  if (!isTogether) return items;
+  const placeOf = new Map(runs.map(({ name }, n) => [name, n] as const));
+  const firstPlace = (item: FleetItem): number => Math.min(...item.runs.map(({ name }) => placeOf.get(name) ?? 0));
+  return inTurns(items, policy.source.hosts.length * (policy.replica?.hosts.length ?? 1), firstPlace);
 };
 
-/** One of each of so many equal parts of a list, then the next of each. */
-const inTurns = <T>(all: readonly T[], parts: number): readonly T[] => {
+/** One of each of so many equal parts of a list, then the next of each; each part by rank. */
+const inTurns = <T>(all: readonly T[], parts: number, rank: (item: T) => number): readonly T[] => {
   const length = Math.ceil(all.length / parts);
-  return Array.from({ length }, (_, first) => all.filter((_, n) => n % length === first)).flat();
+  const ranked = Array.from({ length: parts }, (_, n) =>
+    all.slice(n * length, (n + 1) * length).toSorted((one, other) => rank(one) - rank(other)),
+  );
+  return Array.from({ length }, (_, n) => ranked.flatMap((part) => part.slice(n, n + 1))).flat();
 };
 
 const byHost = ({ source, replica }: Policy, runs: readonly FleetRun[]): readonly FleetRun[] => {

@@ -4,7 +4,7 @@ import { MOST_IN_BATCH } from '../domain/batch.ts';
 import { bucketsOf, type Enrolment, hasGlobs } from '../domain/buckets.ts';
 import { parseEdgeReply } from '../domain/edge-reply.ts';
 import { type FleetPlace, type FleetRun, Work } from '../domain/fleet.ts';
-import type { BackupRun } from '../domain/ledger.ts';
+import { type BackupRun, emptyPair } from '../domain/ledger.ts';
 import {
   BucketRef,
   compactTime,
@@ -21,6 +21,7 @@ import type { Policy } from '../domain/policy.ts';
 import type { DrillTurn, PolicyState, PolicyVersion } from '../domain/retention.ts';
 import { type DurationSeconds, EpochMs } from '../domain/units.ts';
 import { DrError } from '../errors.ts';
+import { leastSlackFirst } from '../planner/admission.ts';
 import { describePause } from '../planner/decision.ts';
 import { type BucketToDrill, dueForDrill, lastDrillOf } from '../planner/drill-rota.ts';
 import { enrol, enrolmentSentences, globsAsked } from '../planner/enrol.ts';
@@ -197,7 +198,12 @@ const runsOf = async (
     work === 'backup' ? vanishedLately(policy, state, enrolment, now).map(({ bucket }) => bucket) : [],
   );
   const standing = inForce.filter((bucket) => !gone.has(bucket));
-  const due = work === 'drill' ? await takeTurns(deps, policy, standing, slot) : standing;
+  const due =
+    work === 'drill'
+      ? await takeTurns(deps, policy, standing, slot)
+      : work === 'backup'
+        ? await mostUrgentFirst(deps, policy, standing, slot)
+        : standing;
   const done = attempt === 1 ? new Set() : await doneIn(deps, policy, due, { work, slot });
   const prefix = work === 'backup' ? '' : `${work}-`;
   const suffix = attempt === 1 ? '' : `-${attempt}`;
@@ -207,6 +213,19 @@ const runsOf = async (
       bucket,
       name: `${prefix}${policy.name}-${compactTime(slot)}-${shortHash(bucket)}${suffix}`,
     }));
+};
+
+/** In the order in which their copies have to begin: those at the end of a list of thousands begin hours later. */
+const mostUrgentFirst = async (
+  { pairs }: ExpandDependencies,
+  policy: Policy,
+  buckets: readonly BucketRef[],
+  slot: EpochMs,
+): Promise<readonly BucketRef[]> => {
+  const bucketOf = new Map(buckets.map((bucket) => [lineageOf(policy, bucket), bucket] as const));
+  const known = new Map((await pairs.loadPairs([...bucketOf.keys()])).map((state) => [state.pair, state] as const));
+  const states = [...bucketOf.keys()].map((pair) => known.get(pair) ?? emptyPair(pair));
+  return leastSlackFirst(policy, states, slot).flatMap(({ pair }) => bucketOf.get(pair) ?? []);
 };
 
 /** Buckets whose newest run is that of the slot and succeeded. Of drills it is not known here: opening one finds out. */

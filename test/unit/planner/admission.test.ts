@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { RunId } from '../../../functions/core/domain/names.ts';
+import { emptyPair, type PairState } from '../../../functions/core/domain/ledger.ts';
+import { BucketRef, ClusterName, HostId, OperationId, pairId, RunId } from '../../../functions/core/domain/names.ts';
 import { Resource, type Slots } from '../../../functions/core/domain/slots.ts';
 import { type EpochMs, epochMs, later, seconds } from '../../../functions/core/domain/units.ts';
 import {
@@ -9,6 +10,7 @@ import {
   capacitiesOf,
   emptiestHost,
   heldBy,
+  leastSlackFirst,
   needsOf,
   outrunIn,
   queueText,
@@ -73,6 +75,45 @@ const one = fc.record({
   both: fc.boolean(),
   weight: fc.integer({ min: 1, max: 4 }),
   does: fc.constantFrom('ask', 'ask', 'ask', 'release', 'pass'),
+});
+
+describe('the order of a slot', () => {
+  const policy = policyOf('incremental');
+  const pairs = ['a', 'b', 'c', 'd'].map((name) => ({
+    ...emptyPair(pairId(policy.source.name, BucketRef.parse(`sales/b-${name}`), ClusterName.parse('dr'))),
+    base: { ...baseOf('a'), created: at(-24 * 60) },
+  }));
+  const names = (states: readonly PairState[]) =>
+    leastSlackFirst(policy, states, slot).map(({ pair }) => /b-(.)/.exec(pair)?.[1]);
+  const tookHours = (hours: number): PairState['copies'] => [
+    {
+      operation: OperationId.parse('op-0123456789abcdef01234567-001'),
+      point: nameOf('a'),
+      mode: 'incremental' as const,
+      base: null,
+      host: HostId.parse('mi-0123456789abcdef0'),
+      from: at(-60 * hours),
+      deadline: at(0),
+      to: at(0),
+    },
+  ];
+
+  it('begins with the bucket whose copies take long, and with the one that is behind', () => {
+    const [a, b, c, d] = pairs;
+    if (!a || !b || !c || !d) throw new Error('there are four');
+    expect(names([a, b, { ...c, copies: tookHours(3) }, { ...d, base: { ...d.base, created: at(-30 * 60) } }])).toEqual(
+      ['d', 'c', 'a', 'b'],
+    );
+  });
+
+  it('is that of the policy where nothing tells them apart, and a copy that has not ended says nothing', () => {
+    expect(names(pairs.map((pair) => ({ ...pair, copies: tookHours(3).map((it) => ({ ...it, to: null })) })))).toEqual([
+      'a',
+      'b',
+      'c',
+      'd',
+    ]);
+  });
 });
 
 describe('whoever asks for places, in whatever order', () => {

@@ -33,6 +33,13 @@ describe('the due list of a slot', () => {
     for (const host of [0, 1, 2, 3]) expect(first.filter((it) => it === host).length).toBeGreaterThanOrEqual(3);
   });
 
+  it('has those that come first in one of the first two turns of their hosts', () => {
+    const late = runs.toSpliced(0, 0, ...runs.slice(-20)).slice(0, -20);
+    const urgent = new Set(late.slice(0, 20).map(({ name }) => name));
+    const first = itemsOf(policy, { work: 'backup', slot }, late).slice(0, 32);
+    expect(first.flatMap((item) => item.runs).filter(({ name }) => urgent.has(name))).toHaveLength(20);
+  });
+
   it('is the same again for the same runs', () => {
     expect(itemsOf(policy, { work: 'backup', slot }, runs)).toEqual(items);
   });
