@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { OperationId, PairId } from '../../functions/core/domain/names.ts';
 import { MOST_CONDEMNED } from '../../functions/core/planner/plan-prune.ts';
 import { addPoints } from '../fixtures/long-history.ts';
-import { type BackupResult, Lab } from '../in-process-edge/lab.ts';
+import { type BackupResult, FEW_POINTS, Lab } from '../in-process-edge/lab.ts';
 
 // A prune of a bucket with ten thousand points, Ozone's own limit of snapshots: nothing that it keeps or hands on may grow with them.
 
@@ -10,15 +10,7 @@ const POINTS = 10_000;
 const HOUR = 3600 * 1000;
 const DAY = 24 * HOUR;
 const pair = PairId.parse('prod/sales/orders#dr');
-const RETENTION = {
-  zone: 'UTC',
-  source: { keepLast: 2 },
-  replica: { keepLast: 3 },
-  graceHours: 24,
-  maxDeletions: 30,
-  coolingOffHours: 0,
-  cron: '30 4 * * ? *',
-};
+const RETENTION = { ...FEW_POINTS, maxDeletions: 30 };
 
 /** With so many points, of which the newest was made by a backup. */
 const labWith = async (points: number): Promise<Lab> => {

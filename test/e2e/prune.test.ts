@@ -4,7 +4,7 @@ import type { RecoveryPoint } from '../../functions/core/domain/ledger.ts';
 import { PairId, PolicyName } from '../../functions/core/domain/names.ts';
 import type { Happening } from '../../functions/core/domain/record.ts';
 import { isDrError } from '../../functions/core/errors.ts';
-import { type BackupResult, Lab, type LabOptions, type Side } from '../in-process-edge/lab.ts';
+import { type BackupResult, FEW_POINTS, Lab, type LabOptions, type Side } from '../in-process-edge/lab.ts';
 import { eventOf } from '../in-process-edge/run-command.ts';
 import type { Change } from '../ozone-simulator/change.ts';
 
@@ -15,15 +15,7 @@ const DAY = 24 * HOUR;
 const pair = PairId.parse('prod/sales/orders#dr');
 const put = (path: string, seed: number): Change => ({ op: 'put', path, size: 10 + seed, seed });
 
-const RETENTION = {
-  zone: 'UTC',
-  source: { keepLast: 2 },
-  replica: { keepLast: 3 },
-  graceHours: 24,
-  maxDeletions: 100,
-  coolingOffHours: 0,
-  cron: '30 4 * * ? *',
-};
+const RETENTION = { ...FEW_POINTS, maxDeletions: 100 };
 
 /** `days` nights with a backup each, an hour apart from whatever comes next. */
 const nightsOf = async (days: number, options: LabOptions = {}): Promise<Lab> => {

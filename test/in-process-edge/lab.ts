@@ -87,6 +87,16 @@ export interface Content {
   change(changes: readonly Change[], bucket?: string): void;
 }
 
+/** Rules that leave much to prune, every night. */
+export const FEW_POINTS = {
+  zone: 'UTC',
+  source: { keepLast: 2 },
+  replica: { keepLast: 3 },
+  graceHours: 24,
+  coolingOffHours: 0,
+  cron: '30 4 * * ? *',
+};
+
 /** The product's use cases over stores, hosts and clusters in this process, in virtual time. */
 export class Lab {
   readonly ozone: SimulatedOzone;
