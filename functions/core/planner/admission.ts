@@ -296,6 +296,10 @@ type Entries<T> = readonly (readonly [string, T])[];
 type Holder = Slots['holders'][RunId];
 type Waiter = Slots['waiters'][RunId];
 
+/** Who has to begin first is first. */
+const inLine = (waiters: Entries<Waiter>): Entries<Waiter> =>
+  waiters.toSorted(([id, one], [otherId, other]) => one.by - other.by || (id < otherId ? -1 : 1));
+
 /** The others that count: a lost waiter, and a holder whose time is over, do not. */
 const others = <T extends Holder>(all: Readonly<Record<string, T>>, self: RunId, now: EpochMs): Entries<T> =>
   Object.entries(all).filter(([id, { until }]) => id !== self && until > now);
@@ -386,9 +390,7 @@ const taking = ({ slots, need: { weight, holdFor }, holders, waiters }: Seen, se
 };
 
 const waiting = ({ slots, holders, waiters }: Seen, self: RunId, note: Waiter | null) => {
-  const line = [...waiters, ...(note ? [[self, note] as const] : [])]
-    .toSorted(([id, one], [otherId, other]) => one.by - other.by || (id < otherId ? -1 : 1))
-    .slice(0, MOST_WAITERS);
+  const line = inLine([...waiters, ...(note ? [[self, note] as const] : [])]).slice(0, MOST_WAITERS);
   const isNoted = line.some(([id]) => id === self);
   if (!isNoted && !slots.waiters[self] && !slots.holders[self]) return [];
   return [{ ...slots, holders: Object.fromEntries(holders), waiters: Object.fromEntries(line) }];
@@ -407,9 +409,7 @@ export interface Outrun {
  * each as long as it expects to, have them until after it has to begin. In the order of the line. Pure.
  */
 export const outrunIn = ({ waiters }: Pick<Slots, 'waiters'>, capacity: number, now: EpochMs): readonly Outrun[] => {
-  const line = Object.entries(waiters)
-    .filter(([, { until }]) => until > now)
-    .toSorted(([id, one], [otherId, other]) => one.by - other.by || (id < otherId ? -1 : 1));
+  const line = inLine(Object.entries(waiters).filter(([, { until }]) => until > now));
   let begins = now;
   let holding: readonly { readonly until: EpochMs; readonly weight: number }[] = [];
   return line.flatMap(([id, { by, expected, ...it }]): readonly Outrun[] => {
