@@ -77,7 +77,13 @@ const Objectives = z.strictObject({
 
 const Limits = z
   .strictObject({
-    maps: z.number().int().min(1).max(1000).default(4).meta({ description: 'distcp -m' }),
+    maps: z
+      .number()
+      .int()
+      .min(1)
+      .max(1000)
+      .default(4)
+      .meta({ description: 'distcp -m; where Hadoop copies on the host itself, its runner makes one map of them all' }),
     bandwidthMBps: z.number().int().min(1).max(100_000).optional().meta({ description: 'distcp -bandwidth, per map' }),
     copyTimeout: Duration.default(DurationSeconds.parse(6 * 3600)).meta({
       description: 'one copy, at most 6d; one that is expected to take less is ended sooner',

@@ -38,9 +38,12 @@ export const slowestCopy = (points: readonly RecoveryPoint[]): Measured | undefi
       undefined,
     );
 
-/** Bytes per second that a policy lets a copy take; Infinity where it says nothing. */
-export const allowedRate = ({ maps, bandwidthMBps }: Policy['limits']): number =>
-  bandwidthMBps === null ? Infinity : bandwidthMBps * 1_000_000 * maps;
+/**
+ * Bytes per second that a policy lets a copy take; Infinity where it says nothing. That of one map: Hadoop's local runner makes
+ * no more of a copy, whatever -m says (3.4.3: four files with -m 4 came one after the other).
+ */
+export const allowedRate = ({ bandwidthMBps }: Policy['limits']): number =>
+  bandwidthMBps === null ? Infinity : bandwidthMBps * 1_000_000;
 
 /**
  * What a copy of the whole bucket costs at most: an increment moves less, a resync compares all and moves what differs.

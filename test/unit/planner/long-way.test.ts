@@ -268,6 +268,14 @@ describe('the time limit of a copy', () => {
     });
     expect(decide(world, measured)).toMatchObject({ estimate: { seconds: 5000 } });
   });
+  it('takes the bandwidth of the policy for that of one map, of which a host makes no more', () => {
+    const limited: Change = (history) => {
+      const of = sized(0, 10e9)(history);
+      const limits = { ...of.run.policy.limits, bandwidthMBps: 5, maps: 8 };
+      return { ...of, run: { ...of.run, policy: { ...of.run.policy, limits } } };
+    };
+    expect(decide(world, limited)).toMatchObject({ estimate: { seconds: 2000 }, copySeconds: 8000 });
+  });
 });
 
 describe('the anomaly brake', () => {
