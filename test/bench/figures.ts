@@ -102,7 +102,7 @@ export const FIGURES = {
     unit: '×',
     bar: 1,
     missed:
-      'A bucket waited too long, or its copy took longer than the objective leaves. Next: look at the waits below.',
+      'The slow buckets were told as slow by their first copy, and a line goes by increments: they came last (evidence.md). Next: the same night with slow increments, which 2,000 buckets kept (0.965).',
   },
   fleetCostUsd: {
     what: 'what a day with that night costs on AWS, at list prices',

@@ -200,9 +200,13 @@ export const openFleet = async (size: FleetSize, say: (line: string) => void): P
               .replaceAll(sides.dr.id, replica),
           );
         const pair = pairOf(bucket);
-        // A slow bucket was slow before, or its copy would be ended early.
+        // A slow bucket was slow before, by increments, which the order of a line goes by; or its copy would be ended early.
         const measured = slow.has(bucket)
-          ? { bytesCopied: Bytes.parse(2e9), copySeconds: Math.ceil((2e9 * 3 * HOUR) / (FILES * FILE_BYTES)) }
+          ? {
+              mode: 'incremental' as const,
+              bytesCopied: Bytes.parse(2e9),
+              copySeconds: Math.ceil((2e9 * 3 * HOUR) / (FILES * FILE_BYTES)),
+            }
           : {};
         const likened: RecoveryPoint = { ...alike(point), ...measured };
         await ledger.putPoint(pair, likened);
