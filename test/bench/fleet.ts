@@ -201,20 +201,17 @@ export const openFleet = async (size: FleetSize, say: (line: string) => void): P
           );
         const pair = pairOf(bucket);
         // A slow bucket was slow before, by increments, which the order of a line goes by; or its copy would be ended early.
-        const measured = slow.has(bucket)
-          ? {
-              mode: 'incremental' as const,
-              bytesCopied: Bytes.parse(2e9),
-              copySeconds: Math.ceil((2e9 * 3 * HOUR) / (FILES * FILE_BYTES)),
-            }
-          : {};
-        const likened: RecoveryPoint = { ...alike(point), ...measured };
+        const measured = {
+          mode: 'incremental' as const,
+          bytesCopied: Bytes.parse(2e9),
+          copySeconds: Math.ceil((2e9 * 3 * HOUR) / (FILES * FILE_BYTES)),
+        };
+        const likened: RecoveryPoint = { ...alike(point), ...(slow.has(bucket) ? measured : {}) };
         await ledger.putPoint(pair, likened);
         const copies = slow.has(bucket)
-          ? alike(first.copies).map((copy) => ({ ...copy, to: copy.from + 3 * HOUR * 1000 }))
+          ? alike(first.copies).map((copy) => ({ ...copy, mode: measured.mode, to: copy.from + 3 * HOUR * 1000 }))
           : [];
-        const nothing = { pinned: null, copies };
-        await client.send(new PutCommand({ TableName, Item: { ...alike(state), ...nothing } }));
+        await client.send(new PutCommand({ TableName, Item: { ...alike(state), pinned: null, copies } }));
       }
     };
     await Promise.all(Array.from({ length: 16 }, liken));

@@ -204,14 +204,16 @@ const beginOf = (
 /** Finer than this the order of a slot is that of the policy: a slot that is delivered twice has the same batches. */
 const CLASS_MS = 3_600_000;
 
-/** The pairs of a slot, first those whose copy has to begin first, as long as the longest of their last ones. Pure. */
+/** The pairs of a slot, first those whose copy has to begin first, as long as the longest of their last increments. Pure. */
 export const leastSlackFirst = (
   policy: Policy,
   states: readonly PairState[],
   startedAt: EpochMs,
 ): readonly PairState[] => {
   const classOf = (pair: PairState): number => {
-    const took = pair.copies.map(({ from, to }) => (to === null ? 0 : secondsBetween(from, to)));
+    const took = pair.copies.map(({ mode, from, to }) =>
+      mode === 'incremental' && to !== null ? secondsBetween(from, to) : 0,
+    );
     return Math.floor(beginOf(policy, pair, startedAt, seconds(Math.max(SMALL_COPY, ...took))) / CLASS_MS);
   };
   return states

@@ -106,8 +106,13 @@ describe('the order of a slot', () => {
     );
   });
 
-  it('is that of the policy where nothing tells them apart, and a copy that has not ended says nothing', () => {
-    expect(names(pairs.map((pair) => ({ ...pair, copies: tookHours(3).map((it) => ({ ...it, to: null })) })))).toEqual([
+  it.each<readonly [what: string, change: object]>([
+    ['that has not ended', { to: null }],
+    ['of a whole bucket, the first one', { mode: 'bootstrap' }],
+  ])('is that of the policy where nothing tells them apart: a copy %s says nothing', (_, change) => {
+    const last = pairs.at(-1);
+    const slow = tookHours(3).map((it) => ({ ...it, ...change }));
+    expect(names(pairs.map((pair) => (pair === last ? { ...pair, copies: slow } : pair)))).toEqual([
       'a',
       'b',
       'c',
