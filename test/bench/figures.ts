@@ -102,7 +102,7 @@ export const FIGURES = {
     unit: '×',
     bar: 1,
     missed:
-      'The slow buckets were told as slow by their first copy, and a line goes by increments: they came last (evidence.md). Next: the same night with slow increments, which 2,000 buckets kept (0.965).',
+      'Buckets whose copies take hours began too late. Next: which of them waited longest, and behind whom (the reasons of their steps name place and slack).',
   },
   fleetCostUsd: {
     what: 'what a day with that night costs on AWS, at list prices',

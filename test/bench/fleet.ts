@@ -46,7 +46,7 @@ export interface FleetSize {
 }
 
 const NIGHT: FleetSize = { buckets: 10_000, hostsPerSide: 4, changedOneIn: 20, slowOneIn: 100 };
-/** Each bucket of a cluster that is away gets an execution of its own: of ten times as many, hours on this machine. */
+/** Three slots: with ten times as many buckets, two hours on this machine. */
 const OUTAGE: FleetSize = { ...NIGHT, buckets: 1000 };
 
 const hostsOf = (side: (typeof SIDES)[number], { hostsPerSide }: FleetSize): readonly string[] =>
