@@ -2176,22 +2176,37 @@ data_restrict() {
 
 # ---------------------------------------------------------------- create-bucket [protect restore]
 
+# Ozone gives the keys of a new bucket to who writes them alone. Those that the documents of this host read as, by the first part of their principals, have to read them too.
+grants_to_others() {
+  local radius name own=${PRINCIPAL%%[/@]*} acl=''
+  for radius in observe protect restore; do
+    name=${CONF[principal_$radius]:-}
+    name=${name%%[/@]*}
+    [[ -z $own || -z $name || $name == "$own" || $acl == *"user:$name:"* ]] || acl+=",user:$name:rl,user:$name:rl[DEFAULT]"
+  done
+  echo "${acl#,}"
+}
+
 # The replica's bucket, and its volume, if they are missing.
 create_bucket() {
-  local bucket=o3://${P[replica]} command="bucket create -l ${P[layout]}" created=true last=2 commands
+  local bucket=o3://${P[replica]} command="bucket create -l ${P[layout]}" created=true acl last commands
   [[ -z ${P[replication]} ]] || command+=" -t ${P[replication]%%/*} -r ${P[replication]#*/}"
   ((10#${P[quotaBytes]} == 0)) || command+=" --space-quota $((10#${P[quotaBytes]}))"
   ((10#${P[quotaNamespace]} == 0)) || command+=" --namespace-quota $((10#${P[quotaNamespace]}))"
   [[ -z ${P[encryptionKey]} ]] || command+=" -k ${P[encryptionKey]}"
-  commands=("$command $bucket" "bucket info $bucket")
+  commands=("$command $bucket")
+  acl=$(grants_to_others)
+  [[ -z $acl ]] || commands+=("bucket addacl -a $acl $bucket")
+  last=$((${#commands[@]} + 1))
+  commands+=("bucket info $bucket")
   ozone_batch "${commands[@]}"
   case $FAILED_AT:$ERROR_CODE in
     1:exists)
       created=false last=1
-      ozone_batch "${commands[1]}"
+      ozone_batch "bucket info $bucket"
       ;;
     1:volume-missing)
-      last=3
+      last=$((last + 1))
       ozone_batch "volume create ${bucket%/*}" "${commands[@]}"
       ;;
     1:permission-denied | 1:no-ticket | 1:no-kdc | 1:unknown-host | 1:connection) stop_unchanged volume-missing ;;

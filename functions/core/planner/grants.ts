@@ -41,8 +41,8 @@ export interface Grants {
 /** No snapshot is ever called so: ours begin with `odr-` and carry a time. */
 const NOBODY = 'odr-probe-nobody';
 
-/** Rights in the order in which they are written: read, list, create. */
-const written = (rights: ReadonlySet<string>): string => ['r', 'l', 'c'].filter((it) => rights.has(it)).join('');
+/** Rights in the order in which they are written: read, list, write. */
+const written = (rights: ReadonlySet<string>): string => ['r', 'l', 'w'].filter((it) => rights.has(it)).join('');
 
 interface Side {
   readonly cluster: Cluster;
@@ -71,7 +71,7 @@ const sidesOf = ({ source, replica }: Policy, who: Identities): readonly Side[] 
     : []),
 ];
 
-/** Rights on the volume: to go through it, to list it for globs, to make buckets in it. */
+/** Rights on the volume: to go through it, to list it for globs, to make buckets in it, for which Ozone 2.2.0 asks WRITE and not CREATE (run). */
 const onVolume = (policy: Policy, { cluster, owner, readers }: Side, who: Identities): readonly [string, string][] => {
   const isSource = cluster.name === policy.source.name;
   const makesReplicas = !isSource && policy.createReplica;
@@ -79,7 +79,7 @@ const onVolume = (policy: Policy, { cluster, owner, readers }: Side, who: Identi
   const restores = isSource || policy.drills?.on === 'replica';
   const rightsOf = (name: string): string =>
     `r${name === who.observe && policy.buckets.some(isGlob) ? 'l' : ''}${
-      (name === owner && makesReplicas) || (name === who.restore && restores) ? 'c' : ''
+      (name === owner && makesReplicas) || (name === who.restore && restores) ? 'w' : ''
     }`;
   return [...new Set([...readers, owner])].map((name) => [name, rightsOf(name)]);
 };

@@ -35,7 +35,7 @@ describe('grants of a pair', () => {
 
   it('let in who reads, and make one identity of each side the owner, last', () => {
     expect(prod?.commands).toEqual([
-      "ozone sh volume addacl -a 'user:obs:r,user:rep:r,user:res:rc,user:src:r' o3://prod/vol",
+      "ozone sh volume addacl -a 'user:obs:r,user:rep:r,user:res:rw,user:src:r' o3://prod/vol",
       "ozone sh bucket addacl -a 'user:obs:rl,user:obs:rl[DEFAULT],user:rep:rl,user:rep:rl[DEFAULT],user:res:rl,user:res:rl[DEFAULT]' o3://prod/vol/bkt",
       'ozone sh bucket update --user src o3://prod/vol/bkt',
     ]);
@@ -59,7 +59,7 @@ describe('grants of a pair', () => {
       commands.flatMap((command) => [...command.matchAll(/user:\w+:([a-z]+)/g)].map(([, it]) => it)),
     );
     expect(rights.length).toBeGreaterThan(10);
-    expect([...new Set(rights)].sort()).toEqual(['r', 'rc', 'rl']);
+    expect([...new Set(rights)].sort()).toEqual(['r', 'rl', 'rw']);
   });
 
   it('are probed without changing anything: only of a snapshot that there never is, and of the bucket', () => {
@@ -98,13 +98,13 @@ describe('grants', () => {
 
   it('let the replica make its buckets where the policy lets it', () => {
     expect(commandsOf(nightly(['vol/bkt'], 'createReplica: true,'))).toContain(
-      "ozone sh volume addacl -a 'user:obs:r,user:res:r,user:rep:rc' o3://dr/vol",
+      "ozone sh volume addacl -a 'user:obs:r,user:res:r,user:rep:rw' o3://dr/vol",
     );
   });
 
   it('of one name for restores and the source do not let the owner in once more', () => {
     const commands = commandsOf(nightly(['vol/bkt']), [], { ...who, restore: 'src' });
-    expect(commands[0]).toBe("ozone sh volume addacl -a 'user:obs:r,user:rep:r,user:src:rc' o3://prod/vol");
+    expect(commands[0]).toBe("ozone sh volume addacl -a 'user:obs:r,user:rep:r,user:src:rw' o3://prod/vol");
     expect(commands[1]).not.toMatch(/user:src/);
   });
 
