@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { OzoneClusters } from '../ozone-cluster/ozone-clusters.ts';
 import { securedClusters, type User, users } from '../ozone-cluster/secured.ts';
-import { type Action, type Answer, Asking, page, type Side, stateOf, tries } from './refusals.ts';
+import { type Action, type Answer, Asking, owners, page, type Side, stateOf, tries } from './refusals.ts';
 
 const security = fileURLToPath(new URL('../../docs/security.md', import.meta.url));
 const between = /(<!-- matrix -->\n).*?(<!-- \/matrix -->)/s;
@@ -16,7 +16,13 @@ const row = (
   replica: Answer,
   restore: Answer,
   stranger: Answer,
-): Readonly<Record<User, Answer>> => ({ observe, source, replica, restore, stranger });
+): Readonly<Record<User, Answer>> => ({
+  'odr-observe': observe,
+  'odr-source': source,
+  'odr-replica': replica,
+  'odr-restore': restore,
+  stranger,
+});
 
 /** One owner takes and deletes snapshots; all others read, or not even that. */
 const expectedOnSource: Readonly<Record<Action, Readonly<Record<User, Answer>>>> = {
@@ -73,24 +79,24 @@ describe('who may do what on two secured clusters', () => {
     const others = (side: Side) =>
       tries(
         side,
-        users.filter((user) => user !== side),
+        users.filter((user) => user !== owners[side]),
       );
     const before = await Promise.all([stateOf(clusters, 'source'), stateOf(clusters, 'replica')]);
     expect(before[0].snapshots).toHaveLength(6);
     expect(before[0].grants.length).toBeGreaterThan(5);
-    expect(before.map(({ owner }) => owner)).toEqual(['source', 'replica']);
+    expect(before.map(({ owner }) => owner)).toEqual(['odr-source', 'odr-replica']);
     await asking.ask([...others('source'), ...others('replica')]);
     expect(await Promise.all([stateOf(clusters, 'source'), stateOf(clusters, 'replica')])).toEqual(before);
   });
 
   it('the owner of a bucket does all of it: who takes snapshots deletes them', async () => {
     for (const side of ['source', 'replica'] as const) {
-      await asking.ask(tries(side, [side]));
+      await asking.ask(tries(side, [owners[side]]));
       const { snapshots, tree } = await stateOf(clusters, side);
-      expect(snapshots).toContain(`made-by-${side}`);
-      expect(snapshots).not.toContain(`goes-with-${side}`);
-      expect(tree.has(`dir/written-by-${side}`)).toBe(true);
-      expect(tree.has(`dir/goes-with-${side}`)).toBe(false);
+      expect(snapshots).toContain(`made-by-${owners[side]}`);
+      expect(snapshots).not.toContain(`goes-with-${owners[side]}`);
+      expect(tree.has(`dir/written-by-${owners[side]}`)).toBe(true);
+      expect(tree.has(`dir/goes-with-${owners[side]}`)).toBe(false);
     }
   });
 

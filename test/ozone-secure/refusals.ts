@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
+import { policyText } from '../fixtures/deployment.ts';
 import type { OzoneClusters } from '../ozone-cluster/ozone-clusters.ts';
 import { type User, users } from '../ozone-cluster/secured.ts';
 import { jvmEnvironment } from '../ozone-cluster/software.ts';
@@ -9,6 +10,8 @@ const VOLUME = 'guarded';
 const BUCKET = 'orders';
 const sides = { source: 'prod', replica: 'dr' } as const;
 export type Side = keyof typeof sides;
+/** Of the bucket of a side. */
+export const owners: Readonly<Record<Side, User>> = { source: 'odr-source', replica: 'odr-replica' };
 
 /** What each identity tries on each side, on real clusters. Each is tried for good; only what is allowed is done. */
 export const actions = [
@@ -86,7 +89,8 @@ const answerOf = ({ exit, said }: Heard, what: string): Answer => {
 
 /** Two buckets with the grants of docs/security.md and the same content, and what each user may try to destroy in them. */
 async function stage(clusters: OzoneClusters): Promise<void> {
-  await prepare(clusters, VOLUME, [BUCKET]);
+  const bucket = `${VOLUME}/${BUCKET}`;
+  await prepare(clusters, policyText([bucket], "drills: { cron: '0 5 * * ? *', zone: Etc/UTC }"), [bucket]);
   const victims = users.flatMap((user) => [own(user, 'dir/altered-by'), own(user, 'dir/goes-with')]);
   await Promise.all(
     (['source', 'replica'] as const).map(async (side) => {
