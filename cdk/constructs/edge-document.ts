@@ -41,12 +41,12 @@ const POINT = `odr-[a-z0-9.-]{1,59}=${ID}`;
 const HOOK = '^$|^[a-z][a-z0-9-]{0,30}:[0-9]{1,3}:(yes|no)$';
 
 const VERBS = {
-  observe: '^(survey|diff|verify|probe|examine|compare|divergence)$',
+  observe: '^(survey|diff|verify|probe|examine|compare)$',
   protect: '^(snapshot|replicate|create-bucket)$',
   destroy: '^(tidy|delete)$',
   restore: '^(create-bucket|snapshot|restore|remove-scratch|restrict)$',
   doctor: '^doctor$',
-  look: '^(versions|changes|buckets)$',
+  look: '^(versions|changes|divergence|buckets)$',
   batch: '^(snapshot|seal-unchanged)$',
 } as const;
 
@@ -248,11 +248,11 @@ function documentContent(radius: BlastRadius, aside: Aside | undefined, script: 
     schemaVersion: '2.2',
     description: `Ozone DR, ${radius}: ${aside === 'doctor' ? 'how an edge host is for it' : 'one operation on an edge host'}`,
     parameters: Object.fromEntries(
-      Object.entries(edgeParameters(name)).map(([name, { description, pattern, fallback }]) => [
+      // Their descriptions are for whoever reads them here: a document has no room for them.
+      Object.entries(edgeParameters(name)).map(([name, { pattern, fallback }]) => [
         name,
         {
           type: 'String',
-          description,
           allowedPattern: pattern,
           ...(fallback === undefined ? {} : { default: fallback }),
           ...(name === AGENT_TIMEOUT ? {} : { interpolationType: 'ENV_VAR' }),

@@ -23,7 +23,7 @@ readonly KEEP_DAYS=14 # how long the record of an operation answers a second del
 
 # verb -> documents that may run it, and the parameters that it cannot do without
 declare -rA DOCUMENT_OF=([survey]=observe [diff]=observe [verify]=observe [probe]=observe [examine]=observe
-  [compare]=observe [versions]=look-observe [changes]=look-observe [divergence]=observe [buckets]=look-observe [snapshot]='protect restore batch-protect' [create-bucket]='protect restore'
+  [compare]=observe [versions]=look-observe [changes]=look-observe [divergence]=look-observe [buckets]=look-observe [snapshot]='protect restore batch-protect' [create-bucket]='protect restore'
   [replicate]=protect [seal-unchanged]=batch-protect [restore]=restore [remove-scratch]=restore [restrict]=restore [tidy]=destroy [delete]=destroy
   [doctor]='doctor-observe doctor-protect doctor-destroy doctor-restore')
 declare -rA NEEDS=([survey]='source' [diff]='source base target' [snapshot]='source target'
@@ -78,6 +78,7 @@ json_string() {
 finish() {
   local outcome=$1 code=$2 message=${3:0:1500} data=${4:-null} exit_code json host verb
   if_defined after_hooks
+  if [[ -z $IN_BATCH && -n ${KEEPER_PID:-} ]]; then kill "$KEEPER_PID" && wait "$KEEPER_PID"; fi 2>/dev/null
   case $outcome:$code in
     ok:*) exit_code=0 ;;
     refused:bad-parameter | refused:environment | refused:verb-not-allowed) exit_code=14 ;;
@@ -181,7 +182,9 @@ read_host_config() {
     [[ -z $line || $line == '#'* ]] && continue
     key=${line%%=*} value=${line#*=}
     case $key in
-      path | java_home | state | aws | ticket_observe | ticket_protect | ticket_destroy | ticket_restore) [[ $value =~ ^/[A-Za-z0-9._+:/-]*$ ]] ;;
+      path | java_home | state | aws | krb5_conf | ticket_observe | ticket_protect | ticket_destroy | ticket_restore | \
+        keytab_observe | keytab_protect | keytab_destroy | keytab_restore) [[ $value =~ ^/[A-Za-z0-9._+:/-]*$ ]] ;;
+      yarn_principal | principal_observe | principal_protect | principal_destroy | principal_restore) [[ $value =~ ^[A-Za-z0-9_][A-Za-z0-9._/@+-]{0,254}$ ]] ;;
       hook_*) [[ $key$value =~ ^hook_[a-z][a-z0-9-]{0,30}/[A-Za-z0-9._+/-]*$ ]] ;;
       client_attempts | client_wait_ms) [[ $value =~ ^[1-9][0-9]{0,5}$ ]] ;;
       *) refuse environment "unknown key in $file: $key" ;;
@@ -190,13 +193,12 @@ read_host_config() {
   done <"$file"
   [[ -z ${CONF[path]} ]] || PATH=${CONF[path]}:$PATH
   [[ -z ${CONF[java_home]} ]] || export JAVA_HOME=${CONF[java_home]}
-  # Whose Kerberos ticket this document works with.
-  [[ -z ${CONF[ticket_$RADIUS]:-} ]] || export KRB5CCNAME=FILE:${CONF[ticket_$RADIUS]}
+  kerberos
   # Ozone 2.2: without these a dead manager costs minutes of silence.
   CLIENT=(-D "ozone.client.failover.max.attempts=${CONF[client_attempts]}" -D "ozone.client.wait.between.retries.millis=${CONF[client_wait_ms]}")
   [[ ${P[verb]} != doctor ]] || return 0 # it says what is missing
   [[ -n $JAVA_LOCALE ]] || refuse environment 'this host has no UTF-8 locale (C.UTF-8 or en_US.UTF-8), which Java needs to read names'
-  for key in ozone $(needs_hadoop && echo hadoop) ${P[selection]:+curl} flock timeout setsid awk sort comm join sha256sum; do
+  for key in ozone $(needs_hadoop && echo hadoop) ${P[selection]:+curl} ${KEYTAB:+kinit} flock timeout setsid awk sort comm join sha256sum; do
     command -v "$key" >/dev/null || refuse environment "$key is not on PATH ($PATH)"
   done
 }
@@ -207,6 +209,76 @@ needs_hadoop() {
     replicate:* | restore:* | verify:* | compare:* | versions:*) ;;
     *) return 1 ;;
   esac
+}
+
+# ---------------------------------------------------------------- tickets
+
+KEYTAB='' PRINCIPAL='' TICKET='' KINIT=''
+
+# Whose ticket this document works with: one of its own from a keytab, or one that somebody else keeps fresh.
+kerberos() {
+  KEYTAB=${CONF[keytab_$RADIUS]:-} PRINCIPAL=${CONF[principal_$RADIUS]:-} TICKET=${CONF[ticket_$RADIUS]:-}
+  [[ ${KEYTAB:+yes} == "${PRINCIPAL:+yes}" && ( -z $KEYTAB || -z $TICKET ) ]] ||
+    refuse environment "$HOST_CONFIG: keytab_$RADIUS needs principal_$RADIUS, and goes without ticket_$RADIUS"
+  [[ -z $TICKET ]] || export KRB5CCNAME=FILE:$TICKET
+  [[ -n ${CONF[krb5_conf]:-} ]] || return 0
+  # Java does not know KRB5_CONFIG. The first word is what both programs take when nothing is set.
+  export KRB5_CONFIG=${CONF[krb5_conf]} OZONE_OPTS="-Djava.net.preferIPv4Stack=true -Djava.security.krb5.conf=${CONF[krb5_conf]}"
+  export HADOOP_OPTS=$OZONE_OPTS
+}
+
+# folder for a ticket of its own. Before any JVM: each would be late to say that there is no ticket, and silent for minutes where no KDC answers.
+# Else sets ERROR_CODE and ERROR.
+log_in() {
+  local said status
+  if [[ -n $TICKET ]]; then
+    # Ozone takes a ticket until five minutes after its end, the clock skew that Kerberos allows.
+    if ! command -v klist >/dev/null || klist -s || { ticket_ends && ((ENDS + 300 > $(date +%s))); }; then return 0; fi
+    ERROR_CODE=no-ticket ERROR="there is no valid ticket in $TICKET (klist -c $TICKET): whatever keeps it fresh has to; or name keytab_$RADIUS and principal_$RADIUS in $HOST_CONFIG"
+    return 1
+  fi
+  [[ -n $KEYTAB ]] || return 0
+  export KRB5CCNAME=FILE:$1/ticket
+  said=$(new_ticket 2>&1)
+  status=$?
+  if ((status == 0)); then keep_ticket; return; fi
+  ERROR="kinit -k -t $KEYTAB $PRINCIPAL, exit code $status: ${said:-no answer}. "
+  case $status:$said in
+    124:* | 137:* | *'annot contact any KDC'* | *'annot resolve'*) ERROR_CODE=no-kdc ERROR+='No KDC answers this host: see that one runs, and the way to it' ;;
+    *) ERROR_CODE=no-ticket ERROR+="It has to work by hand: see keytab_$RADIUS, principal_$RADIUS and krb5_conf in $HOST_CONFIG" ;;
+  esac
+  return 1
+}
+
+# In one step, so that nobody reads half a ticket.
+new_ticket() {
+  local file=${KRB5CCNAME#FILE:}
+  timeout -k 2 15 kinit -k -t "$KEYTAB" -c "FILE:$file.new" "$PRINCIPAL" </dev/null 8>&- 9>&- &
+  KINIT=$!
+  wait "$KINIT" && mv -f "$file.new" "$file"
+}
+
+# Sets ENDS to when the ticket ends, seconds since the epoch.
+ticket_ends() {
+  ENDS=$(klist 2>/dev/null | awk '$5 ~ /^krbtgt\// { print $3, $4; exit }')
+  [[ -n $ENDS ]] && ENDS=$(date -d "$ENDS" +%s 2>/dev/null)
+}
+
+# At half of what is left of a ticket the next one, for as long as this script holds the other end of the pipe, which no program inherits.
+keep_ticket() {
+  local left
+  [[ -n $KEYTAB ]] || return 0
+  # shellcheck disable=SC2034 # it is there to be closed
+  coproc KEEPER {
+    trap 'kill ${KINIT:+"$KINIT"}; exit' TERM
+    while :; do
+      KINIT=''
+      left=1200
+      ! ticket_ends || left=$((ENDS - $(date +%s)))
+      read -r -t "$((left > 4 ? left / 2 : 2))" || (($? > 128)) || exit
+      new_ticket
+    done
+  } 2>/dev/null 8>&- 9>&-
 }
 
 # ---------------------------------------------------------------- one operation, delivered once or more
@@ -294,7 +366,9 @@ classify_error() {
   case $1:$ERROR in
     124:* | 137:*) ERROR_CODE=timeout ;;
     *TIMEOUT*'has not been flushed yet'*) ERROR_CODE=not-flushed ;;
-    *PERMISSION_DENIED* | *'Client cannot authenticate'* | *'GSS initiate failed'* | *AccessControlException*) ERROR_CODE=permission-denied ;;
+    *'GSS initiate failed'*'Connection refused'* | *'GSS initiate failed'*'timed out'* | *'annot locate KDC'*) ERROR_CODE=no-kdc ;;
+    *'Client cannot authenticate'* | *'GSS initiate failed'*) ERROR_CODE=no-ticket ;;
+    *PERMISSION_DENIED* | *AccessControlException* | *"doesn't have "*' permission'*) ERROR_CODE=permission-denied ;;
     *BUCKET_ALREADY_EXISTS*) ERROR_CODE=exists ;;
     *BUCKET_NOT_FOUND*) ERROR_CODE='bucket-missing' ;;
     *VOLUME_NOT_FOUND*) ERROR_CODE='volume-missing' ;;
@@ -317,7 +391,7 @@ classify_error() {
 # code-for-a-missing-thing: ends the operation for a command that failed before anything was changed.
 stop_unchanged() {
   case $ERROR_CODE in
-    timeout | unknown-host | connection) finish unreachable "$ERROR_CODE" "$ERROR" ;;
+    timeout | unknown-host | connection | no-kdc) finish unreachable "$ERROR_CODE" "$ERROR" ;;
     bucket-missing | volume-missing | snapshot-missing) refuse "$1" "$ERROR" ;;
     *) refuse "$ERROR_CODE" "$ERROR" ;;
   esac
@@ -479,8 +553,8 @@ not_read() {
   local state
   case $1 in
     bucket-missing | volume-missing) state=missing ;;
-    timeout | unknown-host | connection) state=unreachable ;;
-    permission-denied) state=denied ;;
+    timeout | unknown-host | connection | no-kdc) state=unreachable ;;
+    permission-denied | no-ticket) state=denied ;;
     *) state=unreadable ;;
   esac
   json_string "${2:0:500}"
@@ -728,7 +802,7 @@ diff_missing() {
   esac
 }
 
-# ---------------------------------------------------------------- listings [observe protect restore batch]
+# ---------------------------------------------------------------- listings [observe protect restore look batch]
 
 # section prefix [times]: sorted lines "path TAB type TAB size", the path as Ozone escaped it; in the file times "path TAB size TAB time" of files. Ozone lists a directory as a key that
 # ends in "/" (FILE_SYSTEM_OPTIMIZED and LEGACY alike, run on 2.2.0). A LEGACY bucket may hold files whose directories
@@ -906,8 +980,11 @@ COPY=null COPY_BEGUN=0 COUNTS=(0 0 0 0 0)
 
 # option… -- path…: one distcp. All -D first, all flags before the paths: distcp takes whatever follows a path as a path.
 distcp() {
-  local options=(-D "mapreduce.job.tags=${P[operation]}") rates=(-direct -m "$((10#${P[maps]}))")
+  local options=(-D "mapreduce.job.tags=${P[operation]}") rates=(-direct -m "$((10#${P[maps]}))") renewer=${CONF[yarn_principal]:-$PRINCIPAL}
+  [[ -n $renewer || -z $TICKET ]] || renewer=$(klist | sed -n 's/^Default principal: //p')
   while [[ $1 != -- ]]; do options+=("$1") && shift; done
+  # With Kerberos distcp names a renewer of its tokens, and ends without one, an increment after it has changed the replica. Without YARN any name will do.
+  [[ -z $renewer ]] || options+=(-D "yarn.resourcemanager.principal=$renewer")
   ((10#${P[bandwidth]} == 0)) || rates+=(-bandwidth "$((10#${P[bandwidth]}))")
   hadoop_step distcp "${options[@]}" "${rates[@]}" "${@:2}"
 }
@@ -961,7 +1038,10 @@ judge_copy() {
       ;;
   esac
   ! grep -q 'TOO_MANY_SNAPSHOTS' "$log" || copy_failed snapshot-limit "$(grep -m 1 -o 'Snapshot limit of .*' "$log")"
-  copy_failed copy-failed "$3 ended with exit code $1"
+  ERROR=$(grep -m 1 -aE "PERMISSION_DENIED|doesn't have .* permission|Client cannot authenticate|GSS initiate failed" "$log")
+  [[ -n $ERROR ]] || copy_failed copy-failed "$3 ended with exit code $1"
+  classify_error "$1"
+  copy_failed "$ERROR_CODE" "$3 ended with exit code $1: ${ERROR:0:500}"
 }
 
 copy_failed() {
@@ -1019,6 +1099,7 @@ go_on_replicate() {
     refuse environment "the copy could not be handed over in $WORK"
   fi
   P[executionTimeout]=$((10#${P[executionTimeout]} + 10#${P[copySeconds]}))
+  keep_ticket
   copy
   seal
 }
@@ -1430,11 +1511,11 @@ CHECKSUMS=null RIGHT_ROOT=''
 # Compares the checksums of the files in `paths`, sorted, which are the same on both sides otherwise, as many batches at once as
 # maps says. Those that differ are added to left.differs and right.differs.
 compare_checksums() {
-  local batches workers=$((10#${P[maps]} > 0 ? 10#${P[maps]} : 1)) n
+  local batches workers=$((10#${P[maps]} > 0 ? 10#${P[maps]} : 1)) n pids=()
   touch left.sums right.sums || refuse environment 'the scratch folder cannot be written'
   batches=$(plan_batches paths) || unreadable 'a name in the key list of the source'
-  for ((n = 1; n <= workers && n <= batches; n++)); do checksum_worker "$n" "$workers" "$batches" >/dev/null 8>&- 9>&- & done
-  wait
+  for ((n = 1; n <= workers && n <= batches; n++)); do checksum_worker "$n" "$workers" "$batches" >/dev/null 8>&- 9>&- & pids+=("$!"); done
+  ((${#pids[@]} == 0)) || wait "${pids[@]}"
   JVM_STARTS+=$(compgen -G 'errors.*' | wc -l)
   [[ -z $(compgen -G 'failed.*') ]] || checksums_failed
   for ((n = 1; n <= batches; n++)); do cat "compared.$n"; done | awk -F '\t' '
@@ -1533,6 +1614,8 @@ checksums_failed() {
   stop_unchanged unreadable
 }
 
+# ---------------------------------------------------------------- what differs [observe look]
+
 # For awk: shown() says as JSON what is at a path, cut() shortens one between characters and escapes, so that the JSON stays valid.
 # shellcheck disable=SC2016 # a program of awk
 readonly AWK_SHOWN='
@@ -1544,6 +1627,8 @@ readonly AWK_SHOWN='
     }
     return s == "" ? out : out "..."
   }'
+
+# ---------------------------------------------------------------- verify and compare [observe]
 
 # only-left only-right [tolerated]: counts under these names, and the first 20 of the paths that differ, but for those only right when that is tolerated.
 differences() {
@@ -1975,7 +2060,7 @@ make_unit() {
   ERROR=$(tail -c 1000 "$WORK/distcp.log")
   case $ERROR in *'Unable to create directory: '* | *': Is not a directory'*) refuse clash "a directory above what is selected is a file at the target: $ERROR" ;; esac
   classify_error "$exit_code"
-  case $ERROR_CODE in timeout | unknown-host | connection) finish unreachable "$ERROR_CODE" "$ERROR" ;; esac
+  case $ERROR_CODE in timeout | unknown-host | connection | no-kdc) finish unreachable "$ERROR_CODE" "$ERROR" ;; esac
   copy_failed copy-failed "the directory could not be made: hadoop fs ended with exit code $exit_code"
 }
 
@@ -2054,7 +2139,7 @@ restrict() {
   if [[ $wanted == "$before" ]]; then finish ok '' '' "$(data_restrict "$before" "$before")"; fi
   [[ -n $wanted ]] || refuse acl-unusual "nobody in the ACL of ${P[replica]} may read or list: nothing would be left of it"
   ozone_batch "bucket setacl -a ${wanted//$'\n'/,} $bucket" "bucket getacl $bucket"
-  case $FAILED_AT:$ERROR_CODE in 1:permission-denied | 1:unknown-host | 1:connection) stop_unchanged bucket-missing ;; esac
+  case $FAILED_AT:$ERROR_CODE in 1:permission-denied | 1:no-ticket | 1:no-kdc | 1:unknown-host | 1:connection) stop_unchanged bucket-missing ;; esac
   ((FAILED_AT == 0)) || finish failed "$ERROR_CODE" "$ERROR"
   after=$(acl_entries section.2) || finish failed unreadable 'the ACL could not be read back: the output was not understood'
   [[ $after == "$wanted" ]] || finish failed acl-differs "the ACL of ${P[replica]} is not what was set: ${after//$'\n'/,}"
@@ -2091,25 +2176,40 @@ data_restrict() {
 
 # ---------------------------------------------------------------- create-bucket [protect restore]
 
+# Ozone gives the keys of a new bucket to who writes them alone. Those that the documents of this host read as, by the first part of their principals, have to read them too.
+grants_to_others() {
+  local radius name own=${PRINCIPAL%%[/@]*} acl=''
+  for radius in observe protect restore; do
+    name=${CONF[principal_$radius]:-}
+    name=${name%%[/@]*}
+    [[ -z $own || -z $name || $name == "$own" || $acl == *"user:$name:"* ]] || acl+=",user:$name:rl,user:$name:rl[DEFAULT]"
+  done
+  echo "${acl#,}"
+}
+
 # The replica's bucket, and its volume, if they are missing.
 create_bucket() {
-  local bucket=o3://${P[replica]} command="bucket create -l ${P[layout]}" created=true last=2 commands
+  local bucket=o3://${P[replica]} command="bucket create -l ${P[layout]}" created=true acl last commands
   [[ -z ${P[replication]} ]] || command+=" -t ${P[replication]%%/*} -r ${P[replication]#*/}"
   ((10#${P[quotaBytes]} == 0)) || command+=" --space-quota $((10#${P[quotaBytes]}))"
   ((10#${P[quotaNamespace]} == 0)) || command+=" --namespace-quota $((10#${P[quotaNamespace]}))"
   [[ -z ${P[encryptionKey]} ]] || command+=" -k ${P[encryptionKey]}"
-  commands=("$command $bucket" "bucket info $bucket")
+  commands=("$command $bucket")
+  acl=$(grants_to_others)
+  [[ -z $acl ]] || commands+=("bucket addacl -a $acl $bucket")
+  last=$((${#commands[@]} + 1))
+  commands+=("bucket info $bucket")
   ozone_batch "${commands[@]}"
   case $FAILED_AT:$ERROR_CODE in
     1:exists)
       created=false last=1
-      ozone_batch "${commands[1]}"
+      ozone_batch "bucket info $bucket"
       ;;
     1:volume-missing)
-      last=3
+      last=$((last + 1))
       ozone_batch "volume create ${bucket%/*}" "${commands[@]}"
       ;;
-    1:permission-denied | 1:unknown-host | 1:connection) stop_unchanged volume-missing ;;
+    1:permission-denied | 1:no-ticket | 1:no-kdc | 1:unknown-host | 1:connection) stop_unchanged volume-missing ;;
   esac
   ((FAILED_AT == 0)) || finish failed create-failed "$ERROR"
   read_bucket "section.$last" || finish failed unreadable 'the bucket could not be read back: the output was not understood'
@@ -2355,7 +2455,7 @@ page_entries() {
     END { if (!bad) entry(); exit bad }' "$1"
 }
 
-# ---------------------------------------------------------------- divergence [observe]
+# ---------------------------------------------------------------- divergence [look]
 
 # What both sides changed since they were equal, in one JVM. Each is compared with itself, because times of two clusters cannot be: the
 # source from `base` to `target`, the replica from its own snapshot `since` to what it holds now.
@@ -2439,6 +2539,7 @@ check_doctor() {
 doctor() {
   local tools='' name json buckets=() source replica=null ozone=null hadoop=null java=null ofs=null
   if ! LOOSE=$(mktemp -d /tmp/odr-doctor.XXXXXXXX) || ! cd "$LOOSE"; then refuse environment 'cannot make a folder in /tmp'; fi
+  log_in "$LOOSE"
   for name in "${TOOLS[@]}"; do command -v "$name" >/dev/null || tools+=",\"$name\""; done
   json="\"document\":\"$RADIUS\",\"missing\":[${tools#,}]"
   json_string "$(id -un 2>/dev/null || id -u)"
@@ -2580,7 +2681,7 @@ cluster() {
     for ((n = 0; at < ${#asked[@]}; n++, at++)); do
       info=$((2 * n + 1))
       if ((FAILED_AT == info)); then
-        case $ERROR_CODE in timeout | unknown-host | connection)
+        case $ERROR_CODE in timeout | unknown-host | connection | no-kdc)
           not_answered "$service"
           return
           ;;
@@ -2699,6 +2800,7 @@ member_parameters() {
 
 # member: its verb, from the beginning
 member() (
+  # shellcheck disable=SC2030 # its own
   FINISHED='' WORK='' IN_BATCH=$1
   # shellcheck disable=SC2030,SC2031 # a count of its own
   JVM_STARTS=0
@@ -2760,7 +2862,7 @@ answer_members() {
     for i in "${!left[@]}"; do
       if ((FAILED_AT > 0 && FAILED_AT <= at + counts[i])); then
         answer_member "${left[i]}" "$((FAILED_AT - at))" "$ERROR_CODE" "$ERROR"
-        case $ERROR_CODE in timeout | unknown-host | connection)
+        case $ERROR_CODE in timeout | unknown-host | connection | no-kdc)
           [[ ${commands[FAILED_AT - 1]} =~ o3://[^/]*/ ]]
           dead=${BASH_REMATCH[0]} why=$ERROR
           ;;
@@ -2791,7 +2893,11 @@ main() {
   read_parameters
   read_host_config
   if [[ ${1:-} == --detached ]]; then if_defined "go_on_${P[verb]//-/_}"; fi
-  [[ ${P[verb]} == doctor ]] || open_operation
+  if [[ ${P[verb]} != doctor ]]; then
+    open_operation
+    # shellcheck disable=SC2031 # that of this shell
+    [[ ${P[verb]} == probe ]] || log_in "$WORK/scratch" || stop_unchanged "$ERROR_CODE"
+  fi
   if [[ -n ${P[batch]} ]]; then if_defined batch; else "${P[verb]//-/_}"; fi
 }
 

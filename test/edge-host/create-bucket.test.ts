@@ -98,6 +98,22 @@ echo 'volume create o3://dr/vol'; echo; echo '${plain}'; echo; echo 'bucket info
     expect([reply.outcome, reply.code, reply.data]).toEqual([outcome, code, null]);
   });
 
+  it('with Kerberos lets the other identities of this host read what is written there, and no stranger', async () => {
+    const host = new EdgeHost();
+    const keys = [
+      ...['observe', 'protect', 'destroy', 'restore'].map((radius) => `keytab_${radius}=/keys/${radius}`),
+      ...['principal_observe=odr-observe@EXAMPLE.ORG', 'principal_restore=odr-restore/host-1@EXAMPLE.ORG'],
+      ...['principal_protect=odr-replica@EXAMPLE.ORG', 'principal_destroy=odr-replica@EXAMPLE.ORG'],
+    ];
+    host.configure([`path=${host.file('bin')}`, `state=${host.state}`, ...keys, ''].join('\n'));
+    host.program('kinit', 'while [ "$1" != -c ]; do shift; done; : >"$(echo "$2" | cut -d: -f2)"');
+    host.program('klist', 'exit 1');
+    const readers = ['observe', 'restore'].map((name) => `user:odr-${name}:rl,user:odr-${name}:rl[DEFAULT]`).join(',');
+    host.ozone({ [plain]: {}, [`bucket addacl -a ${readers} ${bucket}`]: {}, ...info });
+    const { reply } = await host.run('create-bucket', { source: '', layout: 'LEGACY' });
+    expect(reply).toMatchObject({ outcome: 'ok', jvmStarts: 1, data: { created: true } });
+  });
+
   it.each([
     ['without a layout', { layout: '' }],
     ['without a bucket', { replica: '' }],

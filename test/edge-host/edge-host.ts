@@ -132,6 +132,7 @@ const asides: Readonly<Record<string, Aside>> = {
   versions: 'look',
   changes: 'look',
   buckets: 'look',
+  divergence: 'look',
   'seal-unchanged': 'batch',
 };
 
@@ -207,7 +208,7 @@ done`,
   }
 
   /** Command lines that a program was started with. */
-  calls(name: 'ozone' | 'hadoop'): readonly string[] {
+  calls(name: string): readonly string[] {
     try {
       return readFileSync(join(this.directory, `${name}.calls`), 'utf8')
         .trimEnd()

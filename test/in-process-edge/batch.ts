@@ -10,7 +10,7 @@ export class Asks extends Error {
   }
 }
 
-const isOut = (code: string): boolean => ['timeout', 'unknown-host', 'connection'].includes(code);
+const isOut = (code: string): boolean => ['timeout', 'unknown-host', 'connection', 'no-kdc'].includes(code);
 
 /** `answer_members` of the script. @returns an answer for each question, in their order */
 export const answersTo = (

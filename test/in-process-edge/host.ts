@@ -617,7 +617,7 @@ class Work {
 
   #stopUnchanged(missing: string): never {
     const { code, error } = this.#batch;
-    if (['timeout', 'unknown-host', 'connection'].includes(code)) throw new Finish('unreachable', code, error);
+    if (AWAY.includes(code)) throw new Finish('unreachable', code, error);
     return refuse(['bucket-missing', 'volume-missing', 'snapshot-missing'].includes(code) ? missing : code, error);
   }
 
@@ -1655,7 +1655,7 @@ class Work {
     if (/already exists|ot a directory/.test(log))
       refuse('clash', `a directory above what is selected is a file at the target: ${log.trimEnd()}`);
     const code = classify(exit, log);
-    if (['timeout', 'unknown-host', 'connection'].includes(code)) throw new Finish('unreachable', code, log);
+    if (AWAY.includes(code)) throw new Finish('unreachable', code, log);
     throw new Finish(
       'failed',
       'copy-failed',
@@ -1744,8 +1744,7 @@ class Work {
       `bucket setacl -a ${wanted.join()} ${bucket}`,
       `bucket getacl ${bucket}`,
     );
-    if (failedAt === 1 && ['permission-denied', 'unknown-host', 'connection'].includes(code))
-      this.#stopUnchanged('bucket-missing');
+    if (failedAt === 1 && NOTHING_DONE.includes(code)) this.#stopUnchanged('bucket-missing');
     if (failedAt > 0) throw new Finish('failed', code, error);
     const after = aclEntriesOf(sections[1]);
     if (!after)
@@ -1775,8 +1774,7 @@ class Work {
     if (isThere) this.#run(info);
     else if (first.failedAt === 1 && first.code === 'volume-missing')
       this.#run(`volume create o3://${replica.replace(/\/[^/]*$/, '')}`, create, info);
-    else if (first.failedAt === 1 && ['permission-denied', 'unknown-host', 'connection'].includes(first.code))
-      this.#stopUnchanged('volume-missing');
+    else if (first.failedAt === 1 && NOTHING_DONE.includes(first.code)) this.#stopUnchanged('volume-missing');
     const { failedAt, sections, error } = this.#batch;
     if (failedAt > 0) throw new Finish('failed', 'create-failed', error);
     const bucket = bucketOf(sections.at(-1));
@@ -1940,8 +1938,13 @@ const STATES: Readonly<Record<string, string>> = {
   timeout: 'unreachable',
   'unknown-host': 'unreachable',
   connection: 'unreachable',
+  'no-kdc': 'unreachable',
   'permission-denied': 'denied',
+  'no-ticket': 'denied',
 };
+const AWAY = ['timeout', 'unknown-host', 'connection', 'no-kdc'];
+/** A command that ended so has changed nothing. */
+const NOTHING_DONE = ['permission-denied', 'no-ticket', 'no-kdc', 'unknown-host', 'connection'];
 
 /** `not_read` of the script. */
 const notRead = ({ code, error }: Pick<Batch, 'code' | 'error'>): object => ({

@@ -53,7 +53,9 @@ const splitSections = (stdout: string, commands: readonly string[]): readonly st
 /** `classify_error` of the script, in its order. */
 const ERROR_TEXTS: readonly (readonly [RegExp, string])[] = [
   [/TIMEOUT.*has not been flushed yet/s, 'not-flushed'],
-  [/PERMISSION_DENIED|Client cannot authenticate|GSS initiate failed|AccessControlException/, 'permission-denied'],
+  [/GSS initiate failed.*(?:Connection refused|timed out)|annot locate KDC/s, 'no-kdc'],
+  [/Client cannot authenticate|GSS initiate failed/, 'no-ticket'],
+  [/PERMISSION_DENIED|AccessControlException|doesn't have .* permission/s, 'permission-denied'],
   [/BUCKET_ALREADY_EXISTS/, 'exists'],
   [/BUCKET_NOT_FOUND/, 'bucket-missing'],
   [/VOLUME_NOT_FOUND/, 'volume-missing'],

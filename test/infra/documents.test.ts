@@ -72,7 +72,7 @@ describe.each(radii)('the document of the doctor for %s', (radius) => {
 });
 
 describe.each([
-  ['observe', 'look', '^(versions|changes|buckets)$'],
+  ['observe', 'look', '^(versions|changes|divergence|buckets)$'],
   ['protect', 'batch', '^(snapshot|seal-unchanged)$'],
 ] as const)('the document beside that of %s, %s', (radius, aside, verbs) => {
   const { resource, content } = documentOf(radius, project('functions/edge-host/ozone-dr.sh'), aside);
@@ -275,6 +275,7 @@ it('each verb is in one document, but for those that a restore needs too', () =>
     buckets: [],
     versions: [],
     changes: [],
+    divergence: [],
     'seal-unchanged': [],
     survey: ['observe'],
     examine: ['observe'],
@@ -282,7 +283,6 @@ it('each verb is in one document, but for those that a restore needs too', () =>
     diff: ['observe'],
     verify: ['observe'],
     probe: ['observe'],
-    divergence: ['observe'],
     snapshot: ['protect', 'restore'],
     replicate: ['protect'],
     'create-bucket': ['protect', 'restore'],

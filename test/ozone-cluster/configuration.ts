@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { ADMINISTRATOR, type Kdc } from './kerberos.ts';
 import { archiveOptions, moduleOptions, type Software, smallJvmOptions } from './software.ts';
 
 export const services = ['prod', 'dr'] as const;
@@ -25,6 +26,13 @@ export async function freePorts(): Promise<Readonly<Record<Service, Ports>>> {
   const portsOf = (offset: number): Ports =>
     Object.fromEntries(portNames.map((name, i) => [name, found[offset + i] ?? 0]));
   return { prod: portsOf(0), dr: portsOf(portNames.length) };
+}
+
+/** One more such port. */
+export async function freePort(): Promise<number> {
+  let port = 20_000 + Math.floor(Math.random() * 10_000);
+  while (!(await isFree(port))) port += 1;
+  return port;
 }
 
 const isFree = (port: number): Promise<boolean> =>
@@ -101,8 +109,36 @@ function serverProperties(service: Service, daemon: Daemon, ports: Ports, data: 
   };
 }
 
+/** What a secured cluster has on top. Names: ozone-default.xml of Ozone 2.2.0. */
+const securedServer = (kdc: Kdc): Properties => ({
+  ...securedClient(kdc),
+  'ozone.acl.enabled': true,
+  'ozone.acl.authorizer.class': 'org.apache.hadoop.ozone.security.acl.OzoneNativeAuthorizer',
+  'ozone.administrators': ADMINISTRATOR,
+  'hdds.scm.kerberos.principal': kdc.daemonPrincipal('scm'),
+  'hdds.scm.kerberos.keytab.file': kdc.keytab('scm'),
+  'ozone.om.kerberos.keytab.file': kdc.keytab('om'),
+  'hdds.datanode.kerberos.principal': kdc.daemonPrincipal('dn'),
+  'hdds.datanode.kerberos.keytab.file': kdc.keytab('dn'),
+});
+
+const securedClient = (kdc: Kdc): Properties => ({
+  'ozone.security.enabled': true,
+  'ozone.om.kerberos.principal': kdc.daemonPrincipal('om'),
+  'hdds.block.token.enabled': true,
+  'hdds.container.token.enabled': true,
+  // The certificates name no loopback address: with it every write hangs.
+  'hdds.grpc.tls.enabled': false,
+});
+
+/** core-site.xml of every role of a secured cluster. */
+const securedCore: Properties = {
+  'hadoop.security.authentication': 'kerberos',
+  'hadoop.security.authorization': true,
+};
+
 /** What a client needs to reach both clusters by service id. */
-export function clientProperties(ports: Readonly<Record<Service, Ports>>): Properties {
+export function clientProperties(ports: Readonly<Record<Service, Ports>>, kdc?: Kdc): Properties {
   const one = (service: Service): Properties => ({
     [`ozone.om.nodes.${service}`]: 'om1',
     [`ozone.om.address.${service}.om1`]: `localhost:${ports[service].om}`,
@@ -113,6 +149,7 @@ export function clientProperties(ports: Readonly<Record<Service, Ports>>): Prope
     ...one('dr'),
     'ozone.replication': 'ONE',
     'ozone.replication.type': 'RATIS',
+    ...(kdc ? securedClient(kdc) : {}),
   };
 }
 
@@ -127,6 +164,7 @@ export const folders = (directory: string) => ({
   clientConf: join(directory, 'conf', 'client'),
   conf: (service: Service, daemon: Daemon): string => join(directory, 'conf', `${service}-${daemon}`),
   data: (service: Service): string => join(directory, 'data', service),
+  kerberos: join(directory, 'krb'),
   logs: join(directory, 'logs'),
   pids: join(directory, 'pids'),
   temporary: join(directory, 'tmp'),
@@ -138,6 +176,7 @@ export async function writeConfiguration(
   software: Software,
   ports: Readonly<Record<Service, Ports>>,
   log4j: string,
+  kdc?: Kdc,
 ): Promise<void> {
   const at = folders(directory);
   await Promise.all([at.bin, at.logs, at.pids, at.temporary].map((folder) => mkdir(folder, { recursive: true })));
@@ -149,11 +188,14 @@ export async function writeConfiguration(
   for (const service of services) {
     for (const daemon of daemons) {
       const properties = serverProperties(service, daemon, ports[service], at.data(service));
-      await write(at.conf(service, daemon), 'ozone-site.xml', properties);
+      const security = kdc ? securedServer(kdc) : {};
+      await write(at.conf(service, daemon), 'ozone-site.xml', { ...properties, ...security });
+      if (kdc) await write(at.conf(service, daemon), 'core-site.xml', securedCore);
     }
   }
-  await write(at.clientConf, 'ozone-site.xml', clientProperties(ports));
-  await write(at.clientConf, 'core-site.xml', { 'hadoop.tmp.dir': at.temporary });
+  await write(at.clientConf, 'ozone-site.xml', clientProperties(ports, kdc));
+  const core = { 'hadoop.tmp.dir': at.temporary, ...(kdc ? securedCore : {}) };
+  await write(at.clientConf, 'core-site.xml', core);
   await writeFile(join(at.bin, 'ozone'), launcher(at.clientConf, software, ozoneLauncher), { mode: 0o755 });
   await writeFile(join(at.bin, 'hadoop'), launcher(at.clientConf, software, hadoopLauncher), { mode: 0o755 });
 }

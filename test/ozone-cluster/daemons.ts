@@ -17,26 +17,34 @@ const mains: Readonly<Record<Daemon, { readonly main: string; readonly heap: str
 };
 
 /** Jars first, as in the launchers: so the class-data archive of `ozone sh` serves the daemons too. */
-function command(directory: string, software: Software, service: Service, daemon: Daemon): readonly string[] {
+function command(
+  directory: string,
+  software: Software,
+  service: Service,
+  daemon: Daemon,
+  security: readonly string[],
+): readonly string[] {
   const { main, heap } = mains[daemon];
   const conf = folders(directory).conf(service, daemon);
   return [
     ...[...moduleOptions, ...smallJvmOptions, `-Xmx${heap}`, ...archiveOptions(software, 'ozone.jsa')],
+    ...security,
     ...['-Dhadoop.root.logger=INFO,console', `-Dlog4j.configuration=file:${join(conf, 'log4j.properties')}`],
     ...['-cp', `${join(software.serverJars, '*')}:${conf}`, main],
   ];
 }
 
-/** First start only: SCM makes the cluster id, OM (with SCM up) its own. */
+/** `security`: JVM options of a secured cluster. First start only: SCM makes the cluster id, OM (with SCM up) its own. */
 export async function initialise(
   directory: string,
   software: Software,
   service: Service,
   daemon: Daemon,
+  security: readonly string[] = [],
 ): Promise<void> {
   const log = join(folders(directory).logs, `${service}-${daemon}-init.log`);
   try {
-    const done = await run(software.java, [...command(directory, software, service, daemon), '--init'], {
+    const done = await run(software.java, [...command(directory, software, service, daemon, security), '--init'], {
       cwd: directory,
       maxBuffer: 1 << 26,
     });
@@ -47,10 +55,16 @@ export async function initialise(
 }
 
 /** Starts a daemon that outlives this process; its pid is on disk before anything else happens. */
-export async function start(directory: string, software: Software, service: Service, daemon: Daemon): Promise<void> {
+export async function start(
+  directory: string,
+  software: Software,
+  service: Service,
+  daemon: Daemon,
+  security: readonly string[] = [],
+): Promise<void> {
   const at = folders(directory);
   const log = await open(join(at.logs, `${service}-${daemon}.log`), 'a');
-  const child = spawn(software.java, command(directory, software, service, daemon), {
+  const child = spawn(software.java, command(directory, software, service, daemon, security), {
     detached: true,
     // The manager unpacks native libraries into its working directory.
     cwd: directory,
@@ -66,15 +80,13 @@ export async function start(directory: string, software: Software, service: Serv
 /** Under load the start of a JVM takes minutes. */
 const START_MS = 300_000;
 
-/** Waits until the port accepts; throws with the end of the daemon's log when the daemon has gone or time is up. */
-export async function accepts(directory: string, service: Service, daemon: Daemon, port: number): Promise<void> {
+/** Waits until the port accepts; throws with the end of the process's log when it has gone or time is up. `name`: e.g. `prod-om`. */
+export async function accepts(directory: string, name: string, port: number): Promise<void> {
   for (const deadline = Date.now() + START_MS; ; await sleep(100)) {
     if (await canConnect(port)) return;
-    if (Date.now() < deadline && (await ourPid(directory, `${service}-${daemon}`)) !== undefined) continue;
-    const log = await readFile(join(folders(directory).logs, `${service}-${daemon}.log`), 'utf8');
-    throw new Error(
-      `${service}-${daemon} does not accept connections on port ${port}; end of its log:\n${log.slice(-3000)}`,
-    );
+    if (Date.now() < deadline && (await ourPid(directory, name)) !== undefined) continue;
+    const log = await readFile(join(folders(directory).logs, `${name}.log`), 'utf8');
+    throw new Error(`${name} does not accept connections on port ${port}; end of its log:\n${log.slice(-3000)}`);
   }
 }
 

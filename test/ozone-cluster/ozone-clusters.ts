@@ -15,6 +15,8 @@ import {
   writeConfiguration,
 } from './configuration.ts';
 import { accepts, end, initialise, ourPid, recorded, start } from './daemons.ts';
+import { type KdcOptions, kdcIn, startKdc, stopKdc } from './kdc.ts';
+import { ADMINISTRATOR, type Kdc } from './kerberos.ts';
 import {
   archiveOptions,
   cacheDirectory,
@@ -79,11 +81,15 @@ export interface OzoneClusters {
   kill(service: Service, daemon: Daemon): Promise<void>;
   /** Ends the daemon if it runs and starts it again, same data, same ports; resolves when its port accepts. */
   restart(service: Service, daemon: Daemon): Promise<void>;
+  /** Of a secured pair; undefined otherwise. All that is said here of `ozone`, `change`, `tree` is then done by its administrator. */
+  readonly kdc: Kdc | undefined;
   /** Ends every daemon and removes the data; the logs stay. Of clusters that were only opened: nothing, whoever started them ends them. */
   stop(): Promise<void>;
 }
 
 export interface StartOptions {
+  /** Secures both clusters by Kerberos and access lists, with a KDC of their own that knows these users. */
+  readonly security?: KdcOptions;
   /** Folder of this run; what an earlier run left there is ended and removed. Default `.cache/ozone/test`. */
   readonly directory?: string;
   readonly log?: (line: string) => void;
@@ -96,29 +102,31 @@ export interface StartOptions {
 export async function startOzoneClusters(options: StartOptions = {}): Promise<OzoneClusters> {
   const directory = resolve(options.directory ?? join(cacheDirectory, 'test'));
   const log = options.log ?? (() => undefined);
-  const software = await prepareSoftware(log);
+  const prepared = await prepareSoftware(log);
   if ((await recorded(directory)).length > 0) log('ending what an earlier run left');
   await stopOzoneClusters(directory);
   await rm(directory, { recursive: true, force: true });
 
+  const kdc = options.security ? await startKdc(directory, options.security) : undefined;
+  const software = kdc ? secured(prepared) : prepared;
   const ports = await freePorts();
   const { begin, clusters } = clustersIn(directory, software, ports);
   const log4j = await readFile(join(dirname(fileURLToPath(import.meta.url)), 'log4j.properties'), 'utf8');
-  await writeConfiguration(directory, software, ports, log4j);
+  await writeConfiguration(directory, software, ports, log4j, kdc);
 
   log('starting two clusters of three daemons each');
   await Promise.all(
     services.map(async (service) => {
-      await initialise(directory, software, service, 'scm');
+      await initialise(directory, software, service, 'scm', kdc?.javaOptions);
       await begin(service, 'scm');
       await Promise.all([
         begin(service, 'dn'),
-        initialise(directory, software, service, 'om').then(() => begin(service, 'om')),
+        initialise(directory, software, service, 'om', kdc?.javaOptions).then(() => begin(service, 'om')),
       ]);
     }),
   );
   await clusters.ready(...services);
-  await recordArchives(directory, software, Object.entries(clientProperties(ports)), log);
+  await recordArchives(directory, software, Object.entries(clientProperties(ports, kdc)), log, kdc);
   await writeFile(portsFile(directory), JSON.stringify(ports));
   return { ...clusters, stop: () => stopOzoneClusters(directory) };
 }
@@ -126,8 +134,12 @@ export async function startOzoneClusters(options: StartOptions = {}): Promise<Oz
 /** The clusters that run in this folder already: several test files use one pair. Rejects where none was started. */
 export async function openOzoneClusters(directory: string): Promise<OzoneClusters> {
   const ports = JSON.parse(await readFile(portsFile(resolve(directory)), 'utf8'));
-  return clustersIn(resolve(directory), await prepareSoftware(() => undefined), ports).clusters;
+  const software = await prepareSoftware(() => undefined);
+  return clustersIn(resolve(directory), kdcIn(directory) ? secured(software) : software, ports).clusters;
 }
+
+/** Other classes are loaded with Kerberos, so its class-data archives are others. */
+const secured = (software: Software): Software => ({ ...software, archives: `${software.archives}-secured` });
 
 const portsFile = (directory: string): string => join(directory, 'ports.json');
 
@@ -136,16 +148,18 @@ const clustersIn = (directory: string, software: Software, ports: Readonly<Recor
   const portOf = (service: Service, daemon: Daemon): number =>
     ports[service][{ scm: 'scmBlock', om: 'om', dn: 'dnIpc' }[daemon]] ?? 0;
   const begin = async (service: Service, daemon: Daemon): Promise<void> => {
-    await start(directory, software, service, daemon);
-    await accepts(directory, service, daemon, portOf(service, daemon));
+    await start(directory, software, service, daemon, kdc?.javaOptions);
+    await accepts(directory, `${service}-${daemon}`, portOf(service, daemon));
   };
-  const helper = clusterFiles(directory, software);
+  const kdc = kdcIn(directory);
+  const environment = { ...jvmEnvironment, ...kdc?.as(ADMINISTRATOR) };
+  const helper = clusterFiles(directory, software, environment, kdc?.javaOptions ?? []);
   const ready = async (...wanted: readonly Service[]): Promise<void> => {
     await helper(['ready', ...wanted.map((service) => `ofs://${service}/`)]);
   };
   const bin = folders(directory).bin;
   const ozone = async (...args: readonly string[]): Promise<string> =>
-    (await run(join(bin, 'ozone'), args, { env: jvmEnvironment })).stdout;
+    (await run(join(bin, 'ozone'), args, { env: environment })).stdout;
   const change = async (bucketUrl: string, operations: readonly Change[]): Promise<void> => {
     await helper(['change', bucketUrl], operations.map(changeLine).join(''));
   };
@@ -163,6 +177,7 @@ const clustersIn = (directory: string, software: Software, ports: Readonly<Recor
     trees: async (urls) => readTrees(await helper(['tree', ...urls]), urls.length),
     appears: async (url, prefix, count) => (await helper(['await', url, prefix, String(count)], '', '\n')).trim(),
     pid: (service, daemon) => ourPid(directory, `${service}-${daemon}`),
+    kdc,
     managerPort: (service) => portOf(service, 'om'),
     ready,
     hostConfig: async (path, more = {}) => {
@@ -192,6 +207,7 @@ export async function stopOzoneClusters(directory: string): Promise<void> {
   for (const daemon of ['om', 'dn', 'scm'] as const) {
     await Promise.all(order(daemon).map((name) => end(directory, name, 'SIGTERM')));
   }
+  await stopKdc(directory);
   await rm(join(directory, 'data'), { recursive: true, force: true });
 }
 
@@ -236,18 +252,18 @@ function readTree(output: string): ReadonlyMap<string, TreeEntry> {
  * as `enough` is in it.
  */
 const clusterFiles =
-  (directory: string, software: Software) =>
+  (directory: string, software: Software, environment: NodeJS.ProcessEnv, security: readonly string[]) =>
   (args: readonly string[], input = '', enough?: string): Promise<string> =>
     new Promise((resolve, reject) => {
       const at = folders(directory);
       const classPath = [join(software.clientJars, '*'), software.classes, at.clientConf].join(':');
       const child = spawn(
         software.java,
-        [...moduleOptions, ...smallJvmOptions, ...archiveOptions(software, 'hadoop.jsa')].concat(
+        [...moduleOptions, ...smallJvmOptions, ...archiveOptions(software, 'hadoop.jsa'), ...security].concat(
           ['-Dhadoop.root.logger=ERROR,console', '-cp', classPath, 'ClusterFiles'],
           args,
         ),
-        { env: jvmEnvironment, stdio: ['pipe', 'pipe', 'pipe'] },
+        { env: environment, stdio: ['pipe', 'pipe', 'pipe'] },
       );
       let stdout = '';
       let stderr = '';
@@ -275,6 +291,7 @@ async function recordArchives(
   software: Software,
   configuration: readonly (readonly [string, unknown])[],
   log: (line: string) => void,
+  kdc: Kdc | undefined,
 ): Promise<void> {
   if (existsSync(join(software.archives, 'hadoop.jsa'))) return;
   log('recording class-data archives for faster CLI starts (first time only)');
@@ -284,7 +301,9 @@ async function recordArchives(
     const options = [...moduleOptions, ...smallJvmOptions, `-XX:ArchiveClassesAtExit=${temporary}`, '-Xlog:disable'];
     const log4j = `-Dlog4j.configuration=file:${join(folders(directory).clientConf, 'log4j.properties')}`;
     const root = '-Dhadoop.root.logger=OFF,console';
-    await run(software.java, [...options, log4j, root, '-cp', join(jars, '*'), main, ...settings, ...args]);
+    const ran = run(software.java, [...options, log4j, root, '-cp', join(jars, '*'), main, ...settings, ...args]);
+    // Hadoop takes the way to log in from a folder on the class path only, so a secured cluster refuses these; most is loaded by then.
+    await (kdc ? ran.catch(() => undefined) : ran);
     await rename(temporary, join(software.archives, name));
   };
   await mkdir(software.archives, { recursive: true });

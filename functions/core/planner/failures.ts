@@ -14,6 +14,11 @@ const FINAL_CODES: Readonly<Record<string, { readonly error: ErrorName; readonly
     remedy:
       'Grant the user of the edge host what the message names, then start the same input with the same slot again.',
   },
+  'no-ticket': {
+    error: 'AccessDenied',
+    remedy:
+      'See that the host gets a Kerberos ticket for this document, as the message says (docs/deploy.md, "Kerberos"). Then start the same input with the same slot again.',
+  },
   'bad-parameter': { error: 'EdgeRefused', remedy: SEE_HOST },
   environment: { error: 'EdgeRefused', remedy: SEE_HOST },
   'verb-not-allowed': { error: 'EdgeRefused', remedy: SEE_HOST },

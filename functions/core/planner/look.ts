@@ -193,6 +193,7 @@ const FINAL: Readonly<Record<string, ErrorName>> = {
 };
 const ERRORS: Readonly<Record<string, ErrorName>> = {
   'permission-denied': 'AccessDenied',
+  'no-ticket': 'AccessDenied',
   layout: 'LayoutUnsupported',
   environment: 'EdgeRefused',
   'base-missing': 'PointGone',

@@ -57,7 +57,9 @@ export const notReadable = (
       return fail(
         'AccessDenied',
         `${at} may not be read: ${side.message}`,
-        'Grant read and list to the user of the edge host.',
+        side.code === 'no-ticket'
+          ? 'See that the edge host gets a Kerberos ticket for the observe document (docs/deploy.md, "Kerberos").'
+          : 'Grant read and list to the user of the edge host.',
       );
     case 'unreachable':
       return lookAgain(history, unreachable, `${at} does not answer: ${side.message}`);

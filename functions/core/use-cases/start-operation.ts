@@ -206,6 +206,7 @@ const DOCUMENTS: Partial<Record<OperationStep['kind'], 'doctor' | 'look' | 'batc
   'look-versions': 'look',
   'look-changes': 'look',
   'list-buckets': 'look',
+  'measure-divergence': 'look',
   'seal-unchanged': 'batch',
 };
 

@@ -94,6 +94,9 @@ const BEYOND_THE_SIMULATOR = [
   'snapshot-missing',
   'bucket-missing',
   'volume-missing',
+  // Of Kerberos: test/edge-host/tickets.test.ts.
+  'no-ticket',
+  'no-kdc',
   // Of the lists of paths and the scratch buckets of a restore: test/edge-host/restore.test.ts and its neighbours.
   'selection-unreadable',
   'selection-other',

@@ -383,6 +383,16 @@ describe('steps that failed', () => {
       { kind: 'wait' },
     ],
     [
+      'a host without a Kerberos ticket is not asked again: it would say the same',
+      { source: 'a* t1', replica: 'a*', run: 't1:taken', after: [[replicate('t1'), notDone('refused', 'no-ticket')]] },
+      { kind: 'fail', error: 'AccessDenied' },
+    ],
+    [
+      'a KDC that is away is waited for',
+      { source: 'a* t1', replica: 'a*', run: 't1:taken', after: [[replicate('t1'), notDone('unreachable', 'no-kdc')]] },
+      { kind: 'wait' },
+    ],
+    [
       'copies that fail again and again end the run',
       {
         source: 'a* t1',
