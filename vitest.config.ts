@@ -9,7 +9,10 @@ const kind = (name: string, include: readonly string[], testTimeout = 30_000) =>
   test: { name, include: [...include], testTimeout, hookTimeout: testTimeout },
 });
 
-/** On real clusters: one file at a time. `ozone` plays on one pair; `ozone-full`, what CI has no time for, starts one per file. */
+/**
+ * On real clusters: one file at a time. `ozone` plays on one pair; `ozone-yarn` on another, with a YARN; `ozone-full`,
+ * what CI has no time for, starts one per file.
+ */
 const onClusters = (name: string, include: string, globalSetup: readonly string[] = []) => ({
   test: {
     name,
@@ -40,6 +43,7 @@ export default defineConfig({
       kind('alarms-week', ['test/alarms/week/*.test.ts'], 3_600_000),
       kind('aws-cli', ['test/aws-cli/**/*.test.ts'], 600_000),
       onClusters('ozone', 'test/ozone/*.test.ts', ['test/ozone-cluster/shared.ts']),
+      onClusters('ozone-yarn', 'test/ozone-yarn/*.test.ts', ['test/ozone-cluster/shared-yarn.ts']),
       onClusters('ozone-full', 'test/ozone/full/*.test.ts'),
     ],
   },

@@ -46,19 +46,28 @@ export async function initialise(
   }
 }
 
-/** Starts a daemon that outlives this process; its pid is on disk before anything else happens. */
-export async function start(directory: string, software: Software, service: Service, daemon: Daemon): Promise<void> {
+/** Starts a daemon of Ozone that outlives this process. */
+export const start = (directory: string, software: Software, service: Service, daemon: Daemon): Promise<void> =>
+  launch(directory, software, `${service}-${daemon}`, command(directory, software, service, daemon));
+
+/** Starts a JVM that outlives this process; its pid is on disk before anything else happens. */
+export async function launch(
+  directory: string,
+  software: Software,
+  name: string,
+  args: readonly string[],
+): Promise<void> {
   const at = folders(directory);
-  const log = await open(join(at.logs, `${service}-${daemon}.log`), 'a');
-  const child = spawn(software.java, command(directory, software, service, daemon), {
+  const log = await open(join(at.logs, `${name}.log`), 'a');
+  const child = spawn(software.java, args, {
     detached: true,
     // The manager unpacks native libraries into its working directory.
     cwd: directory,
-    env: jvmEnvironment,
+    env: { ...jvmEnvironment, JAVA_HOME: software.javaHome },
     stdio: ['ignore', log.fd, log.fd],
   });
   child.on('error', () => undefined);
-  if (child.pid !== undefined) await writeFile(join(at.pids, `${service}-${daemon}`), String(child.pid));
+  if (child.pid !== undefined) await writeFile(join(at.pids, name), String(child.pid));
   child.unref();
   await log.close();
 }
@@ -66,15 +75,13 @@ export async function start(directory: string, software: Software, service: Serv
 /** Under load the start of a JVM takes minutes. */
 const START_MS = 300_000;
 
-/** Waits until the port accepts; throws with the end of the daemon's log when the daemon has gone or time is up. */
-export async function accepts(directory: string, service: Service, daemon: Daemon, port: number): Promise<void> {
+/** Waits until the port accepts; throws with the end of the process's log when it has gone or time is up. `name`: e.g. `prod-om`. */
+export async function accepts(directory: string, name: string, port: number): Promise<void> {
   for (const deadline = Date.now() + START_MS; ; await sleep(100)) {
     if (await canConnect(port)) return;
-    if (Date.now() < deadline && (await ourPid(directory, `${service}-${daemon}`)) !== undefined) continue;
-    const log = await readFile(join(folders(directory).logs, `${service}-${daemon}.log`), 'utf8');
-    throw new Error(
-      `${service}-${daemon} does not accept connections on port ${port}; end of its log:\n${log.slice(-3000)}`,
-    );
+    if (Date.now() < deadline && (await ourPid(directory, name)) !== undefined) continue;
+    const log = await readFile(join(folders(directory).logs, `${name}.log`), 'utf8');
+    throw new Error(`${name} does not accept connections on port ${port}; end of its log:\n${log.slice(-3000)}`);
   }
 }
 
@@ -86,8 +93,11 @@ const canConnect = (port: number): Promise<boolean> =>
   });
 
 /** The pid on record, if that process lives and its command line proves it ours: it names this run's folder. */
-export async function ourPid(directory: string, name: string): Promise<number | undefined> {
-  const file = join(folders(directory).pids, name);
+export const ourPid = (directory: string, name: string): Promise<number | undefined> =>
+  ourProcess(directory, join(folders(directory).pids, name));
+
+/** The same of any file that holds a pid. */
+export async function ourProcess(directory: string, file: string): Promise<number | undefined> {
   if (!existsSync(file)) return undefined;
   const pid = Number(await readFile(file, 'utf8'));
   return Number.isInteger(pid) && pid > 1 && (await commandLine(pid)).includes(`${directory}/`) ? pid : undefined;

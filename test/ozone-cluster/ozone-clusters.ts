@@ -24,6 +24,7 @@ import {
   type Software,
   smallJvmOptions,
 } from './software.ts';
+import { stopYarn } from './yarn.ts';
 
 const run = promisify(execFile);
 
@@ -137,7 +138,7 @@ const clustersIn = (directory: string, software: Software, ports: Readonly<Recor
     ports[service][{ scm: 'scmBlock', om: 'om', dn: 'dnIpc' }[daemon]] ?? 0;
   const begin = async (service: Service, daemon: Daemon): Promise<void> => {
     await start(directory, software, service, daemon);
-    await accepts(directory, service, daemon, portOf(service, daemon));
+    await accepts(directory, `${service}-${daemon}`, portOf(service, daemon));
   };
   const helper = clusterFiles(directory, software);
   const ready = async (...wanted: readonly Service[]): Promise<void> => {
@@ -185,8 +186,9 @@ const clustersIn = (directory: string, software: Software, ports: Readonly<Recor
   return { begin, clusters };
 };
 
-/** Ends every daemon that a run in this folder recorded (only processes whose command line names the folder); removes the data. */
+/** Ends every daemon that a run in this folder recorded, those of a YARN too (only processes whose command line names the folder); removes the data. */
 export async function stopOzoneClusters(directory: string): Promise<void> {
+  await stopYarn(directory);
   const names = await recorded(directory);
   const order = (daemon: Daemon): readonly string[] => names.filter((name) => name.endsWith(`-${daemon}`));
   for (const daemon of ['om', 'dn', 'scm'] as const) {
