@@ -41,12 +41,12 @@ const POINT = `odr-[a-z0-9.-]{1,59}=${ID}`;
 const HOOK = '^$|^[a-z][a-z0-9-]{0,30}:[0-9]{1,3}:(yes|no)$';
 
 const VERBS = {
-  observe: '^(survey|diff|verify|probe|examine|compare|divergence)$',
+  observe: '^(survey|diff|verify|probe|examine|compare)$',
   protect: '^(snapshot|replicate|create-bucket)$',
   destroy: '^(tidy|delete)$',
   restore: '^(create-bucket|snapshot|restore|remove-scratch|restrict)$',
   doctor: '^doctor$',
-  look: '^(versions|changes|buckets)$',
+  look: '^(versions|changes|divergence|buckets)$',
   batch: '^(snapshot|seal-unchanged)$',
 } as const;
 

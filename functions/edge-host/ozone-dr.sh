@@ -23,7 +23,7 @@ readonly KEEP_DAYS=14 # how long the record of an operation answers a second del
 
 # verb -> documents that may run it, and the parameters that it cannot do without
 declare -rA DOCUMENT_OF=([survey]=observe [diff]=observe [verify]=observe [probe]=observe [examine]=observe
-  [compare]=observe [versions]=look-observe [changes]=look-observe [divergence]=observe [buckets]=look-observe [snapshot]='protect restore batch-protect' [create-bucket]='protect restore'
+  [compare]=observe [versions]=look-observe [changes]=look-observe [divergence]=look-observe [buckets]=look-observe [snapshot]='protect restore batch-protect' [create-bucket]='protect restore'
   [replicate]=protect [seal-unchanged]=batch-protect [restore]=restore [remove-scratch]=restore [restrict]=restore [tidy]=destroy [delete]=destroy
   [doctor]='doctor-observe doctor-protect doctor-destroy doctor-restore')
 declare -rA NEEDS=([survey]='source' [diff]='source base target' [snapshot]='source target'
@@ -728,7 +728,7 @@ diff_missing() {
   esac
 }
 
-# ---------------------------------------------------------------- listings [observe protect restore batch]
+# ---------------------------------------------------------------- listings [observe protect restore look batch]
 
 # section prefix [times]: sorted lines "path TAB type TAB size", the path as Ozone escaped it; in the file times "path TAB size TAB time" of files. Ozone lists a directory as a key that
 # ends in "/" (FILE_SYSTEM_OPTIMIZED and LEGACY alike, run on 2.2.0). A LEGACY bucket may hold files whose directories
@@ -1533,6 +1533,8 @@ checksums_failed() {
   stop_unchanged unreadable
 }
 
+# ---------------------------------------------------------------- paths in answers [observe look]
+
 # For awk: shown() says as JSON what is at a path, cut() shortens one between characters and escapes, so that the JSON stays valid.
 # shellcheck disable=SC2016 # a program of awk
 readonly AWK_SHOWN='
@@ -1544,6 +1546,8 @@ readonly AWK_SHOWN='
     }
     return s == "" ? out : out "..."
   }'
+
+# ---------------------------------------------------------------- differences [observe]
 
 # only-left only-right [tolerated]: counts under these names, and the first 20 of the paths that differ, but for those only right when that is tolerated.
 differences() {
@@ -2355,7 +2359,7 @@ page_entries() {
     END { if (!bad) entry(); exit bad }' "$1"
 }
 
-# ---------------------------------------------------------------- divergence [observe]
+# ---------------------------------------------------------------- divergence [look]
 
 # What both sides changed since they were equal, in one JVM. Each is compared with itself, because times of two clusters cannot be: the
 # source from `base` to `target`, the replica from its own snapshot `since` to what it holds now.

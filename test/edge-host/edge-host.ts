@@ -132,6 +132,7 @@ const asides: Readonly<Record<string, Aside>> = {
   versions: 'look',
   changes: 'look',
   buckets: 'look',
+  divergence: 'look',
   'seal-unchanged': 'batch',
 };
 

@@ -72,7 +72,7 @@ describe.each(radii)('the document of the doctor for %s', (radius) => {
 });
 
 describe.each([
-  ['observe', 'look', '^(versions|changes|buckets)$'],
+  ['observe', 'look', '^(versions|changes|divergence|buckets)$'],
   ['protect', 'batch', '^(snapshot|seal-unchanged)$'],
 ] as const)('the document beside that of %s, %s', (radius, aside, verbs) => {
   const { resource, content } = documentOf(radius, project('functions/edge-host/ozone-dr.sh'), aside);

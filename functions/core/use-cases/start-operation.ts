@@ -205,6 +205,7 @@ const DOCUMENTS: Partial<Record<OperationStep['kind'], 'doctor' | 'look' | 'batc
   'check-host': 'doctor',
   'look-versions': 'look',
   'look-changes': 'look',
+  'measure-divergence': 'look',
   'list-buckets': 'look',
   'seal-unchanged': 'batch',
 };
