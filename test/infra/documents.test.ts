@@ -74,6 +74,7 @@ describe.each(radii)('the document of the doctor for %s', (radius) => {
 describe.each([
   ['observe', 'look', '^(versions|changes|divergence|buckets)$'],
   ['protect', 'batch', '^(snapshot|seal-unchanged)$'],
+  ['protect', 'yarn', '^replicate$'],
 ] as const)('the document beside that of %s, %s', (radius, aside, verbs) => {
   const { resource, content } = documentOf(radius, project('functions/edge-host/ozone-dr.sh'), aside);
 
@@ -275,6 +276,7 @@ it('each verb is in one document, but for those that a restore needs too', () =>
     buckets: [],
     versions: [],
     changes: [],
+    divergence: [],
     'seal-unchanged': [],
     survey: ['observe'],
     examine: ['observe'],
@@ -282,7 +284,6 @@ it('each verb is in one document, but for those that a restore needs too', () =>
     diff: ['observe'],
     verify: ['observe'],
     probe: ['observe'],
-    divergence: ['observe'],
     snapshot: ['protect', 'restore'],
     replicate: ['protect'],
     'create-bucket': ['protect', 'restore'],
@@ -318,6 +319,8 @@ it('a command of an older function version, which knows less parameters, still r
     'hookBefore',
     'hookAfter',
     'batch',
+    'queue',
+    'adopts',
   ];
   const defaults = names.map((name) => edgeParameters('protect')[name]?.fallback);
   expect(defaults).toEqual([
@@ -345,6 +348,8 @@ it('a command of an older function version, which knows less parameters, still r
     '',
     '',
     '0',
+    '',
+    '',
     '',
     '',
     '',
