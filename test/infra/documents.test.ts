@@ -198,6 +198,8 @@ describe.each(radii)('the %s document', (radius) => {
       target: 'odr-nightly-20261120t020000z-1',
       base: 'odr-nightly-20261119t020000z-1',
       targetId: '01234567-89ab-cdef-0123-456789abcdef',
+      queue: 'root.backup_2',
+      adopts: `op-${'0123456789ab'.repeat(2)}-006`,
       baseSourceId: '01234567-89ab-cdef-0123-456789abcdef',
       baseReplicaId: '01234567-89ab-cdef-0123-456789abcdef',
       sealId: '01234567-89ab-cdef-0123-456789abcdef',
