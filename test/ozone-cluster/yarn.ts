@@ -128,7 +128,8 @@ const mapredSite = (ports: YarnPorts, data: string, jars: string): Properties =>
 
 const capacityScheduler: Properties = {
   'yarn.scheduler.capacity.root.queues': queues.join(','),
-  'yarn.scheduler.capacity.maximum-am-resource-percent': 0.6,
+  // Of a small node: with the default of 0.1 a second application waits until the first has ended.
+  'yarn.scheduler.capacity.maximum-am-resource-percent': 1,
   'yarn.scheduler.capacity.resource-calculator': 'org.apache.hadoop.yarn.util.resource.DefaultResourceCalculator',
   ...Object.fromEntries(
     queues.flatMap((queue) => [

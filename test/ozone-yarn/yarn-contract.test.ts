@@ -6,8 +6,10 @@ import type { OzoneClusters } from '../ozone-cluster/ozone-clusters.ts';
 import { sharedYarn } from '../ozone-cluster/shared-yarn.ts';
 import { type Application, put, type Yarn } from '../ozone-cluster/yarn.ts';
 
-const SLOW = 'yarn/slow';
+const LIFE = 'yarn/life';
+const KILL = 'yarn/kill';
 const QUICK = 'yarn/quick';
+const BUCKETS = [LIFE, KILL, QUICK];
 const ENDED = ['FINISHED', 'KILLED', 'FAILED'];
 
 describe('what the product relies on of a real YARN', () => {
@@ -16,20 +18,17 @@ describe('what the product relies on of a real YARN', () => {
 
   beforeAll(async () => {
     ({ clusters, yarn } = await sharedYarn());
-    for (const bucket of [SLOW, QUICK])
-      for (const side of ['prod', 'dr']) await clusters.createBucket(`ofs://${side}/${bucket}`);
+    for (const side of ['prod', 'dr'])
+      for (const bucket of BUCKETS) await clusters.createBucket(`ofs://${side}/${bucket}`);
     const files = (names: readonly string[], size: number) =>
       names.map((path, seed) => ({ op: 'put', path, size, seed }) as const);
-    await clusters.change(
-      `ofs://prod/${SLOW}`,
-      files(
-        Array.from({ length: 40 }, (_, i) => `f${i}`),
-        1_000_000,
-      ),
-    );
+    const large = files([...'abcdefghijklmnopqrst'], 1_000_000);
+    for (const bucket of [LIFE, KILL]) await clusters.change(`ofs://prod/${bucket}`, large);
     await clusters.change(`ofs://prod/${QUICK}`, files(['Größe', 'a b', 'deep/er'], 1000));
-    for (const bucket of [SLOW, QUICK])
-      await clusters.ozone('sh', 'snapshot', 'create', `o3://prod/${bucket}`, 'point');
+    await clusters.ozone(
+      'sh',
+      ...BUCKETS.flatMap((bucket) => ['--execute', `snapshot create o3://prod/${bucket} point`]),
+    );
   });
 
   interface Submission {
@@ -69,11 +68,11 @@ describe('what the product relies on of a real YARN', () => {
   const historyOf = (application: Application): string =>
     `${yarn.history}/ws/v1/history/mapreduce/jobs/${jobOf(application)}`;
 
-  it('a tag that nobody has is answered by an empty object', async () => {
+  it.concurrent('a tag that nobody has is answered by an empty object', async () => {
     expect(await yarn.get(`${yarn.rm}/ws/v1/cluster/apps?applicationTags=nobody`)).toEqual({ apps: {} });
   });
 
-  it('the queues are told, and a copy for one that is missing ends with 25; its application is listed as failed', async () => {
+  it.concurrent('the queues are told, and a copy for one that is missing ends with 25; its application is listed as failed', async () => {
     expect(await yarn.get(`${yarn.rm}/ws/v1/cluster/scheduler`)).toMatchObject({
       scheduler: {
         schedulerInfo: {
@@ -91,7 +90,7 @@ describe('what the product relies on of a real YARN', () => {
     ]);
   });
 
-  it('a copy is found by its tag in any case, under its name and in its queue, and counted by the history server', async () => {
+  it.concurrent('a copy is found by its tag in any case, under its name and in its queue, and counted by the history server', async () => {
     const { exit, told } = await distcp({ tag: 'Op-Quick', bucket: QUICK, queue: 'backup' });
     expect(exit, told).toBe(0);
     const application = await ended('OP-quick');
@@ -114,8 +113,8 @@ describe('what the product relies on of a real YARN', () => {
     expect(replica).toEqual(source);
   });
 
-  it('an asynchronous copy says its job at once; a lifetime ends it without any client, and no history is kept', async () => {
-    const { exit, told } = await distcp({ tag: 'op-life', bucket: SLOW, flags: ['-async', ...slowly] });
+  it.concurrent('an asynchronous copy says its job at once; a lifetime ends it without any client, and no history is kept', async () => {
+    const { exit, told } = await distcp({ tag: 'op-life', bucket: LIFE, flags: ['-async', ...slowly] });
     expect(exit, told).toBe(0);
     const running = await until('op-life', ({ state }) => state === 'RUNNING');
     expect(told).toContain(`DistCp job-id: ${jobOf(running)}`);
@@ -132,8 +131,8 @@ describe('what the product relies on of a real YARN', () => {
     expect((await fetch(historyOf(running))).status).toBe(404);
   });
 
-  it('an application that is ended over the web is killed within moments; to end it again is no error', async () => {
-    await distcp({ tag: 'op-kill', bucket: SLOW, flags: ['-async', ...slowly] });
+  it.concurrent('an application that is ended over the web is killed within moments; to end it again is no error', async () => {
+    await distcp({ tag: 'op-kill', bucket: KILL, flags: ['-async', ...slowly] });
     const { id } = await until('op-kill', ({ state }) => state === 'RUNNING');
     const url = `${yarn.rm}/ws/v1/cluster/apps/${id}/state`;
     expect((await put(url, { state: 'KILLED' })).status).toBe(202);
