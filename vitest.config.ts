@@ -9,7 +9,10 @@ const kind = (name: string, include: readonly string[], testTimeout = 30_000) =>
   test: { name, include: [...include], testTimeout, hookTimeout: testTimeout },
 });
 
-/** On real clusters: one file at a time. `ozone` plays on one pair, `ozone-secure` on one with Kerberos; `ozone-full`, what CI has no time for, starts one per file. */
+/**
+ * On real clusters: one file at a time. `ozone` plays on one pair, `ozone-secure` on one with Kerberos, `ozone-yarn` on one
+ * with a YARN; `ozone-full`, what CI has no time for, starts one per file.
+ */
 const onClusters = (name: string, include: string, globalSetup: readonly string[] = []) => ({
   test: {
     name,
@@ -41,6 +44,7 @@ export default defineConfig({
       kind('aws-cli', ['test/aws-cli/**/*.test.ts'], 600_000),
       onClusters('ozone', 'test/ozone/*.test.ts', ['test/ozone-cluster/shared.ts']),
       onClusters('ozone-secure', 'test/ozone-secure/*.test.ts', ['test/ozone-cluster/secured.ts']),
+      onClusters('ozone-yarn', 'test/ozone-yarn/*.test.ts', ['test/ozone-cluster/shared-yarn.ts']),
       onClusters('ozone-full', 'test/ozone/full/*.test.ts'),
     ],
   },

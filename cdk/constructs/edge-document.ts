@@ -48,6 +48,7 @@ const VERBS = {
   doctor: '^doctor$',
   look: '^(versions|changes|divergence|buckets)$',
   batch: '^(snapshot|seal-unchanged)$',
+  yarn: '^replicate$',
 } as const;
 
 export type EdgeParameter = { readonly description: string; readonly pattern: string; readonly fallback?: string };
@@ -89,6 +90,12 @@ export const edgeParameters = (script: ScriptName): Readonly<Record<string, Edge
   },
   supersedes: { description: 'older copy that this one may end', pattern: `^$|^${OPERATION}$`, fallback: '' },
   detached: { description: 'the copy goes on without its command', pattern: YES_OR_NO, fallback: 'no' },
+  queue: {
+    description: 'queue of YARN to copy in; empty: on the host',
+    pattern: '^$|^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$',
+    fallback: '',
+  },
+  adopts: { description: 'copy whose application is followed', pattern: `^$|^${OPERATION}$`, fallback: '' },
   probed: { description: 'operation that probe looks for', pattern: `^$|^${OPERATION}$`, fallback: '' },
   remove: {
     description: 'snapshots to delete, of the replica by tidy, of the source by delete: name=id, commas between',
@@ -201,7 +208,7 @@ export type EdgeDocumentProps = {
   readonly script: string;
   /**
    * Another document than the one with the verbs of the blast radius: `doctor` asks how a host is for them, `look` has
-   * those of observe and `batch` those of protect for which there is no room in one.
+   * those of observe, `batch` and `yarn` those of protect for which there is no room in one.
    */
   readonly aside?: Aside;
 };

@@ -1,7 +1,7 @@
 import { BlastRadius } from '../../functions/core/domain/operation.ts';
 
-/** What a script may be cut to: a blast radius, the doctor, who asks for the verbs of one, what an operator looks at, or batches that protect. */
-export const SCRIPTS = [...BlastRadius.options, 'doctor', 'look', 'batch'] as const;
+/** What a script may be cut to: a blast radius, the doctor, who asks for the verbs of one, what an operator looks at, batches that protect, or copies on YARN. */
+export const SCRIPTS = [...BlastRadius.options, 'doctor', 'look', 'batch', 'yarn'] as const;
 export type ScriptName = (typeof SCRIPTS)[number];
 
 /** `# ---- title`, or `# ---- title [observe protect]` for a section that only some documents need. */

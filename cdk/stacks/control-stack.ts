@@ -739,6 +739,7 @@ export class ControlStack extends Stack {
           DOCTOR_DOCUMENT_NAME: this.#documents.of(radius, 'doctor').documentName,
           LOOK_DOCUMENT_NAME: (radius === 'observe' ? this.#documents.of(radius, 'look') : document).documentName,
           BATCH_DOCUMENT_NAME: (radius === 'protect' ? this.#documents.of(radius, 'batch') : document).documentName,
+          YARN_DOCUMENT_NAME: (radius === 'protect' ? this.#documents.of(radius, 'yarn') : document).documentName,
           BLAST_RADIUS: radius,
           OUTPUT_BUCKET: names.outputBucket,
           RECORDS_BUCKET: names.recordsBucket,

@@ -19,12 +19,13 @@ readonly ACL='(user|group|world|anonymous|client_ip):[A-Za-z0-9._@/+-]{0,100}:[r
 readonly HOOK='^$|^[a-z][a-z0-9-]{0,30}:[0-9]{1,3}:(yes|no)$' # name, seconds, whether its failure is the step's
 # operation|bucket|target|targetId|base|baseSourceId|baseReplicaId|replicaCreated|fence|fenceSeed, all but the first two may be empty
 readonly MEMBER="op-[0-9a-f]{24}-[0-9]{3}\|$NAME/$NAME\|($SNAPSHOT_NAME)?\|($UUID)?\|($SNAPSHOT_NAME)?(\|($UUID)?){2}\|($TIME)?\|[0-9]{0,12}\|(yes|no)?"
+readonly WEB='https?://[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]{1,5})?'
 readonly KEEP_DAYS=14 # how long the record of an operation answers a second delivery; Run Command gives up within hours
 
 # verb -> documents that may run it, and the parameters that it cannot do without
 declare -rA DOCUMENT_OF=([survey]=observe [diff]=observe [verify]=observe [probe]=observe [examine]=observe
   [compare]=observe [versions]=look-observe [changes]=look-observe [divergence]=look-observe [buckets]=look-observe [snapshot]='protect restore batch-protect' [create-bucket]='protect restore'
-  [replicate]=protect [seal-unchanged]=batch-protect [restore]=restore [remove-scratch]=restore [restrict]=restore [tidy]=destroy [delete]=destroy
+  [replicate]='protect yarn-protect' [seal-unchanged]=batch-protect [restore]=restore [remove-scratch]=restore [restrict]=restore [tidy]=destroy [delete]=destroy
   [doctor]='doctor-observe doctor-protect doctor-destroy doctor-restore')
 declare -rA NEEDS=([survey]='source' [diff]='source base target' [snapshot]='source target'
   [verify]='source replica target targetId sealId level' [replicate]='source replica target targetId mode'
@@ -44,7 +45,7 @@ declare -rA PATTERN=(
   [empty]='^(yes|no)$' [fence]='^[0-9]{1,12}$' [fenceSeed]='^(yes|no)$' [copySeconds]='^[0-9]{1,6}$'
   [maps]='^[0-9]{1,4}$' [bandwidth]='^[0-9]{1,6}$' [executionTimeout]='^[0-9]{1,6}$'
   [level]='^(|listing|changed|rolling|full)$' [part]='^[0-9]{1,4}$' [parts]='^[0-9]{1,4}$' [brake]='^[0-9]{0,9}$'
-  [supersedes]='^$|^op-[0-9a-f]{24}-[0-9]{3}$' [detached]='^(yes|no)$' [probed]='^$|^op-[0-9a-f]{24}-[0-9]{3}$'
+  [supersedes]='^$|^op-[0-9a-f]{24}-[0-9]{3}$' [detached]='^(yes|no)$' [queue]='^$|^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$' [adopts]='^$|^op-[0-9a-f]{24}-[0-9]{3}$' [probed]='^$|^op-[0-9a-f]{24}-[0-9]{3}$'
   [remove]='^$|^[a-z0-9.-]+=[0-9a-f-]+(,[a-z0-9.-]+=[0-9a-f-]+)*$' [layout]='^(|FILE_SYSTEM_OPTIMIZED|LEGACY)$'
   [replication]='^$|^RATIS/(ONE|THREE)$|^EC/[a-z]{1,8}-[0-9]{1,2}-[0-9]{1,2}-[0-9]{1,5}k$' [quotaBytes]='^[0-9]{1,18}$'
   [quotaNamespace]='^[0-9]{1,18}$' [encryptionKey]='^$|^[A-Za-z0-9][A-Za-z0-9._-]{0,254}$'
@@ -58,7 +59,7 @@ declare -rA PATTERN=(
   [globs]="^$|^$GLOB(,$GLOB)*\$" [batch]="^$|^$MEMBER(;$MEMBER)*\$")
 
 declare -A P=()    # checked parameters
-declare -A CONF=([path]='' [java_home]='' [state]=/var/lib/ozone-dr [client_attempts]=10 [client_wait_ms]=1000)
+declare -A CONF=([path]='' [java_home]='' [state]=/var/lib/ozone-dr [client_attempts]=10 [client_wait_ms]=1000 [yarn_rm]='' [yarn_history]='')
 declare -i JVM_STARTS=0
 CLIENT=() MEMBERS=() WORK='' RECORD=result IN_BATCH='' JAVA_LOCALE='' DISTCP_GROUP='' FINISHED='' LOOSE='' BATCH_SECONDS=''
 OZONE_DR_DOCUMENT=${OZONE_DR_DOCUMENT:-}
@@ -187,6 +188,7 @@ read_host_config() {
       yarn_principal | principal_observe | principal_protect | principal_destroy | principal_restore) [[ $value =~ ^[A-Za-z0-9_][A-Za-z0-9._/@+-]{0,254}$ ]] ;;
       hook_*) [[ $key$value =~ ^hook_[a-z][a-z0-9-]{0,30}/[A-Za-z0-9._+/-]*$ ]] ;;
       client_attempts | client_wait_ms) [[ $value =~ ^[1-9][0-9]{0,5}$ ]] ;;
+      yarn_rm | yarn_history) [[ $value =~ ^$WEB(,$WEB)*$ ]] ;;
       *) refuse environment "unknown key in $file: $key" ;;
     esac || refuse environment "the value of $key in $file is not usable: $value"
     CONF[$key]=$value
@@ -198,7 +200,7 @@ read_host_config() {
   CLIENT=(-D "ozone.client.failover.max.attempts=${CONF[client_attempts]}" -D "ozone.client.wait.between.retries.millis=${CONF[client_wait_ms]}")
   [[ ${P[verb]} != doctor ]] || return 0 # it says what is missing
   [[ -n $JAVA_LOCALE ]] || refuse environment 'this host has no UTF-8 locale (C.UTF-8 or en_US.UTF-8), which Java needs to read names'
-  for key in ozone $(needs_hadoop && echo hadoop) ${P[selection]:+curl} ${KEYTAB:+kinit} flock timeout setsid awk sort comm join sha256sum; do
+  for key in ozone $(needs_hadoop && echo hadoop) ${P[selection]:+curl} ${P[queue]:+curl} ${KEYTAB:+kinit} flock timeout setsid awk sort comm join sha256sum; do
     command -v "$key" >/dev/null || refuse environment "$key is not on PATH ($PATH)"
   done
 }
@@ -386,7 +388,7 @@ classify_error() {
   [[ -n $ERROR ]] || ERROR="ozone sh ended with exit code $1 and an incomplete answer"
 }
 
-# ---------------------------------------------------------------- stopping unchanged [observe protect destroy restore look batch]
+# ---------------------------------------------------------------- stopping unchanged [observe protect yarn destroy restore look batch]
 
 # code-for-a-missing-thing: ends the operation for a command that failed before anything was changed.
 stop_unchanged() {
@@ -461,7 +463,7 @@ snapshot_objects() {
     }' && ((PIPESTATUS[0] == 0))
 }
 
-# ---------------------------------------------------------------- links [observe protect restore batch doctor]
+# ---------------------------------------------------------------- links [observe protect yarn restore batch doctor]
 
 # file, what `bucket info` said: of a link Ozone 2.2 shows nothing of the bucket that it leads to. Its layout is then one that nothing here copies.
 fill_link() {
@@ -469,7 +471,7 @@ fill_link() {
     sed -Ei 's/^( *")link" : true,?$/\1bucketLayout" : "OBJECT_STORE",\n\1usedBytes" : 0,\n\1usedNamespace" : 0,\n\1quotaInBytes" : -1,\n\1quotaInNamespace" : -1,\n&/' "$1"
 }
 
-# ---------------------------------------------------------------- what Ozone says of a bucket [observe protect restore batch]
+# ---------------------------------------------------------------- what Ozone says of a bucket [observe protect yarn restore batch]
 
 readonly BUCKET_FIELDS=(creationTime bucketLayout link usedBytes usedNamespace owner quotaInBytes quotaInNamespace)
 
@@ -503,7 +505,7 @@ read_replication() {
   [[ $REPLY =~ ^[A-Za-z0-9/-]{1,100}$ ]]
 }
 
-# ---------------------------------------------------------------- what Ozone says of a snapshot [observe protect restore look batch]
+# ---------------------------------------------------------------- what Ozone says of a snapshot [observe protect yarn restore look batch]
 
 # file: sets SNAPSHOT_JSON and SNAPSHOT_ID
 read_snapshot() {
@@ -726,7 +728,7 @@ submission() {
   esac
 }
 
-# ---------------------------------------------------------------- difference [observe protect look]
+# ---------------------------------------------------------------- difference [observe protect yarn look]
 
 # token: of the page. One entry tells whether there is a difference at all, whole pages (Ozone allows 1000) are for reading it.
 report_command() {
@@ -802,7 +804,7 @@ diff_missing() {
   esac
 }
 
-# ---------------------------------------------------------------- listings [observe protect restore look batch]
+# ---------------------------------------------------------------- listings [observe protect yarn restore look batch]
 
 # section prefix [times]: sorted lines "path TAB type TAB size", the path as Ozone escaped it; in the file times "path TAB size TAB time" of files. Ozone lists a directory as a key that
 # ends in "/" (FILE_SYSTEM_OPTIMIZED and LEGACY alike, run on 2.2.0). A LEGACY bucket may hold files whose directories
@@ -839,7 +841,7 @@ summary() {
     END { printf "{\"files\":%.0f,\"dirs\":%.0f,\"bytes\":%.0f,\"digest\":\"%s\"}", files, dirs, bytes, digest }' "$1"
 }
 
-# ---------------------------------------------------------------- names as Ozone escapes them [observe protect restore look]
+# ---------------------------------------------------------------- names as Ozone escapes them [observe protect yarn restore look]
 
 # For awk: raw() undoes Ozone's escapes of a name, literal() keeps Hadoop from taking it as a pattern.
 # shellcheck disable=SC2016 # a program of awk
@@ -863,12 +865,12 @@ readonly AWK_NAMES='
     letter["\""] = "\""; letter["\\"] = "\\"; letter["/"] = "/"
   }'
 
-# ---------------------------------------------------------------- bounded file commands [observe protect restore look]
+# ---------------------------------------------------------------- bounded file commands [observe protect yarn restore look]
 
 # argument…: one bounded `hadoop fs`, which must keep no lock
 hadoop_fs() { LC_ALL=$JAVA_LOCALE timeout -k 10 "$(seconds_left)" hadoop fs "${CLIENT[@]}" "$@" </dev/null 8>&- 9>&-; }
 
-# ---------------------------------------------------------------- paths in files [observe protect restore]
+# ---------------------------------------------------------------- paths in files [observe protect yarn restore]
 
 # file: sets WORDS; whether there is any
 read_words() {
@@ -886,12 +888,12 @@ not_below() {
     { while (match(path, /\/[^\/]*$/)) { path = substr(path, 1, RSTART - 1); if (path in known) next } print }' "$1" judging=1 "$2"
 }
 
-# ---------------------------------------------------------------- arguments [protect restore]
+# ---------------------------------------------------------------- arguments [protect yarn restore]
 
 # root: the paths below it as arguments, ended by NUL each
 words() { awk -v root="$1" "$AWK_NAMES"'{ printf "%s%s%c", root, literal(raw($0)), 0 } END { if (bad) exit 1 }'; }
 
-# ---------------------------------------------------------------- bucket lock [protect destroy restore batch]
+# ---------------------------------------------------------------- bucket lock [protect yarn destroy restore batch]
 
 HOLDER=''
 
@@ -918,7 +920,7 @@ lock_bucket() {
   printf '%s\n' "${P[operation]}" >"$1/holder"
 }
 
-# ---------------------------------------------------------------- fences [protect restore batch]
+# ---------------------------------------------------------------- fences [protect yarn restore batch]
 
 check_fence() {
   local last remedy="make sure that no copy into ${P[replica]} runs anywhere, then write the number ${P[fence]} into the file"
@@ -938,7 +940,7 @@ raise_fence() {
   fi
 }
 
-# ---------------------------------------------------------------- the bucket of the replica [protect batch]
+# ---------------------------------------------------------------- the bucket of the replica [protect yarn batch]
 
 check_replica_bucket() {
   local listed
@@ -951,7 +953,7 @@ check_replica_bucket() {
   [[ $listed != *"\"name\":\"${P[target]}\""* ]] || refuse already-sealed "the replica has a snapshot ${P[target]} already"
 }
 
-# ---------------------------------------------------------------- copying [protect restore]
+# ---------------------------------------------------------------- copying [protect yarn restore]
 
 # The distcp of a delivery that died may live on.
 end_copy() { ! exec 9>>"$(bucket_directory)/lock" || end_processes "${P[operation]}"; }
@@ -980,8 +982,13 @@ COPY=null COPY_BEGUN=0 COUNTS=(0 0 0 0 0)
 
 # option… -- path…: one distcp. All -D first, all flags before the paths: distcp takes whatever follows a path as a path.
 distcp() {
-  local options=(-D "mapreduce.job.tags=${P[operation]}") rates=(-direct -m "$((10#${P[maps]}))") renewer=${CONF[yarn_principal]:-$PRINCIPAL}
-  [[ -n $renewer || -z $TICKET ]] || renewer=$(klist | sed -n 's/^Default principal: //p')
+  local options=(-D "mapreduce.job.tags=${P[operation]}") rates=(-direct -m "$((10#${P[maps]}))") renewer=${CONF[yarn_principal]:-}
+  if [[ -n ${P[queue]} ]]; then
+    submit_to_yarn
+    options=("${YARN_OPTIONS[@]}") rates+=(-async)
+  elif [[ -z $renewer && -n $TICKET ]]; then
+    renewer=${PRINCIPAL:-$(klist | sed -n 's/^Default principal: //p')}
+  fi
   while [[ $1 != -- ]]; do options+=("$1") && shift; done
   # With Kerberos distcp names a renewer of its tokens, and ends without one, an increment after it has changed the replica. Without YARN any name will do.
   [[ -z $renewer ]] || options+=(-D "yarn.resourcemanager.principal=$renewer")
@@ -991,13 +998,18 @@ distcp() {
 
 # argument…: hadoop as a step of the copy, in a process group of its own, within what is left of the copy's time
 hadoop_step() {
-  local exit_code seconds n=0 count left=$((10#${P[copySeconds]} - SECONDS + COPY_BEGUN))
+  local exit_code seconds n=0 count group left=$((10#${P[copySeconds]} - SECONDS + COPY_BEGUN))
   JVM_STARTS+=1
   LC_ALL=$JAVA_LOCALE setsid timeout -k 30 "$((left > 0 ? left : 1))" hadoop "$1" "${CLIENT[@]}" "${@:2}" >"$WORK/distcp.log" 2>&1 8>&- </dev/null &
-  DISTCP_GROUP=$!
-  wait "$DISTCP_GROUP"
+  group=$! DISTCP_GROUP=$group
+  wait "$group"
   exit_code=$? seconds=$((SECONDS - COPY_BEGUN))
   DISTCP_GROUP=''
+  if [[ -n ${P[queue]} ]]; then
+    kill -KILL -- "-$group" 2>/dev/null # what has not submitted by now never will
+    follow_application "${P[operation]}" "$exit_code"
+    return
+  fi
   for count in $(copy_counters "$WORK/distcp.log"); do COUNTS[n]=$((COUNTS[n] + count)) && n=$((n + 1)); done
   copied "$exit_code" "$seconds"
   judge_copy "$exit_code" "$seconds" "${1/#fs/hadoop fs}"
@@ -1049,7 +1061,228 @@ copy_failed() {
   finish failed "$1" "$2" "$("data_${P[verb]}" null "$REPLY")"
 }
 
-# ---------------------------------------------------------------- replicate [protect]
+# ---------------------------------------------------------------- asking YARN [yarn doctor]
+
+# file: "path TAB value" for each value of a JSON text, such as `apps.app.0.id`, a list or an object as its first letter, texts
+# as they were escaped. A text that is cut, or no JSON, is exit 1.
+json_values() {
+  grep -oE '"([^"\\]|\\.)*"|[][{},:]|[^][{},:[:space:]]+' "$1" | awk '
+    function fail() { bad = 1; exit 1 }
+    function say(   i, path) { for (i = 1; i <= depth; i++) path = path (i > 1 ? "." : "") key[i]; print path "\t" $0 }
+    BEGIN { want = "value" }
+    want == "none" { fail() }
+    want == "colon" { if ($0 != ":") fail(); want = "value"; next }
+    /^[]}]$/ && (want == "end" || want == "first") { if ($0 != last[depth]) fail(); depth--; want = depth ? "end" : "none"; next }
+    want == "end" { if ($0 != ",") fail(); if (last[depth] == "]") { key[depth]++; want = "value" } else want = "key"; next }
+    want == "key" || (want == "first" && last[depth] == "}") { if ($0 !~ /^".*"$/) fail(); key[depth] = substr($0, 2, length($0) - 2); want = "colon"; next }
+    /^[{[]$/ { say(); depth++; last[depth] = $0 == "{" ? "}" : "]"; key[depth] = 0; want = "first"; next }
+    !/^(".*"|-?[0-9][0-9.eE+-]*|true|false|null|NaN)$/ { fail() }
+    { say(); want = depth ? "end" : "none" }
+    END { if (bad || want != "none") exit 1 }'
+}
+
+# key path curl-word…: asks the servers that host.conf names under that key, one after the other, until one answers in full: the
+# file `answer` has its values. NO_ANSWER says why none did. One that stands by redirects, which is no answer.
+ask_yarn() {
+  local url status words=(-q -sS --globoff -m 10 --proto '=http,https' -H 'X-Requested-By: ozone-dr' -o answer.json -w '%{http_code}') path=$2
+  NO_ANSWER="$HOST_CONFIG names no $1"
+  if klist -s 2>/dev/null; then
+    words+=(--negotiate -u :)
+    YARN_USER=$(klist 2>/dev/null | sed -n 's|^Default principal: \([^/@]*\).*|\1|p')
+  else
+    YARN_USER=$(id -un)
+    [[ $path == *\?* ]] && path+='&' || path+='?'
+    path+=user.name=$YARN_USER
+  fi
+  for url in ${CONF[$1]//,/ }; do
+    rm -f answer.json
+    status=$(curl "${words[@]}" "${@:3}" "$url/ws/v1/$path" 2>answer.err 8>&- 9>&- </dev/null) &&
+      [[ $status == 20[02] ]] && json_values answer.json >answer && return 0
+    NO_ANSWER="$url/ws/v1/$2: $status $(head -c 200 answer.err) $(head -c 200 answer.json 2>/dev/null)"
+  done
+  return 1
+}
+
+# The queues in the answer of a scheduler: their names, and with those above them.
+queue_names() { sed -nE 's/^.*\.(queueName|queuePath)\t"([A-Za-z0-9._-]+)"$/\2/p' answer | sort -u; }
+
+# ---------------------------------------------------------------- copying on YARN [yarn]
+
+readonly APPLICATION_FIELDS=(id user state finalStatus applicationType elapsedTime applicationTags name diagnostics)
+
+# query: into the file `applications` rows of these fields, of those that the resource manager lists
+applications() {
+  ask_yarn yarn_rm "cluster/apps?$1" && awk -F '\t' -v wanted="${APPLICATION_FIELDS[*]}" '
+    BEGIN { fields = split(wanted, field, " ") }
+    $1 == "apps" && $2 ~ /^({|null)$/ { is = 1 }
+    /^apps\.app\.[0-9]+\t/ { many++ }
+    match($1, /^apps\.app\.[0-9]+\./) { value[substr($1, 10, RLENGTH - 10), substr($1, RLENGTH + 1)] = $2 }
+    END {
+      if (!is) exit 1
+      for (n = 0; n < many; n++) {
+        row = ""
+        for (i = 1; i <= fields; i++) {
+          text = value[n, field[i]]; gsub(/^"|"$/, "", text)
+          row = row (i > 1 ? "\t" : "") (text == "" ? "-" : text)
+        }
+        print row
+      }
+    }' answer >applications
+}
+
+# The tag of all applications that write the replica
+bucket_tag() { echo "odr-$(sha256sum <<<"${P[replica]}" | cut -c 1-24)"; }
+
+# operation: sets APP_ID, APP_USER, APP_STATE, APP_END, APP_TIME and APP_SAID to those of its application. Exit 1: there is none; 2: the resource
+# manager did not say. A tag is free text that anybody may set: the name and the kind have to fit too.
+find_application() {
+  local id user state end kind time tags name said
+  applications "applicationTags=$1" || return 2
+  APP_ID=''
+  while IFS=$'\t' read -r id user state end kind time tags name said; do
+    [[ $kind == MAPREDUCE && ,$tags, == *",$1,"* && $name == "distcp: ozone-dr:$1" ]] || continue
+    if [[ -z $APP_ID ]] || is_over; then APP_ID=$id APP_USER=$user APP_STATE=$state APP_END=$end APP_TIME=$time APP_SAID=$said; fi
+  done <applications
+  [[ $APP_ID =~ ^application_[0-9]+_[0-9]+$ && $APP_TIME =~ ^[0-9]+$ ]]
+}
+
+is_over() { [[ $APP_STATE == @(FINISHED|FAILED|KILLED) ]]; }
+
+# what body: changes the application that was found
+put_application() {
+  ask_yarn yarn_rm "cluster/apps/$APP_ID/$1" -X PUT -H 'Content-Type: application/json' -d "$2"
+}
+
+# operation: ends its application, if that is of our user, and waits until it is over
+end_application() {
+  local asked=''
+  for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do
+    find_application "$1"
+    case $? in
+      0)
+        # Its containers end some seconds after it.
+        if is_over; then [[ -z $asked ]] || sleep 5; return 0; fi
+        [[ $APP_USER == "$YARN_USER" ]] || return 1
+        asked=yes
+        put_application state '{"state":"KILLED"}'
+        ;;
+      1) return 0 ;;
+    esac
+    sleep 2
+  done
+  return 1
+}
+
+no_yarn() { finish unreachable yarn-unreachable "the resource manager gave no answer that can be read: $NO_ANSWER"; }
+
+# bucket-directory: what has to hold before a copy on YARN may begin: above all, no application of an older one writes the bucket.
+check_yarn() {
+  local id name
+  if [[ -z ${P[adopts]} ]]; then
+    # distcp applies renames and deletes before it asks for the queue.
+    ask_yarn yarn_rm cluster/scheduler || no_yarn
+    queue_names | grep -qxF -e "${P[queue]}" -e "root.${P[queue]}" || refuse queue-missing "YARN has no queue ${P[queue]}: $(queue_names | head -c 300 | tr '\n' ' ')"
+  fi
+  applications "applicationTags=$(bucket_tag)&states=NEW,NEW_SAVING,SUBMITTED,ACCEPTED,RUNNING" || no_yarn
+  mv applications live
+  while IFS=$'\t' read -r id _ _ _ _ _ _ name _; do
+    name=${name#distcp: ozone-dr:}
+    [[ $name =~ ${PATTERN[operation]} && $name != "${P[adopts]}" ]] || continue
+    if [[ $name != "${P[supersedes]}" ]] || ! end_application "$name"; then
+      HOLDER=$name
+      refuse bucket-busy "the application $id of $name still copies into ${P[replica]}" "$(data_replicate null '""')"
+    fi
+  done <live
+  rm -f "$1/application"
+  [[ -n ${P[adopts]} ]] || return 0
+  find_application "${P[adopts]}"
+  case $? in
+    1) refuse no-application "YARN knows no application of ${P[adopts]}" ;;
+    2) no_yarn ;;
+  esac
+}
+
+# Sets YARN_OPTIONS; from here on there may be an application.
+submit_to_yarn() {
+  printf '%s\n' "${P[operation]}" >"$(bucket_directory)/application" || refuse environment 'cannot write what is submitted'
+  YARN_OPTIONS=(-D mapreduce.framework.name=yarn -D "mapreduce.job.tags=${P[operation]},$(bucket_tag)" -D "mapreduce.job.name=ozone-dr:${P[operation]}"
+    -D "mapreduce.job.queuename=${P[queue]}" -D mapreduce.am.max-attempts=1
+    -D yarn.resourcemanager.connect.max-wait.ms=60000 -D yarn.resourcemanager.connect.retry-interval.ms=2000)
+}
+
+# operation [exit-code]: of the client, which is dead. What became of the copy is what YARN says of the application, however the
+# client ended; a resource manager that does not answer is asked until the time of the copy is over.
+follow_application() {
+  local left pause=2 none=0 bounded='' code=copy-failed exit=${2:-0} seconds
+  while :; do
+    left=$((10#${P[copySeconds]} - SECONDS + COPY_BEGUN))
+    find_application "$1"
+    case $? in
+      0)
+        [[ $APP_USER == "$YARN_USER" ]] || copy_failed unclear "the application $APP_ID is of $APP_USER, and not of $YARN_USER"
+        ! is_over || break
+        none=0
+        # Ends it on the server, whoever is alive here by then.
+        [[ -n $bounded ]] || ! put_application timeout "{\"timeout\":{\"type\":\"LIFETIME\",\"expiryTime\":\"$(date -u -d "+$((left > 1 ? left : 1)) seconds" +%Y-%m-%dT%H:%M:%S.000+0000)\"}}" || bounded=yes
+        if ((left < -20)) && end_application "$1"; then copy_failed copy-timeout "the application $APP_ID did not end within ${P[copySeconds]} s"; fi
+        ;;
+      1)
+        none=$((none + 1))
+        ((none < 3)) || no_application "$exit"
+        ;;
+    esac
+    ((left > -60)) || copy_failed unclear "it is not known how the application of $1 ended: $NO_ANSWER"
+    sleep "$pause" 8>&- 9>&- # it must keep no lock when this script is killed
+    pause=$((pause < 15 ? pause + 1 : 15))
+  done
+  rm -f "$(bucket_directory)/application"
+  seconds=$((SECONDS - COPY_BEGUN))
+  ((seconds > APP_TIME / 1000)) || seconds=$((APP_TIME / 1000))
+  if [[ $APP_END == SUCCEEDED ]]; then
+    # Counts are for reading: after a map that was tried twice they are not exact.
+    if read_counters; then copied 0 "$seconds"; fi
+    ((COUNTS[2] == 0)) || copy_failed copy-failed "${COUNTS[2]} files failed"
+    return
+  fi
+  [[ $APP_STATE == KILLED ]] || exit=25 # as a client says that waits for its job
+  copied "$exit" "$seconds"
+  [[ $APP_SAID != *'exceeded the lifetime'* ]] || code=copy-timeout
+  copy_failed "$code" "the application $APP_ID is $APP_STATE, $APP_END: $APP_SAID"
+}
+
+# exit-code: of the client that submitted none
+no_application() {
+  rm -f "$(bucket_directory)/application"
+  (($1 == 0)) || judge_copy "$1" "$((SECONDS - COPY_BEGUN))" distcp
+  copy_failed copy-failed "YARN knows no application of the copy"
+}
+
+# Sets COUNTS from the history of the application that was found; exit 1 when there is none, which is said in NO_ANSWER.
+read_counters() {
+  local job=job_${APP_ID#application_} counts
+  for _ in 1 2 3 4; do
+    if ask_yarn yarn_history "history/mapreduce/jobs/$job/counters" && counts=$(job_counters "\"$job\""); then
+      read -r -a COUNTS <<<"$counts"
+      return 0
+    fi
+    [[ -n ${CONF[yarn_history]} ]] || return 1
+    sleep 3
+  done
+  return 1
+}
+
+# job: files copied, skipped, failed, bytes copied, directories made, as the mappers of distcp count
+job_counters() {
+  awk -F '\t' -v job="$1" '
+    function count(name) { return name in n ? n[name] : "0" }
+    $1 == "jobCounters.id" && $2 == job { is = 1 }
+    $2 == "\"org.apache.hadoop.tools.mapred.CopyMapper$Counter\"" && $1 ~ /^jobCounters\.counterGroup\.[0-9]+\.counterGroupName$/ { group = $1; sub(/[A-Za-z]+$/, "counter.", group) }
+    group != "" && index($1, group) == 1 && $1 ~ /\.name$/ { name = $2 }
+    group != "" && index($1, group) == 1 && $1 ~ /\.totalCounterValue$/ && $2 ~ /^[0-9]+$/ { n[name] = $2 }
+    END { if (!is) exit 1; print count("\"COPY\""), count("\"SKIP\""), count("\"FAIL\""), count("\"BYTESCOPIED\""), count("\"DIR_COPY\"") }' answer
+}
+
+# ---------------------------------------------------------------- replicate [protect yarn]
 
 check_replicate() {
   local name
@@ -1057,7 +1290,11 @@ check_replicate() {
   ((10#${P[fence]} > 0 && 10#${P[copySeconds]} > 0 && 10#${P[maps]} > 0)) || refuse bad-parameter "fence, copySeconds and maps must not be 0"
   [[ ${P[source]} != "${P[replica]}" ]] || refuse bad-parameter "source and replica are the same bucket"
   [[ -n ${P[replicaCreated]} || ${P[empty]} == yes ]] || refuse bad-parameter "replicaCreated is needed for a bucket that was enrolled before"
+  [[ -z ${P[queue]} || -z ${P[narrow]} ]] || refuse bad-parameter "a narrowed resync runs on the host itself"
+  [[ $RADIUS != "$OZONE_DR_DOCUMENT" || -z ${P[queue]}${P[adopts]} ]] || refuse bad-parameter "the document $OZONE_DR_DOCUMENT has no copies on YARN"
+  [[ $RADIUS == "$OZONE_DR_DOCUMENT" || -n ${P[queue]}${P[adopts]} ]] || refuse bad-parameter "a copy on YARN needs the parameter queue or adopts"
   [[ -z ${P[narrow]} || ${P[mode]} == resync ]] || refuse bad-parameter "only a resync can be narrowed"
+  [[ -z ${P[adopts]} ]] || return 0
   [[ ${P[mode]} == incremental || -n ${P[narrow]} ]] || return 0
   for name in base baseSourceId baseReplicaId; do
     [[ -n ${P[$name]} ]] || refuse bad-parameter "a copy from a base needs the parameter $name"
@@ -1069,6 +1306,12 @@ replicate() {
   directory=$(bucket_directory)
   lock_bucket "$directory" supersede
   check_fence "$directory/fence"
+  if declare -F check_yarn >/dev/null; then
+    check_yarn "$directory"
+  elif [[ -e $directory/application ]]; then
+    HOLDER=$(head -c 100 "$directory/application")
+    refuse bucket-busy "an application of YARN may still copy into ${P[replica]}: that of $HOLDER. The next copy on YARN finds out; or see that it is over and remove $directory/application" "$(data_replicate null '""')"
+  fi
   precheck
   raise_fence "$directory/fence"
   if [[ ${P[detached]} == yes ]]; then detach; fi
@@ -1118,7 +1361,7 @@ busy_replicate() { data_replicate null '""'; }
 # One JVM. Each command stands for the refusals of its failure.
 precheck() {
   local source=o3://${P[source]} replica=o3://${P[replica]} commands missing based='' listed=0 n=5
-  if [[ ${P[mode]} == incremental || -n ${P[narrow]} ]]; then based=yes; fi
+  if [[ -z ${P[adopts]} && ${P[mode]} == incremental || -n ${P[narrow]} ]]; then based=yes; fi
   commands=("bucket info $replica" "snapshot list --all -p ${P[target]} $replica" "bucket info $source" "snapshot info $source ${P[target]}")
   missing=(replica-missing replica-missing source-missing target-missing)
   if [[ -n $based ]]; then
@@ -1156,7 +1399,7 @@ precheck() {
   [[ ${P[empty]} == no ]] || claim_bucket "section.$n"
   ((listed == 0)) || list_sides "$listed"
   [[ -z $based ]] || require_diff "${#commands[@]}"
-  if [[ -n ${P[brake]} ]]; then
+  if [[ -n ${P[brake]} && -z ${P[adopts]} ]]; then
     if [[ ${P[mode]} == incremental ]]; then count_difference; else count_extra; fi
   fi
   [[ -z ${P[narrow]} ]] || plan_units
@@ -1264,7 +1507,10 @@ REMOVALS=null UNITS=null DETACHED=false
 
 copy() {
   COPY_BEGUN=$SECONDS
-  if [[ -n ${P[narrow]} ]]; then
+  if [[ -n ${P[adopts]} ]]; then
+    : >>"$WORK/distcp.log"
+    follow_application "${P[adopts]}"
+  elif [[ -n ${P[narrow]} ]]; then
     copy_units
   elif [[ ${P[mode]} == incremental ]]; then
     # Ozone's difference lists a new directory and its content (HDFS-17120): walking it too would list everything twice.
@@ -1614,7 +1860,7 @@ checksums_failed() {
   stop_unchanged unreadable
 }
 
-# ---------------------------------------------------------------- what differs [observe look]
+# ---------------------------------------------------------------- paths in answers [observe look]
 
 # For awk: shown() says as JSON what is at a path, cut() shortens one between characters and escapes, so that the JSON stays valid.
 # shellcheck disable=SC2016 # a program of awk
@@ -1628,7 +1874,7 @@ readonly AWK_SHOWN='
     return s == "" ? out : out "..."
   }'
 
-# ---------------------------------------------------------------- verify and compare [observe]
+# ---------------------------------------------------------------- differences [observe]
 
 # only-left only-right [tolerated]: counts under these names, and the first 20 of the paths that differ, but for those only right when that is tolerated.
 differences() {

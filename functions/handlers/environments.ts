@@ -36,6 +36,8 @@ export const StartOperationEnv = StoreEnv.extend({
   LOOK_DOCUMENT_NAME: Name,
   /** The one with the batches of protect; of another radius its own document. */
   BATCH_DOCUMENT_NAME: Name,
+  /** The one with the copies of protect that YARN does; of another radius its own document. */
+  YARN_DOCUMENT_NAME: Name,
   BLAST_RADIUS: z.enum(['observe', 'protect', 'destroy', 'restore']),
   /** Bucket that receives the whole output of each command. */
   OUTPUT_BUCKET: Name,

@@ -24,6 +24,7 @@ export const handler = instrument(
       doctor: env.DOCTOR_DOCUMENT_NAME,
       look: env.LOOK_DOCUMENT_NAME,
       batch: env.BATCH_DOCUMENT_NAME,
+      yarn: env.YARN_DOCUMENT_NAME,
       blastRadius: env.BLAST_RADIUS,
     },
   }),

@@ -72,6 +72,8 @@ const defaults: Readonly<Record<string, string>> = {
   brake: '',
   supersedes: '',
   detached: 'no',
+  queue: '',
+  adopts: '',
   probed: '',
   remove: '',
   layout: '',
@@ -134,6 +136,11 @@ const asides: Readonly<Record<string, Aside>> = {
   buckets: 'look',
   divergence: 'look',
   'seal-unchanged': 'batch',
+};
+
+const asideOf = (verb: string, { batch, queue, adopts }: Variables): Aside | undefined => {
+  if (verb === 'snapshot' && batch) return 'batch';
+  return verb === 'replicate' && (queue || adopts) ? 'yarn' : asides[verb];
 };
 
 const quote = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
@@ -232,7 +239,7 @@ done`,
   ): ChildProcess {
     const script = this.file(`document-${document}.sh`);
     const radius = BlastRadius.options.find((it) => it === document) ?? 'observe';
-    const aside = verb === 'snapshot' && parameters.batch ? 'batch' : asides[verb];
+    const aside = asideOf(verb, parameters);
     const [first, ...rest] = scriptLines(readFileSync(source, 'utf8'), aside ?? radius);
     const text = [first, `OZONE_DR_DOCUMENT=${aside ? `${aside}-` : ''}${document}`, ...rest, ''].join('\n');
     const { systemPath } = this;

@@ -196,7 +196,14 @@ export class Lab {
         callbacks,
         selections,
         clock,
-        document: { name: blastRadius, doctor: blastRadius, look: blastRadius, batch: blastRadius, blastRadius },
+        document: {
+          name: blastRadius,
+          doctor: blastRadius,
+          look: blastRadius,
+          batch: blastRadius,
+          yarn: blastRadius,
+          blastRadius,
+        },
       });
     const plans = between('plans', this.plans);
     const policy = () =>

@@ -47,6 +47,8 @@ const PATTERNS: Readonly<Record<string, string>> = {
   brake: '^[0-9]{0,9}$',
   supersedes: `^$|^${operation}$`,
   detached: '^(yes|no)$',
+  queue: '^$|^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$',
+  adopts: `^$|^${operation}$`,
   probed: `^$|^${operation}$`,
   remove: '^$|^[a-z0-9.-]+=[0-9a-f-]+(,[a-z0-9.-]+=[0-9a-f-]+)*$',
   layout: '^(|FILE_SYSTEM_OPTIMIZED|LEGACY)$',

@@ -74,6 +74,7 @@ describe.each(radii)('the document of the doctor for %s', (radius) => {
 describe.each([
   ['observe', 'look', '^(versions|changes|divergence|buckets)$'],
   ['protect', 'batch', '^(snapshot|seal-unchanged)$'],
+  ['protect', 'yarn', '^replicate$'],
 ] as const)('the document beside that of %s, %s', (radius, aside, verbs) => {
   const { resource, content } = documentOf(radius, project('functions/edge-host/ozone-dr.sh'), aside);
 
@@ -197,6 +198,8 @@ describe.each(radii)('the %s document', (radius) => {
       target: 'odr-nightly-20261120t020000z-1',
       base: 'odr-nightly-20261119t020000z-1',
       targetId: '01234567-89ab-cdef-0123-456789abcdef',
+      queue: 'root.backup_2',
+      adopts: `op-${'0123456789ab'.repeat(2)}-006`,
       baseSourceId: '01234567-89ab-cdef-0123-456789abcdef',
       baseReplicaId: '01234567-89ab-cdef-0123-456789abcdef',
       sealId: '01234567-89ab-cdef-0123-456789abcdef',
@@ -318,6 +321,8 @@ it('a command of an older function version, which knows less parameters, still r
     'hookBefore',
     'hookAfter',
     'batch',
+    'queue',
+    'adopts',
   ];
   const defaults = names.map((name) => edgeParameters('protect')[name]?.fallback);
   expect(defaults).toEqual([
@@ -345,6 +350,8 @@ it('a command of an older function version, which knows less parameters, still r
     '',
     '',
     '0',
+    '',
+    '',
     '',
     '',
     '',

@@ -18,21 +18,19 @@ export type Ports = Readonly<Record<string, number>>;
 
 /** Ports free at this moment, below the range from which the system hands out ports for outgoing connections. */
 export async function freePorts(): Promise<Readonly<Record<Service, Ports>>> {
-  const found: number[] = [];
-  const wanted = portNames.length * services.length;
-  for (let port = 20_000 + Math.floor(Math.random() * 10_000); found.length < wanted; port += 1) {
-    if (await isFree(port)) found.push(port);
-  }
+  const found = await findPorts(portNames.length * services.length);
   const portsOf = (offset: number): Ports =>
     Object.fromEntries(portNames.map((name, i) => [name, found[offset + i] ?? 0]));
   return { prod: portsOf(0), dr: portsOf(portNames.length) };
 }
 
-/** One more such port. */
-export async function freePort(): Promise<number> {
-  let port = 20_000 + Math.floor(Math.random() * 10_000);
-  while (!(await isFree(port))) port += 1;
-  return port;
+/** So many {@link freePorts}. */
+export async function findPorts(count: number): Promise<readonly number[]> {
+  const found: number[] = [];
+  for (let port = 20_000 + Math.floor(Math.random() * 10_000); found.length < count; port += 1) {
+    if (await isFree(port)) found.push(port);
+  }
+  return found;
 }
 
 const isFree = (port: number): Promise<boolean> =>
@@ -42,7 +40,7 @@ const isFree = (port: number): Promise<boolean> =>
     server.listen(port, '0.0.0.0', () => server.close(() => resolve(true)));
   });
 
-type Properties = Readonly<Record<string, string | number | boolean>>;
+export type Properties = Readonly<Record<string, string | number | boolean>>;
 
 /**
  * One daemon's ozone-site.xml. Names and defaults: ozone-default.xml of Ozone 2.2.0. Everything with a bind setting listens on
@@ -153,7 +151,7 @@ export function clientProperties(ports: Readonly<Record<Service, Ports>>, kdc?: 
   };
 }
 
-const siteXml = (properties: Properties): string =>
+export const siteXml = (properties: Properties): string =>
   `<configuration>\n${Object.entries(properties)
     .map(([name, value]) => `  <property><name>${name}</name><value>${value}</value></property>\n`)
     .join('')}</configuration>\n`;
@@ -162,9 +160,11 @@ const siteXml = (properties: Properties): string =>
 export const folders = (directory: string) => ({
   bin: join(directory, 'bin'),
   clientConf: join(directory, 'conf', 'client'),
+  yarnConf: join(directory, 'conf', 'yarn'),
   conf: (service: Service, daemon: Daemon): string => join(directory, 'conf', `${service}-${daemon}`),
   data: (service: Service): string => join(directory, 'data', service),
   kerberos: join(directory, 'krb'),
+  yarnData: join(directory, 'data', 'yarn'),
   logs: join(directory, 'logs'),
   pids: join(directory, 'pids'),
   temporary: join(directory, 'tmp'),

@@ -54,25 +54,34 @@ export async function initialise(
   }
 }
 
-/** Starts a daemon that outlives this process; its pid is on disk before anything else happens. */
-export async function start(
+/** Starts a daemon of Ozone that outlives this process. */
+export const start = (
   directory: string,
   software: Software,
   service: Service,
   daemon: Daemon,
   security: readonly string[] = [],
+): Promise<void> =>
+  launch(directory, software, `${service}-${daemon}`, command(directory, software, service, daemon, security));
+
+/** Starts a JVM that outlives this process; its pid is on disk before anything else happens. */
+export async function launch(
+  directory: string,
+  software: Software,
+  name: string,
+  args: readonly string[],
 ): Promise<void> {
   const at = folders(directory);
-  const log = await open(join(at.logs, `${service}-${daemon}.log`), 'a');
-  const child = spawn(software.java, command(directory, software, service, daemon, security), {
+  const log = await open(join(at.logs, `${name}.log`), 'a');
+  const child = spawn(software.java, args, {
     detached: true,
     // The manager unpacks native libraries into its working directory.
     cwd: directory,
-    env: jvmEnvironment,
+    env: { ...jvmEnvironment, JAVA_HOME: software.javaHome },
     stdio: ['ignore', log.fd, log.fd],
   });
   child.on('error', () => undefined);
-  if (child.pid !== undefined) await writeFile(join(at.pids, `${service}-${daemon}`), String(child.pid));
+  if (child.pid !== undefined) await writeFile(join(at.pids, name), String(child.pid));
   child.unref();
   await log.close();
 }
@@ -98,8 +107,11 @@ const canConnect = (port: number): Promise<boolean> =>
   });
 
 /** The pid on record, if that process lives and its command line proves it ours: it names this run's folder. */
-export async function ourPid(directory: string, name: string): Promise<number | undefined> {
-  const file = join(folders(directory).pids, name);
+export const ourPid = (directory: string, name: string): Promise<number | undefined> =>
+  ourProcess(directory, join(folders(directory).pids, name));
+
+/** The same of any file that holds a pid. */
+export async function ourProcess(directory: string, file: string): Promise<number | undefined> {
   if (!existsSync(file)) return undefined;
   const pid = Number(await readFile(file, 'utf8'));
   return Number.isInteger(pid) && pid > 1 && (await commandLine(pid)).includes(`${directory}/`) ? pid : undefined;

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, open, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { folders, freePort } from './configuration.ts';
+import { findPorts, folders } from './configuration.ts';
 import { accepts, end } from './daemons.ts';
 import { ADMINISTRATOR, type Kdc, kdcAt, kerberosEnvironment, REALM } from './kerberos.ts';
 
@@ -26,7 +26,7 @@ export async function startKdc(directory: string, options: KdcOptions): Promise<
   await binaries();
   const krb = folders(directory).kerberos;
   const made = kdcAt(krb);
-  const port = await freePort();
+  const [port = 0] = await findPorts(1);
   for (const folder of ['db', 'keytabs']) await mkdir(join(krb, folder), { recursive: true, mode: 0o700 });
   await writeFile(made.krb5Conf, krb5Conf(port, options.clockSkew ?? 300));
   await writeFile(join(krb, 'kdc.conf'), kdcConf(krb, port));

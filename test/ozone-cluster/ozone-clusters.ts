@@ -26,6 +26,7 @@ import {
   type Software,
   smallJvmOptions,
 } from './software.ts';
+import { stopYarn } from './yarn.ts';
 
 const run = promisify(execFile);
 
@@ -200,8 +201,9 @@ const clustersIn = (directory: string, software: Software, ports: Readonly<Recor
   return { begin, clusters };
 };
 
-/** Ends every daemon that a run in this folder recorded (only processes whose command line names the folder); removes the data. */
+/** Ends every daemon that a run in this folder recorded, those of a YARN too (only processes whose command line names the folder); removes the data. */
 export async function stopOzoneClusters(directory: string): Promise<void> {
+  await stopYarn(directory);
   const names = await recorded(directory);
   const order = (daemon: Daemon): readonly string[] => names.filter((name) => name.endsWith(`-${daemon}`));
   for (const daemon of ['om', 'dn', 'scm'] as const) {

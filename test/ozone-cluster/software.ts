@@ -63,7 +63,7 @@ export async function prepareSoftware(log: (line: string) => void): Promise<Soft
 
   await once(jars, async (directory) => {
     log('resolving the jars of Ozone and Hadoop with Maven (first time only, some minutes)');
-    await resolveJars(directory);
+    await resolveJars('pom.xml', directory);
   });
   const clientJars = join(jars, 'client');
   await once(built, async (directory) => {
@@ -80,6 +80,16 @@ export async function prepareSoftware(log: (line: string) => void): Promise<Soft
     classes: join(built, 'classes'),
     archives: join(built, 'archives'),
   };
+}
+
+/** Resolves with the folder of the jars of a YARN's daemons and containers (first time: about 160 MB of downloads). */
+export async function prepareYarnJars(log: (line: string) => void): Promise<string> {
+  const jars = join(cacheDirectory, `jars-${fingerprint(await Promise.all(['pom.xml', 'yarn/pom.xml'].map(readPom)))}`);
+  await once(jars, async (directory) => {
+    log('resolving the jars of YARN with Maven (first time only)');
+    await resolveJars('yarn/pom.xml', directory);
+  });
+  return join(jars, 'yarn');
 }
 
 const program = (name: 'java' | 'javac'): string => {
@@ -131,27 +141,28 @@ async function once(directory: string, make: (temporary: string) => Promise<void
 const standIn = { artifact: 'hdds-hadoop-dependency-client', version: '2.2.0' };
 
 /** A local repository inside the cache keeps the person's own Maven repository as it is. */
-async function resolveJars(target: string): Promise<void> {
+async function resolveJars(pom: string, target: string): Promise<void> {
   const repository = join(cacheDirectory, 'repository');
-  const failure = await copyJars(repository, target);
+  const failure = await copyJars(pom, repository, target);
   if (failure === undefined) return;
-  // The parent pom of Ozone 2.2.0's client modules is not in every registry; ours stands in for it only then.
-  if (!failure.includes(`Could not find artifact org.apache.ozone:${standIn.artifact}`)) throw new Error(failure);
+  // The parent pom of Ozone 2.2.0's client modules is not in every registry; ours stands in for it only then. Maven says "could not find
+  // artifact", or, after an attempt that was cut short, "was not found".
+  if (!failure.includes(`org.apache.ozone:${standIn.artifact}:`)) throw new Error(failure);
   const folder = join(repository, 'org', 'apache', 'ozone', standIn.artifact, standIn.version);
   const name = `${standIn.artifact}-${standIn.version}.pom`;
   await mkdir(folder, { recursive: true });
   await rm(join(folder, `${name}.lastUpdated`), { force: true });
   await copyFile(join(here, 'maven', 'stand-in', 'pom.xml'), join(folder, name));
-  const again = await copyJars(repository, target);
+  const again = await copyJars(pom, repository, target);
   if (again !== undefined) throw new Error(again);
 }
 
 /** Resolves with what Maven printed when it failed. */
-async function copyJars(repository: string, target: string): Promise<string | undefined> {
+async function copyJars(pom: string, repository: string, target: string): Promise<string | undefined> {
   const goal = 'org.apache.maven.plugins:maven-dependency-plugin:3.11.0:copy-dependencies';
   const settings = [`-Dmaven.repo.local=${repository}`, `-Dozone.cluster.lib=${target}`];
   try {
-    await run('mvn', ['-B', '-q', '-f', join(here, 'maven', 'pom.xml'), ...settings, goal], { maxBuffer: 1 << 26 });
+    await run('mvn', ['-B', '-q', '-f', join(here, 'maven', pom), ...settings, goal], { maxBuffer: 1 << 26 });
     return undefined;
   } catch (error) {
     const printed = error instanceof Error && 'stdout' in error ? String(error.stdout) : '';

@@ -1,14 +1,16 @@
 import { join } from 'node:path';
 import { startOzoneClusters } from './ozone-clusters.ts';
 import { cacheDirectory } from './software.ts';
+import { startYarn } from './yarn.ts';
 
 const directory = join(cacheDirectory, 'standing');
 
 async function up(): Promise<void> {
   const begun = Date.now();
   const clusters = await startOzoneClusters({ directory, log: (line) => console.log(line) });
+  const yarn = process.argv.includes('--yarn') ? await startYarn(directory, (line) => console.log(line)) : undefined;
   const config = await clusters.hostConfig(join(directory, 'host.conf'));
-  console.log(`two empty Ozone clusters, "prod" and "dr", are up after ${Math.round((Date.now() - begun) / 1000)} s
+  console.log(`two empty Ozone clusters, "prod" and "dr",${yarn ? ` and a YARN (${yarn.rm}, history ${yarn.history})` : ''} are up after ${Math.round((Date.now() - begun) / 1000)} s
 
   export PATH=${clusters.bin}:$PATH       # ozone sh bucket list o3://prod/ready ; hadoop fs -ls ofs://dr/
   export OZONE_DR_HOST_CONFIG=${config}

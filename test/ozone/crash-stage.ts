@@ -4,25 +4,34 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CancelCommandCommand, SSMClient } from '@aws-sdk/client-ssm';
-import { type BackupResult, type Deployment, deploy, REPLICA_HOST, SOURCE_HOST } from '../fixtures/deployment.ts';
+import {
+  type BackupResult,
+  type Deployment,
+  type DeploymentOptions,
+  deploy,
+  REPLICA_HOST,
+  SOURCE_HOST,
+} from '../fixtures/deployment.ts';
 import type { Command } from '../local-cloud/index.ts';
 import { type Daemon, daemons, type Service, services } from '../ozone-cluster/configuration.ts';
 import type { OzoneClusters } from '../ozone-cluster/ozone-clusters.ts';
 import { sharedClusters } from '../ozone-cluster/shared.ts';
 import { type HostProcess, processesOf, signal, unreadBytes } from './crash-processes.ts';
 
-/** Limits of the test's policies: `slow` makes a copy last long enough to be met in the middle, `hasty` never tries twice. */
+/** Limits of the test's policies: `slow` and `yarn` make a copy last long enough to be met in the middle, `hasty` never tries twice. */
 const LIMITS = {
   slow: '{ maps: 1, bandwidthMBps: 1 }',
   quick: '{ maps: 1 }',
   hasty: '{ maps: 1, attempts: 1 }',
+  yarn: '{ maps: 1, bandwidthMBps: 1, yarn: { queue: backup } }',
+  queueless: '{ maps: 1, yarn: { queue: nosuch } }',
 } as const;
 export type PolicyKind = keyof typeof LIMITS;
 
-const policies = (buckets: ReadonlyMap<string, PolicyKind>): string => `
+const policies = (buckets: ReadonlyMap<string, PolicyKind>, replicaHosts: readonly string[]): string => `
 clusters:
   prod: { service: prod, hosts: [${SOURCE_HOST}] }
-  dr: { service: dr, hosts: [${REPLICA_HOST}] }
+  dr: { service: dr, hosts: [${replicaHosts.join(', ')}] }
 policies:
 ${Object.entries(LIMITS)
   .map(
@@ -63,10 +72,24 @@ export interface Stage {
   close(): Promise<void>;
 }
 
+export interface StageOptions {
+  /** The shared pair unless given. */
+  readonly clusters?: OzoneClusters;
+  readonly hostConfig?: Readonly<Record<string, string>>;
+  /** One unless given. */
+  readonly replicaHosts?: readonly string[];
+  /** The machine's unless given. */
+  readonly clock?: NonNullable<DeploymentOptions['clock']>;
+}
+
 /** Two real clusters, and the whole product deployed over them for these buckets, which are empty on both sides. */
-export const openStage = async (buckets: ReadonlyMap<string, PolicyKind>): Promise<Stage> => {
+export const openStage = async (
+  buckets: ReadonlyMap<string, PolicyKind>,
+  { replicaHosts = [REPLICA_HOST], ...options }: StageOptions = {},
+): Promise<Stage> => {
+  const hosts = [SOURCE_HOST, ...replicaHosts];
   const directory = mkdtempSync(join(tmpdir(), 'ozone-dr-crash-'));
-  const clusters = await sharedClusters();
+  const clusters = options.clusters ?? (await sharedClusters());
   const stateOf = (host: string): string => join(directory, `${host}.conf.state`);
   const create = [...new Set([...buckets.keys()].map((bucket) => bucket.split('/')[0]))]
     .map((volume) => ['volume create', volume])
@@ -78,13 +101,17 @@ export const openStage = async (buckets: ReadonlyMap<string, PolicyKind>): Promi
     );
   const deployment = await deploy({
     clusters: { ...clusters, hostConfig: (path, more) => clusters.hostConfig(join(directory, basename(path)), more) },
-    policies: policies(buckets),
+    policies: policies(buckets, replicaHosts),
+    hosts,
+    ...(options.hostConfig ? { hostConfig: options.hostConfig } : {}),
+    ...(options.clock ? { clock: options.clock } : {}),
   });
   const client = new SSMClient(deployment.cloud.clientSettings);
   return {
     clusters,
     deployment,
-    scene: (bucket, policy) => new Scene({ clusters, deployment, stateOf, client, bucket, policy }),
+    scene: (bucket, policy) =>
+      new Scene({ clusters, deployment, states: hosts.map(stateOf), stateOf, client, bucket, policy }),
     heal: async () => {
       const all = services.flatMap((service) => (['scm', 'om', 'dn'] as const).map((daemon) => ({ service, daemon })));
       const pids = await Promise.all(all.map(({ service, daemon }) => clusters.pid(service, daemon)));
@@ -95,7 +122,7 @@ export const openStage = async (buckets: ReadonlyMap<string, PolicyKind>): Promi
     close: async () => {
       client.destroy();
       await deployment.close();
-      for (const { pid } of await processesOf([SOURCE_HOST, REPLICA_HOST].map(stateOf))) signal(pid, 'SIGKILL');
+      for (const { pid } of await processesOf(hosts.map(stateOf))) signal(pid, 'SIGKILL');
       rmSync(directory, { recursive: true, force: true });
     },
   };
@@ -105,6 +132,8 @@ interface Props {
   readonly clusters: OzoneClusters;
   readonly deployment: Deployment;
   readonly stateOf: (host: string) => string;
+  /** Those of all hosts. */
+  readonly states: readonly string[];
   readonly client: SSMClient;
   readonly bucket: string;
   readonly policy: PolicyKind;
@@ -285,7 +314,7 @@ export class Scene {
   // ------------------------------------------------------------ blows
 
   processes(): Promise<readonly HostProcess[]> {
-    return processesOf([SOURCE_HOST, REPLICA_HOST].map(this.#props.stateOf));
+    return processesOf(this.#props.states);
   }
 
   /** distcp with all of its group (`timeout` too), or its JVM alone. */
@@ -370,6 +399,6 @@ export class Scene {
       await this.clusters.ozone('sh', 'snapshot', 'list', '--all', `o3://dr/${this.bucket}`),
     );
     const names = Array.isArray(listed) ? listed.filter((it) => it.snapshotStatus === 'SNAPSHOT_ACTIVE') : [];
-    return names.map((it) => String(it.name)).filter((name) => !/^odr-(slow|quick|hasty)-/.test(name));
+    return names.map((it) => String(it.name)).filter((name) => !name.startsWith(`odr-${this.#props.policy}-`));
   }
 }

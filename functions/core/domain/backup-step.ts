@@ -165,6 +165,10 @@ export const BackupStep = z.discriminatedUnion('kind', [
     detached: z.boolean().default(false),
     /** A resync that looks only where the replica or the source changed since the base: the frozen state of the replica. */
     narrow: Target.nullable().default(null),
+    /** Where it runs as an application of YARN; null: on the host itself. */
+    yarn: z.object({ queue: z.string() }).nullable().default(null),
+    /** The copy whose application it follows to its end and then seals, instead of copying. */
+    adopts: OperationId.nullable().default(null),
     estimate: Estimate.nullable().default(null),
     ...operation,
   }),

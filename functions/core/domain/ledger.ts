@@ -55,6 +55,8 @@ export const Copy = z.object({
   deadline: EpochMs,
   /** When its end was known; null while it may still be going on. */
   to: EpochMs.nullable(),
+  /** Whose application on YARN does it, its own or one that it adopted; null: none, or one that brings it to no good end. */
+  application: OperationId.nullable().optional(),
   /** Of a restore: whose point it copies, and which of its paths; null for all of them. */
   restores: z.object({ lineage: PairId, selection: PlanHash.nullable() }).optional(),
 });

@@ -64,6 +64,10 @@ export const EdgeParameters = z.strictObject({
   /** An older copy into this bucket that this one may end. */
   supersedes: z.string().default(''),
   detached: z.enum(['yes', 'no']).default('no'),
+  /** Queue of YARN that a copy is submitted to; empty: it runs on the host itself. */
+  queue: z.string().default(''),
+  /** The older copy whose application is followed to its end and sealed, instead of copying. */
+  adopts: z.string().default(''),
   /** The copy that `probe` looks for. */
   probed: z.string().default(''),
   /** Snapshots that `tidy` or `delete` deletes: `name=id`, with commas between. */

@@ -75,6 +75,11 @@ const Objectives = z.strictObject({
   rto: Duration.meta({ description: 'how long a restore may take' }),
 });
 
+/** As the cluster's scheduler spells it, with or without the names above it: `backup`, `root.backup`. */
+const Queue = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/, {
+  error: 'write letters, digits, dots, underscores and hyphens, as the scheduler spells the queue',
+});
+
 const Limits = z
   .strictObject({
     maps: z
@@ -84,6 +89,13 @@ const Limits = z
       .max(1000)
       .default(4)
       .meta({ description: 'distcp -m; where Hadoop copies on the host itself, its runner makes one map of them all' }),
+    yarn: z
+      .strictObject({ queue: Queue.meta({ description: 'queue that its applications are submitted to' }) })
+      .optional()
+      .meta({
+        description:
+          'copies run as applications of the YARN that the hosts of the replica name (yarn_rm in host.conf), not on the host itself. Restores and narrowed resyncs stay on the host',
+      }),
     bandwidthMBps: z.number().int().min(1).max(100_000).optional().meta({ description: 'distcp -bandwidth, per map' }),
     copyTimeout: Duration.default(DurationSeconds.parse(6 * 3600)).meta({
       description: 'one copy, at most 6d; one that is expected to take less is ended sooner',
@@ -307,6 +319,8 @@ export const Policy = z.object({
     diffMaxAge: DurationSeconds.default(DurationSeconds.parse(30 * 86_400)),
     diffMaxKeys: z.number().int().default(10_000_000),
     narrowAbove: z.number().int().default(200_000),
+    /** Null: Hadoop copies on the host itself. */
+    yarn: z.object({ queue: Queue }).nullable().default(null),
     attempts: z.number().int(),
   }),
 });
@@ -335,6 +349,10 @@ export const resolvePolicies = (file: PolicyFile): readonly Policy[] =>
       failover: entry.failover,
       hooks: { before: entry.hooks.before ?? null, after: entry.hooks.after ?? null },
       fleet: entry.fleet,
-      limits: { ...entry.limits, bandwidthMBps: entry.limits.bandwidthMBps ?? null },
+      limits: {
+        ...entry.limits,
+        bandwidthMBps: entry.limits.bandwidthMBps ?? null,
+        yarn: entry.limits.yarn ?? null,
+      },
     }),
   );

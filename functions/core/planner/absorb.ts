@@ -83,6 +83,16 @@ const copyOf = (history: RunHistory, { decision }: RunStep, operation: Operation
 const ended = (copies: readonly Copy[], operation: OperationId, to: EpochMs): Copy[] =>
   copies.map((copy) => (copy.operation === operation ? { ...copy, to: copy.to ?? to } : copy));
 
+/** Failures after which an application may still be alive, or have copied all of it. */
+const LEFT_OPEN: ReadonlySet<string> = new Set(['internal', 'unclear', 'seal-failed', 'snapshot-limit']);
+
+const hasNoGoodEnd = ({ outcome, code }: Extract<Observation, { kind: 'not-done' }>): boolean =>
+  outcome === 'failed' && !LEFT_OPEN.has(code);
+
+/** The copies when it is known what came of an application: nobody has to look for it any more. */
+const settled = (copies: readonly Copy[], application: OperationId | null): Copy[] =>
+  copies.map((copy) => (copy.application && copy.application === application ? { ...copy, application: null } : copy));
+
 /** A temporary snapshot of ours, so that it can be deleted by its id. */
 const marked = (history: RunHistory, name: SnapshotName, id: SnapshotId, operation: OperationId): LedgerChange => {
   const others = history.pair.marks.filter((it) => it.name !== name);
@@ -257,6 +267,7 @@ const notCopied = (
 ): LedgerChange => {
   const { dirtySince, pinned, owned, copies, hold } = history.pair;
   const isFirstDoubt = dirtySince?.operation === operation;
+  const application = copies.find((it) => it.operation === operation)?.application ?? null;
   const changedNothing = observed.outcome === 'refused' || observed.outcome === 'unreachable';
   // The host writes its fence when all checks are done, and then starts distcp: no earlier answer proves that it has one.
   const begun = observed.outcome === 'failed' && observed.code !== 'internal';
@@ -265,7 +276,12 @@ const notCopied = (
   const good = removals && lastGood ? pointNamed(history, lastGood) : undefined;
   const pair: PairPatch = {
     // What changed nothing was no copy, and the doubt that it raised is gone.
-    copies: changedNothing ? copies.filter((it) => it.operation !== operation) : ended(copies, operation, at),
+    copies: changedNothing
+      ? settled(
+          copies.filter((it) => it.operation !== operation),
+          observed.code === 'no-application' ? application : null,
+        )
+      : settled(ended(copies, operation, at), hasNoGoodEnd(observed) ? application : null),
     ...(isFirstDoubt && changedNothing ? { dirtySince: null } : {}),
     ...(isFirstDoubt && observed.code === 'target-modified' ? { foreignChange: { operation, at } } : {}),
     // distcp was started, so the host had found the bucket empty; or it found that the bucket is not.

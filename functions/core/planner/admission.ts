@@ -7,6 +7,7 @@ import { Resource, type Slots } from '../domain/slots.ts';
 import { type DurationSeconds, type EpochMs, epochMs, later, seconds, secondsBetween } from '../domain/units.ts';
 import { newestAt } from './clocks.ts';
 import { spanText } from './consequences.ts';
+import { mapsAtOnce } from './estimate.ts';
 import { currentSteps, type RunHistory } from './history.ts';
 import { copyLifetime, wait } from './steps.ts';
 
@@ -54,7 +55,7 @@ export const linkOf = (source: Cluster, replica: Cluster): Resource =>
 const copyBetween = (
   from: Cluster,
   to: Cluster,
-  { bandwidthMBps, maps }: Policy['limits'],
+  { bandwidthMBps, maps, yarn }: Pick<Policy['limits'], 'bandwidthMBps' | 'maps' | 'yarn'>,
   holdFor: DurationSeconds,
 ): readonly Need[] =>
   from.name === to.name
@@ -64,7 +65,7 @@ const copyBetween = (
         copiesOn(to, holdFor),
         ...(bandwidthMBps === null || to.linkMBps === null
           ? []
-          : [need(linkOf(from, to), to.linkMBps, holdFor, bandwidthMBps * maps)]),
+          : [need(linkOf(from, to), to.linkMBps, holdFor, bandwidthMBps * mapsAtOnce({ maps, yarn }))]),
       ];
 
 /**
@@ -90,7 +91,7 @@ export const needsOf = (
       if (!replica) return [];
       const holdFor = copyLifetime(step);
       return inOrder([
-        ...copyBetween(source, replica, limits, holdFor),
+        ...copyBetween(source, replica, { ...limits, yarn: step.yarn }, holdFor),
         ...(step.mode === 'incremental' ? [diffOn(replica, DIFF_OF_COPY)] : []),
         ...(step.detached ? [] : [workOn(step.host, replica, holdFor)]),
       ]);
@@ -100,7 +101,7 @@ export const needsOf = (
       if (!task || !from) return [];
       const { cluster } = task.target;
       return inOrder([
-        ...copyBetween(from, cluster, limits, step.timeoutSeconds),
+        ...copyBetween(from, cluster, { ...limits, yarn: null }, step.timeoutSeconds),
         workOn(step.host, cluster, step.timeoutSeconds),
       ]);
     }

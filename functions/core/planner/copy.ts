@@ -1,16 +1,15 @@
 import type { BackupStep, Base, CopyMode, Target } from '../domain/backup-step.ts';
 import type { RecoveryPoint } from '../domain/ledger.ts';
-import type { OperationId } from '../domain/names.ts';
 import { type EpochMs, seconds, secondsBetween } from '../domain/units.ts';
 import { brakeOf } from './brake.ts';
 import { copyLimit, describeEstimate, estimateCopy } from './estimate.ts';
 import { activeNamed, type ClusterFacts } from './facts.ts';
-import { baseOf, currentSteps, pointNamed, type RunHistory } from './history.ts';
+import { baseOf, currentSteps, outlived, pointNamed, type RunHistory } from './history.ts';
 import { currentMark, markReplica } from './mark.ts';
 import { conflict, fail, operation } from './steps.ts';
 import { untilDiffed } from './until-diffed.ts';
 
-/** A copy that may take longer is started only: it must not end with its command or its agent. */
+/** A copy that may take longer, or that YARN does, is started only: it must not end with its command or its agent. */
 const LONGEST_ATTACHED = seconds(24 * 3600);
 
 const ALLOW_RESYNC =
@@ -37,12 +36,6 @@ export const newestBase = (history: RunHistory, facts: ClusterFacts): Base | und
 
 export const mayUseDiff = ({ run, pair }: RunHistory): boolean =>
   run.policy.mode !== 'resync' && pair.dirtySince === null && run.policy.replica !== null;
-
-/** A copy of ours that outlived its run, as the last answer of the host named it. It had its time to end by itself: a wait. */
-const outlived = (history: RunHistory): OperationId | null => {
-  const last = currentSteps(history).findLast(({ decision }) => decision.kind === 'replicate')?.observed;
-  return last?.kind === 'not-done' && last.code === 'bucket-busy' ? (last.data?.holder ?? null) : null;
-};
 
 /** A copy that deletes what is extra needs a bucket that is ours, or an empty one that it claims. */
 const fullCopy = (
@@ -77,8 +70,10 @@ const fullCopy = (
     copySeconds: copyLimit(history, estimate),
     brake: isEmpty ? null : brakeOf(history),
     supersedes: outlived(history),
-    detached: run.policy.limits.copyTimeout > LONGEST_ATTACHED,
+    detached: run.policy.limits.yarn !== null || run.policy.limits.copyTimeout > LONGEST_ATTACHED,
     narrow: null,
+    yarn: run.policy.limits.yarn,
+    adopts: null,
     estimate,
     reason: `${reason}: ${describeEstimate(estimate)}`,
   });
@@ -163,8 +158,10 @@ export const increment = (
     copySeconds: copyLimit(history, estimateCopy(history, facts)),
     brake: brakeOf(history),
     supersedes: outlived(history),
-    detached: false,
+    detached: history.run.policy.limits.yarn !== null,
     narrow: null,
+    yarn: history.run.policy.limits.yarn,
+    adopts: null,
     estimate: null,
     reason: `the changes since ${base.name}, the newest verified point on both sides`,
   });
@@ -216,6 +213,9 @@ const narrowed = (
     supersedes: outlived(history),
     detached: false,
     narrow: mark,
+    // Many short steps of Hadoop: on YARN each would cost the start of an application.
+    yarn: null,
+    adopts: null,
     estimate,
     reason: `compares only what changed on either side since ${base.name}, of ${estimate.keys} keys`,
   });

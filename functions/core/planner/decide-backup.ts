@@ -3,6 +3,7 @@ import type { RecoveryPoint } from '../domain/ledger.ts';
 import { snapshotName } from '../domain/names.ts';
 import { verificationOf } from '../domain/policy.ts';
 import type { EpochMs } from '../domain/units.ts';
+import { adoptApplication } from './adopt.ts';
 import { heldBack } from './brake.ts';
 import { missedPoints } from './catch-up.ts';
 import {
@@ -197,11 +198,13 @@ export const decideBackup = (history: RunHistory, now: EpochMs): BackupStep => {
   if (noReplica) return noReplica;
   const sealed = toCompare(history, facts, point);
   if (sealed) return verify(history, facts, sealed);
-  const copying = followCopy(history, now) ?? heldBack(history);
+  const copying = followCopy(history, facts, now) ?? heldBack(history);
   const unchanged = copying ? undefined : sealUnchanged(history, facts, point, now);
   if (unchanged) return unchanged;
   // A snapshot of this name that we did not seal: the name is lost for this slot, the next attempt has another.
   if (point.state === 'sealed' || isNameTaken(facts.replica, point.name)) return createSnapshot(history, facts, now);
 
-  return copying ?? tidyUp(history, facts, now) ?? replicate(history, facts, point, now);
+  return (
+    copying ?? adoptApplication(history, facts) ?? tidyUp(history, facts, now) ?? replicate(history, facts, point, now)
+  );
 };

@@ -39,11 +39,14 @@ export const slowestCopy = (points: readonly RecoveryPoint[]): Measured | undefi
     );
 
 /**
- * Bytes per second that a policy lets a copy take; Infinity where it says nothing. That of one map: Hadoop's local runner makes
- * no more of a copy, whatever -m says (3.4.3: four files with -m 4 came one after the other).
+ * How many maps of a copy run at once: on YARN all of them; Hadoop's local runner makes one, whatever -m says (3.4.3: four
+ * files with -m 4 came one after the other).
  */
-export const allowedRate = ({ bandwidthMBps }: Policy['limits']): number =>
-  bandwidthMBps === null ? Infinity : bandwidthMBps * 1_000_000;
+export const mapsAtOnce = ({ maps, yarn }: Pick<Policy['limits'], 'maps' | 'yarn'>): number => (yarn ? maps : 1);
+
+/** Bytes per second that a policy lets so many maps take together; Infinity where it says nothing. */
+export const allowedRate = ({ bandwidthMBps }: Policy['limits'], maps: number): number =>
+  bandwidthMBps === null ? Infinity : bandwidthMBps * 1_000_000 * maps;
 
 /**
  * What a copy of the whole bucket costs at most: an increment moves less, a resync compares all and moves what differs.
@@ -52,7 +55,9 @@ export const allowedRate = ({ bandwidthMBps }: Policy['limits']): number =>
 export const estimateCopy = (history: RunHistory, facts: ClusterFacts): Estimate => {
   const bucket = facts.source?.state === 'read' ? facts.source.bucket : { usedNamespace: 0, usedBytes: 0 };
   const measured = slowestCopy(history.points);
-  const rate = Math.min(measured ? bytesPerSecond(measured) : BYTES_PER_SECOND, allowedRate(history.run.policy.limits));
+  const { limits } = history.run.policy;
+  const allowed = allowedRate(limits, mapsAtOnce(limits));
+  const rate = Math.min(measured ? bytesPerSecond(measured) : BYTES_PER_SECOND, allowed);
   return {
     keys: bucket.usedNamespace,
     bytesAtMost: Bytes.parse(bucket.usedBytes),

@@ -36,6 +36,11 @@ const FINAL_CODES: Readonly<Record<string, { readonly error: ErrorName; readonly
     error: 'ChangedMeanwhile',
     remedy: 'Nothing was deleted. The next prune looks again and plans from what is there.',
   },
+  'queue-missing': {
+    error: 'EdgeRefused',
+    remedy:
+      'Make that queue, or write another one into limits.yarn.queue of the policy and deploy. Then start the same input with the same slot again.',
+  },
   layout: { error: 'LayoutUnsupported', remedy: 'Use FILE_SYSTEM_OPTIMIZED or LEGACY on both sides.' },
 };
 

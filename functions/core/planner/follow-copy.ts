@@ -1,12 +1,16 @@
 import type { BackupStep } from '../domain/backup-step.ts';
 import type { Copy } from '../domain/ledger.ts';
 import { type DurationSeconds, type EpochMs, later, seconds, secondsBetween } from '../domain/units.ts';
+import { adoptApplication, movesOn } from './adopt.ts';
+import { type ClusterFacts, clusterFacts } from './facts.ts';
 import { currentSteps, type RunHistory } from './history.ts';
 import { fail, operation, wait } from './steps.ts';
 
 /** Shorter than a lease, which every decision renews. */
 const LONGEST_POLL = 1500;
 const SHORTEST_POLL = 30;
+
+const LOST = 'the host of the copy does not answer: another one may find its application';
 
 const pollOf = ({ from }: Copy, now: EpochMs): DurationSeconds =>
   seconds(Math.min(LONGEST_POLL, Math.max(SHORTEST_POLL, Math.round(secondsBetween(from, now) / 4))));
@@ -25,6 +29,8 @@ export const untilOver = (history: RunHistory, now: EpochMs): BackupStep | undef
   const copy = unfinished(history, now);
   const last = currentSteps(history).at(-1);
   if (!copy || last?.decision.kind !== 'probe' || last.observed?.kind !== 'no-answer') return undefined;
+  if (movesOn(history, copy) && adoptApplication(history, clusterFacts(history)))
+    return operation(history, { kind: 'survey', reason: LOST });
   const { error } = last.observed;
   const { slot, policy } = history.run;
   const isAway = error !== 'EdgeReplyInvalid' && error !== 'EdgeRefused';
@@ -39,9 +45,11 @@ export const untilOver = (history: RunHistory, now: EpochMs): BackupStep | undef
  * Follows a copy that was detached, lost its command, or lost its run, until it is known to be over: two writers in one
  * bucket would spoil both copies, and what it brings to an end need not be copied again.
  */
-export const followCopy = (history: RunHistory, now: EpochMs): BackupStep | undefined => {
+export const followCopy = (history: RunHistory, facts: ClusterFacts, now: EpochMs): BackupStep | undefined => {
   const copy = unfinished(history, now);
   if (!copy) return undefined;
+  const adopted = movesOn(history, copy) ? adoptApplication(history, facts) : undefined;
+  if (adopted) return adopted;
   const hosts = history.run.policy.replica?.hosts ?? [];
   const what = `the copy of ${copy.point} (${copy.operation})`;
   if (!hosts.includes(copy.host))

@@ -1,6 +1,6 @@
 import { type BackupStep, type BackupStepKind, type Base, isOperation } from '../domain/backup-step.ts';
 import type { BackupRun, Observation, PairState, RecoveryPoint, RunStep } from '../domain/ledger.ts';
-import type { SnapshotName } from '../domain/names.ts';
+import type { OperationId, SnapshotName } from '../domain/names.ts';
 
 /** A run, the steps it took so far (oldest first), and what the ledger says of its bucket. */
 export interface RunHistory {
@@ -26,8 +26,14 @@ export const isAnswered =
   (step: RunStep): step is Answered<K, O> =>
     step.decision.kind === kind && step.observed?.kind === observed;
 
-/** Refusals that are answers: the diff is not there yet, or the change is one that a person has to look at. */
-const ANSWERS: ReadonlySet<string> = new Set(['diff-pending', 'diff-unknown', 'diff-failed', 'anomalous-change']);
+/** Refusals that are answers: the diff is not there yet, the change is one that a person has to look at, there is nothing to adopt. */
+const ANSWERS: ReadonlySet<string> = new Set([
+  'diff-pending',
+  'diff-unknown',
+  'diff-failed',
+  'anomalous-change',
+  'no-application',
+]);
 
 export const isFailure = (observed: Observation): boolean =>
   observed.kind === 'no-answer' || (observed.kind === 'not-done' && !ANSWERS.has(observed.code));
@@ -45,6 +51,12 @@ export const awayAt = (observed: Observation | null): 'host' | 'cluster' | null 
 export const failuresOf = (history: RunHistory, kind: BackupStepKind): number =>
   currentSteps(history).filter((step) => step.decision.kind === kind && step.observed && isFailure(step.observed))
     .length;
+
+/** A copy of ours that outlived its run, as the last answer of the host named it. It had its time to end by itself: a wait. */
+export const outlived = (history: RunHistory): OperationId | null => {
+  const last = currentSteps(history).findLast(({ decision }) => decision.kind === 'replicate')?.observed;
+  return last?.kind === 'not-done' && last.code === 'bucket-busy' ? (last.data?.holder ?? null) : null;
+};
 
 /** Operations of ours whose effect is not known: no answer came, or the host died in the middle. */
 export const isUnanswered = (step: RunStep): boolean =>

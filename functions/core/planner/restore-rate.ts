@@ -2,7 +2,15 @@ import type { PairState, RecoveryPoint } from '../domain/ledger.ts';
 import type { Policy } from '../domain/policy.ts';
 import type { PassedDrill, RestoreRate } from '../domain/restore.ts';
 import { type DurationSeconds, seconds } from '../domain/units.ts';
-import { allowedRate, BYTES_PER_SECOND, bytesPerSecond, SECONDS_PER_FILE, sizeText, slowestCopy } from './estimate.ts';
+import {
+  allowedRate,
+  BYTES_PER_SECOND,
+  bytesPerSecond,
+  mapsAtOnce,
+  SECONDS_PER_FILE,
+  sizeText,
+  slowestCopy,
+} from './estimate.ts';
 
 /** Until a drill measured it: a look, a copy and a comparison are commands on a host that start a few JVMs each. */
 const START_SECONDS = 60;
@@ -78,7 +86,8 @@ export const restoreRate = (
   remembered: PairState['lastDrill'] = null,
 ): RestoreRate => {
   const measured = measure(points, remembered);
-  const allowed = allowedRate(limits);
+  // A restore runs on the host itself.
+  const allowed = allowedRate(limits, mapsAtOnce({ ...limits, yarn: null }));
   return allowed < measured.bytesPerSecond
     ? {
         ...measured,

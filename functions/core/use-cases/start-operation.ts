@@ -46,6 +46,7 @@ export interface StartDependencies {
     readonly doctor: string;
     readonly look: string;
     readonly batch: string;
+    readonly yarn: string;
     readonly blastRadius: BlastRadius;
   };
 }
@@ -210,6 +211,9 @@ const DOCUMENTS: Partial<Record<OperationStep['kind'], 'doctor' | 'look' | 'batc
   'seal-unchanged': 'batch',
 };
 
+const documentOf = (step: OperationStep) =>
+  step.kind === 'replicate' && (step.adopts || step.yarn) ? 'yarn' : (DOCUMENTS[step.kind] ?? 'name');
+
 /** Of the parameters without a default those that few verbs need. */
 const NO_PARAMETERS = {
   target: '',
@@ -283,6 +287,8 @@ export const edgeParameters = (
         brake: step.brake === null ? '' : String(step.brake),
         supersedes: step.supersedes ?? '',
         detached: step.detached ? 'yes' : 'no',
+        queue: step.yarn?.queue ?? '',
+        adopts: step.adopts ?? '',
         narrow: step.narrow ? `${step.narrow.name}=${step.narrow.id}` : '',
       };
     case 'seal-unchanged':
@@ -385,6 +391,7 @@ const beforeCopy = (
       from: at,
       deadline: later(at, copyLifetime(step)),
       to: null,
+      ...(step.adopts || step.yarn ? { application: step.adopts ?? id } : {}),
     },
   ],
   ...(step.claim && pair.owned?.created !== step.replicaCreated
@@ -585,7 +592,7 @@ const create = async (
     pair: known.run.pair,
     lease,
     execution: known.run.execution,
-    document: document[DOCUMENTS[step.kind] ?? 'name'],
+    document: document[documentOf(step)],
     host: step.host,
     parameters: edgeParameters(known.run, step, id, pair),
     token: taskToken,

@@ -51,6 +51,8 @@ it('an operation that was written before there were levels, brakes and detached 
     buckets: '',
     supersedes: '',
     detached: 'no',
+    queue: '',
+    adopts: '',
     probed: '',
     remove: '',
     layout: '',

@@ -321,10 +321,17 @@ describe('what a step needs', () => {
     expect(names(increment, limited)).toEqual([...all, 'link:prod>dr']);
   });
 
-  it('a copy weighs what its maps may take of the link, and as a whole no more than that', () => {
-    const link = (bandwidthMBps: number) =>
-      needsOf({ ...limited, limits: { ...limited.limits, bandwidthMBps } }, copyOf(increment)).at(-1);
-    expect([link(50), link(900)]).toMatchObject([{ weight: 200, capacity: 500 }, { weight: 500 }]);
+  it('a copy weighs what its maps may take of the link at once, and as a whole no more than that', () => {
+    const link = (bandwidthMBps: number, yarn: { readonly queue: string } | null) => {
+      const step = copyOf(increment);
+      if (step.kind !== 'replicate') throw new Error(step.kind);
+      return needsOf({ ...limited, limits: { ...limited.limits, bandwidthMBps } }, { ...step, yarn }).at(-1);
+    };
+    expect([link(50, null), link(900, null)]).toMatchObject([{ weight: 50, capacity: 500 }, { weight: 500 }]);
+    expect([link(50, { queue: 'backup' }), link(200, { queue: 'backup' })]).toMatchObject([
+      { weight: 200 },
+      { weight: 500 },
+    ]);
   });
 
   it('a detached copy leaves the workers of its host alone', () => {

@@ -54,7 +54,14 @@ const stage = async ({ verified = 'a b c', local = false, change = (point) => po
     callbacks: { succeed: async () => 'delivered', fail: async () => 'delivered' },
     selections: memorySelections(),
     clock,
-    document: { name: 'observe', doctor: 'observe', look: 'look', batch: 'batch', blastRadius: 'observe' },
+    document: {
+      name: 'observe',
+      doctor: 'observe',
+      look: 'look',
+      batch: 'batch',
+      yarn: 'yarn',
+      blastRadius: 'observe',
+    },
   });
   return {
     ledger,

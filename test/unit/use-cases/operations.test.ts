@@ -151,7 +151,7 @@ const start = (blastRadius: 'observe' | 'protect' = 'observe') =>
     callbacks: outside.executions,
     selections: memorySelections(),
     clock,
-    document: { name: 'document', doctor: 'doctor', look: 'look', batch: 'document', blastRadius },
+    document: { name: 'document', doctor: 'doctor', look: 'look', batch: 'document', yarn: 'yarn', blastRadius },
   });
 const settle = () => settleOperation({ operations, edge: outside.edge, callbacks: outside.executions });
 const sweep = () =>

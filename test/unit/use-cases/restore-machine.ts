@@ -335,7 +335,7 @@ export const restoreMachine = (stage: RestoreStage, clusters: ReturnType<typeof 
       operations: store,
       edge,
       callbacks,
-      document: { name: 'o', doctor: 'o', look: 'o', batch: 'o', blastRadius: 'observe' },
+      document: { name: 'o', doctor: 'o', look: 'o', batch: 'o', yarn: 'yarn', blastRadius: 'observe' },
     }),
     restore: startOperation({
       ...stage,
@@ -343,7 +343,7 @@ export const restoreMachine = (stage: RestoreStage, clusters: ReturnType<typeof 
       operations: store,
       edge,
       callbacks,
-      document: { name: 'r', doctor: 'r', look: 'r', batch: 'r', blastRadius: 'restore' },
+      document: { name: 'r', doctor: 'r', look: 'r', batch: 'r', yarn: 'yarn', blastRadius: 'restore' },
     }),
   };
   const closing = { ledger, records: mortal(records, WRITES, tick), clock: stage.clock };
