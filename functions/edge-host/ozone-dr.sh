@@ -2795,7 +2795,7 @@ doctor() {
   [[ -z $KEYTAB ]] || keytab="{\"path\":$REPLY,\"file\":$(owner_and_mode "$KEYTAB")}"
   json_string "${problem:0:1500}"
   json+=",\"login\":{\"keytab\":$keytab,\"problem\":$REPLY}"
-  json+=",\"hooks\":$(hook_facts),\"config\":$(owner_and_mode "$HOST_CONFIG"),\"state\":$(state_facts)"
+  json+=",\"hooks\":$(hook_facts),\"yarn\":$(yarn_facts),\"config\":$(owner_and_mode "$HOST_CONFIG"),\"state\":$(state_facts)"
   IFS=, read -r -a buckets <<<"${P[buckets]}"
   cluster "${P[source]%%/*}" "${buckets[@]}"
   source=$CLUSTER
@@ -2871,6 +2871,29 @@ hook_facts() {
     hooks+=",{\"name\":\"${key#hook_}\",\"problem\":$REPLY}"
   done
   echo "[${hooks#,}]"
+}
+
+# What this identity, which copies, hears of the YARN that host.conf names; null when it names none.
+yarn_facts() {
+  local manager history=null
+  if [[ $RADIUS != protect || -z ${CONF[yarn_rm]} ]]; then
+    echo null
+    return
+  fi
+  if ask_yarn yarn_rm cluster/scheduler; then
+    manager="{\"state\":\"answered\",\"queues\":[$(queue_names | head -n 300 | sed 's/.*/"&"/' | paste -s -d ,)]}"
+  else
+    not_asked && manager=$REPLY
+  fi
+  if [[ -n ${CONF[yarn_history]} ]]; then
+    if ask_yarn yarn_history history/info; then history='{"state":"answered"}'; else not_asked && history=$REPLY; fi
+  fi
+  echo "{\"manager\":$manager,\"history\":$history}"
+}
+
+not_asked() {
+  json_string "${NO_ANSWER:0:300}"
+  REPLY="{\"state\":\"not-answered\",\"message\":$REPLY}"
 }
 
 state_facts() {

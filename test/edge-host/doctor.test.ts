@@ -20,6 +20,7 @@ import { checksOf, judge } from '../../functions/core/planner/doctor.ts';
 import { policyText, REPLICA_HOST, SOURCE_HOST } from '../fixtures/deployment.ts';
 import { createSimulator, type OzoneSimulator } from '../ozone-simulator/simulator.ts';
 import { EdgeHost, operationId, type Run, type Variables } from './edge-host.ts';
+import { YarnCluster } from './yarn-cluster.ts';
 
 const policies = resolvePolicies(parsePolicies(policyText(['vol/bkt', 'vol/two']), 'test policies'));
 
@@ -363,5 +364,31 @@ describe.concurrent('the doctor of a host', () => {
     const run = await visit(scene, {}, 'observe', { AWS_SSM_REGION_NAME: 'eu-central-1' });
     expect(run.reply.data.may).toBeNull();
     expect(existsSync(scene.host.file('asked'))).toBe(false);
+  });
+});
+
+describe('of YARN the document that copies', () => {
+  const asked = async (yarn: Partial<YarnCluster>, document = 'protect') => {
+    const scene = await healthy();
+    const cluster = Object.assign(await new YarnCluster().start(), yarn);
+    scene.configure({ yarn_rm: cluster.rm, yarn_history: cluster.history });
+    return (await visit(scene, { buckets: 'vol/bkt' }, document)).reply.data.yarn;
+  };
+
+  it('says its queues, and whether its history answers', async () => {
+    expect(await asked({})).toEqual({
+      manager: { state: 'answered', queues: ['backup', 'default', 'root', 'root.backup', 'root.default'] },
+      history: { state: 'answered' },
+    });
+  });
+
+  it('says that a resource manager is away, and how it was asked', async () => {
+    const { manager } = await asked({ manager: 'is away' });
+    expect(manager).toEqual({ state: 'not-answered', message: expect.stringContaining('/ws/v1/cluster/scheduler') });
+  });
+
+  it('says nothing where the host names none, and no other document asks', async () => {
+    expect((await visit(await healthy(), { buckets: 'vol/bkt' }, 'protect')).reply.data.yarn).toBe(null);
+    expect(await asked({}, 'destroy')).toBe(null);
   });
 });

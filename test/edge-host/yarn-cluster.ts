@@ -168,6 +168,10 @@ export class YarnCluster {
   }
 
   #history({ pathname }: URL, _method: string, _body: string, response: ServerResponse): void {
+    if (pathname === '/ws/v1/history/info') {
+      json(response, 200, { historyInfo: { startedOn: 1795204417215, hadoopVersion: '3.4.3' } });
+      return;
+    }
     const job = /\/jobs\/(job_[0-9_]+)\/counters$/.exec(pathname)?.[1] ?? '';
     const known = this.applications.some(
       (it) => it.id.endsWith(job.slice(3)) && it.state === 'FINISHED' && this.hasHistory,

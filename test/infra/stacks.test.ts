@@ -295,6 +295,7 @@ describe('events', () => {
       'ozone-dr-protect-',
       'ozone-dr-protect-batch-',
       'ozone-dr-protect-doctor-',
+      'ozone-dr-protect-yarn-',
       'ozone-dr-restore-',
       'ozone-dr-restore-doctor-',
     ]);

@@ -279,6 +279,22 @@ export const CATALOGUE = {
     remedy:
       'Name its program as hook_<name>= in /etc/ozone-dr/host.conf there, where root alone may change it, its folders and that file.',
   },
+  'yarn-unreachable': {
+    severity: 'error',
+    what: 'A policy copies on YARN, and a host of its replica does not reach the resource manager: no copy begins there.',
+    remedy:
+      'Name its web address as yarn_rm= in /etc/ozone-dr/host.conf, and see that the host, with its ticket, may ask it.',
+  },
+  'queue-missing': {
+    severity: 'error',
+    what: 'A policy copies into a queue that YARN does not have.',
+    remedy: 'Make the queue, or write another one into limits.yarn.queue of the policy and deploy.',
+  },
+  'history-unreachable': {
+    severity: 'warning',
+    what: 'A host does not reach the history server of YARN: copies there do not tell how much they copied.',
+    remedy: 'Start the MapReduce history server and name its web address as yarn_history= in /etc/ozone-dr/host.conf.',
+  },
   'disk-full': {
     severity: 'error',
     what: 'The disk of the state folder has less than 1 GB or 1,000 inodes left: listings and logs will not fit.',

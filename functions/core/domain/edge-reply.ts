@@ -330,6 +330,8 @@ export type DoctorCluster = z.infer<typeof DoctorCluster>;
 
 const OwnedPath = z.object({ path: z.string(), owner: z.string(), mode: z.string().regex(/^[0-7]{1,5}$/) });
 
+const YarnSilent = z.object({ state: z.literal('not-answered'), message: z.string().max(1000) });
+
 /** How a host is for the verbs of one document. Null: not asked, or there is no telling. */
 export const DoctorData = z.object({
   document: z.enum(['observe', 'protect', 'destroy', 'restore']),
@@ -350,6 +352,18 @@ export const DoctorData = z.object({
   config: OwnedPath.nullable(),
   /** Programs of its list that may be run around a snapshot; those that may not say why. */
   hooks: z.array(z.object({ name: Short, problem: z.string().max(1500) })).default([]),
+  /** Of the YARN that its configuration names, for the document that copies; null: it names none. */
+  yarn: z
+    .object({
+      manager: z.discriminatedUnion('state', [
+        /** Queues by their names, and with those above them. */
+        z.object({ state: z.literal('answered'), queues: z.array(Short).max(300) }),
+        YarnSilent,
+      ]),
+      history: z.discriminatedUnion('state', [z.object({ state: z.literal('answered') }), YarnSilent]).nullable(),
+    })
+    .nullable()
+    .default(null),
   state: z.object({
     folder: OwnedPath.nullable(),
     writable: z.boolean(),

@@ -174,6 +174,7 @@ const ofAnswer = (
         ...ofHost(check, answer.data),
         ...ofTicket(check, answer.data, policies, now),
         ...ofHooks(check, answer.data, policies),
+        ...ofYarn(check, answer.data, policies),
         ...ofClusters(check, answer.data, policies),
       ];
       if (wrong.some(({ severity }) => severity === 'error' || severity === 'warning')) return wrong;
@@ -287,6 +288,33 @@ const ofHooks = (
             return [found('hook-missing', `${host} ${hook.name}`, `${why}; ${policy} asks for it`)];
           }),
         )
+    : [];
+
+/** Copies are made on the hosts of the replica, by the protecting document. */
+const ofYarn = (
+  { host, radius }: DoctorCheck,
+  { yarn, missing }: DoctorData,
+  policies: readonly Policy[],
+): readonly Finding[] =>
+  radius === 'protect' && !missing.includes('curl')
+    ? policies.flatMap(({ name: policy, replica, limits }) => {
+        if (!limits.yarn || !replica?.hosts.includes(host)) return [];
+        const { queue } = limits.yarn;
+        if (yarn?.manager.state !== 'answered')
+          return [
+            found('yarn-unreachable', host, `${yarn?.manager.message ?? 'no yarn_rm is named'}; ${policy} asks for it`),
+          ];
+        const { manager, history } = yarn;
+        const isThere = manager.queues.includes(queue) || manager.queues.includes(`root.${queue}`);
+        return [
+          ...(isThere
+            ? []
+            : [found('queue-missing', queue, `${policy} asks for it; ${manager.queues.join(', ')} are there`)]),
+          ...(history?.state === 'answered'
+            ? []
+            : [found('history-unreachable', host, history?.message ?? 'no yarn_history is named')]),
+        ];
+      })
     : [];
 
 const ofClusters = (check: DoctorCheck, data: DoctorData, policies: readonly Policy[]): readonly Finding[] => {

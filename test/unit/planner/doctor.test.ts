@@ -19,7 +19,8 @@ const policiesOf = (text: string) => resolvePolicies(parsePolicies(text, 'test p
 const RETENTION =
   'retention: { zone: Etc/UTC, cron: "0 4 * * ? *", source: { keepLast: 2 }, replica: { keepLast: 2 } }';
 const HOOKS = 'hooks: { before: { name: freeze }, after: { name: thaw } }';
-const policies = policiesOf(policyText(['sales/orders', 'sales/invoices'], `${RETENTION}\n    ${HOOKS}`));
+const YARN = 'limits: { yarn: { queue: backup } }';
+const policies = policiesOf(policyText(['sales/orders', 'sales/invoices'], [RETENTION, HOOKS, YARN].join('\n    ')));
 
 type Read = Extract<DoctorCluster, { readonly state: 'read' }>;
 const OWNER = { source: 'odr-prod', replica: 'odr-dr' } as const;
@@ -57,6 +58,10 @@ const healthyData = (check: DoctorCheck): DoctorData => ({
     { name: 'freeze', problem: '' },
     { name: 'thaw', problem: '' },
   ],
+  yarn: {
+    manager: { state: 'answered', queues: ['backup', 'default', 'root', 'root.backup', 'root.default'] },
+    history: { state: 'answered' },
+  },
   config: { path: '/etc/ozone-dr/host.conf', owner: 'root', mode: '644' },
   state: {
     folder: { path: '/var/lib/ozone-dr', owner: 'root', mode: '700' },
@@ -133,6 +138,8 @@ const withKeytab =
     ...it,
     login: { keytab: { path: '/k/observe', file: file && { path: '/k/observe', ...file } }, problem },
   });
+const silent = { state: 'not-answered', message: 'http://rm:8088/ws/v1/cluster/scheduler: 000' } as const;
+const answered = { state: 'answered' } as const;
 
 const FAULTS: readonly (readonly [sentence: string, code: FindingCode, world: World])[] = [
   ['a host that nobody registered', 'host-unknown', { hosts: (all) => all.filter((it) => it.host !== REPLICA_HOST) }],
@@ -314,6 +321,32 @@ const FAULTS: readonly (readonly [sentence: string, code: FindingCode, world: Wo
     {
       of: { host: HostId.parse(SOURCE_HOST), radius: 'protect' },
       data: (it) => ({ ...it, hooks: it.hooks.map(({ name }) => ({ name, problem: 'others may change it' })) }),
+    },
+  ],
+  [
+    'a host of the replica that names no resource manager',
+    'yarn-unreachable',
+    { of: { radius: 'protect' }, data: (it) => ({ ...it, yarn: null }) },
+  ],
+  [
+    'a resource manager that does not answer',
+    'yarn-unreachable',
+    { of: { radius: 'protect' }, data: (it) => ({ ...it, yarn: { manager: silent, history: silent } }) },
+  ],
+  [
+    'a queue that is not there',
+    'queue-missing',
+    {
+      of: { radius: 'protect' },
+      data: (it) => ({ ...it, yarn: { manager: { state: 'answered', queues: ['default'] }, history: answered } }),
+    },
+  ],
+  [
+    'a history server that does not answer',
+    'history-unreachable',
+    {
+      of: { radius: 'protect' },
+      data: (it) => ({ ...it, yarn: { manager: { state: 'answered', queues: ['root.backup'] }, history: silent } }),
     },
   ],
   ['a full disk', 'disk-full', { data: (it) => ({ ...it, state: { ...it.state, freeKB: 100 } }) }],
