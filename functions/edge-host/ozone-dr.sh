@@ -2537,14 +2537,18 @@ check_doctor() {
 # Facts, no opinions: how this host is for the verbs of this document. It must answer on a host that can do nothing else, so it
 # takes no lock and keeps no record; all it writes is a file of its own below the state folder, which it removes at once.
 doctor() {
-  local tools='' name json buckets=() source replica=null ozone=null hadoop=null java=null ofs=null
+  local tools='' name json buckets=() source replica=null ozone=null hadoop=null java=null ofs=null keytab=null problem=''
   if ! LOOSE=$(mktemp -d /tmp/odr-doctor.XXXXXXXX) || ! cd "$LOOSE"; then refuse environment 'cannot make a folder in /tmp'; fi
-  log_in "$LOOSE"
+  log_in "$LOOSE" || problem=$ERROR
   for name in "${TOOLS[@]}"; do command -v "$name" >/dev/null || tools+=",\"$name\""; done
   json="\"document\":\"$RADIUS\",\"missing\":[${tools#,}]"
   json_string "$(id -un 2>/dev/null || id -u)"
   json+=",\"user\":$REPLY,\"ticket\":$(ticket),\"locale\":${JAVA_LOCALE:+\"$JAVA_LOCALE\"}"
   [[ -n $JAVA_LOCALE ]] || json+=null
+  json_string "$KEYTAB"
+  [[ -z $KEYTAB ]] || keytab="{\"path\":$REPLY,\"file\":$(owner_and_mode "$KEYTAB")}"
+  json_string "${problem:0:1500}"
+  json+=",\"login\":{\"keytab\":$keytab,\"problem\":$REPLY}"
   json+=",\"hooks\":$(hook_facts),\"config\":$(owner_and_mode "$HOST_CONFIG"),\"state\":$(state_facts)"
   IFS=, read -r -a buckets <<<"${P[buckets]}"
   cluster "${P[source]%%/*}" "${buckets[@]}"
@@ -2590,14 +2594,16 @@ java_version() {
 
 # The Kerberos ticket of this document, as MIT's klist shows it; null without one.
 ticket() {
-  local said principal until
+  local said principal until renewable
   said=$(bounded 10 klist 2>/dev/null)
   principal=$(sed -n 's/^Default principal: //p' <<<"$said" | head -n 1)
   [[ -n $principal ]] || { echo null; return; }
   until=$(awk '$5 ~ /^krbtgt\// { print $3, $4; exit }' <<<"$said")
   until=$(date -d "${until:-none}" +%s%3N 2>/dev/null) || until=null
+  renewable=$(awk 'found && /renew until/ { sub(/.*renew until /, ""); print $1, $2; exit } { found = $5 ~ /^krbtgt\// }' <<<"$said")
+  renewable=$(date -d "${renewable:-none}" +%s%3N 2>/dev/null) || renewable=null
   json_string "$principal"
-  echo "{\"principal\":$REPLY,\"expires\":$until}"
+  echo "{\"principal\":$REPLY,\"expires\":$until,\"renewable\":$renewable}"
 }
 
 # path
@@ -2662,7 +2668,7 @@ reads_ofs() {
 # service bucket…: sets CLUSTER to what this identity finds there. Each bucket that cannot be read costs one more JVM, six at
 # most; a cluster that does not answer is asked once.
 cluster() {
-  local service=$1 at=0 tries=0 n info bucket found='' acls=null wait=null commands
+  local service=$1 at=0 tries=0 n info bucket found='' acls=null wait=null owner=null commands
   local -r asked=("${@:2}")
   local BATCH_SECONDS=''
   BETWEEN=''
@@ -2675,6 +2681,8 @@ cluster() {
     commands=()
     for bucket in "${asked[@]:at}"; do commands+=("bucket info o3://$service/$bucket" "snapshot list --all o3://$service/$bucket"); done
     [[ $RADIUS != observe ]] || commands+=("bucket getacl o3://$service/${asked[0]}")
+    # The last one, since not everybody may. Without Kerberos nobody is the owner of anything.
+    [[ -z $KEYTAB$TICKET ]] || commands+=("volume info o3://$service/${asked[0]%%/*}")
     BATCH_SECONDS=$(seconds_left)
     ((BATCH_SECONDS < CLUSTER_SECONDS)) || BATCH_SECONDS=$CLUSTER_SECONDS
     ozone_batch "${commands[@]}"
@@ -2697,10 +2705,12 @@ cluster() {
         break
       fi
     done
-    if [[ $RADIUS == observe ]] && ((FAILED_AT == 0)); then acls=$(acl_list "section.${#commands[@]}") && acls="[$acls]" || acls=null; fi
+    n=$((2 * ${#asked[@]} + 1))
+    if [[ $RADIUS == observe && ${#commands[@]} -ge $n ]] && ((FAILED_AT == 0 || FAILED_AT > n)); then acls=$(acl_list "section.$n") && acls="[$acls]" || acls=null; fi
+    [[ -z $KEYTAB$TICKET || $FAILED_AT != 0 ]] || owner=$(records object "section.${#commands[@]}" owner) || owner=null
   done
   if [[ $RADIUS == observe && -n $BETWEEN ]]; then diff_wait "$service" && wait=$REPLY; fi
-  CLUSTER="{\"service\":\"$service\",\"state\":\"read\",\"buckets\":[${found#,}],\"acls\":$acls,\"diffWaitMs\":$wait}"
+  CLUSTER="{\"service\":\"$service\",\"state\":\"read\",\"buckets\":[${found#,}],\"acls\":$acls,\"volumeOwner\":$owner,\"diffWaitMs\":$wait}"
 }
 
 # service

@@ -302,8 +302,59 @@ describe.concurrent('the doctor of a host', () => {
     expect((await visit(scene, {}, 'destroy')).reply.data.ticket).toEqual({
       principal: 'destroyer@EXAMPLE.ORG',
       expires: null,
+      renewable: null,
     });
-    expect((await visit(scene, {}, 'observe')).reply.data.ticket).toBeNull();
+    const without = (await visit(scene, {}, 'observe')).reply.data;
+    expect([without.ticket, without.login.keytab]).toEqual([null, null]);
+    expect(without.login.problem).toContain('klist -c /run/ozone-dr/observe');
+  });
+
+  /** A keytab, and a kinit that says this. */
+  const keytabOf = async (mode: number, kinit = ':'): Promise<Scene> => {
+    const scene = await healthy();
+    const keytab = scene.host.file('observe.keytab');
+    writeFileSync(keytab, '');
+    chmodSync(keytab, mode);
+    // Where to is the word after -c, with FILE: before it.
+    instead(scene, 'kinit', `${kinit}; while [ "$1" != -c ]; do shift; done; echo >"\${2#FILE:}"`);
+    instead(scene, 'klist', `[ -e "\${KRB5CCNAME#FILE:}" ] || exit 1\n${ticketUntil('+5 minutes')}`);
+    scene.configure({ principal_observe: 'observer@EXAMPLE.ORG', keytab_observe: keytab });
+    return scene;
+  };
+  const codes = async (scene: Scene) => findingsOf(await visit(scene)).map(({ code }) => code);
+
+  it('takes a ticket from the keytab of the document, and does not mind how short it is', async () => {
+    const scene = await keytabOf(0o400);
+    const run = await visit(scene);
+    expect(run.reply.data.ticket.principal).toBe('observer@EXAMPLE.ORG');
+    expect(run.reply.data.login).toMatchObject({ keytab: { file: { mode: '400' } }, problem: '' });
+    expect(findingsOf(run)).toEqual([]);
+    expect(readdirSync(join(scene.host.state, 'operations'))).toEqual([]);
+  });
+
+  it.each([
+    ['keytab-open', 0o440, undefined],
+    ['ticket-missing', 0o400, 'echo "kinit: Keytab contains no suitable keys" >&2; exit 1'],
+    ['ticket-missing', 0o400, `echo "kinit: Cannot contact any KDC for realm 'EXAMPLE.ORG'" >&2; exit 1`],
+  ] as const)('says %s of a keytab of mode %i where kinit does %s', async (code, mode, kinit) => {
+    expect(await codes(await keytabOf(mode, kinit))).toEqual([code]);
+  });
+
+  it('says that a keytab is not there, and nothing else', async () => {
+    const scene = await keytabOf(0o400, 'echo "kinit: Key table file not found" >&2; exit 1');
+    rmSync(scene.host.file('observe.keytab'));
+    expect(await codes(scene)).toEqual(['keytab-missing']);
+  });
+
+  it('says that the identity of the document owns the volume', async () => {
+    const scene = await keytabOf(0o400);
+    const { data } = (await visit(scene)).reply;
+    scene.configure({
+      principal_observe: `${data.source.volumeOwner}@EXAMPLE.ORG`,
+      keytab_observe: scene.host.file('observe.keytab'),
+    });
+    instead(scene, 'klist', ticketUntil('+5 minutes').replace('observer@', `${data.source.volumeOwner}@`));
+    expect(await codes(scene)).toContain('volume-owner');
   });
 
   it('asks nothing of AWS without a CLI that the configuration names', async () => {

@@ -197,7 +197,7 @@ describe.concurrent('survey', () => {
           exit: 255,
         },
       },
-      'denied permission-denied',
+      'denied no-ticket',
       'read',
       2,
     ],

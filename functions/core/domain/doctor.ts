@@ -138,6 +138,22 @@ export const CATALOGUE = {
     what: 'A cluster refuses the identity of a document.',
     remedy: 'Give that identity what the table in docs/deploy.md says, and see that its ticket is there (klist).',
   },
+  'ticket-missing': {
+    severity: 'error',
+    what: 'A document gets no Kerberos ticket: everything that it is to do is refused.',
+    remedy: 'Do what the evidence says; the line that it names has to work on the host (docs/deploy.md, "Kerberos").',
+  },
+  'keytab-missing': {
+    severity: 'error',
+    what: 'The keytab of a document is not where its host says.',
+    remedy: 'Put it there, owned by root with mode 400, or correct keytab_<document>= in /etc/ozone-dr/host.conf.',
+  },
+  'keytab-open': {
+    severity: 'error',
+    what: 'Others than root may read the keytab of a document: whoever does is that identity from then on.',
+    remedy:
+      'chown root: and chmod 400 it, and give the principal a new key (kadmin: ktadd), as it may have been copied.',
+  },
   'ticket-expired': {
     severity: 'error',
     what: 'The Kerberos ticket of a document is over.',
@@ -148,15 +164,28 @@ export const CATALOGUE = {
     what: 'The Kerberos ticket of a document ends within the hour; a copy may take longer.',
     remedy: 'Let the timer renew it more often (docs/deploy.md, "Kerberos").',
   },
+  'ticket-short': {
+    severity: 'warning',
+    what: 'The Kerberos ticket of a document, which the script does not renew itself, ends before the longest copy that a policy allows.',
+    remedy:
+      'Name principal_<document>= and keytab_<document>= in /etc/ozone-dr/host.conf in its place, or have longer or renewable tickets.',
+  },
   'identity-shared': {
     severity: 'warning',
     what: 'Two blast radii of a host work with the same Kerberos principal: whoever may look may then also write.',
-    remedy: 'Give each document a principal and a ticket of its own: ticket_<document>= in /etc/ozone-dr/host.conf.',
+    remedy:
+      'Give each document a principal of its own: principal_<document>= and keytab_<document>= in /etc/ozone-dr/host.conf.',
   },
   'observer-may-write': {
     severity: 'warning',
     what: 'The identity that only observes owns a bucket, or its ACL lets it write there.',
     remedy: 'Take it away: ozone sh bucket setacl with rl for that identity, and another owner.',
+  },
+  'volume-owner': {
+    severity: 'warning',
+    what: 'The identity of a document owns a volume: it can make itself the owner of every bucket in it, and delete their snapshots.',
+    remedy:
+      'Let somebody own it who has no keytab on an edge host: ozone sh volume update --user=<name> o3://<service>/<volume>.',
   },
   'not-owner': {
     severity: 'error',

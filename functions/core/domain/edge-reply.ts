@@ -319,6 +319,8 @@ const DoctorCluster = z.discriminatedUnion('state', [
       .max(20),
     /** Of the first bucket; null when not asked for or not readable. */
     acls: z.array(z.string().max(300)).max(100).nullable(),
+    /** Of the volume of the first bucket; null without Kerberos, or when not readable. */
+    volumeOwner: z.string().nullable().default(null),
     /** What its manager lets a client wait for a difference that is not ready; null without two snapshots to ask with. */
     diffWaitMs: Count.nullable(),
   }),
@@ -334,7 +336,16 @@ export const DoctorData = z.object({
   /** Programs that are not on PATH. */
   missing: z.array(Short),
   user: z.string(),
-  ticket: z.object({ principal: z.string(), expires: EpochMs.nullable() }).nullable(),
+  ticket: z
+    .object({ principal: z.string(), expires: EpochMs.nullable(), renewable: EpochMs.nullable().default(null) })
+    .nullable(),
+  /** Where its ticket comes from, and why it has none. `file` is null when it is not there. */
+  login: z
+    .object({
+      keytab: z.object({ path: z.string(), file: OwnedPath.nullable() }).nullable(),
+      problem: z.string().max(1500),
+    })
+    .default({ keytab: null, problem: '' }),
   locale: z.string().nullable(),
   config: OwnedPath.nullable(),
   /** Programs of its list that may be run around a snapshot; those that may not say why. */

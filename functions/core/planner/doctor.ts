@@ -171,7 +171,8 @@ const ofAnswer = (
       const wrong = [
         ...stored,
         ...ofClock(host, answer, from, until),
-        ...ofHost(check, answer.data, now),
+        ...ofHost(check, answer.data),
+        ...ofTicket(check, answer.data, policies, now),
         ...ofHooks(check, answer.data, policies),
         ...ofClusters(check, answer.data, policies),
       ];
@@ -201,19 +202,13 @@ const ofClock = (
 
 const isOpenToOthers = (mode: string): boolean => (Number.parseInt(mode, 8) & 0o022) !== 0;
 
-const ofHost = ({ host, radius }: DoctorCheck, data: DoctorData, now: EpochMs): readonly Finding[] => {
-  const { missing, user, ticket, locale, config, state, versions, readsOfs, may } = data;
+const ofHost = ({ host, radius }: DoctorCheck, data: DoctorData): readonly Finding[] => {
+  const { missing, user, locale, config, state, versions, readsOfs, may } = data;
   const findings: Finding[] = [];
   const add = (code: FindingCode, evidence: string, where: string = host) =>
     void findings.push(found(code, where, evidence));
-  const left = ticket?.expires == null ? null : ticket.expires - now;
-
   if (missing.length > 0) add('tool-missing', `${missing.join(', ')} not found`);
   if (locale === null) add('locale-missing', 'locale -a names neither C.UTF-8 nor en_US.UTF-8');
-  if (left !== null && left <= 0) add('ticket-expired', `${ticket?.principal}`, `${host} ${radius}`);
-  else if (left !== null && left < 60 * MINUTE)
-    add('ticket-ending', `${ticket?.principal}, in ${Math.round(left / MINUTE)} minutes`, `${host} ${radius}`);
-
   const folder = state.folder;
   if (!state.writable) add('state-not-writable', `${folder?.path ?? 'the folder'} as ${user}`);
   if (folder && folder.owner !== user) add('state-other-owner', `${folder.path} is ${folder.owner}'s, not ${user}'s`);
@@ -241,6 +236,38 @@ const ofHost = ({ host, radius }: DoctorCheck, data: DoctorData, now: EpochMs): 
   else if (may.length > 0) add('host-role-too-wide', `it may ${may.join(', ')}`);
   return findings;
 };
+
+/** Tickets of a keytab are taken anew for each operation, and renewed while it works. */
+const ofTicket = (
+  { host, radius }: DoctorCheck,
+  { ticket, login: { keytab, problem }, user }: DoctorData,
+  policies: readonly Policy[],
+  now: EpochMs,
+): readonly Finding[] => {
+  const where = `${host} ${radius}`;
+  if (keytab && !keytab.file) return [found('keytab-missing', where, `${keytab.path} is not there`)];
+  const { owner, mode } = keytab?.file ?? { owner: user, mode: '400' };
+  const open =
+    (Number.parseInt(mode, 8) & 0o077) !== 0 || (owner !== 'root' && owner !== user)
+      ? [found('keytab-open', where, `${keytab?.path} is ${owner}'s with the mode ${mode}`)]
+      : [];
+  if (!ticket) return problem === '' ? open : [...open, found('ticket-missing', where, problem)];
+  if (keytab || ticket.expires === null) return open;
+  const left = ticket.expires - now;
+  const who = ticket.principal;
+  if (left <= 0) return [found('ticket-expired', where, who)];
+  if (left < 60 * MINUTE) return [found('ticket-ending', where, `${who}, in ${Math.round(left / MINUTE)} minutes`)];
+  if (radius !== 'protect' && radius !== 'restore') return [];
+  const lasts = Math.max(ticket.expires, ticket.renewable ?? 0) - now;
+  const longest = policies
+    .filter((policy) => policy.replica && [policy.source, policy.replica].some(({ hosts }) => hosts.includes(host)))
+    .reduce((most, { limits }) => Math.max(most, limits.copyTimeout * 1000), 0);
+  return lasts < longest
+    ? [found('ticket-short', where, `${who}, ${hours(lasts)} hours, and a copy may take ${hours(longest)}`)]
+    : [];
+};
+
+const hours = (ms: number): number => Math.round(ms / (6 * MINUTE)) / 10;
 
 /** Snapshots are made on the hosts of the source, by the protecting document. */
 const ofHooks = (
@@ -276,7 +303,7 @@ const ofClusters = (check: DoctorCheck, data: DoctorData, policies: readonly Pol
     if (seen.state === 'not-answered')
       return [found('cluster-unreachable', `${check.host} to ${name}`, `${seen.code}: ${seen.message}`)];
     return [
-      ...ofCluster(check, side, name, seen, policies),
+      ...ofCluster(check, side, name, seen, data, policies),
       ...(isSecured ? ofOwnership(check, side, name, seen, data) : []),
     ];
   });
@@ -297,6 +324,7 @@ const ofCluster = (
   side: 'source' | 'replica',
   cluster: string,
   seen: Read,
+  data: DoctorData,
   policies: readonly Policy[],
 ): readonly Finding[] => {
   const findings: Finding[] = [];
@@ -309,7 +337,9 @@ const ofCluster = (
           side === 'replica' &&
           policies.some((policy) => policy.createReplica && namesIn(policy).some((name) => name === it.bucket));
         if (!isToCome) add('bucket-missing', where, it.message);
-      } else if (it.code === 'permission-denied')
+      } else if (it.code === 'no-ticket' && data.login.problem !== '') {
+        // It was said that there is none, and why.
+      } else if (it.code === 'permission-denied' || it.code === 'no-ticket')
         add('access-denied', `${check.host} ${check.radius} to ${cluster}`, `${it.bucket}: ${it.message}`);
       else add('bucket-not-read', where, `${it.code}: ${it.message}`);
       continue;
@@ -357,18 +387,26 @@ const ofOwnership = (
 ): readonly Finding[] => {
   const user = ozoneUserOf(data);
   const read = seen.buckets.flatMap((it) => (it.state === 'read' ? [it] : []));
+  const volume = seen.buckets[0]?.bucket.split('/')[0];
+  const ofVolume =
+    seen.volumeOwner === user ? [found('volume-owner', `${cluster} ${volume}`, `${radius} on ${host} is ${user}`)] : [];
   if (radius === 'observe') {
     const grants = (seen.acls ?? []).filter((acl) => acl.startsWith(`USER:${user}:`) && WRITING.test(acl));
     const owned = read.filter(({ owner }) => owner === user).map(({ bucket }) => `owns ${bucket}`);
     const may = [...owned, ...grants];
-    return may.length > 0 ? [found('observer-may-write', `${host} on ${cluster}`, `${user}: ${may.join(', ')}`)] : [];
+    return may.length > 0
+      ? [...ofVolume, found('observer-may-write', `${host} on ${cluster}`, `${user}: ${may.join(', ')}`)]
+      : ofVolume;
   }
   // The source's hosts make and delete snapshots there; the replica's write and delete there.
-  if (radius === 'restore' || side !== workedFor) return [];
+  if (radius === 'restore' || side !== workedFor) return ofVolume;
   const others = read.filter(({ owner }) => owner !== user);
-  return others.map(({ bucket, owner }) =>
-    found('not-owner', `${cluster} ${bucket}`, `${radius} on ${host} works as ${user}, the owner is ${owner}`),
-  );
+  return [
+    ...ofVolume,
+    ...others.map(({ bucket, owner }) =>
+      found('not-owner', `${cluster} ${bucket}`, `${radius} on ${host} works as ${user}, the owner is ${owner}`),
+    ),
+  ];
 };
 
 /** Two documents of a host that come as one principal. */

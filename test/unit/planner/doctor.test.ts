@@ -38,6 +38,7 @@ const cluster = (check: DoctorCheck, side: 'source' | 'replica'): Read => ({
     temporary: 0,
   })),
   acls: check.radius === 'observe' ? ['USER:odr-observer:READ,LIST:ACCESS'] : null,
+  volumeOwner: 'admin',
   diffWaitMs: check.radius === 'observe' ? 5000 : null,
 });
 
@@ -49,7 +50,8 @@ const healthyData = (check: DoctorCheck): DoctorData => ({
   document: check.radius,
   missing: [],
   user: 'root',
-  ticket: { principal: principalOf(check), expires: epochMs(NOW + 8 * 3_600_000) },
+  ticket: { principal: principalOf(check), expires: epochMs(NOW + 8 * 3_600_000), renewable: null },
+  login: { keytab: null, problem: '' },
   locale: 'C.UTF-8',
   hooks: [
     { name: 'freeze', problem: '' },
@@ -114,6 +116,23 @@ const notRead = (code: string) =>
   }));
 const host = (change: Partial<HostSeen>) => (hosts: readonly HostSeen[]) =>
   hosts.map((it) => (it.host === REPLICA_HOST ? { ...it, ...change } : it));
+
+const ending =
+  (minutes: number, renewable: number | null = null) =>
+  (it: DoctorData): DoctorData => ({
+    ...it,
+    ticket: it.ticket && {
+      ...it.ticket,
+      expires: epochMs(NOW + minutes * 60_000),
+      renewable: renewable === null ? null : epochMs(NOW + renewable * 60_000),
+    },
+  });
+const withKeytab =
+  (file: { owner: string; mode: string } | null, problem = '') =>
+  (it: DoctorData): DoctorData => ({
+    ...it,
+    login: { keytab: { path: '/k/observe', file: file && { path: '/k/observe', ...file } }, problem },
+  });
 
 const FAULTS: readonly (readonly [sentence: string, code: FindingCode, world: World])[] = [
   ['a host that nobody registered', 'host-unknown', { hosts: (all) => all.filter((it) => it.host !== REPLICA_HOST) }],
@@ -194,6 +213,29 @@ const FAULTS: readonly (readonly [sentence: string, code: FindingCode, world: Wo
     'a ticket that ends soon',
     'ticket-ending',
     { data: (it) => ({ ...it, ticket: it.ticket && { ...it.ticket, expires: epochMs(NOW + 600_000) } }) },
+  ],
+  ['a ticket of somebody else that a copy outlives', 'ticket-short', { of: { radius: 'protect' }, data: ending(90) }],
+  ['a keytab that is not there', 'keytab-missing', { data: withKeytab(null, 'no such file') }],
+  ['a keytab that others read', 'keytab-open', { data: withKeytab({ owner: 'root', mode: '440' }) }],
+  ['a keytab of somebody else', 'keytab-open', { data: withKeytab({ owner: 'ann', mode: '400' }) }],
+  [
+    'no ticket for a keytab',
+    'ticket-missing',
+    {
+      data: (it) =>
+        notRead('no-ticket')({ ...withKeytab({ owner: 'root', mode: '400' }, 'kinit says no')(it), ticket: null }),
+    },
+  ],
+  ['no ticket where the agent should have one', 'access-denied', { data: notRead('no-ticket') }],
+  [
+    'a document that owns the volume',
+    'volume-owner',
+    { of: { radius: 'destroy' }, data: onReplica((seen) => ({ ...seen, volumeOwner: OWNER.replica })) },
+  ],
+  [
+    'an observer who owns the volume',
+    'volume-owner',
+    { data: onReplica((seen) => ({ ...seen, volumeOwner: 'odr-observer' })) },
   ],
   ['an observer who owns the bucket', 'observer-may-write', { data: onReplica(eachBucket({ owner: 'odr-observer' })) }],
   [
@@ -283,7 +325,7 @@ const FAULTS: readonly (readonly [sentence: string, code: FindingCode, world: Wo
     'identity-shared',
     {
       of: { radius: 'restore' },
-      data: (it) => ({ ...it, ticket: { principal: 'odr-observer@EXAMPLE.ORG', expires: null } }),
+      data: (it) => ({ ...it, ticket: { principal: 'odr-observer@EXAMPLE.ORG', expires: null, renewable: null } }),
     },
   ],
 ];
@@ -311,6 +353,18 @@ describe('the doctor', () => {
       ([, { severity }]) => severity === 'error' || severity === 'warning',
     );
     expect(wrong.map(([code]) => code).filter((code) => !planted.has(code as FindingCode))).toEqual([]);
+  });
+
+  it.each([
+    ['is renewable for as long as a copy may take', { radius: 'protect' } as const, ending(90, 24 * 60)],
+    ['is one to look with', { radius: 'observe' } as const, ending(90)],
+    [
+      'comes from a keytab, and is renewed',
+      { radius: 'protect' } as const,
+      (it: DoctorData) => ending(5)(withKeytab({ owner: 'root', mode: '400' })(it)),
+    ],
+  ])('finds nothing wrong with a short ticket that %s', (_, of, data) => {
+    expect(wrongIn({ of, data })).toEqual([]);
   });
 
   it('says each fault once, however many documents see it, errors first', () => {
