@@ -982,9 +982,9 @@ COPY=null COPY_BEGUN=0 COUNTS=(0 0 0 0 0)
 distcp() {
   local options=(-D "mapreduce.job.tags=${P[operation]}") rates=(-direct -m "$((10#${P[maps]}))") renewer=${CONF[yarn_principal]:-$PRINCIPAL}
   [[ -n $renewer || -z $TICKET ]] || renewer=$(klist | sed -n 's/^Default principal: //p')
-  while [[ $1 != -- ]]; do options+=("$1") && shift; done
   # With Kerberos distcp names a renewer of its tokens, and ends without one, an increment after it has changed the replica. Without YARN any name will do.
   [[ -z $renewer ]] || options+=(-D "yarn.resourcemanager.principal=$renewer")
+  while [[ $1 != -- ]]; do options+=("$1") && shift; done
   ((10#${P[bandwidth]} == 0)) || rates+=(-bandwidth "$((10#${P[bandwidth]}))")
   hadoop_step distcp "${options[@]}" "${rates[@]}" "${@:2}"
 }
