@@ -986,12 +986,13 @@ distcp() {
   if [[ -n ${P[queue]} ]]; then
     submit_to_yarn
     options=("${YARN_OPTIONS[@]}") rates+=(-async)
-  elif [[ -z $renewer && -n $TICKET ]]; then
-    renewer=${PRINCIPAL:-$(klist | sed -n 's/^Default principal: //p')}
+  else
+    [[ -n $renewer ]] || renewer=$PRINCIPAL
+    [[ -n $renewer || -z $TICKET ]] || renewer=$(klist | sed -n 's/^Default principal: //p')
   fi
-  while [[ $1 != -- ]]; do options+=("$1") && shift; done
   # With Kerberos distcp names a renewer of its tokens, and ends without one, an increment after it has changed the replica. Without YARN any name will do.
   [[ -z $renewer ]] || options+=(-D "yarn.resourcemanager.principal=$renewer")
+  while [[ $1 != -- ]]; do options+=("$1") && shift; done
   ((10#${P[bandwidth]} == 0)) || rates+=(-bandwidth "$((10#${P[bandwidth]}))")
   hadoop_step distcp "${options[@]}" "${rates[@]}" "${@:2}"
 }

@@ -385,6 +385,9 @@ describe.concurrent('a copy', () => {
     const host = secured({}, aSlowHost());
     expect((await copied(host)).outcome).toBe('ok');
     expect(renewer(host)).toEqual(['odr-protect@EXAMPLE.ORG']);
+    // Behind a flag of its own distcp takes a -D as a path.
+    const [copy] = host.calls('hadoop').filter((call) => call.startsWith('distcp '));
+    expect(copy).toMatch(/^distcp( -D \S+)+( -(?!D)\S+( \d+)?)+ ofs:/);
   });
 
   it('names the one of YARN where the host knows it', async () => {
