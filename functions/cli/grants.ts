@@ -52,9 +52,9 @@ What is left to decide
     ozone sh bucket getacl, take the entry (ozone sh bucket removeacl -a user:<name>:a <bucket>), and give instead what its work
     needs: user:<name>:rwlcd,user:<name>:rwlcd[DEFAULT]. Or let it be the owner: name it with --source.
   - A right to read counts for keys that are written after it was given, and for snapshots of those. For data that is there
-    already, and for buckets that a restore or a drill makes, name who reads (observe, and the replica's identity on the source) in
-    ozone.readonly.administrators of that cluster's Ozone Manager, or give each key its entry again. It then reads the whole cluster,
-    and changes nothing.
+    already name who reads (observe, and the replica's identity on the source) in ozone.readonly.administrators of that
+    cluster's Ozone Manager: it then reads the whole cluster, and changes nothing. Or give each key its entry again, which opens
+    the next snapshots and none that is there.
   - A bucket of a replica has to be there for its commands. Of one that createReplica makes, the maker is the owner already, and
     who reads it comes after its first copy.
   - An entry with [DEFAULT] lets in by itself: to take a right away remove both.

@@ -16,7 +16,7 @@ const local = async (name: string | undefined): Promise<number> => {
   const clusters = await simulatedClusters();
   try {
     const programs = programsBefore(clusters);
-    const stage = await doctorStage(clusters, { hostConfig: { path: programs.path } });
+    const stage = await doctorStage(clusters, { hostConfig: programs.hostConfig });
     try {
       await fault?.plant(stage, clusters, programs);
       const { findings, status } = await stage.visit();

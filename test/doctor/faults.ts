@@ -38,6 +38,10 @@ export const LOCAL_FAULTS: Readonly<Record<string, LocalFault>> = {
 echo "Default principal: $who@EXAMPLE.ORG"; echo '01/01/2020 00:00:00  01/02/2020 00:00:00  krbtgt/EXAMPLE.ORG@EXAMPLE.ORG'`,
       ),
   },
+  'ticket-missing': {
+    title: 'nobody keeps the Kerberos ticket of observe fresh',
+    plant: (_stage, _clusters, { put }) => put('klist', 'echo "klist: No credentials cache found" >&2; exit 1'),
+  },
   'cluster-unreachable': {
     title: 'the replica cluster is away',
     plant: (_stage, { inProcess }) =>

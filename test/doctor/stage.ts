@@ -48,7 +48,7 @@ export const doctorStage = async (
   const deployment = await deploy({
     clusters,
     policies,
-    hostConfig: { ticket_observe: '/run/ozone-dr/observe', ...hostConfig },
+    hostConfig,
   });
   const { cloud } = deployment;
   let startedIn = 0;
@@ -81,17 +81,19 @@ export const simulatedClusters = (): Promise<OzoneSimulator> =>
   createSimulator({ directory: mkdtempSync(join(tmpdir(), 'ozone-dr-doctor-')) });
 
 export interface Programs {
-  /** For `path=` of a host. */
-  readonly path: string;
+  /** Where a host finds them; observe comes with a ticket of its own. */
+  readonly hostConfig: Readonly<Record<string, string>>;
   readonly put: (name: string, body: string) => void;
   readonly remove: (name: string) => void;
 }
 
-/** A folder of programs that stand before those of the clusters on the hosts. */
+/** A folder of programs that stand before those of the clusters on the hosts. Until one of them says otherwise the tickets are good, and nobody's. */
 export const programsBefore = ({ bin }: Clusters): Programs => {
   const folder = mkdtempSync(join(tmpdir(), 'ozone-dr-programs-'));
+  const healthy = mkdtempSync(join(tmpdir(), 'ozone-dr-programs-'));
+  writeFileSync(join(healthy, 'klist'), '#!/bin/bash\n', { mode: 0o755 });
   return {
-    path: `${folder}:${bin}`,
+    hostConfig: { path: `${folder}:${healthy}:${bin}`, ticket_observe: '/run/ozone-dr/observe' },
     put: (name, body) => writeFileSync(join(folder, name), `#!/bin/bash\n${body}\n`, { mode: 0o755 }),
     remove: (name) => rmSync(join(folder, name), { force: true }),
   };

@@ -20,7 +20,7 @@ describe('the doctor, through the deployed form', () => {
   beforeAll(async () => {
     clusters = await simulatedClusters();
     programs = programsBefore(clusters);
-    stage = await doctorStage(clusters, { hostConfig: { path: programs.path } });
+    stage = await doctorStage(clusters, { hostConfig: programs.hostConfig });
   });
   afterAll(async () => {
     await stage?.close();
