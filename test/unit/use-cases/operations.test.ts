@@ -123,6 +123,8 @@ const anotherRun = async (decision: BackupStep, bucket: string) => {
   return { runId, pair, lease: lease.token, id: operationId(runId, 0) };
 };
 
+const older = OperationId.parse(`op-${'0'.repeat(24)}-007`);
+
 const operation = { host: 'mi-0123456789abcdef0', timeoutSeconds: 900, heartbeatSeconds: 600, reason: 'r' };
 const survey = { kind: 'survey', ...operation } as BackupStep;
 const copy = {
@@ -414,6 +416,21 @@ describe('a command that writes the replica', () => {
       empty: 'yes',
       mode: 'bootstrap',
     });
+  });
+
+  it.each([
+    [
+      'of a queue goes by the document with YARN, and is an application of its own',
+      { yarn: { queue: 'backup' } },
+      null,
+    ],
+    ['that adopts an application goes there too, and is that one', { yarn: null }, older],
+  ] as const)('%s', async (_what, { yarn }, adopts) => {
+    const { runId, pair, lease, id } = await aRun({ ...copy, yarn, adopts } as BackupStep);
+    await start('protect')({ runId, lease, operationStep: 0, taskToken: 't' });
+    const sent = await operations.load(id);
+    expect(sent).toMatchObject({ document: 'yarn', parameters: { queue: yarn?.queue ?? '', adopts: adopts ?? '' } });
+    expect((await ledger.loadPair(pair)).copies).toMatchObject([{ operation: id, application: adopts ?? id }]);
   });
 
   it('is not sent without the lease', async () => {
