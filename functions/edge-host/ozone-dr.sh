@@ -2938,7 +2938,7 @@ reads_ofs() {
 # service bucket…: sets CLUSTER to what this identity finds there. Each bucket that cannot be read costs one more JVM, six at
 # most; a cluster that does not answer is asked once.
 cluster() {
-  local service=$1 at=0 tries=0 n info bucket found='' acls=null wait=null owner=null commands
+  local service=$1 at=0 tries=0 n info bucket found='' acls=null wait=null owner=null acl_at commands
   local -r asked=("${@:2}")
   local BATCH_SECONDS=''
   BETWEEN=''
@@ -2951,6 +2951,7 @@ cluster() {
     commands=()
     for bucket in "${asked[@]:at}"; do commands+=("bucket info o3://$service/$bucket" "snapshot list --all o3://$service/$bucket"); done
     [[ $RADIUS != observe ]] || commands+=("bucket getacl o3://$service/${asked[0]}")
+    acl_at=${#commands[@]}
     # The last one, since not everybody may. Without Kerberos nobody is the owner of anything.
     [[ -z $KEYTAB$TICKET ]] || commands+=("volume info o3://$service/${asked[0]%%/*}")
     BATCH_SECONDS=$(seconds_left)
@@ -2975,8 +2976,7 @@ cluster() {
         break
       fi
     done
-    n=$((2 * ${#asked[@]} + 1))
-    if [[ $RADIUS == observe && ${#commands[@]} -ge $n ]] && ((FAILED_AT == 0 || FAILED_AT > n)); then acls=$(acl_list "section.$n") && acls="[$acls]" || acls=null; fi
+    if [[ $RADIUS == observe ]] && ((FAILED_AT == 0 || FAILED_AT > acl_at)); then acls=$(acl_list "section.$acl_at") && acls="[$acls]" || acls=null; fi
     [[ -z $KEYTAB$TICKET || $FAILED_AT != 0 ]] || owner=$(records object "section.${#commands[@]}" owner) || owner=null
   done
   if [[ $RADIUS == observe && -n $BETWEEN ]]; then diff_wait "$service" && wait=$REPLY; fi

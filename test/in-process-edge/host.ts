@@ -1798,6 +1798,7 @@ class Work {
       missing: [],
       user: 'root',
       ticket: null,
+      login: { keytab: null, problem: '' },
       locale: 'C.utf8',
       config: { path: '/etc/ozone-dr/host.conf', owner: 'root', mode: '644' },
       state: {
@@ -1864,7 +1865,7 @@ class Work {
       if (observes && failedAt === 0) acls = aclsOf(sections[commands.length]);
     }
     const diffWaitMs = observes && between !== '' ? this.#diffWait(service, between) : null;
-    return { isAnySeen, seen: { service, state: 'read', buckets: seen, acls, diffWaitMs } };
+    return { isAnySeen, seen: { service, state: 'read', buckets: seen, acls, volumeOwner: null, diffWaitMs } };
   }
 
   #diffWait(service: string, between: string): number | null {
