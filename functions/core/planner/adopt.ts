@@ -1,7 +1,7 @@
 import type { BackupStep, Base } from '../domain/backup-step.ts';
 import type { Copy } from '../domain/ledger.ts';
 import { copyLimit, estimateCopy } from './estimate.ts';
-import { activeNamed, type ClusterFacts } from './facts.ts';
+import { activeNamed, type ClusterFacts, isNameTaken } from './facts.ts';
 import { baseOf, currentSteps, outlived, pointNamed, type RunHistory } from './history.ts';
 import { operation } from './steps.ts';
 
@@ -28,6 +28,8 @@ export const adoptApplication = (history: RunHistory, facts: ClusterFacts): Back
   if (!last?.application || last.restores || point?.state !== 'taken' || facts.replica?.state !== 'read')
     return undefined;
   if (activeNamed(facts.source, point.name)?.id !== point.source.id) return undefined;
+  // Somebody sealed it, such as a host that was only cut off: there is nothing left to seal under that name.
+  if (isNameTaken(facts.replica, point.name)) return undefined;
   const before = last.base === null ? undefined : pointNamed(history, last.base);
   const base = [pair.base, pair.previousBase, before && baseOf(before)].find(
     (it): it is Base => it?.name === last.base,

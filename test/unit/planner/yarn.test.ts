@@ -127,6 +127,9 @@ describe('a copy on YARN of which nobody knows how it ended', () => {
     expect(decide({ ...world, source: 'a* t1' }, copyOf(over))).toMatchObject({ mode: 'resync', adopts: null });
   });
 
+  it('is not adopted when the replica has its point already: a host that was cut off sealed it', () => {
+    expect(decide({ ...world, replica: 'a* b' }, copyOf(over))).toMatchObject({ mode: 'resync', adopts: null });
+  });
   it('and whose client still holds the bucket has it ended before it is adopted', () => {
     const data = {
       ...{ copy: null, diffStatus: null, diffEmpty: null, seal: null, log: '', removals: null, units: null },
