@@ -983,11 +983,9 @@ COPY=null COPY_BEGUN=0 COUNTS=(0 0 0 0 0)
 # option… -- path…: one distcp. All -D first, all flags before the paths: distcp takes whatever follows a path as a path.
 distcp() {
   local options=(-D "mapreduce.job.tags=${P[operation]}") rates=(-direct -m "$((10#${P[maps]}))") renewer=${CONF[yarn_principal]:-}
-  if [[ -n ${P[queue]} ]]; then
-    submit_to_yarn
-    options=("${YARN_OPTIONS[@]}") rates+=(-async)
-  else
-    [[ -n $renewer ]] || renewer=$PRINCIPAL
+  if_defined submit_to_yarn
+  if [[ -z $renewer && -z ${P[queue]} ]]; then
+    renewer=$PRINCIPAL
     [[ -n $renewer || -z $TICKET ]] || renewer=$(klist | sed -n 's/^Default principal: //p')
   fi
   # With Kerberos distcp names a renewer of its tokens, and ends without one, an increment after it has changed the replica. Without YARN any name will do.
@@ -1008,7 +1006,7 @@ hadoop_step() {
   DISTCP_GROUP=''
   if [[ -n ${P[queue]} ]]; then
     kill -KILL -- "-$group" 2>/dev/null # what has not submitted by now never will
-    follow_application "${P[operation]}" "$exit_code"
+    if_defined follow_application "${P[operation]}" "$exit_code"
     return
   fi
   for count in $(copy_counters "$WORK/distcp.log"); do COUNTS[n]=$((COUNTS[n] + count)) && n=$((n + 1)); done
@@ -1203,12 +1201,13 @@ check_yarn() {
   esac
 }
 
-# Sets YARN_OPTIONS; from here on there may be an application.
+# Changes options and rates of the distcp that calls it; from here on there may be an application.
 submit_to_yarn() {
   printf '%s\n' "${P[operation]}" >"$(bucket_directory)/application" || refuse environment 'cannot write what is submitted'
-  YARN_OPTIONS=(-D mapreduce.framework.name=yarn -D "mapreduce.job.tags=${P[operation]},$(bucket_tag)" -D "mapreduce.job.name=ozone-dr:${P[operation]}"
+  options=(-D mapreduce.framework.name=yarn -D "mapreduce.job.tags=${P[operation]},$(bucket_tag)" -D "mapreduce.job.name=ozone-dr:${P[operation]}"
     -D "mapreduce.job.queuename=${P[queue]}" -D mapreduce.am.max-attempts=1
     -D yarn.resourcemanager.connect.max-wait.ms=60000 -D yarn.resourcemanager.connect.retry-interval.ms=2000)
+  rates+=(-async)
 }
 
 # operation [exit-code]: of the client, which is dead. What became of the copy is what YARN says of the application, however the
@@ -1307,9 +1306,8 @@ replicate() {
   directory=$(bucket_directory)
   lock_bucket "$directory" supersede
   check_fence "$directory/fence"
-  if declare -F check_yarn >/dev/null; then
-    check_yarn "$directory"
-  elif [[ -e $directory/application ]]; then
+  if_defined check_yarn "$directory"
+  if [[ -z ${P[queue]}${P[adopts]} && -e $directory/application ]]; then
     HOLDER=$(head -c 100 "$directory/application")
     refuse bucket-busy "an application of YARN may still copy into ${P[replica]}: that of $HOLDER. The next copy on YARN finds out; or see that it is over and remove $directory/application" "$(data_replicate null '""')"
   fi
@@ -1403,7 +1401,7 @@ precheck() {
   if [[ -n ${P[brake]} && -z ${P[adopts]} ]]; then
     if [[ ${P[mode]} == incremental ]]; then count_difference; else count_extra; fi
   fi
-  [[ -z ${P[narrow]} ]] || plan_units
+  [[ -z ${P[narrow]} ]] || if_defined plan_units
 }
 
 # What the difference takes away. Its kinds come in the order "-", "R", "+", "M", also from page to page: 2.2.0 keeps them by
@@ -1510,9 +1508,9 @@ copy() {
   COPY_BEGUN=$SECONDS
   if [[ -n ${P[adopts]} ]]; then
     : >>"$WORK/distcp.log"
-    follow_application "${P[adopts]}"
+    if_defined follow_application "${P[adopts]}"
   elif [[ -n ${P[narrow]} ]]; then
-    copy_units
+    if_defined copy_units
   elif [[ ${P[mode]} == incremental ]]; then
     # Ozone's difference lists a new directory and its content (HDFS-17120): walking it too would list everything twice.
     distcp -D distcp.diff.copy.listing.traverse.directory=false -update -diff "${P[base]}" "${P[target]}" \
@@ -3176,7 +3174,7 @@ main() {
   if [[ ${P[verb]} != doctor ]]; then
     open_operation
     # shellcheck disable=SC2031 # that of this shell
-    [[ ${P[verb]} == probe ]] || log_in "$WORK/scratch" || stop_unchanged "$ERROR_CODE"
+    [[ ${P[verb]} == probe ]] || log_in "$WORK/scratch" || if_defined stop_unchanged "$ERROR_CODE"
   fi
   if [[ -n ${P[batch]} ]]; then if_defined batch; else "${P[verb]//-/_}"; fi
 }

@@ -57,13 +57,16 @@ describe('docs/deploy.md', () => {
 
   it('writes a configuration of a host in keys that the script knows', () => {
     const script = readFileSync(project('functions/edge-host/ozone-dr.sh'), 'utf8');
-    const [, keys = ''] = /^ +(path \| java_home[^)]*)\)/m.exec(script) ?? [];
+    const [, cases = ''] = /case \$key in\n( +path \|[\s\S]*?)esac/.exec(script) ?? [];
+    const keys = [...cases.matchAll(/^ +([a-z0-9_| \\\n]+)\) /gm)].flatMap(
+      ([, names = '']) => names.match(/[a-z0-9_]+/g) ?? [],
+    );
     const [, configuration = ''] = /host\.conf <<'CONF'\n([\s\S]*?)CONF/.exec(page) ?? [];
     const written = configuration
       .trim()
       .split('\n')
       .map((line) => line.split('=')[0]);
-    expect(written.length).toBe(6);
-    expect(written.filter((key) => !keys.split(' | ').includes(key ?? ''))).toEqual([]);
+    expect(written.length).toBe(10);
+    expect(written.filter((key) => !keys.includes(key ?? ''))).toEqual([]);
   });
 });

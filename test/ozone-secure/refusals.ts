@@ -117,7 +117,7 @@ export const stateOf = async (clusters: OzoneClusters, side: Side) => {
   return {
     snapshots: [...said.matchAll(active)].map(([, name]) => name).sort(),
     owner: String(info.owner),
-    grants: (said.match(/"name" : "\w+",\s+"aclScope" : "\w+",\s+"aclList" : \[[^\]]*\]/g) ?? []).sort(),
+    grants: (said.match(/"name" : "[^"]+",\s+"aclScope" : "\w+",\s+"aclList" : \[[^\]]*\]/g) ?? []).sort(),
     tree,
   };
 };
