@@ -97,6 +97,10 @@ const BEYOND_THE_SIMULATOR = [
   // Of Kerberos: test/edge-host/tickets.test.ts.
   'no-ticket',
   'no-kdc',
+  // Of a resource manager of YARN: test/edge-host/yarn.test.ts.
+  'yarn-unreachable',
+  'queue-missing',
+  'no-application',
   // Of the lists of paths and the scratch buckets of a restore: test/edge-host/restore.test.ts and its neighbours.
   'selection-unreadable',
   'selection-other',
