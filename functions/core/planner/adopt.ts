@@ -5,12 +5,15 @@ import { activeNamed, type ClusterFacts, isNameTaken } from './facts.ts';
 import { baseOf, currentSteps, outlived, pointNamed, type RunHistory } from './history.ts';
 import { operation } from './steps.ts';
 
-/** Whether the host of a copy was asked how it stands, and gave no answer. */
+/** Of a host that gave no answer: whether it is away, and not there with an answer that is none. */
+export const isAway = (error: string): boolean => error !== 'EdgeReplyInvalid' && error !== 'EdgeRefused';
+
+/** Whether the host of a copy was asked how it stands, and gave no answer, and there is another one to ask. */
 const isHostAway = (history: RunHistory, { operation: id, host }: Copy): boolean => {
   const asked = currentSteps(history).findLast(({ decision }) => decision.kind === 'probe' && decision.copy === id);
   const error = asked?.observed?.kind === 'no-answer' ? asked.observed.error : null;
   const others = history.run.policy.replica?.hosts.filter((it) => it !== host) ?? [];
-  return others.length > 0 && error !== null && error !== 'EdgeReplyInvalid' && error !== 'EdgeRefused';
+  return others.length > 0 && error !== null && isAway(error);
 };
 
 /** Whether another host may look for the application of a copy whose host is away: YARN knows of it, and needs no host. */

@@ -1,7 +1,7 @@
 import type { BackupStep } from '../domain/backup-step.ts';
 import type { Copy } from '../domain/ledger.ts';
 import { type DurationSeconds, type EpochMs, later, seconds, secondsBetween } from '../domain/units.ts';
-import { adoptApplication, movesOn } from './adopt.ts';
+import { adoptApplication, isAway, movesOn } from './adopt.ts';
 import { type ClusterFacts, clusterFacts } from './facts.ts';
 import { currentSteps, type RunHistory } from './history.ts';
 import { fail, operation, wait } from './steps.ts';
@@ -33,8 +33,7 @@ export const untilOver = (history: RunHistory, now: EpochMs): BackupStep | undef
     return operation(history, { kind: 'survey', reason: LOST });
   const { error } = last.observed;
   const { slot, policy } = history.run;
-  const isAway = error !== 'EdgeReplyInvalid' && error !== 'EdgeRefused';
-  if (!isAway || copy.deadline > later(slot, policy.objectives.rpo)) return undefined;
+  if (!isAway(error) || copy.deadline > later(slot, policy.objectives.rpo)) return undefined;
   return wait(
     seconds(Math.min(pollOf(copy, now), secondsBetween(now, copy.deadline) + 1)),
     `${copy.host} does not say how the copy of ${copy.point} ended, which may be alive until ${new Date(copy.deadline).toISOString()}`,
