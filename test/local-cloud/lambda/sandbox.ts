@@ -33,6 +33,7 @@ const messageSchema = z.union([
     headers: z.record(z.string(), z.string()),
     body: z.instanceof(Uint8Array),
   }),
+  z.object({ line: z.string() }),
   z.object({ ready: z.literal(true) }),
   z.object({ id: z.string(), payload: z.string() }),
   z.object({
@@ -56,21 +57,14 @@ export class Sandbox {
     this.#worker = new Worker(new URL('./worker.mjs', import.meta.url), {
       env: { ...settings.environment },
       workerData: { file: settings.file, handlerName: settings.handlerName, virtualNow: settings.virtualNow },
+      // What is written comes as messages; nothing of it reaches the streams of this process.
       stdout: true,
       stderr: true,
     });
-    for (const stream of [this.#worker.stdout, this.#worker.stderr]) {
-      let rest = '';
-      stream.setEncoding('utf8');
-      stream.on('data', (text: string) => {
-        const lines = (rest + text).split('\n');
-        rest = lines.pop() ?? '';
-        for (const line of lines) settings.log(line);
-      });
-    }
     this.#worker.on('message', (message: unknown) => {
       const answer = messageSchema.parse(message);
       if ('call' in answer) void this.#ask(settings, answer.call, { ...answer, body: Buffer.from(answer.body) });
+      else if ('line' in answer) settings.log(answer.line);
       else if ('ready' in answer) this.#ready();
       else if ('error' in answer) this.#settle({ kind: 'failed', ...answer.error });
       else this.#settle({ kind: 'returned', payload: parseJson(answer.payload) ?? null });

@@ -27,6 +27,21 @@ if (workerData.virtualNow) {
 }
 
 /**
+ * Lines of the log go through the port, in order with the answer: over the streams of the thread they came after it when
+ * the machine was busy, and a metric of them minutes of virtual time too late.
+ */
+for (const stream of [process.stdout, process.stderr]) {
+  let rest = '';
+  stream.write = (text, encoding, written) => {
+    const lines = (rest + text).split('\n');
+    rest = lines.pop();
+    for (const line of lines) parentPort.postMessage({ line });
+    (typeof encoding === 'function' ? encoding : written)?.();
+    return true;
+  };
+}
+
+/**
  * Requests to the cloud are handed to it through the port: the way over a socket and back was half of a call. As much of
  * Node's client as the SDK's handler uses.
  */

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   CancelCommandCommand,
@@ -57,7 +57,9 @@ async function withHost(more: Partial<HostDefinition> = {}, clock: 'real' | { re
     return get(id);
   };
   const journal = () => (existsSync(edge.journal) ? readFileSync(edge.journal, 'utf8') : '');
-  return { cloud, ssm, send, get, ended, journal };
+  /** Lets commands end that were sent with `until: 'told'`. */
+  const tell = () => writeFileSync(`${edge.journal}.told`, '');
+  return { cloud, ssm, send, get, ended, journal, tell };
 }
 const eventsOf = (cloud: LocalCloud, type: string) =>
   cloud.events.seen.filter((event) => event['detail-type'] === type).map((event) => event.detail);
@@ -145,21 +147,23 @@ describe('Run Command', () => {
   });
 
   it('cancelling ends the process', async () => {
-    const { send, ended, ssm, journal } = await withHost();
-    const id = await send({ seconds: '3' });
+    const { send, ended, ssm, journal, tell } = await withHost();
+    const id = await send({ until: 'told' });
     await expect.poll(journal, { timeout: 30_000 }).toBe('started\n');
     await ssm.send(new CancelCommandCommand({ CommandId: id }));
     expect(await ended(id)).toMatchObject({ Status: 'Cancelled', StatusDetails: 'Cancelled' });
-    await sleep(3100);
+    tell();
+    await sleep(1000);
     expect(journal()).toBe('started\n');
   });
 
   it('a cancel may be reported while the process goes on', async () => {
-    const { send, ended, ssm, journal } = await withHost({ agent: { cancelKills: false } });
-    const id = await send({ seconds: '3' });
+    const { send, ended, ssm, journal, tell } = await withHost({ agent: { cancelKills: false } });
+    const id = await send({ until: 'told' });
     await expect.poll(journal, { timeout: 30_000 }).toBe('started\n');
     await ssm.send(new CancelCommandCommand({ CommandId: id }));
     expect(await ended(id)).toMatchObject({ Status: 'Cancelled' });
+    tell();
     await expect.poll(journal, { timeout: 30_000 }).toBe('started\nended\n');
   });
 
@@ -170,12 +174,13 @@ describe('Run Command', () => {
   });
 
   it('five commands run at once, the sixth waits', async () => {
-    const { cloud, send, ended } = await withHost();
+    const { cloud, send, ended, tell } = await withHost();
     const ids: string[] = [];
-    for (let index = 0; index < 6; index++) ids.push(await send({ seconds: '3' }));
+    for (let index = 0; index < 6; index++) ids.push(await send({ until: 'told' }));
     await expect
       .poll(() => cloud.commands().map((one) => one.status), { timeout: 30_000 })
       .toEqual([...Array(5).fill('InProgress'), 'Pending']);
+    tell();
     for (const id of ids) expect(await ended(id)).toMatchObject({ Status: 'Success' });
   });
 
