@@ -2874,20 +2874,35 @@ hook_facts() {
 
 # What this identity, which copies, hears of the YARN that host.conf names; null when it names none.
 yarn_facts() {
-  local manager history=null
+  local manager history=null largest
   if [[ $RADIUS != protect || -z ${CONF[yarn_rm]} ]]; then
     echo null
     return
   fi
   if ask_yarn yarn_rm cluster/scheduler; then
-    manager="{\"state\":\"answered\",\"queues\":[$(queue_names | head -n 300 | sed 's/.*/"&"/' | paste -s -d ,)]}"
+    largest=$(sed -nE 's/^scheduler\.schedulerInfo\.maximumAllocation\.memory\t([0-9]{1,12})$/\1/p' answer)
+    manager="{\"state\":\"answered\",\"largestMB\":${largest:-null},\"queues\":[$(queue_names | head -n 300 | sed 's/.*/"&"/' | paste -s -d ,)]}"
   else
     not_asked && manager=$REPLY
   fi
   if [[ -n ${CONF[yarn_history]} ]]; then
     if ask_yarn yarn_history history/info; then history='{"state":"answered"}'; else not_asked && history=$REPLY; fi
   fi
-  echo "{\"manager\":$manager,\"history\":$history}"
+  echo "{\"manager\":$manager,\"history\":$history,\"asks\":{\"map\":$(mapred_number mapreduce.map.memory.mb),\"master\":$(mapred_number yarn.app.mapreduce.am.resource.mb)}}"
+}
+
+# property: what the configuration of this host's Hadoop says of MapReduce, without a JVM; null when it says nothing.
+mapred_number() {
+  local folder
+  folder=$(timeout 20 hadoop envvars 2>/dev/null 8>&- 9>&- </dev/null | sed -nE "s/^HADOOP_CONF_DIR='(.+)'$/\1/p")
+  awk -v name="<name>$1</name>" '
+    { text = text $0 }
+    END {
+      gsub(/<!--([^-]|-[^-])*-->/, "", text); gsub(/[ \t\r]/, "", text)
+      for (i = split(text, property, "</property>"); i > 0; i--)
+        if (index(property[i], name) && match(property[i], /<value>[0-9]+<\/value>/)) { print substr(property[i], RSTART + 7, RLENGTH - 15); exit }
+      print "null"
+    }' "$folder/mapred-site.xml" 2>/dev/null || echo null
 }
 
 not_asked() {

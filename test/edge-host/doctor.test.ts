@@ -375,11 +375,42 @@ describe('of YARN the document that copies', () => {
     return (await visit(scene, { buckets: 'vol/bkt' }, document)).reply.data.yarn;
   };
 
-  it('says its queues, and whether its history answers', async () => {
+  it('says its queues, its largest container, and whether its history answers', async () => {
     expect(await asked({})).toEqual({
-      manager: { state: 'answered', queues: ['backup', 'default', 'root', 'root.backup', 'root.default'] },
+      manager: {
+        state: 'answered',
+        queues: ['backup', 'default', 'root', 'root.backup', 'root.default'],
+        largestMB: 8192,
+      },
       history: { state: 'answered' },
+      asks: { map: null, master: null },
     });
+  });
+
+  it('says what the Hadoop of its host asks for a container', async () => {
+    const scene = await healthy();
+    const cluster = await new YarnCluster().start();
+    scene.configure({ yarn_rm: cluster.rm });
+    instead(
+      scene,
+      'hadoop',
+      `[[ $* != envvars ]] || exec echo "HADOOP_CONF_DIR='${scene.host.directory}'"\nexec '${scene.clusters.bin}/hadoop' "$@"`,
+    );
+    const property = (name: string, value: string) =>
+      `  <property>\n    <name>${name}</name>\n    <value>${value}</value>\n  </property>\n`;
+    writeFileSync(
+      scene.host.file('mapred-site.xml'),
+      [
+        '<?xml version="1.0"?>\n<configuration>\n',
+        property('mapreduce.map.memory.mb.more', '1'),
+        `<!--\n${property('yarn.app.mapreduce.am.resource.mb', '2048')}-->\n`,
+        property('mapreduce.map.memory.mb', ' 3072\n'),
+        property('mapreduce.map.java.opts', '-Xmx2g'),
+        '</configuration>\n',
+      ].join(''),
+    );
+    const { yarn } = (await visit(scene, { buckets: 'vol/bkt' }, 'protect')).reply.data;
+    expect(yarn).toMatchObject({ history: null, asks: { map: 3072, master: null } });
   });
 
   it('says that a resource manager is away, and how it was asked', async () => {

@@ -147,6 +147,7 @@ export class YarnCluster {
             queues: {
               queue: this.queues.map((queueName) => ({ queueName, queuePath: `root.${queueName}`, state: 'RUNNING' })),
             },
+            maximumAllocation: { memory: 8192, vCores: 4 },
           },
         },
       });

@@ -290,6 +290,12 @@ export const CATALOGUE = {
     what: 'A policy copies into a queue that YARN does not have.',
     remedy: 'Make the queue, or write another one into limits.yarn.queue of the policy and deploy.',
   },
+  'map-memory': {
+    severity: 'error',
+    what: 'A host asks YARN for larger containers than it gives: no copy of a policy with limits.yarn begins there, after distcp has renamed and deleted on the replica.',
+    remedy:
+      'Lower mapreduce.map.memory.mb or yarn.app.mapreduce.am.resource.mb in mapred-site.xml of the host, or raise yarn.scheduler.maximum-allocation-mb.',
+  },
   'history-unreachable': {
     severity: 'warning',
     what: 'A host does not reach the history server of YARN: copies there do not tell how much they copied.',

@@ -357,10 +357,17 @@ export const DoctorData = z.object({
     .object({
       manager: z.discriminatedUnion('state', [
         /** Queues by their names, and with those above them. */
-        z.object({ state: z.literal('answered'), queues: z.array(Short).max(300) }),
+        z.object({
+          state: z.literal('answered'),
+          queues: z.array(Short).max(300),
+          /** The largest container, in MiB; null where the scheduler tells none. */
+          largestMB: Count.nullable(),
+        }),
         YarnSilent,
       ]),
       history: z.discriminatedUnion('state', [z.object({ state: z.literal('answered') }), YarnSilent]).nullable(),
+      /** MiB that the host's Hadoop asks for a container of a map and of the application's master; null where it leaves them to their defaults. */
+      asks: z.object({ map: Count.nullable(), master: Count.nullable() }),
     })
     .nullable()
     .default(null),

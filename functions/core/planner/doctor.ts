@@ -290,6 +290,9 @@ const ofHooks = (
         )
     : [];
 
+/** MiB of a container where a host's Hadoop says nothing (mapred-default.xml of Hadoop 3.4). */
+const DEFAULT_MB = { map: 1024, master: 1536 } as const;
+
 /** Copies are made on the hosts of the replica, by the protecting document. */
 const ofYarn = (
   { host, radius }: DoctorCheck,
@@ -304,12 +307,23 @@ const ofYarn = (
           return [
             found('yarn-unreachable', host, `${yarn?.manager.message ?? 'no yarn_rm is named'}; ${policy} asks for it`),
           ];
-        const { manager, history } = yarn;
+        const { manager, history, asks } = yarn;
+        const { largestMB } = manager;
+        const tooLarge = (['map', 'master'] as const).filter(
+          (it) => largestMB !== null && (asks[it] ?? DEFAULT_MB[it]) > largestMB,
+        );
         const isThere = manager.queues.includes(queue) || manager.queues.includes(`root.${queue}`);
         return [
           ...(isThere
             ? []
             : [found('queue-missing', queue, `${policy} asks for it; ${manager.queues.join(', ')} are there`)]),
+          ...tooLarge.map((it) =>
+            found(
+              'map-memory',
+              host,
+              `a ${it} asks for ${asks[it] ?? DEFAULT_MB[it]} MB, and gets ${largestMB} at most`,
+            ),
+          ),
           ...(history?.state === 'answered'
             ? []
             : [found('history-unreachable', host, history?.message ?? 'no yarn_history is named')]),

@@ -59,8 +59,13 @@ const healthyData = (check: DoctorCheck): DoctorData => ({
     { name: 'thaw', problem: '' },
   ],
   yarn: {
-    manager: { state: 'answered', queues: ['backup', 'default', 'root', 'root.backup', 'root.default'] },
+    manager: {
+      state: 'answered',
+      queues: ['backup', 'default', 'root', 'root.backup', 'root.default'],
+      largestMB: 4096,
+    },
     history: { state: 'answered' },
+    asks: { map: 4096, master: null },
   },
   config: { path: '/etc/ozone-dr/host.conf', owner: 'root', mode: '644' },
   state: {
@@ -140,6 +145,8 @@ const withKeytab =
   });
 const silent = { state: 'not-answered', message: 'http://rm:8088/ws/v1/cluster/scheduler: 000' } as const;
 const answered = { state: 'answered' } as const;
+const managing = { ...answered, queues: ['root.backup'], largestMB: 4096 };
+const asks = { map: null, master: null };
 
 const FAULTS: readonly (readonly [sentence: string, code: FindingCode, world: World])[] = [
   ['a host that nobody registered', 'host-unknown', { hosts: (all) => all.filter((it) => it.host !== REPLICA_HOST) }],
@@ -331,14 +338,14 @@ const FAULTS: readonly (readonly [sentence: string, code: FindingCode, world: Wo
   [
     'a resource manager that does not answer',
     'yarn-unreachable',
-    { of: { radius: 'protect' }, data: (it) => ({ ...it, yarn: { manager: silent, history: silent } }) },
+    { of: { radius: 'protect' }, data: (it) => ({ ...it, yarn: { manager: silent, history: silent, asks } }) },
   ],
   [
     'a queue that is not there',
     'queue-missing',
     {
       of: { radius: 'protect' },
-      data: (it) => ({ ...it, yarn: { manager: { state: 'answered', queues: ['default'] }, history: answered } }),
+      data: (it) => ({ ...it, yarn: { manager: { ...managing, queues: ['default'] }, history: answered, asks } }),
     },
   ],
   [
@@ -346,7 +353,23 @@ const FAULTS: readonly (readonly [sentence: string, code: FindingCode, world: Wo
     'history-unreachable',
     {
       of: { radius: 'protect' },
-      data: (it) => ({ ...it, yarn: { manager: { state: 'answered', queues: ['root.backup'] }, history: silent } }),
+      data: (it) => ({ ...it, yarn: { manager: managing, history: silent, asks } }),
+    },
+  ],
+  [
+    'maps that are larger than any container',
+    'map-memory',
+    {
+      of: { radius: 'protect' },
+      data: (it) => ({ ...it, yarn: { manager: managing, history: answered, asks: { map: 4097, master: 1024 } } }),
+    },
+  ],
+  [
+    'a master of the size that Hadoop gives it, and a smaller container',
+    'map-memory',
+    {
+      of: { radius: 'protect' },
+      data: (it) => ({ ...it, yarn: { manager: { ...managing, largestMB: 1535 }, history: answered, asks } }),
     },
   ],
   ['a full disk', 'disk-full', { data: (it) => ({ ...it, state: { ...it.state, freeKB: 100 } }) }],
