@@ -239,7 +239,8 @@ const launcher = (conf: string, software: Software, of: Launcher): string => `#!
 case "$1" in
 ${Object.entries(of.mains)
   .map(([command, main]) => `  ${command}) main=${main} ;;\n`)
-  .join('')}  *) echo "ERROR: $1 is not COMMAND nor fully qualified CLASSNAME." >&2; exit 1 ;;
+  .join('')}  envvars) exec echo "HADOOP_CONF_DIR='${conf}'" ;;
+  *) echo "ERROR: $1 is not COMMAND nor fully qualified CLASSNAME." >&2; exit 1 ;;
 esac
 shift
 exec "\${JAVA_HOME:-${software.javaHome}}/bin/java" ${moduleOptions.join(' ')} ${smallJvmOptions.join(' ')} -Xmx${of.heap} \\
