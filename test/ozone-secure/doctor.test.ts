@@ -1,0 +1,90 @@
+import { chmodSync, copyFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { BUCKETS, type DoctorStage, doctorStage } from '../doctor/stage.ts';
+import { policyText, REPLICA_HOST, SOURCE_HOST } from '../fixtures/deployment.ts';
+import type { OzoneClusters } from '../ozone-cluster/ozone-clusters.ts';
+import { securedClusters } from '../ozone-cluster/secured.ts';
+import { prepare } from './grants.ts';
+import { SecuredHosts } from './identities.ts';
+
+/** What a secured cluster answers, and what a real ticket is, no simulator says. */
+describe('the doctor on a secured pair', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'doctor-'));
+  let clusters: OzoneClusters;
+  let hosts: SecuredHosts;
+  let stage: DoctorStage;
+
+  beforeAll(async () => {
+    clusters = await securedClusters();
+    const policies = policyText(BUCKETS);
+    await prepare(clusters, policies, BUCKETS);
+    hosts = new SecuredHosts(clusters);
+    stage = await doctorStage(hosts.clusters(), { policies });
+  });
+  afterAll(async () => {
+    await stage?.close();
+    rmSync(directory, { recursive: true, force: true });
+  });
+
+  const wrong = async (): Promise<readonly string[]> => {
+    const { findings } = await stage.visit();
+    return [
+      ...new Set(findings.flatMap(({ severity, code, where }) => (severity === 'note' ? [] : [`${code}: ${where}`]))),
+    ].sort();
+  };
+  const kdc = () => {
+    if (!clusters.kdc) throw new Error('the pair is a secured one');
+    return clusters.kdc;
+  };
+
+  it('finds nothing wrong with what the printed grants prepared, and nobody without a ticket', async () => {
+    const { status, findings } = await stage.visit();
+    expect(findings.map(({ code }) => code)).not.toContain('security-off');
+    expect(findings.filter(({ severity }) => severity !== 'note')).toEqual([]);
+    expect(status).toBe('SUCCEEDED');
+  });
+
+  it('finds one who may not read, one who does not own what it seals, and one who only looks and may write', async () => {
+    await hosts.configure(SOURCE_HOST, { protect: 'odr-restore', observe: 'odr-source' });
+    await hosts.configure(REPLICA_HOST, { observe: 'stranger' });
+    expect(await wrong()).toEqual([
+      `access-denied: ${REPLICA_HOST} observe to dr`,
+      `access-denied: ${REPLICA_HOST} observe to prod`,
+      `access-denied: ${SOURCE_HOST} observe to dr`,
+      `identity-shared: ${SOURCE_HOST}`,
+      ...BUCKETS.map((bucket) => `not-owner: prod ${bucket}`).sort(),
+      `observer-may-write: ${SOURCE_HOST} on prod`,
+    ]);
+    await hosts.configure(SOURCE_HOST);
+  });
+
+  it('finds a keytab that others read, one that is of somebody else, and one that is not there', async () => {
+    const open = join(directory, 'open');
+    copyFileSync(kdc().keytab('odr-observe'), open);
+    chmodSync(open, 0o644);
+    await hosts.configure(
+      REPLICA_HOST,
+      {},
+      { keytab_observe: open, keytab_protect: kdc().keytab('stranger'), keytab_restore: join(directory, 'none') },
+    );
+    expect(await wrong()).toEqual([
+      `keytab-missing: ${REPLICA_HOST} restore`,
+      `keytab-open: ${REPLICA_HOST} observe`,
+      `ticket-missing: ${REPLICA_HOST} protect`,
+    ]);
+  });
+
+  it('finds a ticket that ends within the hour, and one that is over', async () => {
+    const none = { principal_protect: '', keytab_protect: '' };
+    const ticket_protect = await kdc().ticket('odr-replica', join(directory, 'protect'), 300);
+    await hosts.configure(REPLICA_HOST, {}, { ...none, ticket_protect });
+    expect(await wrong()).toEqual([`ticket-ending: ${REPLICA_HOST} protect`]);
+    await kdc().ticket('odr-replica', ticket_protect, 1);
+    expect((await wrong()).filter((it) => it.startsWith('ticket-'))).toEqual([
+      `ticket-expired: ${REPLICA_HOST} protect`,
+    ]);
+    await hosts.configure(REPLICA_HOST);
+  });
+});
