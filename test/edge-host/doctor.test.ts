@@ -100,7 +100,7 @@ const findingsOf = ({ reply, stdout }: Run) => {
   }));
   const now = epochMs(Date.now());
   const answers = [{ check, from: epochMs(now - 60_000), until: now, answer, isOutputStored: true }];
-  return judge(policies, seen, answers, now).findings.filter(
+  return judge(policies, seen, answers, now, new Map()).findings.filter(
     ({ severity }) => severity === 'error' || severity === 'warning',
   );
 };

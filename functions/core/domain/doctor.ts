@@ -166,7 +166,7 @@ export const CATALOGUE = {
   },
   'ticket-short': {
     severity: 'warning',
-    what: 'The Kerberos ticket of a document, which the script does not renew itself, ends before the longest copy that a policy allows.',
+    what: 'The Kerberos ticket of a document, which the script does not renew itself, ends before the longest copy that is to be expected.',
     remedy:
       'Name principal_<document>= and keytab_<document>= in /etc/ozone-dr/host.conf in its place, or have longer or renewable tickets.',
   },

@@ -10,9 +10,9 @@ import {
   Severity,
 } from '../domain/doctor.ts';
 import type { DoctorCluster, DoctorData } from '../domain/edge-reply.ts';
-import type { HostId } from '../domain/names.ts';
+import type { BucketRef, HostId } from '../domain/names.ts';
 import type { Cluster, Policy } from '../domain/policy.ts';
-import type { EpochMs } from '../domain/units.ts';
+import type { DurationSeconds, EpochMs } from '../domain/units.ts';
 
 /** The first agent that passes parameters in the environment (Systems Manager, document schema, `interpolationType`). */
 const AGENT: Version = [3, 3, 2746];
@@ -86,16 +86,23 @@ const found = (code: FindingCode, where: string, evidence: string): Finding => (
   ...CATALOGUE[code],
 });
 
+/** By the name of a policy what its longest copy is expected to take; a policy without one may take all that it allows. */
+export type LongestCopies = ReadonlyMap<
+  Policy['name'],
+  { readonly bucket: BucketRef; readonly seconds: DurationSeconds }
+>;
+
 /** Judges what was seen. Errors come first; each fault is said once per host, cluster or bucket. Pure. */
 export const judge = (
   policies: readonly Policy[],
   hosts: readonly HostSeen[],
   answers: readonly CheckAnswer[],
   now: EpochMs,
+  expected: LongestCopies,
 ): DoctorReport => {
   const findings = [
     ...ofHosts(policies, hosts),
-    ...answers.flatMap((answer) => ofAnswer(answer, policies, hosts, now)),
+    ...answers.flatMap((answer) => ofAnswer(answer, policies, hosts, now, expected)),
     ...ofIdentities(answers),
     ...ofPolicies(policies),
   ];
@@ -149,6 +156,7 @@ const ofAnswer = (
   policies: readonly Policy[],
   hosts: readonly HostSeen[],
   now: EpochMs,
+  expected: LongestCopies,
 ): readonly Finding[] => {
   const { host, radius } = check;
   const stored = isOutputStored === false ? [found('output-not-stored', host, 'no output of its checks is there')] : [];
@@ -172,7 +180,7 @@ const ofAnswer = (
         ...stored,
         ...ofClock(host, answer, from, until),
         ...ofHost(check, answer.data),
-        ...ofTicket(check, answer.data, policies, now),
+        ...ofTicket(check, answer.data, policies, now, expected),
         ...ofHooks(check, answer.data, policies),
         ...ofYarn(check, answer.data, policies),
         ...ofClusters(check, answer.data, policies),
@@ -240,11 +248,18 @@ const ofHost = ({ host, radius }: DoctorCheck, data: DoctorData): readonly Findi
 
 /** Tickets of a keytab are taken anew for each operation, and renewed while it works. */
 const ofTicket = (
-  { host, radius }: DoctorCheck,
-  { ticket, login: { keytab, problem }, user }: DoctorData,
+  check: DoctorCheck,
+  data: DoctorData,
   policies: readonly Policy[],
   now: EpochMs,
+  expected: LongestCopies,
 ): readonly Finding[] => {
+  const { host, radius } = check;
+  const {
+    ticket,
+    login: { keytab, problem },
+    user,
+  } = data;
   const where = `${host} ${radius}`;
   if (keytab && !keytab.file) return [found('keytab-missing', where, `${keytab.path} is not there`)];
   const { owner, mode } = keytab?.file ?? { owner: user, mode: '400' };
@@ -258,15 +273,41 @@ const ofTicket = (
   const who = ticket.principal;
   if (left <= 0) return [found('ticket-expired', where, who)];
   if (left < 60 * MINUTE) return [found('ticket-ending', where, `${who}, in ${Math.round(left / MINUTE)} minutes`)];
-  if (radius !== 'protect' && radius !== 'restore') return [];
-  const lasts = Math.max(ticket.expires, ticket.renewable ?? 0) - now;
-  const longest = policies
-    .filter((policy) => policy.replica && [policy.source, policy.replica].some(({ hosts }) => hosts.includes(host)))
-    .reduce((most, { limits }) => Math.max(most, limits.copyTimeout * 1000), 0);
-  return lasts < longest
-    ? [found('ticket-short', where, `${who}, ${hours(lasts)} hours, and a copy may take ${hours(longest)}`)]
-    : [];
+  const lasts = lastsFor(check, data, now);
+  const short = policies.flatMap((policy) => {
+    if (!worksFor(policy, host)) return [];
+    const copy = expected.get(policy.name);
+    const longest = Math.min(copy?.seconds ?? Infinity, policy.limits.copyTimeout);
+    return lasts < longest * 1000
+      ? `${copy ? `a copy of ${copy.bucket} is expected to take` : `a copy of ${policy.name} may take`} ${hours(longest * 1000)}`
+      : [];
+  });
+  return short.length > 0 ? [found('ticket-short', where, `${who}, ${hours(lasts)} hours, and ${short[0]}`)] : [];
 };
+
+/** Milliseconds for which a document that copies has a ticket that nobody renews; Infinity for all others. */
+const lastsFor = ({ radius }: DoctorCheck, { ticket, login: { keytab } }: DoctorData, now: EpochMs): number =>
+  (radius === 'protect' || radius === 'restore') && !keytab && ticket && ticket.expires !== null
+    ? Math.max(ticket.expires, ticket.renewable ?? 0) - now
+    : Infinity;
+
+const worksFor = ({ source, replica }: Policy, host: HostId): boolean =>
+  replica !== null && [source, replica].some(({ hosts }) => hosts.includes(host));
+
+/** Policies that allow longer copies than a ticket of theirs lasts: of these it matters what copies are expected to take. */
+export const outlastingTickets = <P extends Policy>(
+  policies: readonly P[],
+  answers: readonly CheckAnswer[],
+  now: EpochMs,
+): readonly P[] =>
+  policies.filter((policy) =>
+    answers.some(
+      ({ check, answer }) =>
+        answer.kind === 'facts' &&
+        worksFor(policy, check.host) &&
+        lastsFor(check, answer.data, now) < policy.limits.copyTimeout * 1000,
+    ),
+  );
 
 const hours = (ms: number): number => Math.round(ms / (6 * MINUTE)) / 10;
 

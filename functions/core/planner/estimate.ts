@@ -54,15 +54,32 @@ export const allowedRate = ({ bandwidthMBps }: Policy['limits'], maps: number): 
  */
 export const estimateCopy = (history: RunHistory, facts: ClusterFacts): Estimate => {
   const bucket = facts.source?.state === 'read' ? facts.source.bucket : { usedNamespace: 0, usedBytes: 0 };
-  const measured = slowestCopy(history.points);
-  const { limits } = history.run.policy;
-  const allowed = allowedRate(limits, mapsAtOnce(limits));
-  const rate = Math.min(measured ? bytesPerSecond(measured) : BYTES_PER_SECOND, allowed);
   return {
     keys: bucket.usedNamespace,
     bytesAtMost: Bytes.parse(bucket.usedBytes),
-    seconds: seconds(Math.ceil(bucket.usedNamespace * SECONDS_PER_FILE + bucket.usedBytes / rate)),
+    seconds: copyTime(history.points, history.run.policy, bucket.usedNamespace, bucket.usedBytes),
   };
+};
+
+const copyTime = (
+  points: readonly RecoveryPoint[],
+  { limits }: Pick<Policy, 'limits'>,
+  keys: number,
+  bytes: number,
+): DurationSeconds => {
+  const measured = slowestCopy(points);
+  const allowed = allowedRate(limits, mapsAtOnce(limits));
+  const rate = Math.min(measured ? bytesPerSecond(measured) : BYTES_PER_SECOND, allowed);
+  return seconds(Math.ceil(keys * SECONDS_PER_FILE + bytes / rate));
+};
+
+/** What a copy of all that the newest comparison counted would take; null when none has counted it yet. Points newest first. */
+export const forecastCopy = (
+  points: readonly RecoveryPoint[],
+  policy: Pick<Policy, 'limits'>,
+): DurationSeconds | null => {
+  const counted = points.find(({ verification }) => verification)?.verification;
+  return counted ? copyTime(points, policy, counted.files, counted.bytes) : null;
 };
 
 /** The time limit of a copy: what it is expected to take and much more, but never more than the policy allows. */

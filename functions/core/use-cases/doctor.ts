@@ -11,10 +11,11 @@ import {
 import { parseEdgeReply } from '../domain/edge-reply.ts';
 import { doctorPair, RunId, runId, Slot } from '../domain/names.ts';
 import type { Operation } from '../domain/operation.ts';
-import type { Policy } from '../domain/policy.ts';
+import type { NamedPolicy, Policy } from '../domain/policy.ts';
 import { EpochMs, epochMs } from '../domain/units.ts';
 import { DrError } from '../errors.ts';
-import { checksOf, doctorLines, isOnline, judge } from '../planner/doctor.ts';
+import { checksOf, doctorLines, isOnline, judge, type LongestCopies, outlastingTickets } from '../planner/doctor.ts';
+import { forecastCopy } from '../planner/estimate.ts';
 import { shortCommand } from '../planner/steps.ts';
 import type { Clock, DoctorReports, HostDirectory, Ledger, OperationStore, StoredOutputs } from '../ports.ts';
 import { TaskFailure } from './answers.ts';
@@ -23,10 +24,14 @@ import { namedPolicies } from './named-policies.ts';
 import { operationId } from './operation-id.ts';
 import { parseEvent } from './parse-event.ts';
 import { readingRun } from './reading-run.ts';
+import { lineageOf } from './snapshot-budget.ts';
 
 /** Operation ids have three digits for the step. */
 const MOST_CHECKS = 1000;
 const AT_ONCE = 8;
+/** Buckets of a policy of which the doctor reads the newest points. */
+const MOST_FORECASTS = 1000;
+const NEWEST_POINTS = 5;
 
 const OpenDoctorEvent = z.strictObject({ execution: z.string().min(1), startedAt: Slot });
 
@@ -129,7 +134,7 @@ const JudgeDoctorEvent = z.strictObject({
 
 export interface JudgeDoctorDependencies {
   readonly policies: readonly Policy[];
-  readonly ledger: Pick<Ledger, 'loadRun' | 'putRun' | 'loadEnrolment'>;
+  readonly ledger: Pick<Ledger, 'loadRun' | 'putRun' | 'loadEnrolment' | 'recentPoints'>;
   readonly operations: Pick<OperationStore, 'load'>;
   readonly hosts: HostDirectory;
   readonly outputs: StoredOutputs;
@@ -190,12 +195,9 @@ export const judgeDoctor =
         isOutputStored: answer.kind === 'none' ? null : await deps.outputs.isThere(operationId(id, n)),
       };
     });
-    const judged = judge(
-      policies,
-      hosts,
-      answers.filter((it) => it !== null),
-      now,
-    );
+    const given = answers.filter((it) => it !== null);
+    const expected = await longestCopies(deps.ledger, outlastingTickets(policies, given, now));
+    const judged = judge(policies, hosts, given, now, expected);
     const report = await deps.reports.put(known.run.startedAt, JSON.stringify(judged, null, 2));
     const failure = judged.errors > 0 ? { error: 'DeploymentUnhealthy', cause: firstOf(judged) } : null;
     await deps.ledger.putRun({ ...known.run, status: failure ? 'failed' : 'succeeded', endedAt: now, failure });
@@ -209,6 +211,24 @@ export const judgeDoctor =
       cause: causeOf(judged, report),
     };
   };
+
+/** None of a policy of which the copy of one bucket cannot be forecast, or that has too many buckets to look at all of them. */
+const longestCopies = async (
+  ledger: Pick<Ledger, 'recentPoints'>,
+  policies: readonly NamedPolicy[],
+): Promise<LongestCopies> => {
+  const few = policies.filter(({ buckets }) => buckets.length <= MOST_FORECASTS);
+  const longest = await inParallel(few, 1, async (policy) => {
+    const copies = await inParallel(policy.buckets, AT_ONCE, async (bucket) => {
+      const points = await ledger.recentPoints(lineageOf(policy, bucket), NEWEST_POINTS);
+      return { bucket, seconds: forecastCopy(points, policy) };
+    });
+    const known = copies.flatMap(({ bucket, seconds }) => (seconds === null ? [] : [{ bucket, seconds }]));
+    const [most] = known.toSorted((one, other) => other.seconds - one.seconds);
+    return most && known.length === copies.length ? [[policy.name, most] as const] : [];
+  });
+  return new Map(longest.flat());
+};
 
 const firstOf = ({ errors, findings: [first] }: DoctorReport): string =>
   `${errors} findings of severity error, the first: ${first?.code} (${first?.where})`;

@@ -8,10 +8,10 @@ import {
   type HostSeen,
 } from '../../../functions/core/domain/doctor.ts';
 import type { DoctorCluster, DoctorData } from '../../../functions/core/domain/edge-reply.ts';
-import { HostId } from '../../../functions/core/domain/names.ts';
+import { BucketRef, HostId } from '../../../functions/core/domain/names.ts';
 import { resolvePolicies } from '../../../functions/core/domain/policy.ts';
-import { epochMs } from '../../../functions/core/domain/units.ts';
-import { checksOf, judge } from '../../../functions/core/planner/doctor.ts';
+import { epochMs, seconds } from '../../../functions/core/domain/units.ts';
+import { checksOf, judge, type LongestCopies, outlastingTickets } from '../../../functions/core/planner/doctor.ts';
 import { policyText, REPLICA_HOST, SOURCE_HOST } from '../../fixtures/deployment.ts';
 
 const NOW = epochMs(Date.UTC(2026, 10, 20, 12));
@@ -98,15 +98,19 @@ interface World {
   readonly data?: (data: DoctorData) => DoctorData;
   readonly answer?: (answer: CheckAnswer) => CheckAnswer;
   readonly of?: Partial<Pick<DoctorCheck, 'host' | 'radius'>>;
+  readonly expected?: LongestCopies;
 }
 
-const visit = ({ hosts = (it) => it, data = (it) => it, answer = (it) => it, of = {} }: World, asked = policies) => {
+const visit = (
+  { hosts = (it) => it, data = (it) => it, answer = (it) => it, of = {}, expected = new Map() }: World,
+  asked = policies,
+) => {
   const { host = REPLICA_HOST, radius = 'observe' } = of;
   const answers = checksOf(asked).map((check) => {
     if (check.host !== host || check.radius !== radius) return answerOf(check);
     return answer(answerOf(check, data(healthyData(check))));
   });
-  return judge(asked, hosts(healthyHosts()), answers, NOW);
+  return judge(asked, hosts(healthyHosts()), answers, NOW, expected);
 };
 const wrongIn = (world: World) =>
   visit(world).findings.filter(({ severity }) => severity === 'error' || severity === 'warning');
@@ -137,6 +141,10 @@ const ending =
       renewable: renewable === null ? null : epochMs(NOW + renewable * 60_000),
     },
   });
+const copiesOf = (minutes: number): LongestCopies =>
+  new Map(
+    policies.map(({ name }) => [name, { bucket: BucketRef.parse('sales/orders'), seconds: seconds(minutes * 60) }]),
+  );
 const withKeytab =
   (file: { owner: string; mode: string } | null, problem = '') =>
   (it: DoctorData): DoctorData => ({
@@ -229,6 +237,11 @@ const FAULTS: readonly (readonly [sentence: string, code: FindingCode, world: Wo
     { data: (it) => ({ ...it, ticket: it.ticket && { ...it.ticket, expires: epochMs(NOW + 600_000) } }) },
   ],
   ['a ticket of somebody else that a copy outlives', 'ticket-short', { of: { radius: 'protect' }, data: ending(90) }],
+  [
+    'a ticket of somebody else that the longest copy outlives',
+    'ticket-short',
+    { of: { radius: 'protect' }, data: ending(90), expected: copiesOf(91) },
+  ],
   ['a keytab that is not there', 'keytab-missing', { data: withKeytab(null, 'no such file') }],
   ['a keytab that others read', 'keytab-open', { data: withKeytab({ owner: 'root', mode: '440' }) }],
   ['a keytab of somebody else', 'keytab-open', { data: withKeytab({ owner: 'ann', mode: '400' }) }],
@@ -403,6 +416,29 @@ describe('the doctor', () => {
       });
   });
 
+  it('takes no ticket for short that lasts for the longest copy to expect, whatever the policy allows', () => {
+    const world: World = { of: { radius: 'protect' }, data: ending(90) };
+    expect(wrongIn({ ...world, expected: copiesOf(90) })).toEqual([]);
+    const evidenceOf = (expected: LongestCopies) => wrongIn({ ...world, expected })[0]?.evidence;
+    expect(evidenceOf(copiesOf(120))).toContain('1.5 hours, and a copy of sales/orders is expected to take 2');
+    expect(evidenceOf(new Map())).toContain('1.5 hours, and a copy of nightly may take 6');
+    // A copy is ended after six hours.
+    expect(evidenceOf(copiesOf(600))).toContain('a copy of sales/orders is expected to take 6');
+  });
+
+  it('forecasts the copies of a policy only where a ticket might not last for them', () => {
+    const asked = (change: (data: DoctorData) => DoctorData) =>
+      outlastingTickets(
+        policies,
+        checksOf(policies).map((check) => answerOf(check, change(healthyData(check)))),
+        NOW,
+      ).map(({ name }) => name);
+    expect(asked((it) => it)).toEqual([]);
+    expect(asked(ending(361))).toEqual([]);
+    expect(asked(ending(359))).toEqual(['nightly']);
+    expect(asked(ending(60, 361))).toEqual([]);
+  });
+
   it('knows a fault for every finding that is an error or a warning', () => {
     const planted = new Set(FAULTS.map(([, code]) => code));
     const wrong = Object.entries(CATALOGUE).filter(
@@ -425,7 +461,7 @@ describe('the doctor', () => {
 
   it('says each fault once, however many documents see it, errors first', () => {
     const answers = checksOf(policies).map((check) => answerOf(check, { ...healthyData(check), missing: ['flock'] }));
-    const { findings, errors } = judge(policies, healthyHosts(), answers, NOW);
+    const { findings, errors } = judge(policies, healthyHosts(), answers, NOW, new Map());
     expect(errors).toBe(2);
     expect(findings.slice(0, 2).map(({ code, where }) => [code, where])).toEqual([
       ['tool-missing', SOURCE_HOST],
@@ -439,7 +475,7 @@ describe('the doctor', () => {
     const answers = checksOf(shared).map((check) =>
       answerOf(check, { ...healthyData(check), ticket: null, may: null }),
     );
-    const { findings, errors, warnings } = judge(shared, healthyHosts(), answers, NOW);
+    const { findings, errors, warnings } = judge(shared, healthyHosts(), answers, NOW, new Map());
     expect([errors, warnings]).toEqual([0, 0]);
     expect([...new Set(findings.filter((it) => it.severity === 'note').map(({ code }) => code))].sort()).toEqual([
       'buckets-not-looked-at',
@@ -452,7 +488,7 @@ describe('the doctor', () => {
   it('takes a missing replica bucket for what it is where the first copy makes it', () => {
     const making = policiesOf(policyText(['sales/orders'], 'createReplica: true'));
     const answers = checksOf(making).map((check) => answerOf(check, notRead('bucket-missing')(healthyData(check))));
-    expect(judge(making, healthyHosts(), answers, NOW).errors).toBe(0);
+    expect(judge(making, healthyHosts(), answers, NOW, new Map()).errors).toBe(0);
   });
 
   it('asks each host for each document that it is ever sent, and deletes where there is something to delete', () => {
