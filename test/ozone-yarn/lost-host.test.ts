@@ -1,11 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, type TestContext } from 'vitest';
 import { REPLICA_HOST, SECOND_REPLICA_HOST } from '../fixtures/deployment.ts';
-import { openStage, type Stage } from '../ozone/crash-stage.ts';
+import type { Command, Host } from '../local-cloud/index.ts';
+import { type Operation, openStage, type Scene, type Stage } from '../ozone/crash-stage.ts';
 import { sharedYarn } from '../ozone-cluster/shared-yarn.ts';
 import type { Yarn } from '../ozone-cluster/yarn.ts';
 
-const BUCKET = 'lost/orders';
+const DEAD = 'lost/dead';
+const CUT_OFF = 'lost/cut-off';
 const FILES = 3;
 const LARGE = 6_000_000;
 
@@ -17,7 +19,7 @@ describe('the host of a copy on a real YARN is lost', () => {
   beforeAll(async () => {
     const shared = await sharedYarn();
     yarn = shared.yarn;
-    stage = await openStage(new Map([[BUCKET, 'yarn']]), {
+    stage = await openStage(new Map([DEAD, CUT_OFF].map((bucket) => [bucket, 'yarn'] as const)), {
       clusters: shared.clusters,
       hostConfig: { yarn_rm: yarn.rm, yarn_history: yarn.history },
       replicaHosts: [REPLICA_HOST, SECOND_REPLICA_HOST],
@@ -26,8 +28,13 @@ describe('the host of a copy on a real YARN is lost', () => {
   });
   afterAll(() => stage?.close());
 
-  it('the other host finds its application, and seals what it copied', async ({ onTestFailed }) => {
-    const scene = stage.scene(BUCKET, 'yarn');
+  /** Backs the bucket up to a verified point; `lose` is called when its copy has brought over a file, and virtual time goes on when that copy is over. */
+  const backUp = async (
+    bucket: string,
+    { onTestFailed }: TestContext,
+    lose: (scene: Scene, copy: Operation) => Promise<void>,
+  ) => {
+    const scene = stage.scene(bucket, 'yarn');
     onTestFailed(() => console.log(scene.story.join('\n')));
     await scene.clusters.change(
       scene.source,
@@ -41,11 +48,11 @@ describe('the host of a copy on a real YARN is lost', () => {
       const goOn = cloud.clock.hold();
       try {
         await scene.clusters.appears(scene.replica, 'part-', 1);
-        cloud.host(copy.command.invocations[0]?.host.definition.id ?? '').crash();
-        await scene.killAll(copy);
+        await lose(scene, copy);
         for (;;) {
           const [application] = await yarn.applications(copy.id);
-          if (application?.state === 'FINISHED') break;
+          const isAtWork = (await scene.processes()).some(({ operation }) => operation === copy.id);
+          if (application?.state === 'FINISHED' && !isAtWork) break;
           await sleep(200);
         }
       } finally {
@@ -54,14 +61,7 @@ describe('the host of a copy on a real YARN is lost', () => {
     });
     while (!scene.isVerified() && scene.told.length < 2) await scene.run();
     expect(scene.isVerified(), JSON.stringify(scene.told)).toBe(true);
-    const copies = cloud.commands().filter(({ parameters }) => parameters.verb?.[0] === 'replicate');
-    expect(new Set(copies.map(({ invocations }) => invocations[0]?.host.definition.id)).size).toBe(2);
-    const applications = await Promise.all(
-      copies.map(({ parameters }) => yarn.applications(parameters.operation?.[0] ?? '')),
-    );
-    expect(applications.flat()).toMatchObject([{ finalStatus: 'SUCCEEDED' }]);
-    const [point] = await stage.deployment.points(BUCKET);
-    expect(point).toMatchObject({ mode: 'bootstrap', bytesCopied: FILES * LARGE });
+    const [point] = await stage.deployment.points(bucket);
     const [live, sealed, source] = await scene.clusters.trees([
       scene.replica,
       `${scene.replica}/.snapshot/${point?.name}`,
@@ -70,5 +70,31 @@ describe('the host of a copy on a real YARN is lost', () => {
     expect(source?.size).toBe(FILES);
     expect(sealed).toEqual(source);
     expect(live).toEqual(source);
+    const copies = cloud
+      .commands()
+      .filter(({ parameters }) => parameters.verb?.[0] === 'replicate' && parameters.source?.[0] === `prod/${bucket}`);
+    const applications = await Promise.all(
+      copies.map(({ parameters }) => yarn.applications(parameters.operation?.[0] ?? '')),
+    );
+    return { point, copies, applications: applications.flat() };
+  };
+  const hostOf = ({ invocations }: Command): Host | undefined => invocations[0]?.host;
+
+  it('the other host finds its application, and seals what it copied', async (test) => {
+    const { point, copies, applications } = await backUp(DEAD, test, async (scene, copy) => {
+      hostOf(copy.command)?.crash();
+      await scene.killAll(copy);
+    });
+    expect(new Set(copies.map((it) => hostOf(it)?.definition.id)).size).toBe(2);
+    expect(applications).toMatchObject([{ finalStatus: 'SUCCEEDED' }]);
+    expect(point).toMatchObject({ mode: 'bootstrap', bytesCopied: FILES * LARGE });
+    for (const it of copies) hostOf(it)?.connect();
+  });
+
+  it('the host is only cut off, and seals what it copied itself: that is found, and nothing is copied twice', async (test) => {
+    const { applications } = await backUp(CUT_OFF, test, async (_, copy) => hostOf(copy.command)?.disconnect());
+    expect(applications.map(({ finalStatus }) => finalStatus)).toEqual(applications.map(() => 'SUCCEEDED'));
+    const points = await stage.deployment.points(CUT_OFF);
+    expect(points.reduce((sum, { bytesCopied }) => sum + (bytesCopied ?? 0), 0)).toBeLessThanOrEqual(FILES * LARGE);
   });
 });
