@@ -114,10 +114,12 @@ export const stateOf = async (clusters: OzoneClusters, side: Side) => {
   ]);
   const info = JSON.parse(await clusters.ozone('sh', 'bucket', 'info', bucketOf(side)));
   const active = /"name" : "([^"]+)",\s+"creationTime" : \d+,\s+"snapshotStatus" : "SNAPSHOT_ACTIVE"/g;
+  const grants = said.match(/"name" : "[^"]+",\s+"aclScope" : "\w+",\s+"aclList" : \[[^\]]*\]/g)?.sort();
+  if (!grants) throw new Error(`${bucketOf(side)} has no access list: ${said}`);
   return {
     snapshots: [...said.matchAll(active)].map(([, name]) => name).sort(),
     owner: String(info.owner),
-    grants: (said.match(/"name" : "[^"]+",\s+"aclScope" : "\w+",\s+"aclList" : \[[^\]]*\]/g) ?? []).sort(),
+    grants,
     tree,
   };
 };

@@ -54,14 +54,16 @@ export const checksOf = (policies: readonly Policy[]): readonly DoctorCheck[] =>
     // With globs alone, and before their first listing: nothing to look at yet.
     if (buckets.length === 0) continue;
     const add = (host: HostId, radius: DoctorCheck['radius'], side: DoctorCheck['side']) => {
-      const key = [host, radius, side, source.name, replica?.name ?? ''].join(' ');
+      // Who protects and deletes on the source needs no right on the replica, and better has none.
+      const other = side === 'source' && (radius === 'protect' || radius === 'destroy') ? null : replica;
+      const key = [host, radius, side, source.name, other?.name ?? ''].join(' ');
       const known = checks.get(key)?.buckets ?? [];
       checks.set(key, {
         host,
         radius,
         side,
         source: nameOf(source),
-        replica: replica && nameOf(replica),
+        replica: other && nameOf(other),
         buckets: [...new Set([...known, ...buckets])].slice(0, radius === 'observe' ? MOST_BUCKETS : 1),
       });
     };

@@ -491,6 +491,13 @@ describe('the doctor', () => {
     expect(judge(making, healthyHosts(), answers, NOW, new Map()).errors).toBe(0);
   });
 
+  it('asks who works on the source alone of the source alone: it has no right on the replica', () => {
+    const asked = checksOf(policies)
+      .filter(({ replica }) => replica === null)
+      .map(({ host: at, radius }) => `${at === SOURCE_HOST ? 'S' : 'R'} ${radius}`);
+    expect(asked.sort()).toEqual(['S destroy', 'S protect']);
+  });
+
   it('asks each host for each document that it is ever sent, and deletes where there is something to delete', () => {
     const asked = (text: string) =>
       checksOf(policiesOf(text))
