@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { OzoneClusters } from '../ozone-cluster/ozone-clusters.ts';
 import { securedClusters, type User, users } from '../ozone-cluster/secured.ts';
-import { type Action, type Answer, Asking, owners, page, type Side, stateOf, tries } from './refusals.ts';
+import { type Action, type Answer, Asking, owners, page, stateOf } from './refusals.ts';
 
 const security = fileURLToPath(new URL('../../docs/security.md', import.meta.url));
 const between = /(<!-- matrix -->\n).*?(<!-- \/matrix -->)/s;
@@ -76,22 +76,23 @@ describe('who may do what on two secured clusters', () => {
   afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
   it('who does not own a bucket changes nothing in it: not its snapshots, not its keys, not its rights', async () => {
-    const others = (side: Side) =>
-      tries(
-        side,
-        users.filter((user) => user !== owners[side]),
-      );
+    const others = (['source', 'replica'] as const).flatMap((side) =>
+      users.filter((user) => user !== owners[side]).map((user) => ({ side, user })),
+    );
     const before = await Promise.all([stateOf(clusters, 'source'), stateOf(clusters, 'replica')]);
     expect(before[0].snapshots).toHaveLength(6);
-    expect(before[0].grants.length).toBeGreaterThan(5);
+    for (const { grants } of before) expect(grants.length).toBeGreaterThan(4);
     expect(before.map(({ owner }) => owner)).toEqual(['odr-source', 'odr-replica']);
-    await asking.ask([...others('source'), ...others('replica')]);
+    await asking.ask(others);
     expect(await Promise.all([stateOf(clusters, 'source'), stateOf(clusters, 'replica')])).toEqual(before);
   });
 
   it('the owner of a bucket does all of it: who takes snapshots deletes them', async () => {
+    await asking.ask([
+      { side: 'source', user: owners.source },
+      { side: 'replica', user: owners.replica },
+    ]);
     for (const side of ['source', 'replica'] as const) {
-      await asking.ask(tries(side, [owners[side]]));
       const { snapshots, tree } = await stateOf(clusters, side);
       expect(snapshots).toContain(`made-by-${owners[side]}`);
       expect(snapshots).not.toContain(`goes-with-${owners[side]}`);

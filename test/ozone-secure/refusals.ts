@@ -1,5 +1,6 @@
-import { execFile } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { join } from 'node:path';
+import * as z from 'zod';
 import { policyText } from '../fixtures/deployment.ts';
 import type { OzoneClusters } from '../ozone-cluster/ozone-clusters.ts';
 import { type User, users } from '../ozone-cluster/secured.ts';
@@ -30,15 +31,10 @@ export type Action = (typeof actions)[number];
 /** `yes`, or what Ozone says is missing: `owner`, or a right and on what, e.g. `READ on volume`. */
 export type Answer = string;
 
-interface Heard {
-  readonly exit: number;
-  readonly said: string;
-}
-
 export interface Refusals {
   /** By side, action, user. */
   readonly answers: Readonly<Record<Side, readonly (readonly [Action, readonly (readonly [User, Answer])[]])[]>>;
-  /** What stands behind an answer that is not `yes`: exit codes and words of Ozone, the names of the asker and of the place taken out. */
+  /** What stands behind an answer that is not `yes`: words of Ozone, the names of the asker and of the place taken out. */
   readonly words: ReadonlyMap<Answer, ReadonlySet<string>>;
 }
 
@@ -46,7 +42,7 @@ const bucketOf = (side: Side): string => `o3://${sides[side]}/${VOLUME}/${BUCKET
 const keptKey = 'dir/kept';
 const own = (user: User, thing: string): string => `${thing}-${user}`;
 
-/** Arguments of `ozone` for an action. `owner` is the bucket's: who may set it, sets it to what it is. */
+/** Words of `ozone` for an action. `owner` is the bucket's: who may set it, sets it to what it is. */
 const attempt = (action: Action, side: Side, user: User, file: string): readonly string[] => {
   const bucket = bucketOf(side);
   switch (action) {
@@ -80,10 +76,12 @@ const missing = (said: string): Answer | undefined => {
   return right && on ? `${right} on ${on}` : undefined;
 };
 
-const answerOf = ({ exit, said }: Heard, what: string): Answer => {
-  if (exit === 0) return 'yes';
-  const answer = missing(said);
-  if (answer === undefined) throw new Error(`${what}: neither done nor refused: exit ${exit}, ${said}`);
+/** What Ozone says when it has done what it was told: mostly nothing. */
+const DONE = /^(|[[{]\s.*|ACL .* (added|removed) successfully\.|as it was)$/s;
+
+const answerOf = (said: string, what: string): Answer => {
+  const answer = missing(said) ?? (DONE.test(said) ? 'yes' : undefined);
+  if (answer === undefined) throw new Error(`${what}: neither done nor refused: ${said}`);
   return answer;
 };
 
@@ -105,37 +103,40 @@ async function stage(clusters: OzoneClusters): Promise<void> {
   );
 }
 
+const Snapshots = z.array(z.object({ name: z.string(), snapshotStatus: z.string() }));
+const Grants = z.array(z.object({ name: z.string(), aclScope: z.string(), aclList: z.array(z.string()) }));
+const Info = z.object({ owner: z.string() });
+
 /** What is there for all to see: snapshots, content, owner and access list of a bucket. */
 export const stateOf = async (clusters: OzoneClusters, side: Side) => {
-  const asked = [`snapshot list --all ${bucketOf(side)}`, `bucket getacl ${bucketOf(side)}`];
-  const [said, tree] = await Promise.all([
-    clusters.ozone('sh', ...asked.flatMap((command) => ['--execute', command])),
+  const bucket = bucketOf(side);
+  const ask = async (...args: readonly string[]): Promise<unknown> =>
+    JSON.parse(await clusters.ozone('sh', ...args, bucket));
+  const [snapshots, grants, info, tree] = await Promise.all([
+    ask('snapshot', 'list', '--all'),
+    ask('bucket', 'getacl'),
+    ask('bucket', 'info'),
     clusters.tree(`ofs://${sides[side]}/${VOLUME}/${BUCKET}`),
   ]);
-  const info = JSON.parse(await clusters.ozone('sh', 'bucket', 'info', bucketOf(side)));
-  const active = /"name" : "([^"]+)",\s+"creationTime" : \d+,\s+"snapshotStatus" : "SNAPSHOT_ACTIVE"/g;
-  const grants = said.match(/"name" : "[^"]+",\s+"aclScope" : "\w+",\s+"aclList" : \[[^\]]*\]/g)?.sort();
-  if (!grants) throw new Error(`${bucketOf(side)} has no access list: ${said}`);
   return {
-    snapshots: [...said.matchAll(active)].map(([, name]) => name).sort(),
-    owner: String(info.owner),
-    grants,
+    snapshots: Snapshots.parse(snapshots)
+      .flatMap(({ name, snapshotStatus }) => (snapshotStatus === 'SNAPSHOT_ACTIVE' ? [name] : []))
+      .sort(),
+    owner: Info.parse(info).owner,
+    grants: Grants.parse(grants)
+      .map(({ name, aclScope, aclList }) => `${name} ${aclScope} ${aclList.join()}`)
+      .sort(),
     tree,
   };
 };
 
-/** A user's try of an action, later than all that it needs. */
-interface Try {
+/** A user who tries every action on a side. */
+export interface Try {
   readonly side: Side;
-  readonly action: Action;
   readonly user: User;
 }
 
-/** Every action on a side by each of these. */
-export const tries = (side: Side, who: readonly User[]): readonly Try[] =>
-  actions.flatMap((action) => who.map((user): Try => ({ side, action, user })));
-
-/** Each user's answer to each action on each side; a JVM each, two at a time. */
+/** Each user's answer to each action on each side; two JVMs for a user on a side, two at a time. */
 export class Asking {
   readonly #clusters: OzoneClusters;
   readonly #words = new Map<Answer, Set<string>>();
@@ -160,35 +161,61 @@ export class Asking {
     await Promise.all([worker(), worker()]);
   }
 
-  async #try({ side, action, user }: Try): Promise<void> {
-    const what = `${user}: ${action} on the ${side}`;
-    const heard = await this.#as(user, attempt(action, side, user, this.#file));
-    const answer = answerOf(heard, what);
-    this.#answers.set(`${side}/${action}/${user}`, answer);
-    if (answer !== 'yes') this.#heard(answer, heard, user);
-    if (action !== 'delete a snapshot') return;
-    const probed = await this.#as(user, probe(side));
-    const could = probed.said.includes('FILE_NOT_FOUND');
-    if ((answer === 'yes') !== could || (!could && missing(probed.said) !== answer))
-      throw new Error(`${what}: ${answer}, but the probe said ${probed.said}`);
+  async #try({ side, user }: Try): Promise<void> {
+    const all = actions.map((action) => ({ action, words: attempt(action, side, user, this.#file) }));
+    const shell = all.filter(({ words: [program] }) => program === 'sh');
+    const [probed = '', ...said] = await this.#inShell(user, [probe(side), ...shell.map(({ words }) => words)]);
+    const heard = new Map(shell.map(({ action }, n) => [action, said[n] ?? 'nothing was heard']));
+    for (const { action, words } of all) {
+      const what = `${user}: ${action} on the ${side}`;
+      const of = heard.get(action) ?? (await this.#alone(user, words));
+      const answer = answerOf(of, what);
+      this.#answers.set(`${side}/${action}/${user}`, answer);
+      if (answer !== 'yes') this.#heard(answer, of, user);
+      if (action !== 'delete a snapshot') continue;
+      const could = probed.includes('FILE_NOT_FOUND');
+      if ((answer === 'yes') !== could || (!could && missing(probed) !== answer))
+        throw new Error(`${what}: ${answer}, but the probe said ${probed}`);
+    }
   }
 
-  #heard(answer: Answer, { exit, said }: Heard, user: User): void {
+  #heard(answer: Answer, said: string, user: User): void {
     const plain = said
       .replace(/ (Volume|Bucket|Key):.*/, ' …')
       .replace(new RegExp(`User ${user}\\b`), 'User …')
       .replace(/\s+/g, ' ')
       .trim();
     const known = this.#words.get(answer) ?? new Set();
-    this.#words.set(answer, known.add(`exit ${exit}: \`${plain}\``));
+    this.#words.set(answer, known.add(`\`${plain}\``));
   }
 
-  #as(user: User, args: readonly string[]): Promise<Heard> {
+  /** What is said to each of these commands of `ozone sh`, which goes on after one that fails. */
+  async #inShell(user: User, commands: readonly (readonly string[])[]): Promise<readonly string[]> {
+    const input = commands.map(([, ...words]) => `${words.join(' ')}\n`).join('');
+    const [, ...said] = (await this.#said(user, ['sh', '--interactive'], input)).split('ozone sh> ');
+    // After the last answer it prompts once more.
+    if (said.length !== commands.length + 1) throw new Error(`${commands.length} commands, but: ${said.join('---')}`);
+    return said.map((text) => text.trim());
+  }
+
+  async #alone(user: User, words: readonly string[]): Promise<string> {
+    return (await this.#said(user, words, '')).trim();
+  }
+
+  /** On both streams, in the order in which it was said. */
+  #said(user: User, args: readonly string[], input: string): Promise<string> {
     const env = { ...jvmEnvironment, ...this.#clusters.kdc?.as(user) };
-    return new Promise((resolve) => {
-      execFile(join(this.#clusters.bin, 'ozone'), args, { env }, (error, _stdout, stderr) =>
-        resolve({ exit: error === null ? 0 : Number(error.code), said: stderr.trim().split('\n')[0] ?? '' }),
-      );
+    return new Promise((resolve, reject) => {
+      const child = spawn('/bin/sh', ['-c', 'exec "$@" 2>&1', 'sh', join(this.#clusters.bin, 'ozone'), ...args], {
+        env,
+        stdio: ['pipe', 'pipe', 'inherit'],
+      });
+      let said = '';
+      child.stdout.setEncoding('utf8').on('data', (text: string) => {
+        said += text;
+      });
+      child.on('error', reject).on('close', () => resolve(said));
+      child.stdin.end(input);
     });
   }
 

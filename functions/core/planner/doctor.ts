@@ -178,14 +178,18 @@ const ofAnswer = (
       return [found(code, host, answer.message), ...stored];
     }
     case 'facts': {
+      const tickets = ofTicket(check, answer.data, policies, now, expected);
       const wrong = [
         ...stored,
         ...ofClock(host, answer, from, until),
         ...ofHost(check, answer.data),
-        ...ofTicket(check, answer.data, policies, now, expected),
+        ...tickets,
         ...ofHooks(check, answer.data, policies),
         ...ofYarn(check, answer.data, policies),
-        ...ofClusters(check, answer.data, policies),
+        // That a cluster refuses a ticket that is over goes without saying.
+        ...ofClusters(check, answer.data, policies).filter(
+          ({ code }) => code !== 'access-denied' || tickets.every((it) => it.code !== 'ticket-expired'),
+        ),
       ];
       if (wrong.some(({ severity }) => severity === 'error' || severity === 'warning')) return wrong;
       return [...wrong, found('host-in-order', `${host} ${radius}`, `as ${identityOf(answer.data)}`)];

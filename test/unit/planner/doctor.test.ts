@@ -232,6 +232,11 @@ const FAULTS: readonly (readonly [sentence: string, code: FindingCode, world: Wo
     { data: (it) => ({ ...it, ticket: it.ticket && { ...it.ticket, expires: NOW } }) },
   ],
   [
+    'a ticket that is over and refused',
+    'ticket-expired',
+    { data: (it) => notRead('no-ticket')({ ...it, ticket: it.ticket && { ...it.ticket, expires: NOW } }) },
+  ],
+  [
     'a ticket that ends soon',
     'ticket-ending',
     { data: (it) => ({ ...it, ticket: it.ticket && { ...it.ticket, expires: epochMs(NOW + 600_000) } }) },
