@@ -9,7 +9,7 @@ import { operation } from './steps.ts';
 export const isAway = (error: string): boolean => error !== 'EdgeReplyInvalid' && error !== 'EdgeRefused';
 
 /** Whether the host of a copy was asked how it stands, and gave no answer, and there is another one to ask. */
-const isHostAway = (history: RunHistory, { operation: id, host }: Copy): boolean => {
+export const isHostAway = (history: RunHistory, { operation: id, host }: Copy): boolean => {
   const asked = currentSteps(history).findLast(({ decision }) => decision.kind === 'probe' && decision.copy === id);
   const error = asked?.observed?.kind === 'no-answer' ? asked.observed.error : null;
   const others = history.run.policy.replica?.hosts.filter((it) => it !== host) ?? [];

@@ -1,8 +1,8 @@
 import type { BackupStep } from '../domain/backup-step.ts';
 import type { Copy } from '../domain/ledger.ts';
 import { type DurationSeconds, type EpochMs, later, seconds, secondsBetween } from '../domain/units.ts';
-import { adoptApplication, isAway, movesOn } from './adopt.ts';
-import { type ClusterFacts, clusterFacts } from './facts.ts';
+import { adoptApplication, isAway, isHostAway, movesOn } from './adopt.ts';
+import { type ClusterFacts, clusterFacts, isNameTaken } from './facts.ts';
 import { currentSteps, type RunHistory } from './history.ts';
 import { fail, operation, wait } from './steps.ts';
 
@@ -20,6 +20,10 @@ const unfinished = ({ pair }: RunHistory, now: EpochMs): Copy | undefined => {
   const last = pair.copies.at(-1);
   return last && last.to === null && last.deadline > now ? last : undefined;
 };
+
+/** To seal is the last that a copy does: it is over, also when its host cannot say so. */
+const isSealed = ({ point, restores }: Copy, { replica }: ClusterFacts): boolean =>
+  !restores && isNameTaken(replica, point);
 
 /**
  * The host of a copy does not answer for it. Nobody else may begin one before that one cannot be alive any more; then
@@ -46,7 +50,7 @@ export const untilOver = (history: RunHistory, now: EpochMs): BackupStep | undef
  */
 export const followCopy = (history: RunHistory, facts: ClusterFacts, now: EpochMs): BackupStep | undefined => {
   const copy = unfinished(history, now);
-  if (!copy) return undefined;
+  if (!copy || (isSealed(copy, facts) && isHostAway(history, copy))) return undefined;
   const adopted = movesOn(history, copy) ? adoptApplication(history, facts) : undefined;
   if (adopted) return adopted;
   const hosts = history.run.policy.replica?.hosts ?? [];

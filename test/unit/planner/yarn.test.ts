@@ -130,6 +130,14 @@ describe('a copy on YARN of which nobody knows how it ended', () => {
   it('is not adopted when the replica has its point already: a host that was cut off sealed it', () => {
     expect(decide({ ...world, replica: 'a* b' }, copyOf(over))).toMatchObject({ mode: 'resync', adopts: null });
   });
+
+  it('is over when the replica has its point: sealing is the last that its host does, which is not waited for when it is away', () => {
+    const sealed = { ...world, replica: 'a* b' };
+    const silent = { ...sealed, after: [[probe, noAnswer], surveyed(sealed)] as const };
+    expect(decide(sealed, copyOf())).toMatchObject({ kind: 'probe', copy: operationOf(77) });
+    expect(decide(silent, copyOf())).toMatchObject({ kind: 'replicate', mode: 'resync', adopts: null, host: other });
+  });
+
   it('and whose client still holds the bucket has it ended before it is adopted', () => {
     const data = {
       ...{ copy: null, diffStatus: null, diffEmpty: null, seal: null, log: '', removals: null, units: null },
