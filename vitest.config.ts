@@ -10,17 +10,17 @@ const kind = (name: string, include: readonly string[], testTimeout = 30_000) =>
 });
 
 /**
- * On real clusters: one file at a time. `ozone` plays on one pair, `ozone-secure` on one with Kerberos, `ozone-yarn` on one
+ * On real clusters: one file at a time, but for `ozone-secure`. `ozone` plays on one pair, `ozone-secure` on one with Kerberos, `ozone-yarn` on one
  * with a YARN; `ozone-full`, what CI has no time for, starts one per file.
  */
-const onClusters = (name: string, include: string, globalSetup: readonly string[] = []) => ({
+const onClusters = (name: string, include: string, globalSetup: readonly string[] = [], fileParallelism = false) => ({
   test: {
     name,
     include: [include],
     globalSetup: [...globalSetup],
     testTimeout: 600_000,
     hookTimeout: 900_000,
-    fileParallelism: false,
+    fileParallelism,
   },
 });
 
@@ -43,7 +43,8 @@ export default defineConfig({
       kind('alarms-week', ['test/alarms/week/*.test.ts'], 3_600_000),
       kind('aws-cli', ['test/aws-cli/**/*.test.ts'], 600_000),
       onClusters('ozone', 'test/ozone/*.test.ts', ['test/ozone-cluster/shared.ts']),
-      onClusters('ozone-secure', 'test/ozone-secure/*.test.ts', ['test/ozone-cluster/secured.ts']),
+      // None of its files ends a daemon, and one of them mostly waits for tickets to end.
+      onClusters('ozone-secure', 'test/ozone-secure/*.test.ts', ['test/ozone-cluster/secured.ts'], true),
       onClusters('ozone-yarn', 'test/ozone-yarn/*.test.ts', ['test/ozone-cluster/shared-yarn.ts']),
       onClusters('ozone-full', 'test/ozone/full/*.test.ts'),
     ],
