@@ -2895,14 +2895,15 @@ yarn_facts() {
 mapred_number() {
   local folder
   folder=$(timeout 20 hadoop envvars 2>/dev/null 8>&- 9>&- </dev/null | sed -nE "s/^HADOOP_CONF_DIR='(.+)'$/\1/p")
-  awk -v name="<name>$1</name>" '
+  # Some awks go to their end when a file is missing, and some do not.
+  cat "$folder/mapred-site.xml" 2>/dev/null | awk -v name="<name>$1</name>" '
     { text = text $0 }
     END {
       gsub(/<!--([^-]|-[^-])*-->/, "", text); gsub(/[ \t\r]/, "", text)
       for (i = split(text, property, "</property>"); i > 0; i--)
         if (index(property[i], name) && match(property[i], /<value>[0-9]+<\/value>/)) { print substr(property[i], RSTART + 7, RLENGTH - 15); exit }
       print "null"
-    }' "$folder/mapred-site.xml" 2>/dev/null || echo null
+    }'
 }
 
 not_asked() {
