@@ -2888,21 +2888,25 @@ yarn_facts() {
   if [[ -n ${CONF[yarn_history]} ]]; then
     if ask_yarn yarn_history history/info; then history='{"state":"answered"}'; else not_asked && history=$REPLY; fi
   fi
-  echo "{\"manager\":$manager,\"history\":$history,\"asks\":{\"map\":$(mapred_number mapreduce.map.memory.mb),\"master\":$(mapred_number yarn.app.mapreduce.am.resource.mb)}}"
+  echo "{\"manager\":$manager,\"history\":$history,\"asks\":$(container_sizes)}"
 }
 
-# property: what the configuration of this host's Hadoop says of MapReduce, without a JVM; null when it says nothing.
-mapred_number() {
+# MiB that the configuration of this host's Hadoop asks for a map and for the master of its application, without a JVM; null where it says nothing.
+container_sizes() {
   local folder
   folder=$(timeout 20 hadoop envvars 2>/dev/null 8>&- 9>&- </dev/null | sed -nE "s/^HADOOP_CONF_DIR='(.+)'$/\1/p")
   # Some awks go to their end when a file is missing, and some do not.
-  cat "$folder/mapred-site.xml" 2>/dev/null | awk -v name="<name>$1</name>" '
+  cat "$folder/mapred-site.xml" 2>/dev/null | awk '
+    function number(name,   i) {
+      for (i = properties; i > 0; i--)
+        if (index(property[i], "<name>" name "</name>") && match(property[i], /<value>[0-9]+<\/value>/)) return substr(property[i], RSTART + 7, RLENGTH - 15)
+      return "null"
+    }
     { text = text $0 }
     END {
       gsub(/<!--([^-]|-[^-])*-->/, "", text); gsub(/[ \t\r]/, "", text)
-      for (i = split(text, property, "</property>"); i > 0; i--)
-        if (index(property[i], name) && match(property[i], /<value>[0-9]+<\/value>/)) { print substr(property[i], RSTART + 7, RLENGTH - 15); exit }
-      print "null"
+      properties = split(text, property, "</property>")
+      printf "{\"map\":%s,\"master\":%s}", number("mapreduce.map.memory.mb"), number("yarn.app.mapreduce.am.resource.mb")
     }'
 }
 

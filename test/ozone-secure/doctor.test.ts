@@ -4,15 +4,14 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BUCKETS, type DoctorStage, doctorStage } from '../doctor/stage.ts';
 import { policyText, REPLICA_HOST, SOURCE_HOST } from '../fixtures/deployment.ts';
-import type { OzoneClusters } from '../ozone-cluster/ozone-clusters.ts';
-import { securedClusters } from '../ozone-cluster/secured.ts';
+import { type SecuredClusters, securedClusters } from '../ozone-cluster/secured.ts';
 import { prepare } from './grants.ts';
 import { SecuredHosts } from './identities.ts';
 
 /** What a secured cluster answers, and what a real ticket is, no simulator says. */
 describe('the doctor on a secured pair', () => {
   const directory = mkdtempSync(join(tmpdir(), 'doctor-'));
-  let clusters: OzoneClusters;
+  let clusters: SecuredClusters;
   let hosts: SecuredHosts;
   let stage: DoctorStage;
 
@@ -34,11 +33,6 @@ describe('the doctor on a secured pair', () => {
       ...new Set(findings.flatMap(({ severity, code, where }) => (severity === 'note' ? [] : [`${code}: ${where}`]))),
     ].sort();
   };
-  const kdc = () => {
-    if (!clusters.kdc) throw new Error('the pair is a secured one');
-    return clusters.kdc;
-  };
-
   it('finds nothing wrong with what the printed grants prepared, and nobody without a ticket', async () => {
     const { status, findings } = await stage.visit();
     expect(findings.map(({ code }) => code)).not.toContain('security-off');
@@ -48,13 +42,17 @@ describe('the doctor on a secured pair', () => {
 
   it('finds who does not own what it seals, who only looks and may write, and what is wrong with keytabs', async () => {
     const open = join(directory, 'open');
-    copyFileSync(kdc().keytab('odr-observe'), open);
+    copyFileSync(clusters.kdc.keytab('odr-observe'), open);
     chmodSync(open, 0o644);
     await hosts.configure(SOURCE_HOST, { protect: 'odr-restore', observe: 'odr-source' });
     await hosts.configure(
       REPLICA_HOST,
       {},
-      { keytab_observe: open, keytab_protect: kdc().keytab('stranger'), keytab_restore: join(directory, 'none') },
+      {
+        keytab_observe: open,
+        keytab_protect: clusters.kdc.keytab('stranger'),
+        keytab_restore: join(directory, 'none'),
+      },
     );
     expect(await wrong()).toEqual([
       `access-denied: ${SOURCE_HOST} observe to dr`,
@@ -69,8 +67,8 @@ describe('the doctor on a secured pair', () => {
 
   it('finds who may not read, a ticket that ends within the hour, and one that is over', async () => {
     const given = { principal_protect: '', keytab_protect: '' };
-    const ending = await kdc().ticket('odr-source', join(directory, 'ending'), 600);
-    const over = await kdc().ticket('odr-replica', join(directory, 'over'), 1);
+    const ending = await clusters.kdc.ticket('odr-source', join(directory, 'ending'), 600);
+    const over = await clusters.kdc.ticket('odr-replica', join(directory, 'over'), 1);
     await hosts.configure(SOURCE_HOST, {}, { ...given, ticket_protect: ending });
     await hosts.configure(REPLICA_HOST, { observe: 'stranger' }, { ...given, ticket_protect: over });
     expect(await wrong()).toEqual([

@@ -1,8 +1,7 @@
 import { basename } from 'node:path';
 import type { BlastRadius } from '../../functions/core/domain/operation.ts';
 import { type Clusters, REPLICA_HOST, SOURCE_HOST } from '../fixtures/deployment.ts';
-import type { OzoneClusters } from '../ozone-cluster/ozone-clusters.ts';
-import type { User } from '../ozone-cluster/secured.ts';
+import type { SecuredClusters, User } from '../ozone-cluster/secured.ts';
 
 type Host = typeof SOURCE_HOST | typeof REPLICA_HOST;
 type Identities = Readonly<Record<BlastRadius, User>>;
@@ -15,10 +14,10 @@ export const identities: Readonly<Record<Host, Identities>> = {
 
 /** Edge hosts whose documents work each as an identity of its own. */
 export class SecuredHosts {
-  readonly #clusters: OzoneClusters;
+  readonly #clusters: SecuredClusters;
   readonly #files = new Map<string, { readonly path: string; readonly more: Readonly<Record<string, string>> }>();
 
-  constructor(clusters: OzoneClusters) {
+  constructor(clusters: SecuredClusters) {
     this.#clusters = clusters;
   }
 
@@ -47,7 +46,7 @@ export class SecuredHosts {
   ): Promise<void> {
     const { kdc } = this.#clusters;
     const file = this.#files.get(host);
-    if (!kdc || !file) throw new Error('only of a deployment on a secured pair');
+    if (!file) throw new Error('only of a deployment');
     const keys = Object.entries({ ...identities[host], ...as }).flatMap(
       ([radius, user]): readonly [string, string][] => [
         [`principal_${radius}`, kdc.principal(user)],

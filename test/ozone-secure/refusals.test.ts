@@ -3,8 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { OzoneClusters } from '../ozone-cluster/ozone-clusters.ts';
-import { securedClusters, type User, users } from '../ozone-cluster/secured.ts';
+import { type SecuredClusters, securedClusters, type User, users } from '../ozone-cluster/secured.ts';
 import { type Action, type Answer, Asking, owners, page, stateOf } from './refusals.ts';
 
 const security = fileURLToPath(new URL('../../docs/security.md', import.meta.url));
@@ -64,7 +63,7 @@ const expectedOnReplica: Readonly<Record<Action, Readonly<Record<User, Answer>>>
 
 describe('who may do what on two secured clusters', () => {
   const directory = mkdtempSync(join(tmpdir(), 'refusals-'));
-  let clusters: OzoneClusters;
+  let clusters: SecuredClusters;
   let asking: Asking;
 
   beforeAll(async () => {

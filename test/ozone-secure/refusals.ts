@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import * as z from 'zod';
 import { policyText } from '../fixtures/deployment.ts';
 import type { OzoneClusters } from '../ozone-cluster/ozone-clusters.ts';
-import { type User, users } from '../ozone-cluster/secured.ts';
+import { type SecuredClusters, type User, users } from '../ozone-cluster/secured.ts';
 import { jvmEnvironment } from '../ozone-cluster/software.ts';
 import { prepare } from './grants.ts';
 
@@ -138,17 +138,17 @@ export interface Try {
 
 /** Each user's answer to each action on each side; two JVMs for a user on a side, two at a time. */
 export class Asking {
-  readonly #clusters: OzoneClusters;
+  readonly #clusters: SecuredClusters;
   readonly #words = new Map<Answer, Set<string>>();
   readonly #answers = new Map<string, Answer>();
   readonly #file: string;
 
-  constructor(clusters: OzoneClusters, file: string) {
+  constructor(clusters: SecuredClusters, file: string) {
     this.#clusters = clusters;
     this.#file = file;
   }
 
-  static async begin(clusters: OzoneClusters, file: string): Promise<Asking> {
+  static async begin(clusters: SecuredClusters, file: string): Promise<Asking> {
     await stage(clusters);
     return new Asking(clusters, file);
   }
@@ -204,7 +204,7 @@ export class Asking {
 
   /** On both streams, in the order in which it was said. */
   #said(user: User, args: readonly string[], input: string): Promise<string> {
-    const env = { ...jvmEnvironment, ...this.#clusters.kdc?.as(user) };
+    const env = { ...jvmEnvironment, ...this.#clusters.kdc.as(user) };
     return new Promise((resolve, reject) => {
       const child = spawn('/bin/sh', ['-c', 'exec "$@" 2>&1', 'sh', join(this.#clusters.bin, 'ozone'), ...args], {
         env,

@@ -4,8 +4,9 @@ import { resolvePolicies } from '../../functions/core/domain/policy.ts';
 import { epochMs } from '../../functions/core/domain/units.ts';
 import { withVersion } from '../../functions/core/planner/in-force.ts';
 import { type Deployment, deploy, policyText, REPLICA_HOST, SOURCE_HOST } from '../fixtures/deployment.ts';
-import type { Change, OzoneClusters } from '../ozone-cluster/ozone-clusters.ts';
-import { securedClusters } from '../ozone-cluster/secured.ts';
+import { expectNewestEqual } from '../fixtures/newest-point.ts';
+import type { Change } from '../ozone-cluster/ozone-clusters.ts';
+import { type SecuredClusters, securedClusters } from '../ozone-cluster/secured.ts';
 import { prepare } from './grants.ts';
 import { SecuredHosts } from './identities.ts';
 
@@ -24,7 +25,7 @@ const policies = policyText([BUCKET], `${retention}\n    ${drills}`, '[]');
 const put = (path: string, size: number, seed: number): Change => ({ op: 'put', path, size, seed });
 
 describe('the story on a secured pair, each document with an identity of its own', () => {
-  let clusters: OzoneClusters;
+  let clusters: SecuredClusters;
   let hosts: SecuredHosts;
   let deployment: Deployment;
 
@@ -53,14 +54,9 @@ describe('the story on a secured pair, each document with an identity of its own
     if (!point) throw new Error('the ledger has no point');
     return point;
   };
-  /** The newest point is on both sides, equal byte by byte, by a comparison that is none of the product's. */
   const expectEqual = async () => {
-    const { name } = await newest();
-    const at = (bucket: string) => `${bucket}/.snapshot/${name}`;
-    const [source, replica, live] = await clusters.trees([at(SOURCE), at(REPLICA), REPLICA]);
-    expect(source?.size).toBeGreaterThan(3);
-    expect(replica).toEqual(source);
-    expect(live).toEqual(source);
+    const { entries } = await expectNewestEqual(deployment, clusters, BUCKET);
+    expect(entries).toBeGreaterThan(3);
   };
   const snapshots = async (side: 'prod' | 'dr'): Promise<readonly string[]> => {
     const listed: readonly { name: string; snapshotStatus: string }[] = JSON.parse(

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, type TestContext } from 'vitest';
 import { REPLICA_HOST, SECOND_REPLICA_HOST } from '../fixtures/deployment.ts';
+import { expectNewestEqual } from '../fixtures/newest-point.ts';
 import type { Command, Host } from '../local-cloud/index.ts';
 import { type Operation, openStage, type Scene, type Stage } from '../ozone/crash-stage.ts';
 import { sharedYarn } from '../ozone-cluster/shared-yarn.ts';
@@ -61,15 +62,8 @@ describe('the host of a copy on a real YARN is lost', () => {
     });
     while (!scene.isVerified() && scene.told.length < 2) await scene.run();
     expect(scene.isVerified(), JSON.stringify(scene.told)).toBe(true);
-    const [point] = await stage.deployment.points(bucket);
-    const [live, sealed, source] = await scene.clusters.trees([
-      scene.replica,
-      `${scene.replica}/.snapshot/${point?.name}`,
-      `${scene.source}/.snapshot/${point?.name}`,
-    ]);
-    expect(source?.size).toBe(FILES);
-    expect(sealed).toEqual(source);
-    expect(live).toEqual(source);
+    const { point, entries } = await expectNewestEqual(stage.deployment, scene.clusters, bucket);
+    expect(entries).toBe(FILES);
     const copies = cloud
       .commands()
       .filter(({ parameters }) => parameters.verb?.[0] === 'replicate' && parameters.source?.[0] === `prod/${bucket}`);
