@@ -130,7 +130,7 @@ const securedClient = (kdc: Kdc): Properties => ({
 });
 
 /** core-site.xml of every role of a secured cluster. */
-const securedCore: Properties = {
+export const securedCore: Properties = {
   'hadoop.security.authentication': 'kerberos',
   'hadoop.security.authorization': true,
 };
@@ -194,15 +194,16 @@ export async function writeConfiguration(
     }
   }
   await write(at.clientConf, 'ozone-site.xml', clientProperties(ports, kdc));
-  const core = { 'hadoop.tmp.dir': at.temporary, ...(kdc ? securedCore : {}) };
-  await write(at.clientConf, 'core-site.xml', core);
+  // Jobs read both; core-site.xml of a secured pair is the same wherever the pair is.
+  await write(at.clientConf, 'mapred-site.xml', { 'hadoop.tmp.dir': at.temporary });
+  if (kdc) await write(at.clientConf, 'core-site.xml', securedCore);
   await writeFile(join(at.bin, 'ozone'), launcher(at.clientConf, software, ozoneLauncher), { mode: 0o755 });
   await writeFile(join(at.bin, 'hadoop'), launcher(at.clientConf, software, hadoopLauncher), { mode: 0o755 });
 }
 
 interface Launcher {
   readonly heap: string;
-  readonly jars: (software: Software) => string;
+  readonly path: (software: Software) => string;
   readonly archive: string;
   readonly options: string;
   readonly mains: Readonly<Record<string, string>>;
@@ -211,7 +212,7 @@ interface Launcher {
 /** As the real launcher does, client logging is off. */
 const ozoneLauncher: Launcher = {
   heap: '256m',
-  jars: (software) => software.serverJars,
+  path: (software) => software.serverPath,
   archive: 'ozone.jsa',
   options: '-Dhadoop.root.logger=OFF,console $OZONE_OPTS',
   mains: {
@@ -223,7 +224,7 @@ const ozoneLauncher: Launcher = {
 
 const hadoopLauncher: Launcher = {
   heap: '512m',
-  jars: (software) => software.clientJars,
+  path: (software) => software.clientPath,
   archive: 'hadoop.jsa',
   options: '-Dhadoop.root.logger=INFO,console $HADOOP_OPTS',
   mains: {
@@ -245,5 +246,5 @@ esac
 shift
 exec "\${JAVA_HOME:-${software.javaHome}}/bin/java" ${moduleOptions.join(' ')} ${smallJvmOptions.join(' ')} -Xmx${of.heap} \\
   ${archiveOptions(software, of.archive).join(' ')} \\
-  ${of.options} -Dlog4j.configuration='file:${join(conf, 'log4j.properties')}' -cp '${join(of.jars(software), '*')}:${conf}' "$main" "$@"
+  ${of.options} -Dlog4j.configuration='file:${join(conf, 'log4j.properties')}' -cp '${of.path(software)}:${conf}' "$main" "$@"
 `;

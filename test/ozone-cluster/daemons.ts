@@ -30,7 +30,7 @@ function command(
     ...[...moduleOptions, ...smallJvmOptions, `-Xmx${heap}`, ...archiveOptions(software, 'ozone.jsa')],
     ...security,
     ...['-Dhadoop.root.logger=INFO,console', `-Dlog4j.configuration=file:${join(conf, 'log4j.properties')}`],
-    ...['-cp', `${join(software.serverJars, '*')}:${conf}`, main],
+    ...['-cp', `${software.serverPath}:${conf}`, main],
   ];
 }
 

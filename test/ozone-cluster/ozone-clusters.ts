@@ -23,6 +23,7 @@ import {
   jvmEnvironment,
   moduleOptions,
   prepareSoftware,
+  program,
   type Software,
   smallJvmOptions,
 } from './software.ts';
@@ -139,8 +140,20 @@ export async function openOzoneClusters(directory: string): Promise<OzoneCluster
   return clustersIn(resolve(directory), kdcIn(directory) ? secured(software) : software, ports).clusters;
 }
 
-/** Other classes are loaded with Kerberos, so its class-data archives are others. */
-const secured = (software: Software): Software => ({ ...software, archives: `${software.archives}-secured` });
+/** Other classes are loaded with Kerberos, so its class-data archives are others. An archive holds for jars only, so how to log in is in one too. */
+const secured = (software: Software): Software => {
+  const archives = `${software.archives}-secured`;
+  const withCore = (path: string): string => `${path}:${join(archives, CORE_JAR)}`;
+  return {
+    ...software,
+    archives,
+    serverPath: withCore(software.serverPath),
+    clientPath: withCore(software.clientPath),
+  };
+};
+
+/** Of the archives of a secured pair: its core-site.xml. */
+const CORE_JAR = 'core-site.jar';
 
 const portsFile = (directory: string): string => join(directory, 'ports.json');
 
@@ -258,7 +271,7 @@ const clusterFiles =
   (args: readonly string[], input = '', enough?: string): Promise<string> =>
     new Promise((resolve, reject) => {
       const at = folders(directory);
-      const classPath = [join(software.clientJars, '*'), software.classes, at.clientConf].join(':');
+      const classPath = [software.clientPath, software.classes, at.clientConf].join(':');
       const child = spawn(
         software.java,
         [...moduleOptions, ...smallJvmOptions, ...archiveOptions(software, 'hadoop.jsa'), ...security].concat(
@@ -298,17 +311,20 @@ async function recordArchives(
   if (existsSync(join(software.archives, 'hadoop.jsa'))) return;
   log('recording class-data archives for faster CLI starts (first time only)');
   const settings = configuration.flatMap(([key, value]) => ['-D', `${key}=${value}`]);
-  const record = async (name: string, jars: string, main: string, args: readonly string[]): Promise<void> => {
+  const record = async (name: string, classPath: string, main: string, args: readonly string[]): Promise<void> => {
     const temporary = join(folders(directory).temporary, name);
     const options = [...moduleOptions, ...smallJvmOptions, `-XX:ArchiveClassesAtExit=${temporary}`, '-Xlog:disable'];
     const log4j = `-Dlog4j.configuration=file:${join(folders(directory).clientConf, 'log4j.properties')}`;
-    const root = '-Dhadoop.root.logger=OFF,console';
-    const ran = run(software.java, [...options, log4j, root, '-cp', join(jars, '*'), main, ...settings, ...args]);
-    // Hadoop takes the way to log in from a folder on the class path only, so a secured cluster refuses these; most is loaded by then.
-    await (kdc ? ran.catch(() => undefined) : ran);
+    const command = [...options, ...(kdc?.javaOptions ?? []), log4j, '-Dhadoop.root.logger=OFF,console'];
+    const what = ['-cp', classPath, main, ...settings, ...args];
+    await run(software.java, command.concat(what), { env: { ...jvmEnvironment, ...kdc?.as(ADMINISTRATOR) } });
     await rename(temporary, join(software.archives, name));
   };
   await mkdir(software.archives, { recursive: true });
+  if (kdc) {
+    const { clientConf } = folders(directory);
+    await run(program('jar'), ['cf', join(software.archives, CORE_JAR), '-C', clientConf, 'core-site.xml']);
+  }
   const bucket = 'o3://prod/ready/ready';
   const commands = [
     ...[`bucket info ${bucket}`, `snapshot create ${bucket} archive-1`, `snapshot create ${bucket} archive-2`],
@@ -317,13 +333,14 @@ async function recordArchives(
   ];
   await record(
     'ozone.jsa',
-    software.serverJars,
+    software.serverPath,
     'org.apache.hadoop.ozone.shell.OzoneShell',
     commands.flatMap((command) => ['--execute', command]),
   );
   const local = ['-D', `hadoop.tmp.dir=${folders(directory).temporary}`];
-  await record('hadoop.jsa', software.clientJars, 'org.apache.hadoop.tools.DistCp', [
+  await record('hadoop.jsa', software.clientPath, 'org.apache.hadoop.tools.DistCp', [
     ...local,
+    ...(kdc ? ['-D', `yarn.resourcemanager.principal=${kdc.principal(ADMINISTRATOR)}`] : []),
     ...['-update', 'ofs://prod/ready/ready', 'ofs://dr/ready/archive'],
   ]);
 }

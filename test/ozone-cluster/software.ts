@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { copyFile, mkdir, readFile, rename, rm } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -39,10 +39,10 @@ export interface Software {
   readonly java: string;
   /** `JAVA_HOME` of that java. */
   readonly javaHome: string;
-  /** Jars of the daemons and of `ozone sh`. */
-  readonly serverJars: string;
-  /** Jars of `hadoop distcp`, with the shaded Ozone file system. */
-  readonly clientJars: string;
+  /** Class path of the daemons and of `ozone sh`; configuration folders come after it. */
+  readonly serverPath: string;
+  /** The same of `hadoop distcp`, with the shaded Ozone file system. */
+  readonly clientPath: string;
   /** Classes of our helper `ClusterFiles`. */
   readonly classes: string;
   /** Folder of the class-data archives (`ozone.jsa`, `hadoop.jsa`), made by the first start; a missing one only costs speed. */
@@ -57,26 +57,30 @@ export async function prepareSoftware(log: (line: string) => void): Promise<Soft
   const javaVersion = await prerequisites();
   const poms = await Promise.all(['pom.xml', 'servers/pom.xml', 'client/pom.xml', 'stand-in/pom.xml'].map(readPom));
   const helper = join(here, 'java', 'ClusterFiles.java');
-  const jars = join(cacheDirectory, `jars-${fingerprint(poms)}`);
-  const built = join(cacheDirectory, `built-${fingerprint([...poms, javaVersion, await readFile(helper, 'utf8')])}`);
+  const jars = join(cacheDirectory, `jars-${fingerprint([...poms, SIGNED])}`);
+  // Class-data archives hold for the jars at their place only: a moved or copied cache makes its own.
+  const builtOf = fingerprint([...poms, javaVersion, await readFile(helper, 'utf8'), jars]);
+  const built = join(cacheDirectory, `built-${builtOf}`);
   const javaHome = process.env.JAVA_HOME ?? (await javaHomeOnPath());
 
   await once(jars, async (directory) => {
     log('resolving the jars of Ozone and Hadoop with Maven (first time only, some minutes)');
     await resolveJars('pom.xml', directory);
+    for (const name of await readdir(join(directory, 'servers')))
+      if (name.startsWith(SIGNED)) await unsign(join(directory, 'servers', name));
   });
-  const clientJars = join(jars, 'client');
+  const clientPath = join(jars, 'client', '*');
   await once(built, async (directory) => {
     const classes = join(directory, 'classes');
     await mkdir(classes, { recursive: true });
-    await run(program('javac'), ['-cp', join(clientJars, '*'), '-d', classes, helper]);
+    await run(program('javac'), ['-cp', clientPath, '-d', classes, helper]);
     await mkdir(join(directory, 'archives'));
   });
   return {
     java: program('java'),
     javaHome,
-    serverJars: join(jars, 'servers'),
-    clientJars,
+    serverPath: join(jars, 'servers', '*'),
+    clientPath,
     classes: join(built, 'classes'),
     archives: join(built, 'archives'),
   };
@@ -92,7 +96,7 @@ export async function prepareYarnJars(log: (line: string) => void): Promise<stri
   return join(jars, 'yarn');
 }
 
-const program = (name: 'java' | 'javac'): string => {
+export const program = (name: 'java' | 'javac' | 'jar'): string => {
   const home = process.env.JAVA_HOME;
   return home === undefined ? name : join(home, 'bin', name);
 };
@@ -139,6 +143,23 @@ async function once(directory: string, make: (temporary: string) => Promise<void
 }
 
 const standIn = { artifact: 'hdds-hadoop-dependency-client', version: '2.2.0' };
+
+/** Bouncy Castle, which everything with Kerberos loads. */
+const SIGNED = 'bcprov-';
+
+/** Classes of a signed jar are checked at every start and fit in no class-data archive: half a second of each `ozone sh`. */
+async function unsign(jar: string): Promise<void> {
+  const folder = `${jar}.unpacked`;
+  const manifest = join(folder, 'META-INF', 'MANIFEST.MF');
+  await mkdir(folder);
+  await run(program('jar'), ['xf', jar], { cwd: folder });
+  const [main = ''] = (await readFile(manifest, 'utf8')).split(/(?<=\n)\r?\n/);
+  await writeFile(`${folder}.manifest`, main);
+  for (const name of await readdir(dirname(manifest)))
+    if (/\.(SF|RSA|MF)$/.test(name)) await rm(join(dirname(manifest), name));
+  await run(program('jar'), ['cfm', jar, `${folder}.manifest`, '-C', folder, '.']);
+  await Promise.all([folder, `${folder}.manifest`].map((path) => rm(path, { recursive: true })));
+}
 
 /** A local repository inside the cache keeps the person's own Maven repository as it is. */
 async function resolveJars(pom: string, target: string): Promise<void> {
