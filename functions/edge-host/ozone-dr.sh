@@ -1553,6 +1553,8 @@ seal_unchanged() {
     refuse bucket-busy "a copy into ${P[replica]} is running on this host: $(head -c 100 "$directory/holder")"
   fi
   check_fence "$directory/fence"
+  # Whatever the answer: nothing that was asked of this host before changes the replica any more.
+  raise_fence "$directory/fence"
   ozone_batch "bucket info $replica" "snapshot list --all -p ${P[target]} $replica" "snapshot info $replica ${P[base]}" \
     "bucket info $source" "snapshot info $source ${P[target]}" "snapshot info $source ${P[base]}" \
     "key list --all -p .snapshot/${P[base]}/ $source" "key list --all -p .snapshot/${P[target]}/ $source" \
@@ -1562,7 +1564,6 @@ seal_unchanged() {
     compare_with_base
     : >compared
   fi
-  raise_fence "$directory/fence"
   ozone_batch "snapshot create $replica ${P[target]}" "snapshot info $replica ${P[target]}" "key list --all -p .snapshot/${P[target]}/ $replica"
   if ((FAILED_AT > 0)) || ! read_snapshot section.2; then
     [[ $ERROR_CODE == snapshot-limit ]] || ERROR_CODE=seal-failed

@@ -1159,6 +1159,7 @@ class Work {
     if (!this.#inBatch) this.#lock();
     if (holder) refuse('bucket-busy', `a copy into ${replica} is running on this host: ${holder}`);
     this.#checkFence();
+    this.#bucket.fence = Number(this.#p.fence);
     const info = (side: string, name: string) => `snapshot info ${side} ${name}`;
     const list = (side: string, name: string) => `key list --all -p .snapshot/${name}/ ${side}`;
     const commands: (readonly [command: string, missing: string])[] = [
@@ -1189,7 +1190,6 @@ class Work {
     if (!isSame(live, copied)) refuse('replica-modified', `somebody wrote into ${replica} since ${base}`);
     if (differences(copied.entries, then.entries).length > 0)
       refuse('base-differs', `${base} is not the same on both sides`);
-    this.#bucket.fence = Number(this.#p.fence);
 
     const sealed = this.#run(
       `snapshot create ${this.#replica} ${target}`,

@@ -194,9 +194,10 @@ export async function writeConfiguration(
     }
   }
   await write(at.clientConf, 'ozone-site.xml', clientProperties(ports, kdc));
-  // Jobs read both; core-site.xml of a secured pair is the same wherever the pair is.
-  await write(at.clientConf, 'mapred-site.xml', { 'hadoop.tmp.dir': at.temporary });
-  if (kdc) await write(at.clientConf, 'core-site.xml', securedCore);
+  // That of a secured pair is the same wherever the pair is, as it is in a jar too: what jobs read besides has the rest.
+  const temporary = { 'hadoop.tmp.dir': at.temporary };
+  await write(at.clientConf, 'core-site.xml', kdc ? securedCore : temporary);
+  if (kdc) await write(at.clientConf, 'mapred-site.xml', temporary);
   await writeFile(join(at.bin, 'ozone'), launcher(at.clientConf, software, ozoneLauncher), { mode: 0o755 });
   await writeFile(join(at.bin, 'hadoop'), launcher(at.clientConf, software, hadoopLauncher), { mode: 0o755 });
 }

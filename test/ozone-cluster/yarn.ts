@@ -110,7 +110,6 @@ const yarnSite = (ports: YarnPorts, data: string, classPath: string): Properties
 const mapredSite = (ports: YarnPorts, data: string, jars: string): Properties => {
   const options = ['-Xmx320m', ...smallJvmOptions, ...moduleOptions].join(' ');
   return {
-    'hadoop.tmp.dir': join(data, 'tmp'),
     'mapreduce.application.classpath': join(jars, '*'),
     'yarn.app.mapreduce.am.staging-dir': `file://${join(data, 'staging')}`,
     'yarn.app.mapreduce.am.resource.mb': 448,

@@ -25,14 +25,34 @@ const silentHosts = (history: RunHistory): ReadonlySet<HostId> => {
   return silent;
 };
 
-/** Where a step of the replica's hosts could be done as well; nowhere for a copy whose pair is pinned. */
+/** Steps that write the replica, by a token of the pair. */
+const WRITING: ReadonlySet<BackupStep['kind']> = new Set(['replicate', 'seal-unchanged']);
+
+/**
+ * Whether nothing that the pinned host was ever asked can write the replica any more: it took the token of this run, so it
+ * refuses what is older, and whatever this run asked is answered. No copy is without an end, here or on a YARN.
+ */
+const isQuiet = (history: RunHistory): boolean => {
+  const writing = currentSteps(history).filter(({ decision }) => WRITING.has(decision.kind));
+  const { pinned, copies } = history.pair;
+  return (
+    writing.some(
+      ({ decision, observed }) =>
+        'host' in decision && decision.host === pinned?.host && observed?.kind === 'unchanged',
+    ) &&
+    writing.every(({ observed }) => observed !== null && observed.kind !== 'no-answer') &&
+    copies.every(({ to, application }) => to !== null && application === undefined)
+  );
+};
+
+/** Where a step of the replica's hosts could be done as well; nowhere for a copy whose pair is pinned, unless its host is quiet. */
 export const otherHosts = (
   history: RunHistory,
   { kind, host: chosen }: Pick<Extract<BackupStep, { kind: 'replicate' | 'verify' }>, 'kind' | 'host'>,
 ): readonly HostId[] => {
   const hosts = history.run.policy.replica?.hosts ?? [];
   const { pinned } = history.pair;
-  if (kind === 'replicate' && pinned && hosts.includes(pinned.host)) return [];
+  if (kind === 'replicate' && pinned && hosts.includes(pinned.host) && !isQuiet(history)) return [];
   const silent = silentHosts(history);
   return hosts.filter((host) => host !== chosen && !silent.has(host));
 };
@@ -41,7 +61,7 @@ export const otherHosts = (
  * The host of the next operation. The replica pulls: only snapshots of the source are made and deleted on the source's
  * hosts. All of a restore is done by hosts of its target. A look reads each side on its own hosts.
  * What writes the replica stays on the host that the pair is pinned to, whose lock and fence guard the replica bucket, and
- * only a copy's own host can be asked about it. All moves on to the next host when its host gave no answer, to this or to
+ * only a copy's own host can be asked about it. A copy that finds no place there may begin elsewhere: {@link otherHosts}. All moves on to the next host when its host gave no answer, to this or to
  * anything else that the run asked it: what writes the replica is decided only when no copy can be alive there any more.
  */
 export const chooseHost = (history: RunHistory, kind: OperationStep['kind'], side: Side = 'replica'): HostId => {

@@ -611,6 +611,25 @@ const batches: readonly Scenario[] = [
     await s.run('seal-unchanged', batchOf(sealing(s, 'one', { ...next, fenceSeed: 'no' })));
   }),
   scenario(
+    'a token that found changes, and one that found a foreign write, leave nothing to an older one',
+    'seal-unchanged refused fence-stale; seal-unchanged refused fence-stale',
+    async (s) => {
+      equalPairs(s, 'one', 'two');
+      s.changeIn('prod/vol/one', put('b', 20, 9));
+      s.snapshot('o3://prod/vol/one', 's-3');
+      s.changeIn('dr/vol/two', put('b', 20, 9));
+      const lines = (fence: string, first: number) => [
+        sealing(s, 'one', {
+          ...{ target: 's-3', targetId: s.id('o3://prod/vol/one', 's-3') },
+          ...{ fence, operation: op(first) },
+        }),
+        sealing(s, 'two', { fence, operation: op(first + 1) }),
+      ];
+      await s.run('seal-unchanged', batchOf(...lines('6', 120)));
+      await s.run('seal-unchanged', batchOf(...lines('5', 122)));
+    },
+  ),
+  scenario(
     'one bucket twice in a batch',
     'seal-unchanged ok | unchanged; seal-unchanged refused bucket-busy',
     async (s) => {

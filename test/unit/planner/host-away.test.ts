@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import type { Observation } from '../../../functions/core/domain/ledger.ts';
+import type { Copy, Observation } from '../../../functions/core/domain/ledger.ts';
 import { HostId } from '../../../functions/core/domain/names.ts';
 import { type EpochMs, epochMs, seconds } from '../../../functions/core/domain/units.ts';
 import { chooseHost, otherHosts } from '../../../functions/core/planner/choose-host.ts';
 import { decideBackup } from '../../../functions/core/planner/decide-backup.ts';
+import type { RunHistory } from '../../../functions/core/planner/history.ts';
 import { historyOf, operationOf, slot, targetOf, type World } from './world.ts';
 
 const [away, up] = [HostId.parse('mi-0123456789abcdef0'), HostId.parse('mi-0123456789abcdef1')];
@@ -60,6 +61,47 @@ describe('the host of a pair that is away', () => {
     const history = { ...pinned([[survey, noAnswer()]]), pair: { ...pinned([]).pair, pinned: null } };
     expect(otherHosts(history, { kind: 'verify', host: up })).toEqual([]);
   });
+});
+
+describe('a copy for which its pair’s host has no place', () => {
+  const seal = { kind: 'seal-unchanged', target: targetOf('t1'), host: away } as const;
+  const changed: Observation = { kind: 'unchanged', data: { unchanged: false } };
+  const refused: Observation = {
+    ...{ kind: 'not-done', outcome: 'refused', code: 'bucket-busy', message: 'm', data: null, deletion: null },
+  };
+  const elsewhere = (history: RunHistory) => otherHosts(history, { kind: 'replicate', host: away });
+  const withCopies = (change: Partial<Copy>): RunHistory => {
+    const history = pinned([[seal, changed]]);
+    const copy: Copy = {
+      ...{ operation: operationOf(9), point: targetOf('a').name, mode: 'resync', base: null, host: away },
+      ...{ from: slot, deadline: slot, to: slot, ...change },
+    };
+    return { ...history, pair: { ...history.pair, copies: [copy] } };
+  };
+
+  it('begins on another one when that host has taken this run’s token and all that was asked of it is over', () => {
+    expect(elsewhere(pinned([[seal, changed]]))).toEqual([up]);
+    expect(elsewhere(withCopies({}))).toEqual([up]);
+  });
+
+  const bound: readonly (readonly [string, RunHistory])[] = [
+    ['has not taken a token of this run', pinned([])],
+    ['refused this run’s token', pinned([[seal, refused]])],
+    ['did not answer', pinned([[seal, noAnswer()]])],
+    ['has still to answer', pinned([[seal, null]])],
+    [
+      'answered once and not again',
+      pinned([
+        [seal, changed],
+        [seal, noAnswer()],
+      ]),
+    ],
+    ['is not the one that took the token', pinned([[{ ...seal, host: up }, changed]])],
+    ['has a copy without an end', withCopies({ to: null })],
+    ['had a copy on YARN', withCopies({ application: operationOf(9) })],
+    ['had a copy on YARN that came to no good end', withCopies({ application: null })],
+  ];
+  it.each(bound)('waits for it when it %s', (_, history) => expect(elsewhere(history)).toEqual([]));
 });
 
 describe('a copy on a host that does not say how it ended', () => {

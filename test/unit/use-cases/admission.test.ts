@@ -241,6 +241,20 @@ describe('a copy', () => {
     expect(await decide()).toMatchObject({ kind: 'wait', queued: { resource: `host:${hostA}` } });
   });
 
+  it('goes elsewhere all the same when that host took the token of this run and has nothing left to do', async () => {
+    if (!hostA || !hostB) throw new Error('the replica has two hosts');
+    const seal = { kind: 'seal-unchanged', target: targetOf('t1'), base: baseOf('a'), host: hostA } as const;
+    const after: World['after'] = [
+      ...(withSnapshot.after ?? []),
+      [seal, { kind: 'unchanged', data: { unchanged: false } }],
+    ];
+    const { run, lease, decide } = await inThe({ ...withSnapshot, after, mode: 'resync' });
+    await ledger.changePair(run.pair, lease, { pinned: { host: hostA, seeded: true } });
+    await crowd(host(hostA), 3);
+    expect(await decide()).toMatchObject({ kind: 'replicate', host: hostB });
+    expect(await line(host(hostA))).toEqual([]);
+  });
+
   it('that loses every race for its places comes again soon', async () => {
     const { decide } = await inThe({ ...withSnapshot, mode: 'resync' });
     ledger = { ...ledger, putSlots: async () => false };
