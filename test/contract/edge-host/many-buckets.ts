@@ -202,6 +202,6 @@ export const describeManyBuckets = (name: string, start: () => Promise<Clusters>
       const { outcome, message, data } = await run('buckets', { replica: '', globs: 'crowd/*' });
       expect([outcome, message, data?.volumes]).toEqual(['ok', '', 1]);
       expect(data.buckets).toEqual(names.map((it) => `crowd/${it}`));
-    });
+    }, 180_000);
   });
 };
