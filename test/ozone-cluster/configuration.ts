@@ -130,7 +130,7 @@ const securedClient = (kdc: Kdc): Properties => ({
 });
 
 /** core-site.xml of every role of a secured cluster. */
-export const securedCore: Properties = {
+const securedCore: Properties = {
   'hadoop.security.authentication': 'kerberos',
   'hadoop.security.authorization': true,
 };

@@ -147,7 +147,7 @@ const standIn = { artifact: 'hdds-hadoop-dependency-client', version: '2.2.0' };
 /** Bouncy Castle, which everything with Kerberos loads. */
 const SIGNED = 'bcprov-';
 
-/** Classes of a signed jar are checked at every start and fit in no class-data archive: half a second of each `ozone sh`. */
+/** Classes of a signed jar are checked at every start and fit in no class-data archive: about half a second of each secured `ozone sh`. */
 async function unsign(jar: string): Promise<void> {
   const folder = `${jar}.unpacked`;
   const manifest = join(folder, 'META-INF', 'MANIFEST.MF');

@@ -61,8 +61,9 @@ export const otherHosts = (
  * The host of the next operation. The replica pulls: only snapshots of the source are made and deleted on the source's
  * hosts. All of a restore is done by hosts of its target. A look reads each side on its own hosts.
  * What writes the replica stays on the host that the pair is pinned to, whose lock and fence guard the replica bucket, and
- * only a copy's own host can be asked about it. A copy that finds no place there may begin elsewhere: {@link otherHosts}. All moves on to the next host when its host gave no answer, to this or to
- * anything else that the run asked it: what writes the replica is decided only when no copy can be alive there any more.
+ * only a copy's own host can be asked about it. A copy that finds no place there may begin elsewhere: {@link otherHosts}.
+ * All moves on to the next host when its host gave no answer, to this or to anything else that the run asked it: what
+ * writes the replica is decided only when no copy can be alive there any more.
  */
 export const chooseHost = (history: RunHistory, kind: OperationStep['kind'], side: Side = 'replica'): HostId => {
   const { policy, pair, restore } = history.run;
