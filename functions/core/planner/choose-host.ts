@@ -75,7 +75,7 @@ export const chooseHost = (history: RunHistory, kind: OperationStep['kind'], sid
   if (kind === 'probe' && last) return last.host;
   // One command on one host takes the snapshots of a group.
   const of = kind === 'create-snapshot' && policy.fleet.together ? policy.name : pair;
-  const home = pinned && (kind === 'replicate' || kind === 'seal-unchanged') ? hosts.indexOf(pinned.host) : -1;
+  const home = pinned && WRITING.has(kind) ? hosts.indexOf(pinned.host) : -1;
   const unheard = unanswered(history, kind).filter(
     ({ decision }) => home < 0 || ('host' in decision && decision.host === hosts[home]),
   );
