@@ -75,6 +75,8 @@ function serverProperties(service: Service, daemon: Daemon, ports: Ports, data: 
     'hdds.datanode.volume.min.free.space.percent': 0,
     'ozone.scm.datanode.ratis.volume.free-space.min': '10MB',
     'ozone.scm.ratis.pipeline.limit': 4,
+    // Each of these threads looks for work every millisecond: ten of them (the default) take a fifteenth of a core from an idle pair's machine.
+    'ozone.scm.event.ContainerReportOrIncrementalContainerReport.thread.pool.size': 1,
     'ozone.scm.pipeline.owner.container.count': 1,
     'ozone.scm.names': at('scmDatanode'),
     'ozone.scm.client.address': at('scmClient'),

@@ -70,9 +70,10 @@ export interface OzoneClusters {
   trees(urls: readonly string[]): Promise<readonly ReadonlyMap<string, TreeEntry>[]>;
   /**
    * Resolves with the name of an entry of the directory `url` that begins with `prefix` as soon as it holds `count`
-   * entries; looks every few ms, from about 1 s after the call on. Rejects after two minutes.
+   * entries; looks every `everyMs` (5 unless given, which keeps a core busy), from about 1 s after the call on. Rejects
+   * after two minutes.
    */
-  appears(url: string, prefix: string, count: number): Promise<string>;
+  appears(url: string, prefix: string, count: number, everyMs?: number): Promise<string>;
   /** The process of a daemon; undefined when it does not run. */
   pid(service: Service, daemon: Daemon): Promise<number | undefined>;
   /** Port on which clients reach the ozone manager of a service. */
@@ -189,7 +190,8 @@ const clustersIn = (directory: string, software: Software, ports: Readonly<Recor
     createBucket: (bucketUrl) => change(bucketUrl, [{ op: 'mkdir', path: '' }]),
     tree: async (url) => readTree(await helper(['tree', url])),
     trees: async (urls) => readTrees(await helper(['tree', ...urls]), urls.length),
-    appears: async (url, prefix, count) => (await helper(['await', url, prefix, String(count)], '', '\n')).trim(),
+    appears: async (url, prefix, count, everyMs = 5) =>
+      (await helper(['await', url, prefix, String(count), String(everyMs)], '', '\n')).trim(),
     pid: (service, daemon) => ourPid(directory, `${service}-${daemon}`),
     kdc,
     managerPort: (service) => portOf(service, 'om'),

@@ -13,6 +13,8 @@ const QUEUELESS = 'copied/queueless';
 const put = (path: string, size: number, seed: number): Change => ({ op: 'put', path, size, seed });
 const FILES = 3;
 const LARGE = 6_000_000;
+/** A file takes six seconds. */
+const LOOK_MS = 200;
 /** At a megabyte a second for a third of a minute; between any two of these a copy can be met in the middle. */
 const large = (prefix: string): readonly Change[] =>
   Array.from({ length: FILES }, (_, i) => put(`${prefix}-${i}`, LARGE, prefix.length + i));
@@ -65,7 +67,7 @@ describe('copies on a real YARN', () => {
   const met = async (scene: Scene, prefix: string): Promise<Operation> => {
     const copy = await scene.operation('replicate');
     await scene.until('an application', () => applicationOf(copy));
-    await scene.clusters.appears(scene.replica, `${prefix}-`, 1);
+    await scene.clusters.appears(scene.replica, `${prefix}-`, 1, LOOK_MS);
     expect(await applicationOf(copy)).toMatchObject({
       state: 'RUNNING',
       name: `distcp: ozone-dr:${copy.id}`,
@@ -101,7 +103,7 @@ describe('copies on a real YARN', () => {
       await scene.until('an application', () => applicationOf(copy));
       // It may have ended by itself: it waits for nothing but the submission.
       for (const { pid, command } of await processesOf(scene, copy)) if (CLIENT.test(command)) signal(pid, 'SIGKILL');
-      await scene.clusters.appears(scene.replica, 'first-', 1);
+      await scene.clusters.appears(scene.replica, 'first-', 1, LOOK_MS);
       expect(await applicationOf(copy)).toMatchObject({ state: 'RUNNING' });
       expect((await processesOf(scene, copy)).filter(({ command }) => CLIENT.test(command))).toEqual([]);
     });

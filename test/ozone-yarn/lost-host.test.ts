@@ -11,6 +11,8 @@ const DEAD = 'lost/dead';
 const CUT_OFF = 'lost/cut-off';
 const FILES = 3;
 const LARGE = 6_000_000;
+/** A file takes six seconds. */
+const LOOK_MS = 200;
 
 /** In virtual time: that a host is away is known after minutes. */
 describe('the host of a copy on a real YARN is lost', () => {
@@ -48,7 +50,7 @@ describe('the host of a copy on a real YARN is lost', () => {
       // The copy takes its time, which virtual time does not wait for.
       const goOn = cloud.clock.hold();
       try {
-        await scene.clusters.appears(scene.replica, 'part-', 1);
+        await scene.clusters.appears(scene.replica, 'part-', 1, LOOK_MS);
         await lose(scene, copy);
         for (;;) {
           const [application] = await yarn.applications(copy.id);

@@ -32,8 +32,8 @@ import org.apache.hadoop.fs.Path;
  *   fill   URL       the same operations, many at once and in any order
  *   tree   URL...    for each URL every directory and file below it: "D - - NAME" | "F LENGTH SHA256 NAME" (tabs), then
  *                    "END COUNT"; the digest is taken from all bytes of the file, as read
- *   await  URL PREFIX COUNT   waits (120 s at most) until an entry of the directory URL whose name begins with PREFIX holds
- *                    COUNT entries; prints its name
+ *   await  URL PREFIX COUNT MS   looks every MS milliseconds (120 s at most) until an entry of the directory URL whose name
+ *                    begins with PREFIX holds COUNT entries; prints its name
  * </pre>
  */
 public final class ClusterFiles {
@@ -55,7 +55,7 @@ public final class ClusterFiles {
         for (String url : Arrays.asList(args).subList(1, args.length)) tree(URI.create(url), out);
         break;
       case "await":
-        await(URI.create(args[1]), args[2], Integer.parseInt(args[3]), out);
+        await(URI.create(args[1]), args[2], Integer.parseInt(args[3]), Integer.parseInt(args[4]), out);
         break;
       default:
         throw new IllegalArgumentException("unknown command " + args[0]);
@@ -182,7 +182,7 @@ public final class ClusterFiles {
     return hex.toString();
   }
 
-  private static void await(URI url, String prefix, int count, PrintStream out) throws Exception {
+  private static void await(URI url, String prefix, int count, int every, PrintStream out) throws Exception {
     long deadline = System.nanoTime() + 120_000_000_000L;
     try (FileSystem fs = fileSystem(url)) {
       while (System.nanoTime() < deadline) {
@@ -193,7 +193,7 @@ public final class ClusterFiles {
             return;
           }
         }
-        Thread.sleep(5);
+        Thread.sleep(every);
       }
     }
     throw new IOException("no " + prefix + "* with " + count + " entries appeared in " + url);
