@@ -38,6 +38,7 @@ import { type Command, eventOf, InProcessRunCommand } from './run-command.ts';
 
 const SOURCE_HOST = 'i-0aaaaaaaaaaaaaaa0';
 const REPLICA_HOST = 'mi-0bbbbbbbbbbbbbbb0';
+const SECOND_REPLICA_HOST = 'mi-0bbbbbbbbbbbbbbb1';
 const NORTH_HOST = 'mi-0ccccccccccccccc0';
 /** Where a policy beside the nightly one may copy to. */
 export const NORTH = Cluster.parse({ name: 'north', service: 'north', hosts: [NORTH_HOST] });
@@ -58,6 +59,8 @@ export interface LabOptions {
   readonly verification?: string;
   /** False: the policy takes snapshots and copies nothing. */
   readonly hasReplica?: boolean;
+  /** The replica has two hosts, each with a place for one long command. */
+  readonly hasNarrowHosts?: boolean;
   /** What the policy keeps; nothing is deleted without. */
   readonly retention?: object | null;
   /** Other limits than the usual ones, as a policy has them. */
@@ -132,6 +135,7 @@ export class Lab {
     from = Date.UTC(2030, 0, 1),
     around,
     hasReplica = true,
+    hasNarrowHosts = false,
     verification = 'listing',
     between = (_, port) => port,
     watch,
@@ -173,6 +177,7 @@ export class Lab {
     this.runCommand = new InProcessRunCommand({
       [SOURCE_HOST]: host('source-edge'),
       [REPLICA_HOST]: host('replica-edge'),
+      [SECOND_REPLICA_HOST]: host('second-replica-edge'),
       [NORTH_HOST]: host('north-edge'),
     });
     this.executions = new Executions(() => this.#now);
@@ -206,8 +211,10 @@ export class Lab {
         },
       });
     const plans = between('plans', this.plans);
+    const dr = { name: 'dr', service: 'dr', hosts: [REPLICA_HOST] };
+    const narrow = { ...dr, hosts: [REPLICA_HOST, SECOND_REPLICA_HOST], workers: 3 };
     const policy = () =>
-      policyOf(mode, buckets, hasReplica, {
+      policyOf(mode, buckets, hasReplica ? (hasNarrowHosts ? narrow : dr) : null, {
         verification: this.verification,
         limits,
         failover,
@@ -466,7 +473,7 @@ export class Lab {
 const policyOf = (
   mode: PolicyMode,
   buckets: readonly string[],
-  hasReplica: boolean,
+  replica: object | null,
   given: {
     verification: string;
     limits: object;
@@ -478,12 +485,12 @@ const policyOf = (
   Policy.parse({
     name: 'nightly',
     source: { name: 'prod', service: 'prod', hosts: [SOURCE_HOST] },
-    replica: hasReplica ? { name: 'dr', service: 'dr', hosts: [REPLICA_HOST] } : null,
+    replica,
     buckets,
     schedules: [],
     mode,
     ...given,
-    drills: hasReplica ? { cron: '0 5 * * ? *', zone: 'Etc/UTC', within: 30 * 86_400 } : null,
+    drills: replica ? { cron: '0 5 * * ? *', zone: 'Etc/UTC', within: 30 * 86_400 } : null,
     objectives: { rpo: 26 * 3600, rto: 4 * 3600 },
     limits: { maps: 4, bandwidthMBps: null, copyTimeout: 6 * 3600, diffTimeout: 3600, attempts: 3, ...given.limits },
   });
