@@ -209,9 +209,15 @@ export class BatchPromises implements Watched {
       // That of an execution which a person stopped is free for everybody.
       const isHeld = lease !== null && (good.includes(bucket) || (await lab.executions.isRunning(lease.execution)));
       this.say(!isHeld, `${bucket} is still in the hands of ${lease?.execution}`);
-      const slots = lab.snapshots('source', bucket).map(({ name }) => name.replace(/-\d+$/, ''));
-      // One that goes on after a later slot was done takes a new one: the replica never goes back.
-      this.say(!slots.some((slot, n) => slot === slots[n - 1]), `a slot of ${bucket} has two snapshots`);
+      const taken = lab.snapshots('source', bucket).map(({ name }) => {
+        const [, slot = name, attempt] = /^(.*)-(\d+)$/.exec(name) ?? [];
+        return { slot, attempt: Number(attempt) };
+      });
+      // One that goes on after a later slot was done takes a new one: the replica never goes back. What comes after a later attempt was taken by
+      // a command that Run Command had given up.
+      const isSecond = ({ slot, attempt }: (typeof taken)[number], n: number): boolean =>
+        slot === taken[n - 1]?.slot && taken.slice(0, n).every((it) => it.slot !== slot || it.attempt < attempt);
+      this.say(!taken.some(isSecond), `a slot of ${bucket} has two snapshots`);
     }
     for (const bucket of good) {
       const [newest] = await lab.points(bucket);
