@@ -66,7 +66,7 @@ describe('copies on a real YARN', () => {
   /** The copy's application has one of its files on the replica, and not all. */
   const met = async (scene: Scene, prefix: string): Promise<Operation> => {
     const copy = await scene.operation('replicate');
-    await scene.until('an application', () => applicationOf(copy));
+    await scene.until('an application', () => applicationOf(copy), LOOK_MS);
     await scene.clusters.appears(scene.replica, `${prefix}-`, 1, LOOK_MS);
     expect(await applicationOf(copy)).toMatchObject({
       state: 'RUNNING',
@@ -100,7 +100,7 @@ describe('copies on a real YARN', () => {
     await scene.runBeside(async () => {
       const copy = await scene.operation('replicate');
       await scene.process(copy, CLIENT);
-      await scene.until('an application', () => applicationOf(copy));
+      await scene.until('an application', () => applicationOf(copy), LOOK_MS);
       // It may have ended by itself: it waits for nothing but the submission.
       for (const { pid, command } of await processesOf(scene, copy)) if (CLIENT.test(command)) signal(pid, 'SIGKILL');
       await scene.clusters.appears(scene.replica, 'first-', 1, LOOK_MS);

@@ -46,7 +46,7 @@ describe('the host of a copy on a real YARN is lost', () => {
     const { cloud } = stage.deployment;
     await scene.runBeside(async () => {
       const copy = await scene.operation('replicate');
-      await scene.until('an application', async () => (await yarn.applications(copy.id)).at(-1));
+      await scene.until('an application', async () => (await yarn.applications(copy.id)).at(-1), LOOK_MS);
       // The copy takes its time, which virtual time does not wait for.
       const goOn = cloud.clock.hold();
       try {

@@ -226,15 +226,13 @@ export class Scene {
 
   // ------------------------------------------------------------ moments
 
-  /** Looks again and again, but a tenth of the time at most, until there is something; rejects when the run beside it has ended without. */
-  async until<T>(what: string, look: () => T | undefined | Promise<T | undefined>): Promise<T> {
-    for (const deadline = Date.now() + PATIENCE_MS; Date.now() < deadline; ) {
+  /** Looks every few ms, or every `everyMs`, until there is something; rejects when the run beside it has ended without. */
+  async until<T>(what: string, look: () => T | undefined | Promise<T | undefined>, everyMs = 5): Promise<T> {
+    for (const deadline = Date.now() + PATIENCE_MS; Date.now() < deadline; await sleep(everyMs)) {
       const isLast = this.#running === 0;
-      const began = performance.now();
       const found = await look();
       if (found !== undefined) return found;
       if (isLast) throw new Error(`the run was over before: ${what}`);
-      await sleep(Math.max(5, 9 * (performance.now() - began)));
     }
     throw new Error(`never seen: ${what}`);
   }
