@@ -106,13 +106,15 @@ const sealedUnchanged = (history: RunHistory, replica: SeenSide | null): Recover
   if (!last || last.observed?.kind === 'unchanged') return [];
   const { target, base } = last.decision;
   const tries = asked.filter(({ decision }) => decision.target.id === target.id);
-  const unanswered = tries.find(isUnanswered);
+  const [first] = tries;
   // Lengths may be the same although somebody wrote while it was sealed.
   if (tries.some(({ observed: it }) => it?.kind === 'not-done' && it.code === 'replica-modified')) return [];
   const point = pointNamed(history, target.name);
   const seal = activeNamed(replica, target.name);
-  if (!unanswered || !seal || point?.state !== 'taken' || point.source.id !== target.id) return [];
-  if (seal.created < unanswered.decidedAt - CLOCK_SKEW_MS) return [];
+  if (!first || !tries.some(isUnanswered) || !seal || point?.state !== 'taken' || point.source.id !== target.id)
+    return [];
+  // What is heard of it last may be the answer to one that asked for its end, long after it.
+  if (seal.created < first.decidedAt - CLOCK_SKEW_MS) return [];
   const copy = { mode: 'incremental', base: base.name } as const;
   return [sealed(point, seal, copy, { copy: null, diffEmpty: null })];
 };

@@ -188,6 +188,19 @@ describe('buckets in which nothing happened', () => {
     expect(absorb(history, last, last.observed, operationOf(3), aMinuteIn).points).toMatchObject([{ state: 'sealed' }]);
   });
 
+  it('so is one whose host was silent for an hour, and said then that it had died', () => {
+    const world: World = { ...taken, replica: 'a* t1', batched: false };
+    const history = historyOf({ ...world, after: [[seal, { kind: 'elapsed' }], [seal, interrupted], survey(world)] });
+    const attached = history.steps.findLast(({ decision }) => decision.kind === 'seal-unchanged');
+    const steps = history.steps.map((step) =>
+      step === attached ? { ...step, decidedAt: epochMs(step.decidedAt + 3_600_000) } : step,
+    );
+    const last = steps.at(-1);
+    if (!last?.observed) throw new Error('the survey is the last step');
+    const { points } = absorb({ ...history, steps }, last, last.observed, operationOf(3), aMinuteIn);
+    expect(points).toMatchObject([{ name: nameOf('t1'), state: 'sealed' }]);
+  });
+
   it('one that somebody wrote into while it was made is not: the next attempt has another name', () => {
     const { points, next } = surveyedAfter({ ...interrupted, outcome: 'failed', code: 'replica-modified' });
     expect(points).toEqual([]);
