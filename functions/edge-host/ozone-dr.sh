@@ -930,7 +930,7 @@ check_fence() {
   fi
   last=$(head -n 1 "$1")
   [[ $last =~ ^[0-9]{1,12}$ ]] || refuse fence-missing "$1 holds no number: $remedy"
-  ((10#${P[fence]} >= 10#$last)) || refuse fence-stale "the token ${P[fence]} is older than $last, the last that changed ${P[replica]} from this host"
+  ((10#${P[fence]} >= 10#$last)) || refuse fence-stale "the token ${P[fence]} is older than $last, the newest that came to this host for ${P[replica]}"
 }
 
 # fence-file: the token is used up from here on

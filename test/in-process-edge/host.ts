@@ -826,7 +826,7 @@ class Work {
     if (last !== undefined && fence < last)
       refuse(
         'fence-stale',
-        `the token ${this.#p.fence} is older than ${last}, the last that changed ${this.#p.replica} from this host`,
+        `the token ${this.#p.fence} is older than ${last}, the newest that came to this host for ${this.#p.replica}`,
       );
   }
 
