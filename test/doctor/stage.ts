@@ -27,7 +27,7 @@ const Report = z.object({ findings: z.array(ToldFinding) });
 
 export const BUCKETS = ['sales/orders', 'sales/invoices'];
 
-/** The product as deployed, its two hosts at work on two clusters, healthy as it begins. */
+/** The product as deployed, its two hosts at work on two clusters that have the buckets, healthy as it begins. */
 export interface DoctorStage {
   readonly clusters: Clusters;
   readonly deployment: Deployment;
@@ -43,8 +43,6 @@ export const doctorStage = async (
     hostConfig = {},
   }: { readonly policies?: string; readonly hostConfig?: Readonly<Record<string, string>> } = {},
 ): Promise<DoctorStage> => {
-  for (const service of ['prod', 'dr'])
-    for (const bucket of BUCKETS) await clusters.createBucket(`ofs://${service}/${bucket}`);
   const deployment = await deploy({
     clusters,
     policies,
@@ -77,8 +75,12 @@ export const doctorStage = async (
   };
 };
 
-export const simulatedClusters = (): Promise<OzoneSimulator> =>
-  createSimulator({ directory: mkdtempSync(join(tmpdir(), 'ozone-dr-doctor-')) });
+export const simulatedClusters = async (): Promise<OzoneSimulator> => {
+  const clusters = await createSimulator({ directory: mkdtempSync(join(tmpdir(), 'ozone-dr-doctor-')) });
+  for (const service of ['prod', 'dr'])
+    for (const bucket of BUCKETS) await clusters.createBucket(`ofs://${service}/${bucket}`);
+  return clusters;
+};
 
 export interface Programs {
   /** Where a host finds them; observe comes with a ticket of its own. */

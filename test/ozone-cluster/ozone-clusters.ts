@@ -57,8 +57,13 @@ export interface OzoneClusters {
   ozone(...args: readonly string[]): Promise<string>;
   /** Creates the volume and the bucket (layout FILE_SYSTEM_OPTIMIZED) of e.g. `ofs://prod/vol/bucket`, if missing. */
   createBucket(bucketUrl: string): Promise<void>;
-  /** Applies the operations in order; rejects at the first that fails. One JVM, about 1 s + some ms per operation. */
-  change(bucketUrl: string, operations: readonly Change[]): Promise<void>;
+  /** The same of many (`volume/bucket`) on both services: one JVM for each. */
+  createBuckets(buckets: readonly string[]): Promise<void>;
+  /**
+   * Applies the operations in order, below a bucket or, with `volume/bucket/…` as paths, below a service (`ofs://prod`); rejects at the
+   * first that fails. One JVM, about 1 s + some ms per operation.
+   */
+  change(url: string, operations: readonly Change[]): Promise<void>;
   /** The same, many at once and in any order: for making many keys. */
   fill(bucketUrl: string, operations: readonly Change[]): Promise<void>;
   /**
@@ -188,6 +193,10 @@ const clustersIn = (directory: string, software: Software, ports: Readonly<Recor
       await helper(['fill', bucketUrl], operations.map(changeLine).join(''));
     },
     createBucket: (bucketUrl) => change(bucketUrl, [{ op: 'mkdir', path: '' }]),
+    createBuckets: async (buckets) => {
+      const made = buckets.map((path) => ({ op: 'mkdir', path }) as const);
+      await Promise.all(services.map((service) => change(`ofs://${service}`, made)));
+    },
     tree: async (url) => readTree(await helper(['tree', url])),
     trees: async (urls) => readTrees(await helper(['tree', ...urls]), urls.length),
     appears: async (url, prefix, count, everyMs = 5) =>

@@ -17,11 +17,9 @@ const words = (command: string): readonly string[] => command.replaceAll("'", ''
 /** The buckets of a policy file on both clusters, empty, with what `npm run grants` prints for it, before there are any data. */
 export const prepare = async (clusters: OzoneClusters, policies: string, buckets: readonly string[]): Promise<void> => {
   const { clusters: planned } = grantsOf(resolvePolicies(parsePolicies(policies, 'test policies')), [], who);
-  await Promise.all(
-    planned.map(async ({ service, commands }) => {
-      for (const bucket of buckets) await clusters.createBucket(`ofs://${service}/${bucket}`);
-      const executed = commands.flatMap((command) => ['--execute', words(command).join(' ')]);
-      await clusters.ozone('sh', ...executed);
-    }),
+  await clusters.createBuckets(buckets);
+  const executed = planned.flatMap(({ commands }) =>
+    commands.flatMap((command) => ['--execute', words(command).join(' ')]),
   );
+  await clusters.ozone('sh', ...executed);
 };

@@ -18,13 +18,11 @@ describe('what the product relies on of a real YARN', () => {
 
   beforeAll(async () => {
     ({ clusters, yarn } = await sharedYarn());
-    for (const side of ['prod', 'dr'])
-      for (const bucket of BUCKETS) await clusters.createBucket(`ofs://${side}/${bucket}`);
-    const files = (names: readonly string[], size: number) =>
-      names.map((path, seed) => ({ op: 'put', path, size, seed }) as const);
-    const large = files([...'abcdefghijklmnopqrst'], 1_000_000);
-    for (const bucket of [LIFE, KILL]) await clusters.change(`ofs://prod/${bucket}`, large);
-    await clusters.change(`ofs://prod/${QUICK}`, files(['Größe', 'a b', 'deep/er'], 1000));
+    await clusters.createBuckets(BUCKETS);
+    const files = (bucket: string, names: readonly string[], size: number) =>
+      names.map((name, seed) => ({ op: 'put', path: `${bucket}/${name}`, size, seed }) as const);
+    const large = [LIFE, KILL].flatMap((bucket) => files(bucket, [...'abcdefghijklmnopqrst'], 1_000_000));
+    await clusters.change('ofs://prod', [...large, ...files(QUICK, ['Größe', 'a b', 'deep/er'], 1000)]);
     await clusters.ozone(
       'sh',
       ...BUCKETS.flatMap((bucket) => ['--execute', `snapshot create o3://prod/${bucket} point`]),

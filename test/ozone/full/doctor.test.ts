@@ -11,6 +11,7 @@ describe('the doctor on real clusters', () => {
 
   beforeAll(async () => {
     clusters = await startOzoneClusters();
+    await clusters.createBuckets(BUCKETS);
     stage = await doctorStage(clusters);
   });
   afterAll(async () => {
