@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { policyText } from '../fixtures/deployment.ts';
-import type { OzoneClusters } from '../ozone-cluster/ozone-clusters.ts';
+import type { OzoneClusters, TreeEntry } from '../ozone-cluster/ozone-clusters.ts';
 import { type SecuredClusters, type User, users } from '../ozone-cluster/secured.ts';
 import { jvmEnvironment } from '../ozone-cluster/software.ts';
 import { prepare } from './grants.ts';
@@ -42,33 +42,33 @@ const bucketOf = (side: Side): string => `o3://${sides[side]}/${VOLUME}/${BUCKET
 const keptKey = 'dir/kept';
 const own = (user: User, thing: string): string => `${thing}-${user}`;
 
-/** Words of `ozone` for an action. `owner` is the bucket's: who may set it, sets it to what it is. */
+/** Words of `ozone sh` for an action. `owner` is the bucket's: who may set it, sets it to what it is. */
 const attempt = (action: Action, side: Side, user: User, file: string): readonly string[] => {
   const bucket = bucketOf(side);
   switch (action) {
     case 'list snapshots':
-      return ['sh', 'snapshot', 'list', bucket];
+      return ['snapshot', 'list', bucket];
     case 'create a snapshot':
-      return ['sh', 'snapshot', 'create', bucket, own(user, 'made-by')];
+      return ['snapshot', 'create', bucket, own(user, 'made-by')];
     case 'delete a snapshot':
-      return ['sh', 'snapshot', 'delete', bucket, own(user, 'goes-with')];
+      return ['snapshot', 'delete', bucket, own(user, 'goes-with')];
     case 'read a file of a snapshot':
-      return ['fs', '-cat', `ofs://${sides[side]}/${VOLUME}/${BUCKET}/.snapshot/kept/${keptKey}`];
+      return ['key', 'cat', `${bucket}/.snapshot/kept/${keptKey}`];
     case 'write a key':
-      return ['sh', 'key', 'put', `${bucket}/${own(user, 'dir/written-by')}`, file];
+      return ['key', 'put', `${bucket}/${own(user, 'dir/written-by')}`, file];
     case 'overwrite a key':
-      return ['sh', 'key', 'put', `${bucket}/${own(user, 'dir/altered-by')}`, file];
+      return ['key', 'put', `${bucket}/${own(user, 'dir/altered-by')}`, file];
     case 'delete a key':
-      return ['sh', 'key', 'delete', `${bucket}/${own(user, 'dir/goes-with')}`];
+      return ['key', 'delete', `${bucket}/${own(user, 'dir/goes-with')}`];
     case 'change the access list':
-      return ['sh', 'bucket', 'addacl', '-a', `user:${user}:a`, bucket];
+      return ['bucket', 'addacl', '-a', `user:${user}:a`, bucket];
     case 'change the owner':
-      return ['sh', 'bucket', 'update', '--user', user, bucket];
+      return ['bucket', 'update', '--user', user, bucket];
   }
 };
 
 /** A snapshot that nobody has is asked for: who may delete hears that there is none, who may not hears that. */
-const probe = (side: Side): readonly string[] => ['sh', 'snapshot', 'delete', bucketOf(side), 'never-there'];
+const probe = (side: Side): readonly string[] => ['snapshot', 'delete', bucketOf(side), 'never-there'];
 
 const missing = (said: string): Answer | undefined => {
   if (/Only bucket owners and Ozone admins can (create|delete) snapshots/.test(said)) return 'owner';
@@ -107,27 +107,34 @@ const Snapshots = z.array(z.object({ name: z.string(), snapshotStatus: z.string(
 const Grants = z.array(z.object({ name: z.string(), aclScope: z.string(), aclList: z.array(z.string()) }));
 const Info = z.object({ owner: z.string() });
 
-/** What is there for all to see: snapshots, content, owner and access list of a bucket. */
-export const stateOf = async (clusters: OzoneClusters, side: Side) => {
-  const bucket = bucketOf(side);
-  const ask = async (...args: readonly string[]): Promise<unknown> =>
-    JSON.parse(await clusters.ozone('sh', ...args, bucket));
-  const [snapshots, grants, info, tree] = await Promise.all([
-    ask('snapshot', 'list', '--all'),
-    ask('bucket', 'getacl'),
-    ask('bucket', 'info'),
-    clusters.tree(`ofs://${sides[side]}/${VOLUME}/${BUCKET}`),
+/** What is there for all to see on each side: snapshots, content, owner and access list of its bucket. Two JVMs. */
+export const statesOf = async (clusters: OzoneClusters) => {
+  const all = ['source', 'replica'] as const;
+  const asked = all.flatMap((side) =>
+    ['snapshot list --all', 'bucket getacl', 'bucket info'].map((command) => `${command} ${bucketOf(side)}`),
+  );
+  const [said, trees] = await Promise.all([
+    clusters.ozone('sh', ...asked.flatMap((command) => ['--execute', command])),
+    clusters.trees(all.map((side) => `ofs://${sides[side]}/${VOLUME}/${BUCKET}`)),
   ]);
-  return {
-    snapshots: Snapshots.parse(snapshots)
-      .flatMap(({ name, snapshotStatus }) => (snapshotStatus === 'SNAPSHOT_ACTIVE' ? [name] : []))
-      .sort(),
-    owner: Info.parse(info).owner,
-    grants: Grants.parse(grants)
-      .map(({ name, aclScope, aclList }) => `${name} ${aclScope} ${aclList.join()}`)
-      .sort(),
-    tree,
-  };
+  // The shell repeats each command before it answers it.
+  const [, ...answers] = said.split(/^(?:snapshot|bucket) .*\n/m);
+  if (answers.length !== asked.length) throw new Error(`${asked.length} questions, but: ${said}`);
+  const [source, replica] = all.map((_, n) => {
+    const [snapshots, grants, info] = answers.slice(n * 3, n * 3 + 3).map((answer): unknown => JSON.parse(answer));
+    return {
+      snapshots: Snapshots.parse(snapshots)
+        .flatMap(({ name, snapshotStatus }) => (snapshotStatus === 'SNAPSHOT_ACTIVE' ? [name] : []))
+        .sort(),
+      owner: Info.parse(info).owner,
+      grants: Grants.parse(grants)
+        .map(({ name, aclScope, aclList }) => `${name} ${aclScope} ${aclList.join()}`)
+        .sort(),
+      tree: trees[n] ?? new Map<string, TreeEntry>(),
+    };
+  });
+  if (!source || !replica) throw new Error('there are two sides');
+  return { source, replica };
 };
 
 /** A user who tries every action on a side. */
@@ -136,7 +143,7 @@ export interface Try {
   readonly user: User;
 }
 
-/** Each user's answer to each action on each side; two JVMs for a user on a side, two at a time. */
+/** Each user's answer to each action on each side; one JVM for a user on a side, two at a time. */
 export class Asking {
   readonly #clusters: SecuredClusters;
   readonly #words = new Map<Answer, Set<string>>();
@@ -162,13 +169,11 @@ export class Asking {
   }
 
   async #try({ side, user }: Try): Promise<void> {
-    const all = actions.map((action) => ({ action, words: attempt(action, side, user, this.#file) }));
-    const shell = all.filter(({ words: [program] }) => program === 'sh');
-    const [probed = '', ...said] = await this.#inShell(user, [probe(side), ...shell.map(({ words }) => words)]);
-    const heard = new Map(shell.map(({ action }, n) => [action, said[n] ?? 'nothing was heard']));
-    for (const { action, words } of all) {
+    const commands = actions.map((action) => attempt(action, side, user, this.#file));
+    const [probed = '', ...said] = await this.#inShell(user, [probe(side), ...commands]);
+    for (const [n, action] of actions.entries()) {
       const what = `${user}: ${action} on the ${side}`;
-      const of = heard.get(action) ?? (await this.#alone(user, words));
+      const of = said[n] ?? 'nothing was heard';
       const answer = answerOf(of, what);
       this.#answers.set(`${side}/${action}/${user}`, answer);
       if (answer !== 'yes') this.#heard(answer, of, user);
@@ -191,15 +196,11 @@ export class Asking {
 
   /** What is said to each of these commands of `ozone sh`, which goes on after one that fails. */
   async #inShell(user: User, commands: readonly (readonly string[])[]): Promise<readonly string[]> {
-    const input = commands.map(([, ...words]) => `${words.join(' ')}\n`).join('');
+    const input = commands.map((words) => `${words.join(' ')}\n`).join('');
     const [, ...said] = (await this.#said(user, ['sh', '--interactive'], input)).split('ozone sh> ');
     // After the last answer it prompts once more.
     if (said.length !== commands.length + 1) throw new Error(`${commands.length} commands, but: ${said.join('---')}`);
     return said.map((text) => text.trim());
-  }
-
-  async #alone(user: User, words: readonly string[]): Promise<string> {
-    return (await this.#said(user, words, '')).trim();
   }
 
   /** On both streams, in the order in which it was said. */
