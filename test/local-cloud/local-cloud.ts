@@ -350,6 +350,11 @@ export class LocalCloud {
     return this.#scheduler.schedules();
   }
 
+  /** Virtual time: from now on schedules of the calendar fire on request only, so that a story is the same at any hour of any day. */
+  stopCalendar(): void {
+    this.#scheduler.stopCalendar();
+  }
+
   /** Lets a schedule fire as if it were due at `at`; call it twice for a double delivery. */
   fireSchedule(name: string, at: Date): Promise<void> {
     return this.#scheduler.fire(name, at.getTime());

@@ -39,6 +39,7 @@ describe('the story on a secured pair, each document with an identity of its own
       policies,
       clock: { virtualFrom: new Date() },
     });
+    deployment.cloud.stopCalendar();
   });
   afterAll(async () => {
     await deployment?.close();

@@ -149,6 +149,11 @@ export class Scheduler {
     if (definition.enabled && (expression.kind === 'rate' || this.#world.clock.kind === 'virtual')) this.#arm(entry);
   }
 
+  /** From now on what goes by the calendar fires on request only, as in real time. */
+  stopCalendar(): void {
+    for (const { expression, cancel } of this.#entries.values()) if (expression.kind !== 'rate') cancel();
+  }
+
   schedules(): readonly Schedule[] {
     return [...this.#entries.values()].map(({ definition, expression, created, nextAt }) => ({
       ...definition,
