@@ -34,7 +34,10 @@ describe('copies on a real YARN', () => {
       new Map([...buckets.map((it) => [it, 'yarn'] as const), [QUEUELESS, 'queueless'] as const]),
       { clusters: shared.clusters, hostConfig: { yarn_rm: yarn.rm, yarn_history: yarn.history } },
     );
-    await Promise.all([...buckets, QUEUELESS].map((bucket) => shared.clusters.change(`ofs://prod/${bucket}`, content)));
+    const ofEach = [...buckets, QUEUELESS].flatMap((bucket) =>
+      content.map((it): Change => ({ ...it, path: `${bucket}/${it.path}` })),
+    );
+    await shared.clusters.change('ofs://prod', ofEach);
   });
   afterAll(() => stage?.close());
 
@@ -60,8 +63,8 @@ describe('copies on a real YARN', () => {
   const applicationOf = ({ id }: Operation): Promise<Application | undefined> =>
     yarn.applications(id).then((found) => found.at(-1));
 
-  const processesOf = async (scene: Scene, { id }: Operation) =>
-    (await scene.processes()).filter(({ operation }) => operation === id);
+  const processesOf = (scene: Scene, { id }: Operation) =>
+    scene.processes().filter(({ operation }) => operation === id);
 
   /** The copy's application has one of its files on the replica, and not all. */
   const met = async (scene: Scene, prefix: string): Promise<Operation> => {
@@ -102,10 +105,10 @@ describe('copies on a real YARN', () => {
       await scene.process(copy, CLIENT);
       await scene.until('an application', () => applicationOf(copy), LOOK_MS);
       // It may have ended by itself: it waits for nothing but the submission.
-      for (const { pid, command } of await processesOf(scene, copy)) if (CLIENT.test(command)) signal(pid, 'SIGKILL');
+      for (const { pid, command } of processesOf(scene, copy)) if (CLIENT.test(command)) signal(pid, 'SIGKILL');
       await scene.clusters.appears(scene.replica, 'first-', 1, LOOK_MS);
       expect(await applicationOf(copy)).toMatchObject({ state: 'RUNNING' });
-      expect((await processesOf(scene, copy)).filter(({ command }) => CLIENT.test(command))).toEqual([]);
+      expect(processesOf(scene, copy).filter(({ command }) => CLIENT.test(command))).toEqual([]);
     });
     await converged(scene, 1);
     expect(await applications(scene)).toHaveLength(1);
@@ -148,13 +151,28 @@ describe('copies on a real YARN', () => {
     expect(point?.bytesCopied).toBeLessThanOrEqual(BYTES - LARGE);
   });
 
-  it('two buckets at once, and the resource manager is killed for ten seconds: both copies are sealed', async (test) => {
-    const [one, other] = [sceneOf('first', test), sceneOf('second', test)];
+  it.concurrent('a queue that is not there: refused before anything is changed', async (test) => {
+    const scene = sceneOf('queueless', test);
+    await scene.run();
+    expect(scene.told.at(-1)).toMatchObject({ end: 'EdgeRefused' });
+    expect(scene.story.join('\n')).toContain('queue-missing');
+    expect((await scene.clusters.tree(scene.replica)).size).toBe(0);
+    expect(await applications(scene)).toEqual([]);
+  });
+
+  it('two buckets at once, and the resource manager is killed: both copies are sealed, and one that begins without it is refused before anything is changed', async (test) => {
+    const [one, other, away] = [sceneOf('first', test), sceneOf('second', test), sceneOf('away', test)];
     const strike = async () => {
       await Promise.all([met(one, 'first'), met(other, 'first')]);
       await yarn.kill('rm');
-      await sleep(10_000);
-      await yarn.restart('rm');
+      await away.runBeside(async () => {
+        try {
+          await away.ended(await away.operation('replicate'));
+          expect((await away.clusters.tree(away.replica)).size).toBe(0);
+        } finally {
+          await yarn.restart('rm');
+        }
+      });
     };
     await Promise.all([other.run(), one.runBeside(strike)]);
     for (const scene of [one, other]) {
@@ -162,6 +180,8 @@ describe('copies on a real YARN', () => {
       expect(await applications(scene)).toHaveLength(1);
       await expectNothingRepeated(scene, BYTES, 'bootstrap');
     }
+    expect(away.story.join('\n')).toContain('yarn-unreachable');
+    await converged(away, 1);
   });
 
   it('an increment, and the node manager is killed for ten seconds: the same application ends it', async (test) => {
@@ -180,23 +200,5 @@ describe('copies on a real YARN', () => {
     await converged(scene, 0);
     expect(await applications(scene)).toHaveLength(2);
     await expectNothingRepeated(scene, FILES * LARGE, 'incremental');
-  });
-
-  it('a resource manager that is not there, or a queue: refused before anything is changed', async (test) => {
-    const queueless = sceneOf('queueless', test);
-    await queueless.run();
-    expect(queueless.told.at(-1)).toMatchObject({ end: 'EdgeRefused' });
-    expect(queueless.story.join('\n')).toContain('queue-missing');
-    const away = sceneOf('away', test);
-    await yarn.kill('rm');
-    await away.runBeside(async () => {
-      const copy = await away.operation('replicate');
-      await away.ended(copy);
-      await yarn.restart('rm');
-    });
-    expect(away.story.join('\n')).toContain('yarn-unreachable');
-    await converged(away, 1);
-    expect((await queueless.clusters.tree(queueless.replica)).size).toBe(0);
-    expect(await applications(queueless)).toEqual([]);
   });
 });

@@ -28,6 +28,7 @@ describe('the host of a copy on a real YARN is lost', () => {
       replicaHosts: [REPLICA_HOST, SECOND_REPLICA_HOST],
       clock: { virtualFrom: new Date() },
     });
+    stage.deployment.cloud.stopCalendar();
   });
   afterAll(() => stage?.close());
 
@@ -54,7 +55,7 @@ describe('the host of a copy on a real YARN is lost', () => {
         await lose(scene, copy);
         for (;;) {
           const [application] = await yarn.applications(copy.id);
-          const isAtWork = (await scene.processes()).some(({ operation }) => operation === copy.id);
+          const isAtWork = scene.processes().some(({ operation }) => operation === copy.id);
           if (application?.state === 'FINISHED' && !isAtWork) break;
           await sleep(200);
         }

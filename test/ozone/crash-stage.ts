@@ -122,7 +122,7 @@ export const openStage = async (
     close: async () => {
       client.destroy();
       await deployment.close();
-      for (const { pid } of await processesOf(hosts.map(stateOf))) signal(pid, 'SIGKILL');
+      for (const { pid } of processesOf(hosts.map(stateOf))) signal(pid, 'SIGKILL');
       rmSync(directory, { recursive: true, force: true });
     },
   };
@@ -285,8 +285,8 @@ export class Scene {
 
   /** A process of the operation whose command line matches. */
   async process({ id }: Operation, pattern: RegExp): Promise<HostProcess> {
-    return this.until(`a process ${pattern}`, async () =>
-      (await this.processes()).find((it) => it.operation === id && !it.isScript && pattern.test(it.command)),
+    return this.until(`a process ${pattern}`, () =>
+      this.processes().find((it) => it.operation === id && !it.isScript && pattern.test(it.command)),
     );
   }
 
@@ -313,32 +313,32 @@ export class Scene {
 
   // ------------------------------------------------------------ blows
 
-  processes(): Promise<readonly HostProcess[]> {
+  processes(): readonly HostProcess[] {
     return processesOf(this.#props.states);
   }
 
   /** distcp with all of its group (`timeout` too), or its JVM alone. */
   async killDistcp({ id }: Operation, name: NodeJS.Signals, what: 'group' | 'java'): Promise<void> {
-    const found = (await this.processes()).find((it) => it.operation === id && it.command.includes('.tools.DistCp'));
+    const found = this.processes().find((it) => it.operation === id && it.command.includes('.tools.DistCp'));
     if (!found) throw new Error(`no distcp of ${id} to kill`);
     signal(what === 'group' ? -found.group : found.pid, name);
   }
 
   /** The script and the shell commands that it waits for, as an agent or the kernel would kill them; not its distcp. */
   async killScript({ id }: Operation): Promise<void> {
-    const found = (await this.processes()).filter((it) => it.operation === id && it.isScript);
+    const found = this.processes().filter((it) => it.operation === id && it.isScript);
     if (found.length === 0) throw new Error(`no script of ${id} to kill`);
     for (const group of new Set(found.map((it) => it.group))) signal(-group, 'SIGKILL');
   }
 
   /** Holds the script where it is; what it has started goes on, but it will not hear of it. */
   async stopScript({ id }: Operation): Promise<void> {
-    for (const { pid, operation, isScript } of await this.processes())
+    for (const { pid, operation, isScript } of this.processes())
       if (operation === id && isScript) signal(pid, 'SIGSTOP');
   }
 
   async killAll({ id }: Operation): Promise<void> {
-    for (const { pid, operation } of await this.processes()) if (operation === id) signal(pid, 'SIGKILL');
+    for (const { pid, operation } of this.processes()) if (operation === id) signal(pid, 'SIGKILL');
   }
 
   /** As a person in the console of Run Command does. */
@@ -385,10 +385,9 @@ export class Scene {
   /** Rejects when a process of an operation of this bucket outlives the runs by more than a moment. */
   async nothingRuns(): Promise<void> {
     const ours = new Set(this.#commands().flatMap(({ parameters }) => parameters.operation ?? []));
-    const look = async () => (await this.processes()).filter(({ operation }) => ours.has(operation));
-    let left = await look();
-    for (const deadline = Date.now() + 10_000; left.length > 0 && Date.now() < deadline; left = await look())
-      await sleep(50);
+    const look = () => this.processes().filter(({ operation }) => ours.has(operation));
+    let left = look();
+    for (const deadline = Date.now() + 10_000; left.length > 0 && Date.now() < deadline; left = look()) await sleep(50);
     if (left.length > 0)
       throw new Error(`still running: ${left.map((it) => `${it.operation} ${it.command.slice(0, 300)}`).join('; ')}`);
   }
