@@ -24,10 +24,10 @@ export async function freePorts(): Promise<Readonly<Record<Service, Ports>>> {
   return { prod: portsOf(0), dr: portsOf(portNames.length) };
 }
 
-/** So many {@link freePorts}. */
+/** So many {@link freePorts}. Processes that look at the same moment begin a hundred apart, so they do not find the same. */
 export async function findPorts(count: number): Promise<readonly number[]> {
   const found: number[] = [];
-  for (let port = 20_000 + Math.floor(Math.random() * 10_000); found.length < count; port += 1) {
+  for (let port = 20_000 + (process.pid % 100) * 100; found.length < count; port += 1) {
     if (await isFree(port)) found.push(port);
   }
   return found;

@@ -139,7 +139,13 @@ async function once(directory: string, make: (temporary: string) => Promise<void
   await rm(temporary, { recursive: true, force: true });
   await mkdir(temporary, { recursive: true });
   await make(temporary);
-  await rename(temporary, directory);
+  try {
+    await rename(temporary, directory);
+  } catch (error) {
+    if (!existsSync(directory)) throw error;
+    // Another run was first: its folder holds the same.
+    await rm(temporary, { recursive: true });
+  }
 }
 
 const standIn = { artifact: 'hdds-hadoop-dependency-client', version: '2.2.0' };
