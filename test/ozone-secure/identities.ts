@@ -1,4 +1,5 @@
-import { basename } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import type { BlastRadius } from '../../functions/core/domain/operation.ts';
 import { type Clusters, REPLICA_HOST, SOURCE_HOST } from '../fixtures/deployment.ts';
 import type { SecuredClusters, User } from '../ozone-cluster/secured.ts';
@@ -36,6 +37,11 @@ export class SecuredHosts {
 
   #hosts(): readonly Host[] {
     return [SOURCE_HOST, REPLICA_HOST];
+  }
+
+  /** What distcp wrote in an operation of this host. */
+  distcpLog(host: Host, operation: string): string {
+    return readFileSync(join(`${this.#files.get(host)?.path}.state`, 'operations', operation, 'distcp.log'), 'utf8');
   }
 
   /** Writes a host's host.conf: from now on its documents work as these. `lines` come on top; an empty value takes a key away. */

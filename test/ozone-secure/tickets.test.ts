@@ -36,12 +36,14 @@ describe('a ticket that ends in the middle of a copy', () => {
   it.concurrent('of a cache that nobody renews: the run fails and says so, and the next one brings all over', async (test) => {
     const { hosts, deployment, backUp } = await begin(CACHED, 1000, test);
     expect(await backUp()).toMatchObject({ status: 'SUCCEEDED', output: { mode: 'bootstrap' } });
-    await clusters.change(`ofs://prod/${CACHED}`, [{ op: 'put', path: 'larger', size: 40 * MB, seed: 2 }]);
-    const ready = await clusters.kdc.ticket('odr-replica', join(directory, 'ready'), 25);
+    await clusters.change(`ofs://prod/${CACHED}`, [{ op: 'put', path: 'larger', size: 75 * MB, seed: 2 }]);
+    const ready = await clusters.kdc.ticket('odr-replica', join(directory, 'ready'), 60);
     await hosts.configure(REPLICA_HOST, {}, { principal_protect: '', keytab_protect: '', ticket_protect: ready });
     const failed = await backUp();
     expect(failed).toMatchObject({ status: 'FAILED', error: 'AccessDenied' });
     expect(failed.cause).toContain('docs/deploy.md, "Kerberos"');
+    const copy = deployment.cloud.commands().findLast(({ parameters }) => parameters.verb?.[0] === 'replicate');
+    expect(hosts.distcpLog(REPLICA_HOST, copy?.parameters.operation?.[0] ?? '')).toContain('CopyMapper: Copying ');
     await hosts.configure(REPLICA_HOST);
     expect(await backUp()).toMatchObject({ status: 'SUCCEEDED', output: { kind: 'verified' } });
     await expectNewestEqual(deployment, clusters, CACHED);
