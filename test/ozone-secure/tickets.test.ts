@@ -24,7 +24,7 @@ describe('a ticket that ends in the middle of a copy', () => {
   });
   afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
-  /** A bucket with a large file, and hosts of its own. */
+  /** A bucket with a file of this size, and hosts of its own. */
   const begin = async (bucket: string, size: number, { onTestFinished }: TestContext) => {
     await clusters.change(`ofs://prod/${bucket}`, [{ op: 'put', path: 'large', size, seed: 1 }]);
     const hosts = new SecuredHosts(clusters);
